@@ -1,0 +1,1 @@
+"""Which leaves of the configuration tree may vary, and over what ranges."""

@@ -1,0 +1,69 @@
+"""How an option states its knobs: a frozen dataclass, one sentence under each field, bounds checked on creation.
+
+    @dataclass(frozen=True)
+    class Bridge(FusionOption):
+        tokens: int = 8
+        \"\"\"Bridge tokens in each group, at least 1.\"\"\"
+
+        def __post_init__(self) -> None:
+            at_least(self, "tokens", 1)
+"""
+
+import ast
+import dataclasses
+import functools
+import inspect
+import math
+import textwrap
+from typing import Any, ClassVar
+
+from ser_core.errors import SettingError
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """Base of everything in the configuration tree; `key` is where it hangs, for messages."""
+
+    key: ClassVar[str] = ""
+
+
+def location(default: str) -> Any:
+    """A field that says where something lies: made absolute by `compose`, left out of the fingerprint."""
+    return dataclasses.field(default=default, metadata={"location": True})
+
+
+def at_least(option: Option, field: str, low: float) -> None:
+    """Refuses a value below `low` (or not finite) with a SettingError that names the key, the bound and the value."""
+    within(option, field, low, math.inf)
+
+
+def within(option: Option, field: str, low: float, high: float) -> None:
+    """Refuses a value outside [low, high] with a SettingError that names the key, the bounds and the value."""
+    value = getattr(option, field)
+    if not (low <= value <= high) or not math.isfinite(value):
+        bounds = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise SettingError(f"{option.key}.{field} must be {bounds}, got {value!r}".lstrip("."))
+
+
+def one_of(option: Option, field: str, choices: tuple[str, ...]) -> None:
+    """Refuses a word that is not among `choices` with a SettingError that lists them."""
+    value = getattr(option, field)
+    if value not in choices:
+        raise SettingError(f"{option.key}.{field} must be one of {', '.join(choices)}; got {value!r}".lstrip("."))
+
+
+@functools.cache
+def field_sentences(option: type) -> dict[str, str]:
+    """The sentence under each field of an option class, inherited fields included."""
+    sentences: dict[str, str] = {}
+    for owner in reversed(option.__mro__):
+        if not dataclasses.is_dataclass(owner):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, below in zip(body.body, body.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                text = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
+                if isinstance(text, str):
+                    sentences[field.target.id] = " ".join(text.split())
+    return sentences
