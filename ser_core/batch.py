@@ -1,0 +1,75 @@
+"""A sequence never travels without its mask: Stream, Batch, and the seeded order in which batches are drawn."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """Steps of a batch of sequences and which of them are real; padding steps are zero."""
+
+    steps: Tensor
+    """[batch time dim], or raw: features [batch time layers dim], word numbers [batch time]."""
+    mask: Bool[Tensor, "batch time"]
+    """True where a step is real."""
+
+    def to(self, device: torch.device) -> "Stream":
+        return Stream(self.steps.to(device, non_blocking=True), self.mask.to(device, non_blocking=True))
+
+    def mean(self) -> Float[Tensor, "batch dim"]:
+        """Mean over the real steps; 0 for a sequence without any."""
+        mask = self.mask.unsqueeze(-1).to(self.steps.dtype)
+        return (self.steps * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Some utterances: one raw Stream per channel, one target tensor per task, and which utterances they are."""
+
+    streams: Mapping[str, Stream]
+    targets: Mapping[str, Tensor]
+    rows: Int[Tensor, "batch"]
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(
+            {name: stream.to(device) for name, stream in self.streams.items()},
+            {name: target.to(device) for name, target in self.targets.items()},
+            self.rows.to(device),
+        )
+
+
+def pad(sequences: Sequence[Tensor]) -> Stream:
+    """Stacks sequences [time ...] of different lengths into one Stream, zeros behind the shorter ones.
+
+    >>> pad([torch.ones(1, 2), torch.ones(3, 2)]).mask.tolist()
+    [[True, False, False], [True, True, True]]
+    """
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    longest = max(1, int(lengths.max()))
+    steps = sequences[0].new_zeros(len(sequences), longest, *sequences[0].shape[1:])
+    for row, sequence in enumerate(sequences):
+        steps[row, : len(sequence)] = sequence
+    return Stream(steps, torch.arange(longest)[None, :] < lengths[:, None])
+
+
+def batches_by_length(lengths: Sequence[int], size: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """Positions 0..n-1 in batches of `size`, each of similar lengths, in an order drawn from `generator`.
+
+    A bucket holds eight batches: long enough to stay random, short enough to pad little. A last batch of one is
+    joined to the one before, because a statistic over a single utterance (CCC) does not exist.
+    """
+    order = torch.randperm(len(lengths), generator=generator).tolist()
+    batches: list[list[int]] = []
+    for start in range(0, len(order), 8 * size):
+        bucket = sorted(order[start : start + 8 * size], key=lambda position: lengths[position])
+        batches += [bucket[first : first + size] for first in range(0, len(bucket), size)]
+    lone = [batch for batch in batches if len(batch) == 1]
+    batches = [batch for batch in batches if len(batch) > 1] or batches
+    if lone and lone[0] is not batches[0]:
+        batches[-1] = batches[-1] + [position for batch in lone for position in batch]
+    for index in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[index]

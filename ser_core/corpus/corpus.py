@@ -1,0 +1,136 @@
+"""What every reader returns: a table of utterances with a checked schema, a label scheme, a licence, a protocol card.
+
+    utterance  file  start  end  speaker  gender  session  text  emotion  <dimension> ...
+    (one row each; absent values are empty strings or NaN, never guessed)
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from ser_core.errors import CorpusError
+from ser_core.options import Option
+
+WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion")
+"""Columns of text; "" where the corpus does not say."""
+SECONDS = ("start", "end")
+"""Where the utterance lies in its file, in seconds; NaN is the file's own start or end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Dimension:
+    """One continuous emotion dimension and the ends of its scale as the corpus uses it."""
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusOption(Option):
+    """Base of the corpora: knobs, and `read`, which returns the Corpus or raises CorpusError."""
+
+    key: ClassVar[str] = "corpus"
+
+    def read(self, cache: Path) -> "Corpus":
+        """The utterances. `cache` is a folder for what a reader has to make first (the demo corpus speaks into it)."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Utterances of one corpus under one label scheme.
+
+    `table` has the columns WORDS, SECONDS and one per dimension (float, NaN when unrated), one row per utterance,
+    sorted by `utterance`, which is unique and does not depend on where the corpus lies. `file` is an absolute path.
+    `emotion` is one of `classes` or "" (unlabelled). `merged` says which labels were merged or dropped to get there.
+    """
+
+    name: str
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
+    licence: str
+    source: str
+    text_source: str = "none"
+    merged: str = "none"
+
+    def __post_init__(self) -> None:
+        check_table(self.name, self.table, self.classes, self.dimensions)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def scheme(self) -> dict[str, Any]:
+        """Classes in order and dimensions with their scales: what a model's heads are shaped by."""
+        return {"classes": list(self.classes), "dimensions": {d.name: [d.low, d.high] for d in self.dimensions}}
+
+    def without(self, utterances: Iterable[str]) -> "Corpus":
+        """The corpus less the named utterances (bad audio that the user chose to skip)."""
+        kept = self.table[~self.table["utterance"].isin(set(utterances))].reset_index(drop=True)
+        return dataclasses.replace(self, table=kept)
+
+    def card(self, audio_hash: str) -> dict[str, Any]:
+        """The protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""
+        table = self.table
+        counts = {name: int(n) for name, n in table["emotion"].value_counts().sort_index().items() if name}
+        return {
+            "corpus": self.name,
+            "utterances": len(table),
+            "speakers": int(table["speaker"].nunique()),
+            "emotions": counts,
+            "unlabelled": int((table["emotion"] == "").sum()),
+            **self.scheme,
+            "merged": self.merged,
+            "text_source": self.text_source,
+            "licence": self.licence,
+            "source": self.source,
+            "content": hashlib.sha256((self._rows() + audio_hash).encode()).hexdigest()[:16],
+        }
+
+    def _rows(self) -> str:
+        """Every cell but the file's place, as JSON."""
+        return json.dumps(self.table.drop(columns="file").to_dict("list"), sort_keys=True)
+
+
+def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimensions: tuple[Dimension, ...]) -> None:
+    """Raises CorpusError, naming column and row, where a table breaks the schema."""
+    expected = [*WORDS, *SECONDS, *(d.name for d in dimensions)]
+    if missing := [column for column in expected if column not in table]:
+        raise CorpusError(f"corpus {name}: column {missing[0]!r} is missing; a corpus table has {', '.join(expected)}")
+    if not len(table):
+        raise CorpusError(f"corpus {name} has no utterances")
+    twice = table["utterance"][table["utterance"].duplicated()]
+    if len(twice):
+        raise CorpusError(f"corpus {name}: utterance {twice.iloc[0]!r} appears more than once")
+    for column in ("utterance", "file", "speaker"):
+        if (table[column] == "").any():
+            raise CorpusError(f"corpus {name}: row {int((table[column] == '').argmax())} has no {column}")
+    if unknown := sorted(set(table["emotion"]) - set(classes) - {""}):
+        raise CorpusError(f"corpus {name}: emotion {unknown[0]!r} is not in the label scheme {', '.join(classes)}")
+    if (table["end"] <= table["start"]).any():
+        raise CorpusError(f"corpus {name}: {table['utterance'][(table['end'] <= table['start']).argmax()]} ends before it starts")
+    for dimension in dimensions:
+        values = table[dimension.name]
+        outside = (values < dimension.low) | (values > dimension.high)
+        if outside.any():
+            raise CorpusError(
+                f"corpus {name}: {dimension.name} of {table['utterance'][outside.argmax()]} is {values[outside.argmax()]:g}, "
+                f"outside its scale {dimension.low:g} to {dimension.high:g}"
+            )
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Adds the optional columns of the schema as absent, fixes types, and sorts by utterance."""
+    table = table.copy()
+    for column in WORDS:
+        table[column] = table[column].fillna("").astype(str) if column in table else ""
+    for column in SECONDS:
+        table[column] = table[column].astype(float) if column in table else float("nan")
+    return table.sort_values("utterance", kind="stable").reset_index(drop=True)

@@ -1,0 +1,140 @@
+"""The one record: a fold of a configuration, written once; its test part lies sealed in files of its own.
+
+    <store>/folds/<fingerprint>/<split>/fold-03/
+        record.json  predictions-dev.parquet      what searching, pruning and early stopping may read
+        test.json    predictions-test.parquet     read by `open_test` alone
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+from ser_core.errors import RecordError
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class FoldKey:
+    """What makes a fold the same fold: resolved configuration, split and number."""
+
+    fingerprint: str
+    split: str
+    fold: int
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint}/{self.split}/fold-{self.fold:02d}"
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldRecord:
+    """One trained fold as far as anything that decides may know it. Scores are fractions, times are seconds."""
+
+    key: FoldKey
+    seed: int
+    held_out: str
+    """What the test part holds out, such as "speaker 03"."""
+    config: dict[str, Any]
+    card: dict[str, Any]
+    """Protocol card: corpus counts, label map, licence, content hash, protocol and development rule."""
+    sizes: dict[str, int]
+    """Utterances in train, dev and test, and `parameters` of the model."""
+    dev: dict[str, float]
+    """Development metrics at the chosen epoch: uar, wa, ccc.<dimension>, gender.uar, loss."""
+    epochs: list[dict[str, float]]
+    """Per epoch: losses by task, learning rate, development score."""
+    chosen_epoch: int
+    seconds: float
+    skipped: dict[str, str]
+    """Utterances left out because of their audio, with the reason; empty unless run.on_bad_audio=skip."""
+    environment: dict[str, str]
+    """Versions of program and libraries, device."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TestPart:
+    """The sealed part: test metrics, test metrics of the baselines, predictions per utterance.
+
+    `predictions` columns: utterance, speaker, gender, emotion.target, emotion.predicted, emotion.p.<class>,
+    dimensions.<name>.target, dimensions.<name>.predicted (in the corpus's own scale), gender.target, gender.predicted.
+    """
+
+    __test__ = False
+    key: FoldKey
+    metrics: dict[str, float]
+    baselines: dict[str, dict[str, float]]
+    """`majority` and `linear` (mean-pooled logistic regression on the same features): metrics each."""
+    predictions: pd.DataFrame
+
+
+class RunStore:
+    """Folder of fold records. Any number of processes may read and write it at once."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).absolute()
+
+    def place(self, key: FoldKey) -> Path:
+        return self.folder / "folds" / str(key)
+
+    def __contains__(self, key: FoldKey) -> bool:
+        return (self.place(key) / "record.json").exists()
+
+    def load(self, key: FoldKey) -> FoldRecord:
+        """The development part. Raises RecordError when there is none or it is damaged."""
+        fields = self._read(self.place(key) / "record.json")
+        return FoldRecord(**{**fields, "key": key})
+
+    def dev_predictions(self, key: FoldKey) -> pd.DataFrame:
+        """Development predictions per utterance, columns as in TestPart."""
+        return pd.read_parquet(self.place(key) / "predictions-dev.parquet")
+
+    def open_test(self, key: FoldKey) -> TestPart:
+        """The test part. Reports call this; whatever decides never does (tests/test_firewall.py)."""
+        place = self.place(key)
+        fields = self._read(place / "test.json")
+        return TestPart(key, fields["metrics"], fields["baselines"], pd.read_parquet(place / "predictions-test.parquet"))
+
+    def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
+        """Writes a fold whole or not at all; a fold that is already there is left as it is."""
+        place = self.place(record.key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.parent / f".{place.name}.{uuid.uuid4().hex}"
+        draft.mkdir()
+        try:
+            fields = {name: value for name, value in dataclasses.asdict(record).items() if name != "key"}
+            (draft / "record.json").write_text(json.dumps(fields, indent=1, sort_keys=True))
+            (draft / "test.json").write_text(
+                json.dumps({"metrics": test.metrics, "baselines": test.baselines}, indent=1, sort_keys=True)
+            )
+            dev_predictions.to_parquet(draft / "predictions-dev.parquet", index=False)
+            test.predictions.to_parquet(draft / "predictions-test.parquet", index=False)
+            for file in draft.iterdir():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+            if not place.exists():
+                draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @contextmanager
+    def claim(self, key: FoldKey) -> Iterator[bool]:
+        """Holds the fold against other processes; yields whether it still has to be trained."""
+        place = self.place(key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.parent / f".{place.name}.lock"):
+            yield key not in self
+
+    def _read(self, file: Path) -> dict[str, Any]:
+        try:
+            return json.loads(file.read_text())
+        except FileNotFoundError:
+            raise RecordError(f"no fold record at {file.parent}; run the study that trains it first") from None
+        except json.JSONDecodeError as error:
+            raise RecordError(f"{file} is damaged ({error}); delete its folder and run the study again") from error
