@@ -1,0 +1,286 @@
+"""Whether a variant differs from the baseline, by how much, and what the study could have detected at all.
+
+    scores --pair by (seed, fold)--> differences --mean over seeds--> one per fold --corrected t--> p --Holm--> verdict
+
+Training sets of different folds overlap, so fold differences are correlated and the plain paired t test rejects far too
+often; the variance is corrected after Nadeau & Bengio (2003, Machine Learning 52; Bouckaert & Frank 2004, PAKDD):
+    var(mean) = (1/n + test/train) s^2, with n - 1 degrees of freedom.
+n counts folds, not pairs: all seeds train on the same folds, and a second seed on a fold brings no new speaker. Counted
+as repeats, 5 seeds that agree on a fold (r = .95) push the error rate from 5 to 15 % (10 folds) and 18 % (5 folds).
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablations.outcomes import Outcome, metrics_of
+from ser_core.errors import BridgeworkError
+
+LEVEL = 0.05
+"""Error rate of the two-sided tests; intervals cover 1 - LEVEL."""
+POWER = 0.8
+"""With this probability a study finds a difference of the size called detectable."""
+RESOLUTION = 1e-12
+"""Scores closer than this are the same: no test set is fine enough to part them, only rounding does."""
+NAN = float("nan")
+
+
+class ComparisonError(BridgeworkError):
+    """Variants that cannot be compared: other folds, other seeds, folds missing, or a metric nobody has."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A value with the ends of its 95 % interval; NaN ends where none can be given."""
+
+    value: float = NAN
+    low: float = NAN
+    high: float = NAN
+
+
+@dataclasses.dataclass(frozen=True)
+class CorrectedT:
+    """The corrected resampled t test of a mean against 0, in the unit of the values."""
+
+    mean: Interval
+    p: float
+    """Two-sided; NaN without a test."""
+    detectable: float
+    """Least true mean found with probability POWER at LEVEL, uncorrected for several variants; NaN without a test."""
+    n: int
+    """Values behind the mean."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One variant on one metric, against the baseline. Scores and differences are fractions (CCC: as it is)."""
+
+    variant: str
+    metric: str
+    score: Interval
+    difference: Interval
+    """Variant less baseline over the pairs that both have; NaN for the baseline itself."""
+    p: float
+    p_holm: float
+    """p after Holm over the variants of this comparison."""
+    mde: float
+    """Minimum detectable effect, see CorrectedT.detectable."""
+    pairs: int
+    """Pairs of (seed, fold) behind the difference (behind the score, for the baseline)."""
+    folds: int
+    seeds: int
+    verdict: str
+    """One sentence."""
+
+
+UNTESTED = CorrectedT(Interval(), NAN, NAN, 0)
+Pairs = dict[tuple[int, int], Outcome]
+"""The outcomes of one variant by (seed, fold)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """What stands behind one difference: pairs, folds and seeds in use, pairs asked for, variants tested together."""
+
+    pairs: int
+    folds: int
+    seeds: int
+    asked: int
+    variants: int
+
+
+def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> CorrectedT:
+    """Corrected resampled t over one value per fold; `test_to_train` is the ratio of test to training utterances.
+
+    Fewer than two values give a mean alone. So do values without any spread: their variance is unknown rather than
+    zero (a handful of small test sets can agree by chance), unless all are 0, which is no difference: p = 1.
+
+    >>> test = corrected_t([.03, .05, .01, .04, .02], test_to_train=.25)
+    >>> round(test.mean.value, 3), round(test.p, 4), round(test.detectable, 4)
+    (0.03, 0.0474, 0.0394)
+    """
+    from scipy.special import stdtr, stdtrit
+
+    values = np.asarray(values, float)
+    if not np.isfinite(values).all():
+        raise ValueError("corrected_t takes finite values; leave undefined folds out first")
+    n, mean = len(values), float(values.mean()) if len(values) else NAN
+    spread = float(values.std(ddof=1)) if n > 1 else NAN
+    if spread < RESOLUTION and abs(mean) < RESOLUTION:
+        return CorrectedT(Interval(0.0, 0.0, 0.0), p=1.0, detectable=NAN, n=n)
+    if not spread >= RESOLUTION:
+        return CorrectedT(Interval(mean), p=NAN, detectable=NAN, n=n)
+    error = math.sqrt(1 / n + test_to_train) * spread
+    quantile = float(stdtrit(n - 1, 1 - LEVEL / 2))
+    return CorrectedT(
+        Interval(mean, mean - quantile * error, mean + quantile * error),
+        p=float(2 * stdtr(n - 1, -abs(mean) / error)),
+        detectable=(quantile + float(stdtrit(n - 1, POWER))) * error,
+        n=n,
+    )
+
+
+def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
+    """p values after Holm (1979, Scandinavian Journal of Statistics 6); NaN is not counted and stays NaN.
+
+    >>> holm([.01, .04, .03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, float)
+    order = np.argsort(p)[: np.isfinite(p).sum()]
+    adjusted = np.full_like(p, NAN)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)).clip(max=1)
+    return adjusted
+
+
+def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar") -> dict[str, Comparison]:
+    """Every variant against the baseline on one test metric, in order of appearance, the baseline included.
+
+    Raises ComparisonError when the variants do not share split, seeds and folds, or when nobody has the metric.
+    A pair in which either score is NaN (CCC of a constant target) is left out, and the verdict says so.
+    """
+    study = pair(outcomes, baseline)
+    if metric not in metrics_of(outcomes):
+        raise ComparisonError(f"no variant has the metric {metric!r}; measured are {', '.join(metrics_of(outcomes))}")
+    sizes = [outcome.record.sizes for outcome in outcomes]
+    ratio = sum(size["test"] / size["train"] for size in sizes) / len(sizes)
+    scores = {name: _scores(pairs, metric) for name, pairs in study.items()}
+    gaps = {name: values - scores[baseline] for name, values in scores.items() if name != baseline}
+    tests = {name: corrected_t(_over_seeds(gap), ratio) for name, gap in gaps.items()}
+    adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    comparisons = {}
+    for name, values in scores.items():
+        test, p_holm = tests.get(name, UNTESTED), float(adjusted.get(name, NAN))
+        used = np.isfinite(gaps.get(name, values))
+        counts = Counts(int(used.sum()), int(used.any(0).sum()), int(used.any(1).sum()), used.size, len(tests))
+        comparisons[name] = Comparison(
+            variant=name,
+            metric=metric,
+            score=corrected_t(_over_seeds(values), ratio).mean,
+            difference=test.mean,
+            p=test.p,
+            p_holm=p_holm,
+            mde=test.detectable,
+            pairs=counts.pairs,
+            folds=counts.folds,
+            seeds=counts.seeds,
+            verdict="baseline" if name == baseline else _verdict(test, p_holm, metric, counts),
+        )
+    return comparisons
+
+
+def pair(outcomes: Sequence[Outcome], baseline: str) -> dict[str, Pairs]:
+    """The outcomes of each variant by (seed, fold), sorted; every variant has the same ones, on the same split.
+
+    Raises ComparisonError with what is missing or different.
+    """
+    study: dict[str, Pairs] = {}
+    for outcome in outcomes:
+        key = outcome.record.seed, outcome.record.key.fold
+        if key in study.setdefault(outcome.variant, {}):
+            raise ComparisonError(f"{outcome.variant!r} has fold {key[1]} of seed {key[0]} twice; give each once")
+        study[outcome.variant][key] = outcome
+    if baseline not in study:
+        found = ", ".join(map(repr, study)) or "none at all"
+        raise ComparisonError(f"the baseline {baseline!r} has no folds; there are {found}: run the study again")
+    _check_split(study, baseline)
+    _check_complete(study)
+    _check_sizes(study, baseline)
+    return {name: dict(sorted(pairs.items())) for name, pairs in study.items()}
+
+
+def amount(size: float, metric: str) -> str:
+    """A size in the words of its metric: points (hundredths) for recall and accuracy, three decimals for CCC.
+
+    >>> amount(.0412, "uar"), amount(.0412, "ccc.valence")
+    ('4.1 points', '.041')
+    """
+    if metric.startswith("ccc."):
+        return f"{size:.3f}".replace("0.", ".", 1)
+    return f"{100 * size:.1f} points"
+
+
+def probability(p: float) -> str:
+    """A p value as it is printed.
+
+    >>> probability(.0312), probability(.00002)
+    ('= .031', '< .001')
+    """
+    if p < 0.001:
+        return "< .001"
+    return "= " + (f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1")
+
+
+def _scores(pairs: Pairs, metric: str) -> np.ndarray:
+    """Test scores [seeds folds]; NaN where a fold has none."""
+    seeds = len({seed for seed, _ in pairs})
+    return np.array([one.test.metrics.get(metric, NAN) for one in pairs.values()], float).reshape(seeds, -1)
+
+
+def _over_seeds(values: np.ndarray) -> np.ndarray:
+    """One value per fold, the mean over the seeds that have one; a fold without any is left out."""
+    defined = np.isfinite(values)
+    folds = defined.any(axis=0)
+    return np.where(defined, values, 0)[:, folds].sum(axis=0) / defined[:, folds].sum(axis=0)
+
+
+def _verdict(test: CorrectedT, p_holm: float, metric: str, counts: Counts) -> str:
+    if not counts.pairs:
+        return f"no test: no fold has {metric} in both the variant and the baseline"
+    missing = counts.asked - counts.pairs
+    left = f" ({missing} of {counts.asked} pairs have no {metric} and are left out)" if missing else ""
+    gap = f"{'better' if test.mean.value > 0 else 'worse'} by {amount(abs(test.mean.value), metric)}"
+    if test.mean == Interval(0.0, 0.0, 0.0):
+        return f"the same score in every fold{left}"
+    if test.n < 2:
+        return f"no test: {gap} in the one fold there is, which says nothing about other speakers{left}"
+    if math.isnan(test.p):
+        return f"no test: {gap} in every fold alike, so the spread is unknown{left}"
+    if p_holm < LEVEL:
+        return f"{gap} (Holm p {probability(p_holm)}){left}"
+    once = f" after Holm over {counts.variants} variants (p {probability(test.p)} alone)" if test.p < LEVEL else ""
+    size = f"{counts.folds} folds x {counts.seeds} seed{'s' * (counts.seeds != 1)}"
+    return f"within noise{once}; {size} could have detected {amount(test.detectable, metric)}{left}"
+
+
+def _check_split(study: dict[str, Pairs], baseline: str) -> None:
+    hashes = {name: sorted({one.record.key.split for one in pairs.values()}) for name, pairs in study.items()}
+    for name, found in hashes.items():
+        if found != hashes[baseline][:1]:
+            raise ComparisonError(
+                f"{name!r} was trained on split {' and '.join(found)}, the baseline {baseline!r} on "
+                f"{' and '.join(hashes[baseline])}: scores on different folds cannot be compared; "
+                "run the study again with the same corpus and folds settings for every variant and seed"
+            )
+
+
+def _check_complete(study: dict[str, Pairs]) -> None:
+    """Every variant has every fold of every seed that any variant has."""
+    seeds = sorted({seed for pairs in study.values() for seed, _ in pairs})
+    folds = sorted({fold for pairs in study.values() for _, fold in pairs})
+    missing = []
+    for name, pairs in study.items():
+        for seed in seeds:
+            lacking = [fold for fold in folds if (seed, fold) not in pairs]
+            if lacking == folds:
+                missing.append(f"{name!r} lacks seed {seed}")
+            elif lacking:
+                missing.append(f"{name!r} lacks fold {', '.join(map(str, lacking))} of seed {seed}")
+    if missing:
+        raise ComparisonError(
+            f"the study is incomplete: {'; '.join(missing)}. Run the study again: it trains only what is missing"
+        )
+
+
+def _check_sizes(study: dict[str, Pairs], baseline: str) -> None:
+    """Every variant was tested on as many utterances as the baseline, fold by fold."""
+    for name, pairs in study.items():
+        for (seed, fold), one in pairs.items():
+            size, expected = one.record.sizes["test"], study[baseline][seed, fold].record.sizes["test"]
+            if size != expected:
+                raise ComparisonError(
+                    f"{name!r} was tested on {size} utterances in fold {fold} of seed {seed}, the baseline "
+                    f"{baseline!r} on {expected}; run the study again with the same corpus for every variant"
+                )

@@ -1,0 +1,61 @@
+"""What a study leaves behind: one Outcome per variant, seed and fold, and the long table of their test scores."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from ser_core.records import FoldRecord, TestPart
+
+LEADING_METRICS = ("uar", "wa", "ccc.valence", "ccc.arousal", "ccc.dominance")
+"""The order in which metrics are shown; other CCC follow, then the rest by name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """One trained and tested fold of one variant. The variants of a study share the split and differ in fingerprint."""
+
+    variant: str
+    record: FoldRecord
+    test: TestPart
+
+
+def variants_of(outcomes: Iterable[Outcome]) -> list[str]:
+    """Names of the variants in order of first appearance; the first is the baseline unless a study says otherwise."""
+    return list(dict.fromkeys(outcome.variant for outcome in outcomes))
+
+
+def metrics_of(outcomes: Iterable[Outcome]) -> list[str]:
+    """Every metric that some fold has, in the order of LEADING_METRICS."""
+    return sorted({name for outcome in outcomes for name in outcome.test.metrics}, key=_rank)
+
+
+def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Long table of test scores, a row per variant, seed and fold, sorted in that order (variants as they appear).
+
+    Columns: variant, seed, fold, held_out, split, the metrics (fractions; NaN where a fold has none), and train and
+    test (utterances).
+    """
+    metrics = metrics_of(outcomes)
+    places = {name: place for place, name in enumerate(variants_of(outcomes))}
+    ordered = sorted(outcomes, key=lambda one: (places[one.variant], one.record.seed, one.record.key.fold))
+    rows = [
+        {
+            "variant": one.variant,
+            "seed": one.record.seed,
+            "fold": one.record.key.fold,
+            "held_out": one.record.held_out,
+            "split": one.record.key.split,
+            **{metric: float(one.test.metrics.get(metric, float("nan"))) for metric in metrics},
+            "train": one.record.sizes["train"],
+            "test": one.record.sizes["test"],
+        }
+        for one in ordered
+    ]
+    return pd.DataFrame(rows, columns=["variant", "seed", "fold", "held_out", "split", *metrics, "train", "test"])
+
+
+def _rank(metric: str) -> tuple[int, str]:
+    if metric in LEADING_METRICS:
+        return LEADING_METRICS.index(metric), metric
+    return len(LEADING_METRICS) + (not metric.startswith("ccc.")), metric

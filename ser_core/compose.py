@@ -1,0 +1,148 @@
+"""Overrides -> one frozen, checked Config, and the fingerprint that names the experiment.
+
+    ["corpus=emodb", "model.fusion.tokens=4", ...] --rewrite, check--> Hydra --> Config --> sha256 of what it trains
+Hydra composes and nothing else; `_target_`, interpolation, `+key` and `~key` are refused.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import ser_core
+from ser_core.config import GROUPS, Config
+from ser_core.encoders.encoder import EncoderOption
+from ser_core.errors import SettingError
+from ser_core.keys import check_keys, expand
+from ser_core.tasks.task import TaskOption
+
+Tree = TypeVar("Tree")
+
+
+def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
+    """The Config that these overrides resolve to. Relative paths start from `folder` (default: the working folder).
+
+    Raises SettingError, naming the nearest valid key, for an unknown key, a knob of an option not chosen, a value of
+    the wrong type or out of range.
+    """
+    return compose_tree(Config, GROUPS, overrides, folder)
+
+
+def compose_tree(
+    root: type[Tree], groups: dict[str, tuple[dict[str, type[Any]], str]], overrides: Sequence[str], folder: Path | None
+) -> Tree:
+    """`compose` for any tree of options: `groups` are its nodes chosen by name."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+
+    written = expand(overrides, groups)
+    check_keys(root, groups, written)
+    _store(root, groups)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize(version_base="1.3", config_path=None):
+            tree = hydra_compose(config_name=root.__name__, overrides=written)
+        for owner, key, value in _locations(root, tree):
+            if value and (key.rpartition(".")[2] != "path" or owner == "corpus" or Path(value).exists()):
+                OmegaConf.update(tree, key, str(Path(folder or Path.cwd(), value).absolute()))
+        composed = OmegaConf.to_object(tree)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _readable(error) from error
+    assert isinstance(composed, root)
+    return composed
+
+
+def resolved(config: Any) -> dict[str, Any]:
+    """The Config as plain data, everything in it."""
+    return dataclasses.asdict(config)
+
+
+def fingerprint(config: Config) -> str:
+    """Names what a Config trains: 16 hex digits of SHA-256.
+
+    Left out: `run.*`, places on disk (the corpus's content is in the split hash; a checkpoint counts by the hash of its
+    weights), and the knobs of tasks of weight 0, which nobody builds.
+    """
+    content = {**_identity(config), "program": ser_core.PROGRAM}
+    del content["run"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _identity(option: Any) -> Any:
+    """The part of an option that decides what is trained."""
+    if isinstance(option, TaskOption) and option.weight == 0:
+        return {"weight": 0}
+    if not dataclasses.is_dataclass(option):
+        return option
+    fields = {
+        field.name: _identity(getattr(option, field.name))
+        for field in dataclasses.fields(option)
+        if not field.metadata.get("location")
+    }
+    return {**fields, **option.identity()} if isinstance(option, EncoderOption) else fields
+
+
+@functools.cache
+def _schema(option: type) -> DictConfig:
+    """A structured node whose read-only flag (it comes from `frozen`) is off, so that overrides merge into it."""
+    node = OmegaConf.structured(option)
+
+    def soften(part: Any) -> None:
+        OmegaConf.set_readonly(part, False)
+        for key in part:
+            child = part._get_node(key)
+            if isinstance(child, DictConfig):
+                soften(child)
+
+    soften(node)
+    return node
+
+
+def _store(root: type, groups: dict[str, tuple[dict[str, type[Any]], str]]) -> None:
+    """Registers the tree with Hydra; harmless when repeated."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(name=f"{root.__name__}-schema", node=_schema(root))
+    defaults: list[Any] = [f"{root.__name__}-schema"]
+    for key, (table, default) in groups.items():
+        group = key.replace(".", "/")
+        for name, option in table.items():
+            store.store(group=group, name=name, node=_schema(option))
+        defaults.append({group: default})
+    store.store(name=root.__name__, node={"defaults": [*defaults, "_self_"]})
+
+
+def _locations(root: type, tree: DictConfig, prefix: str = "") -> list[tuple[str, str, str]]:
+    """(owner, key, value) of every field that says where something lies."""
+    found = []
+    for name in tree:
+        child = tree._get_node(name)
+        key = f"{prefix}.{name}".lstrip(".")
+        if isinstance(child, DictConfig):
+            owner = OmegaConf.get_type(child)
+            if owner is not None and dataclasses.is_dataclass(owner):
+                places = {field.name for field in dataclasses.fields(owner) if field.metadata.get("location")}
+                found += [(key, f"{key}.{place}", str(child[place])) for place in places]
+            found += _locations(root, child, key)
+    return found
+
+
+def _readable(error: Exception) -> SettingError:
+    """A SettingError with the first sentence of Hydra's or OmegaConf's complaint, or the SettingError behind it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SettingError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    key = next((line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")), "")
+    return SettingError(f"{key}: {lines[0]}" if key else lines[0])

@@ -1,0 +1,129 @@
+"""The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
+
+    seed  corpus  folds  audio  model(speech text fusion)  tasks(emotion dimensions gender)  optim  run
+Options with a file of their own (corpora, protocols, encoders, fusions) are chosen by name: corpus=emodb, model/fusion=bridge.
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+from ser_core.audio import Audio
+from ser_core.corpus import CORPORA, CorpusOption
+from ser_core.encoders import SPEECH, TEXT
+from ser_core.encoders.encoder import EncoderOption
+from ser_core.folds import FOLDS, FoldsOption
+from ser_core.fusion import FUSIONS, FusionOption
+from ser_core.options import Option, at_least, location, one_of, within
+from ser_core.tasks import Tasks
+
+GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
+    "corpus": (CORPORA, "demo"),
+    "folds": (FOLDS, "lospo"),
+    "model.speech": (SPEECH, "logmel"),
+    "model.text": (TEXT, "words"),
+    "model.fusion": (FUSIONS, "concat"),
+}
+"""Every node that is chosen by name: its table and the default choice."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Model(Option):
+    """The network between features and tasks."""
+
+    key: ClassVar[str] = "model"
+    speech: EncoderOption = dataclasses.field(default_factory=EncoderOption)
+    """Encoder of the speech channel."""
+    text: EncoderOption = dataclasses.field(default_factory=EncoderOption)
+    """Encoder of the text channel."""
+    fusion: FusionOption = dataclasses.field(default_factory=FusionOption)
+    """How the channels become one vector."""
+    width: int = 128
+    """Width that every channel is projected to, at least 4."""
+    dropout: float = 0.3
+    """Share of dimensions dropped at the channels and before the heads, from 0 (none) to 0.9."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "width", 4)
+        within(self, "dropout", 0, 0.9)
+
+
+@dataclasses.dataclass(frozen=True)
+class Optim(Option):
+    """How a fold is trained: AdamW with warm-up and cosine decay, early stopping on the development part."""
+
+    key: ClassVar[str] = "optim"
+    epochs: int = 25
+    """Most passes over the training part, at least 1."""
+    patience: int = 8
+    """Epochs without a better development score before a fold stops, at least 1."""
+    monitor: str = "score"
+    """What the best epoch has most of: score (mean of development UAR and mean CCC) or loss (least development loss)."""
+    batch: int = 16
+    """Utterances per step, at least 2."""
+    learning_rate: float = 2e-3
+    """Peak learning rate, above 0."""
+    layer_rate: float = 10.0
+    """Factor on the learning rate of the layer weights, at least 0; 0 keeps the plain mean of the layers."""
+    warmup: float = 0.1
+    """Share of all steps over which the rate rises from 0, from 0 (none) to 1."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
+    clip: float = 1.0
+    """Largest norm of the gradient, above 0."""
+    bf16: bool = True
+    """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
+
+    def __post_init__(self) -> None:
+        for field, low in (("epochs", 1), ("patience", 1), ("batch", 2), ("layer_rate", 0), ("weight_decay", 0)):
+            at_least(self, field, low)
+        for field in ("learning_rate", "clip"):
+            at_least(self, field, 1e-12)
+        within(self, "warmup", 0, 1)
+        one_of(self, "monitor", ("score", "loss"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(Option):
+    """Where and how to run; nothing here changes what is trained, so nothing here is part of a fold's identity."""
+
+    key: ClassVar[str] = "run"
+    store: str = location("bridgework")
+    """Folder of records, studies, features and the tracking database."""
+    device: str = "auto"
+    """Where models train: auto (a GPU if there is one), cpu or cuda."""
+    threads: int = 1
+    """CPU threads of one trial, at least 1; the last bits of a sum may differ between numbers of threads."""
+    on_bad_audio: str = "stop"
+    """What a file that cannot be used does: stop the run, or skip (left out of every part, counted in the record)."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "threads", 1)
+        one_of(self, "device", ("auto", "cpu", "cuda"))
+        one_of(self, "on_bad_audio", ("stop", "skip"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One experiment. Two lists of overrides that resolve to the same Config are the same experiment."""
+
+    seed: int = 0
+    """Seed of initial weights, batch order and dropout, at least 0."""
+    corpus: CorpusOption = dataclasses.field(default_factory=CorpusOption)
+    """The utterances."""
+    folds: FoldsOption = dataclasses.field(default_factory=FoldsOption)
+    """How speakers are dealt into training, development and test parts."""
+    audio: Audio = dataclasses.field(default_factory=Audio)
+    """How files become waveforms."""
+    model: Model = dataclasses.field(default_factory=Model)
+    """The network."""
+    tasks: Tasks = dataclasses.field(default_factory=Tasks)
+    """What it predicts, with weights."""
+    optim: Optim = dataclasses.field(default_factory=Optim)
+    """How it is trained."""
+    run: Run = dataclasses.field(default_factory=Run)
+    """Where it runs."""
+
+    key: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        at_least(self, "seed", 0)  # type: ignore[arg-type]

@@ -1,0 +1,11 @@
+"""One reader per corpus. CORPORA is the only list; `corpus=NAME` chooses from it."""
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
+from ser_core.corpus.demo import DemoCorpus
+from ser_core.corpus.emodb import EmoDB
+from ser_core.corpus.ravdess import Ravdess
+from ser_core.corpus.table import Table
+
+CORPORA: dict[str, type[CorpusOption]] = {"demo": DemoCorpus, "emodb": EmoDB, "ravdess": Ravdess, "table": Table}
+
+__all__ = ["CORPORA", "Corpus", "CorpusOption", "Dimension"]

@@ -1,0 +1,81 @@
+"""EmoDB: 535 utterances of 10 sentences, 10 German actors, 7 emotions (Burkhardt et al. 2005), read from file names.
+
+    03a01Fa = speaker 03, sentence a01, emotion F (Freude), take a
+The acted sentences carry no emotion: a model of the text alone must sit at chance.
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.release import labelled_files, with_companion_text
+from ser_core.options import location, one_of
+
+NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<take>[a-z])")
+EMOTIONS = {
+    "W": "anger",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fear",
+    "F": "happiness",
+    "T": "sadness",
+    "N": "neutral",
+}
+MALE = {"03", "10", "11", "12", "15"}
+SENTENCES = {
+    "a01": "Der Lappen liegt auf dem Eisschrank.",
+    "a02": "Das will sie am Mittwoch abgeben.",
+    "a04": "Heute abend könnte ich es ihm sagen.",
+    "a05": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
+    "a07": "In sieben Stunden wird es soweit sein.",
+    "b01": "Was sind denn das für Tüten, die da unter dem Tisch stehen?",
+    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
+    "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+    "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
+    "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class EmoDB(CorpusOption):
+    """Knobs of EmoDB."""
+
+    name: str = "emodb"
+    """This option's name."""
+    root: str = location("")
+    """Folder of the release; audio is looked for anywhere below it."""
+    text: str = "sentence"
+    """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, six classes), or none."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "text", ("sentence", "companion", "none"))
+
+    def read(self, cache: Path) -> Corpus:
+        """All utterances below `root`. Raises CorpusError when there are none."""
+        rows = [
+            {
+                "utterance": match.group(),
+                "file": str(file),
+                "speaker": match["speaker"],
+                "gender": "male" if match["speaker"] in MALE else "female",
+                "text": SENTENCES.get(match["sentence"], "") if self.text == "sentence" else "",
+                "emotion": EMOTIONS[match["emotion"]],
+            }
+            for file, match in labelled_files("emodb", self.root, NAME)
+        ]
+        table, dropped = pd.DataFrame(rows), []
+        if self.text == "companion":
+            table, dropped = with_companion_text("emodb", self.root, table)
+        return Corpus(
+            name="emodb",
+            table=complete(table),
+            classes=tuple(name for name in sorted(EMOTIONS.values()) if name not in dropped),
+            dimensions=(),
+            licence="CC0-1.0",
+            source="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
+            text_source={"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none"),
+            merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
+        )

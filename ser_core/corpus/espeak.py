@@ -1,0 +1,93 @@
+"""Speech from espeak-ng that is the same to the last bit whoever asks: a fresh process speaks a whole list of lines.
+
+    [Line, Line, ...] --JSON--> espeak_process.py --PCM16--> one array per line
+
+The library keeps the phases of its flutter and of its sources from one line to the next and resets them neither on a new
+voice nor on a new start, so a line alone sounds a little different from the same line after another. A list spoken by a
+process that has never spoken before does not. The process also keeps a foreign library out of a training run.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import espeakng_loader
+import numpy as np
+from jaxtyping import Float64, Int16
+
+from ser_core.errors import CorpusError
+
+SAMPLE_RATE_HZ = 22050
+"""Rate at which the library speaks."""
+PROCESS = Path(__file__).with_name("espeak_process.py")
+REMEDY = "reinstall it with `uv sync --reinstall-package espeakng-loader`, or choose a recorded corpus (corpus=...)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A sentence and how to say it."""
+
+    text: str
+    voice: str
+    """Language and variant, such as en-us+f3."""
+    rate: int
+    """Words per minute, 80 to 450."""
+    volume: int
+    """Loudness, 0 to 200; 100 is the voice's own."""
+    pitch: int
+    """Height, 0 to 99; 50 is the voice's own."""
+    range: int
+    """Liveliness of the melody, 0 (monotone) to 99; 50 is the voice's own."""
+    effort: float = 0.0
+    """Vocal effort, from -1 (soft, dull) to 1 (pressed, sharp); 0 is the voice's own. The library has none: see `press`."""
+
+
+def version() -> str:
+    """The release of the package that brings the library; each brings exactly one."""
+    return importlib.metadata.version("espeakng-loader")
+
+
+def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
+    """The wave of each line, in order, at SAMPLE_RATE_HZ; about 5 ms a line."""
+    with tempfile.TemporaryFile() as wishes, tempfile.TemporaryFile() as complaints:
+        wishes.write(json.dumps([_wish(line) for line in lines]).encode())
+        wishes.seek(0)
+        command = [sys.executable, "-P", str(PROCESS), espeakng_loader.get_library_path()]
+        with subprocess.Popen(command, stdin=wishes, stdout=subprocess.PIPE, stderr=complaints) as process:  # noqa: S603
+            assert process.stdout is not None
+            for line in lines:
+                samples = _next(process.stdout)
+                if samples is None:
+                    process.wait()
+                    complaints.seek(0)
+                    reason = complaints.read().decode(errors="replace").strip() or f"exit code {process.returncode}"
+                    raise CorpusError(f"espeak-ng did not say {line.text!r}: {reason}; {REMEDY}")
+                yield press(samples / 2**15, line.effort)
+
+
+def press(wave: Float64[np.ndarray, "samples"], effort: float) -> Float64[np.ndarray, "samples"]:
+    """Tilts the spectrum as vocal effort does, at the same loudness: up to 0.7 of the previous sample is added or taken."""
+    tilted = wave - 0.7 * effort * np.concatenate([[0.0], wave[:-1]])
+    return tilted * np.sqrt(np.mean(wave**2) / np.mean(tilted**2))
+
+
+def _wish(line: Line) -> dict[str, Any]:
+    """What the process is asked for."""
+    return {name: value for name, value in dataclasses.asdict(line).items() if name != "effort"}
+
+
+def _next(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
+    """The next line the process has spoken, None where it ended before that."""
+    head = spoken.read(4)
+    if len(head) < 4:
+        return None
+    (size,) = struct.unpack("<i", head)
+    body = spoken.read(size)
+    return np.frombuffer(body, "<i2").astype(np.int16) if len(body) == size else None

@@ -1,0 +1,69 @@
+"""RAVDESS speech: 1440 utterances of 2 sentences, 24 actors, 8 emotions (Livingstone and Russo 2018), from file names.
+
+    03-01-06-01-02-01-12 = audio, speech, fearful, normal intensity, sentence 02, repetition 01, actor 12 (even: female)
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.release import labelled_files, with_companion_text
+from ser_core.options import location, one_of
+
+NAME = re.compile(r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<take>0[12])-(?P<actor>\d\d)")
+EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happiness",
+    "04": "sadness",
+    "05": "anger",
+    "06": "fear",
+    "07": "disgust",
+    "08": "surprise",
+}
+SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ravdess(CorpusOption):
+    """Knobs of RAVDESS."""
+
+    name: str = "ravdess"
+    """This option's name."""
+    root: str = location("")
+    """Folder of the release; audio is looked for anywhere below it, songs and video are passed over."""
+    text: str = "sentence"
+    """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, seven classes), or none."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "text", ("sentence", "companion", "none"))
+
+    def read(self, cache: Path) -> Corpus:
+        """All speech utterances below `root`. Raises CorpusError when there are none."""
+        rows = [
+            {
+                "utterance": match.group(),
+                "file": str(file),
+                "speaker": match["actor"],
+                "gender": "female" if int(match["actor"]) % 2 == 0 else "male",
+                "text": SENTENCES[match["sentence"]] if self.text == "sentence" else "",
+                "emotion": EMOTIONS[match["emotion"]],
+            }
+            for file, match in labelled_files("ravdess", self.root, NAME)
+        ]
+        table, dropped = pd.DataFrame(rows), []
+        if self.text == "companion":
+            table, dropped = with_companion_text("ravdess", self.root, table)
+        return Corpus(
+            name="ravdess",
+            table=complete(table),
+            classes=tuple(name for name in sorted(EMOTIONS.values()) if name not in dropped),
+            dimensions=(),
+            licence="CC BY-NC-SA 4.0: not for commercial use",
+            source="Livingstone and Russo, The Ryerson Audio-Visual Database, PLoS ONE 13(5), 2018; Zenodo 1188976",
+            text_source={"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none"),
+            merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
+        )

@@ -1,0 +1,51 @@
+"""Finds the audio files of a release whose names carry the labels, and the companion text that may lie beside them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.errors import CorpusError
+
+AUDIO_SUFFIXES = {".wav", ".flac", ".opus", ".ogg", ".mp3"}
+COMPANION = "companion_text.csv"
+
+
+def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
+    """Audio files anywhere below `root` whose stem matches, in the order of their names.
+
+    Raises CorpusError when the folder is missing or holds no such file.
+    """
+    if not root:
+        raise CorpusError(f"corpus {corpus} needs its folder: add corpus.root=PATH")
+    folder = Path(root)
+    if not folder.is_dir():
+        raise CorpusError(f"corpus {corpus}: no folder {folder}; correct corpus.root")
+    found = False
+    for file in sorted(folder.rglob("*"), key=lambda path: path.name):
+        match = pattern.fullmatch(file.stem)
+        if match and file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith("."):
+            found = True
+            yield file.absolute(), match
+    if not found:
+        raise CorpusError(f"corpus {corpus}: no audio file named like {pattern.pattern} below {folder}")
+
+
+def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Replaces the acted sentence by a written line of the same emotion; drops classes that have no such line.
+
+    A class without text would be given away by its silence, so its utterances leave; their names are returned.
+    Raises CorpusError when `companion_text.csv` is missing or covers a class in part only.
+    """
+    file = Path(root) / COMPANION
+    if not file.exists():
+        raise CorpusError(f"corpus {corpus}: corpus.text=companion needs {file} with the columns file, text")
+    lines = pd.read_csv(file, dtype=str, keep_default_na=False)
+    text = dict(zip((Path(name).stem for name in lines["file"]), lines["text"], strict=True))
+    table = table.assign(text=table["utterance"].map(text).fillna(""))
+    covered = table.groupby("emotion")["text"].agg(lambda column: float((column != "").mean()))
+    if partly := [str(name) for name, share in covered.items() if 0 < share < 1]:
+        raise CorpusError(f"corpus {corpus}: {file} has no line for some utterances of {partly[0]}")
+    dropped = sorted(str(name) for name, share in covered.items() if share == 0)
+    return table[~table["emotion"].isin(dropped)], dropped

@@ -1,0 +1,116 @@
+"""Any corpus from a CSV or Parquet table: `file` and `speaker`, and whatever else of the schema it has.
+
+    file,speaker,text,emotion,gender,session,start,end,valence,...
+"""
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, complete
+from ser_core.errors import CorpusError, SettingError
+from ser_core.options import location
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(CorpusOption):
+    """Knobs of a table corpus."""
+
+    name: str = "table"
+    """This option's name."""
+    path: str = location("")
+    """The table: .csv or .parquet, one row per utterance."""
+    root: str = location("")
+    """Folder that relative `file` entries start from; empty is the table's own folder."""
+    title: str = "table"
+    """The corpus's name in records and tables."""
+    classes: list[str] = dataclasses.field(default_factory=list)
+    """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
+    merge: list[str] = dataclasses.field(default_factory=list)
+    """Labels to rename before anything else, as [excited:happy]."""
+    dimensions: list[str] = dataclasses.field(default_factory=list)
+    """Columns that are dimensions with the ends of their scale, as ["valence:1:5","arousal:1:5"]."""
+    licence: str = "not stated"
+    """Licence text carried into the protocol card and every report."""
+
+    def __post_init__(self) -> None:
+        for entry in self.merge:
+            if entry.count(":") != 1:
+                raise SettingError(f"corpus.merge takes entries like excited:happy, got {entry!r}")
+        self.scales()
+
+    def scales(self) -> tuple[Dimension, ...]:
+        """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
+        scales = []
+        for entry in self.dimensions:
+            try:
+                name, low, high = entry.split(":")
+                scales.append(Dimension(name, float(low), float(high)))
+            except ValueError:
+                raise SettingError(f"corpus.dimensions takes entries like valence:1:5, got {entry!r}") from None
+            if not scales[-1].low < scales[-1].high:
+                raise SettingError(f"corpus.dimensions: the scale of {name} must rise, got {low} to {high}")
+        return tuple(scales)
+
+    def read(self, cache: Path) -> Corpus:
+        """The rows of the table. Raises CorpusError naming the column or row that cannot be used."""
+        table = self._rows()
+        folder = Path(self.root) if self.root else Path(self.path).parent
+        table["utterance"] = _names(table)
+        table["file"] = [str((folder / file).absolute()) for file in table["file"]]
+        renamed = dict(entry.split(":") for entry in self.merge)
+        table = complete(table).replace({"emotion": renamed})
+        known = sorted(set(table["emotion"]) - {""})
+        classes = tuple(self.classes) or tuple(known)
+        if absent := set(classes) - set(known):
+            raise CorpusError(f"corpus.classes names {sorted(absent)[0]!r}; the table has {', '.join(known)}")
+        kept = table["emotion"].isin([*classes, ""])
+        dropped = int((~kept).sum())
+        notes = [*self.merge, *([f"dropped {dropped} rows of other classes"] if dropped else [])]
+        dimensions = self.scales()
+        columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
+        return Corpus(
+            name=self.title,
+            table=table.loc[kept, columns].reset_index(drop=True),
+            classes=classes,
+            dimensions=dimensions,
+            licence=self.licence,
+            source=Path(self.path).name,
+            text_source="column text" if (table["text"] != "").any() else "none",
+            merged="; ".join(notes) or "none",
+        )
+
+    def _rows(self) -> pd.DataFrame:
+        """The raw table with its columns checked. Text cells stay text: a speaker 03 is not 3."""
+        if not self.path:
+            raise CorpusError("corpus table needs its file: add corpus.path=FILE.csv (or .parquet)")
+        file = Path(self.path)
+        if not file.is_file():
+            raise CorpusError(f"corpus table: no file {file}; correct corpus.path")
+        numbers = [*SECONDS, *(dimension.name for dimension in self.scales())]
+        if file.suffix == ".parquet":
+            table = pd.read_parquet(file)
+        else:
+            table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        for column in ("file", "speaker", *(d.name for d in self.scales())):
+            if column not in table:
+                raise CorpusError(f"{file}: column {column!r} is missing; it has {', '.join(map(str, table.columns))}")
+        for column in set(numbers) & set(table.columns):
+            try:
+                table[column] = pd.to_numeric(table[column].replace("", float("nan")))
+            except ValueError as error:
+                raise CorpusError(f"{file}: column {column!r} holds something that is not a number: {error}") from None
+        return table
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Utterance names: the `utterance` column, or the file with its segment where it has one."""
+    if "utterance" in table:
+        return [str(name) for name in table["utterance"]]
+    starts = table["start"] if "start" in table else [float("nan")] * len(table)
+    ends = table["end"] if "end" in table else [float("nan")] * len(table)
+    return [
+        str(file) if pd.isna(start) and pd.isna(end) else f"{file}#{start:g}-{end:g}"
+        for file, start, end in zip(table["file"], starts, ends, strict=True)
+    ]

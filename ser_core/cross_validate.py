@@ -1,0 +1,142 @@
+"""The seam: `cross_validate(config)` trains the folds that are missing and yields progress and one result per fold.
+
+    plan(config): corpus, features, folds, keys  ->  for each fold: claimed? recorded? else fit, score, write  ->  yield
+Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
+"""
+
+import dataclasses
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+import ser_core
+from ser_core.baselines import baselines
+from ser_core.compose import fingerprint, resolved
+from ser_core.config import Config
+from ser_core.errors import SettingError
+from ser_core.fit import Fitted, fit, predict
+from ser_core.folds import Fold, Folds, make_folds
+from ser_core.inputs import Inputs, load_inputs
+from ser_core.metrics import score
+from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What `cross_validate` will train: settled configuration, inputs, folds, and the key of each fold's record."""
+
+    config: Config
+    inputs: Inputs
+    folds: Folds
+    card: dict[str, Any]
+    fingerprint: str
+
+    def key(self, fold: int) -> FoldKey:
+        return FoldKey(self.fingerprint, self.folds.hash, fold)
+
+    @property
+    def keys(self) -> list[FoldKey]:
+        """One key per fold, in order."""
+        return [self.key(fold.number) for fold in self.folds.folds]
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a fold stands: its number, the epoch, the development score, and the share of its epochs spent."""
+
+    fold: int
+    epoch: int
+    dev: float
+    spent: float
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldResult:
+    """A fold that is done: its development part (the test part stays in the store), and whether it was trained now."""
+
+    record: FoldRecord
+    trained: bool
+
+
+def plan(config: Config, progress: bool = False) -> Plan:
+    """Reads corpus and features and makes the folds; trains nothing.
+
+    Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
+    experiment than not asking.
+    """
+    inputs = load_inputs(config, progress)
+    settled = dataclasses.replace(config, tasks=config.tasks.settled(inputs.corpus))
+    card = inputs.corpus.card(inputs.audio_hash)
+    folds = make_folds(inputs.corpus, config.folds, card)
+    audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
+    card |= {**folds.protocol, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
+    return Plan(settled, inputs, folds, card, fingerprint(settled))
+
+
+def cross_validate(
+    config: Config, folds: Sequence[int] | None = None, store: RunStore | None = None, planned: Plan | None = None
+) -> Iterator[Progress | FoldResult]:
+    """Trains the given folds (numbers from 1; all by default) as far as the store lacks them.
+
+    A fold that another process is training is waited for and then read, never trained twice. Raises TrainingError from
+    a fold that cannot be trained; the folds before it are recorded.
+    """
+    planned = planned or plan(config)
+    store = store or RunStore(config.run.store)
+    torch.set_num_threads(config.run.threads)
+    for number in folds or range(1, len(planned.folds) + 1):
+        if not 1 <= number <= len(planned.folds):
+            raise SettingError(f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}")
+        key = planned.key(number)
+        with store.claim(key) as missing:
+            if missing:
+                yield from _train(planned, planned.folds.folds[number - 1], store)
+        yield FoldResult(store.load(key), trained=missing)
+
+
+def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
+    """Trains one fold and writes its record."""
+    config, begun = planned.config, time.perf_counter()
+    training = fit(config, planned.inputs, fold)
+    while True:
+        try:
+            end = next(training)
+        except StopIteration as stop:
+            fitted: Fitted = stop.value
+            break
+        yield Progress(fold.number, end.epoch, end.dev, end.epoch / config.optim.epochs)
+    key = planned.key(fold.number)
+    dev = predict(config, planned.inputs, fitted.model, list(fold.dev))
+    tested = predict(config, planned.inputs, fitted.model, list(fold.test))
+    record = FoldRecord(
+        key=key,
+        seed=config.seed,
+        held_out=fold.held_out,
+        config=resolved(config),
+        card=planned.card,
+        sizes={
+            **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},
+            "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
+        },
+        dev=score(dev),
+        epochs=fitted.epochs,
+        chosen_epoch=fitted.chosen_epoch,
+        seconds=time.perf_counter() - begun,
+        skipped=planned.inputs.skipped,
+        environment=environment(config),
+    )
+    store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold), tested))
+
+
+def environment(config: Config) -> dict[str, str]:
+    """Versions of program and libraries, and the device."""
+    return {
+        "program": str(ser_core.PROGRAM),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": config.run.device,
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,131 @@
+"""How a checkpoint is found, read and asked for hidden states: what speech and text encoders share.
+
+    hidden state 0 = what the first transformer layer reads, k = what layer k gives, the last = the encoder's output
+                                                                               (after its closing norm, if it has one)
+Only safetensors, or PyTorch weights without pickled code, are read; code that comes with a checkpoint never runs.
+"""
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ser_core.encoders.encoder import weight_files
+from ser_core.errors import SettingError
+
+HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+UNUSED = re.compile(r"pooler|masked_spec_embed|decoder|adapter|position_ids|^lm_head|^cls\.|project_|quantizer")
+"""Weights that may be missing: none of the hidden states depends on them."""
+
+
+def find(path: str, key: str) -> Path:
+    """The folder of a checkpoint: `path` itself, or what the Hugging Face hub has under that name.
+
+    Raises SettingError, naming `key`, when it is neither.
+    """
+    if not path:
+        raise SettingError(f"{key}.path is empty; give a checkpoint's folder or its name on the Hugging Face hub")
+    if Path(path).is_dir():
+        return Path(path)
+    if not HUB_NAME.fullmatch(path) or path.startswith("."):
+        raise SettingError(f"{key}.path: there is no folder {path}; put the checkpoint there or correct the path")
+    return _from_hub(path, key)
+
+
+@functools.lru_cache
+def _from_hub(name: str, key: str) -> Path:
+    """The snapshot of a hub checkpoint: the local one if its weights are there, otherwise a download."""
+    import httpx
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    attempts = ((HUB_FILES, True), (HUB_FILES, False), ([*HUB_FILES, "pytorch_model*.bin"], False))
+    reason = "it holds no weights"
+    for patterns, local in attempts:
+        try:
+            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, local_files_only=local))
+        except (OSError, ValueError, HfHubHTTPError, httpx.HTTPError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            continue
+        if weight_files(folder):
+            return folder
+    raise SettingError(
+        f"{key}.path: {name} is neither a folder here nor a checkpoint that the Hugging Face hub gives us ({reason}); "
+        "download it elsewhere and give its folder"
+    )
+
+
+def settings(folder: Path, key: str) -> dict[str, Any]:
+    """config.json of a checkpoint folder. Raises SettingError when it is missing or no JSON object."""
+    try:
+        content = json.loads((folder / "config.json").read_text())
+    except FileNotFoundError:
+        raise SettingError(f"{key}.path: {folder} holds no config.json, so it is no checkpoint folder") from None
+    except ValueError as error:
+        raise SettingError(f"{key}.path: {folder / 'config.json'} is damaged ({error})") from error
+    if not isinstance(content, dict):
+        raise SettingError(f"{key}.path: {folder / 'config.json'} is damaged (it is no JSON object)")
+    return content
+
+
+def check_layers(layers: str, key: str) -> None:
+    """Refuses a choice of hidden states that no checkpoint could fulfil, with a SettingError."""
+    if layers not in ("weighted", "last") and not (layers.isascii() and layers.isdigit()):
+        raise SettingError(f"{key}.layers must be weighted, last or a layer number (0 and up), got {layers!r}")
+
+
+def chosen_layers(layers: str, count: int, key: str) -> list[int]:
+    """Numbers of the hidden states chosen from an encoder of `count` transformer layers.
+
+    >>> chosen_layers("weighted", 2, ""), chosen_layers("last", 2, ""), chosen_layers("1", 2, "")
+    ([0, 1, 2], [2], [1])
+    """
+    if layers == "weighted":
+        return list(range(count + 1))
+    number = count if layers == "last" else int(layers)
+    if number > count:
+        raise SettingError(f"{key}.layers must be 0 to {count} for this checkpoint, got {layers}")
+    return [number]
+
+
+def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
+    """The encoder in float32, for inference. Raises SettingError when weights are missing or cannot be read."""
+    from transformers import AutoModel
+
+    with _quiet():
+        try:
+            model, report = AutoModel.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise SettingError(f"{key}.path: {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    missing = sorted(str(name) for name in report["missing_keys"] if not UNUSED.search(str(name)))
+    if missing:
+        raise SettingError(
+            f"{key}.path: {folder} lacks {len(missing)} of the encoder's weights, such as {missing[0]}; "
+            "it would compute with random ones"
+        )
+    return model.eval().requires_grad_(False).to(device)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers from drawing a bar and listing the weights of heads that are not used here."""
+    from transformers.utils import logging
+
+    verbosity, drawing = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if drawing:
+            logging.enable_progress_bar()

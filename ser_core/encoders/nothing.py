@@ -1,0 +1,34 @@
+"""The empty channel: a model without speech, or without text."""
+
+import dataclasses
+from typing import ClassVar
+
+import torch
+
+from ser_core.encoders.encoder import EncoderOption
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSpeech(EncoderOption):
+    """No speech channel: the model reads text alone."""
+
+    key: ClassVar[str] = "model.speech"
+
+    name: str = "none"
+    """The name of this option."""
+
+    def extractor(self, device: torch.device) -> None:
+        """Nothing is extracted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NoText(EncoderOption):
+    """No text channel: the model hears speech alone."""
+
+    key: ClassVar[str] = "model.text"
+
+    name: str = "none"
+    """The name of this option."""
+
+    def extractor(self, device: torch.device) -> None:
+        """Nothing is extracted."""

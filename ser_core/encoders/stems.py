@@ -1,0 +1,58 @@
+"""What a model learns directly above its raw features: standardise, mix the layers, project to the common width.
+
+    raw [batch time layers dim] -- minus mean, over sd (training part) -- weighted sum of layers -- Linear --> [batch time width]
+"""
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.noise import Dropout, Noise
+
+
+class FeatureStem(nn.Module):
+    """Reads frozen-encoder features. Layer weights are a softmax (as SUPERB, Yang et al. 2021), equal at the start.
+
+    Each layer is standardised by the training part's statistics before mixing: the last layers of an encoder are
+    tens of times larger than the first, and would otherwise decide the mixture by their size.
+    """
+
+    mean: Float[Tensor, "layers dim"]
+    scale: Float[Tensor, "layers dim"]
+
+    def __init__(self, layers: int, dim: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(layers, dim))
+        self.register_buffer("scale", torch.ones(layers, dim))
+        self.layer_scores = nn.Parameter(torch.zeros(layers))
+        self.dropout = Dropout(dropout)
+        self.project = nn.Linear(dim, width)
+
+    def standardise_by(self, mean: Float[Tensor, "layers dim"], deviation: Float[Tensor, "layers dim"]) -> None:
+        """Sets the statistics; a dimension that never varies keeps scale 1."""
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation)))
+
+    def forward(self, raw: Stream, noise: Noise) -> Stream:
+        weights = self.layer_scores.softmax(0)[:, None] / self.scale
+        mixed = (raw.steps.to(weights.dtype) * weights).sum(-2) - (weights * self.mean).sum(0)
+        steps = self.project(self.dropout(mixed, noise))
+        return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)
+
+
+class WordStem(nn.Module):
+    """Looks up learned embeddings of word numbers; number 0 (no text) is the zero vector."""
+
+    def __init__(self, buckets: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(buckets, width, padding_idx=0)
+        with torch.no_grad():
+            self.embed.weight *= 0.1
+        self.dropout = Dropout(dropout)
+
+    def forward(self, raw: Stream, noise: Noise) -> Stream:
+        steps = self.dropout(cast(Tensor, self.embed(raw.steps)), noise)
+        return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)

@@ -1,0 +1,193 @@
+"""Trains one fold: AdamW, warm-up and cosine, clipping, early stopping on the development part.
+
+    epoch: batches by length -> step(parameters, batch, key) ... -> development score -> keep the best -> stop?
+A step is a pure function of parameters, batch and constants, so that many models can be stepped as one program.
+"""
+
+import copy
+import dataclasses
+import math
+from collections.abc import Generator, Mapping, Sequence
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import functional_call
+
+from ser_core.batch import Batch, batches_by_length
+from ser_core.config import Config, Optim
+from ser_core.errors import TrainingError
+from ser_core.folds import Fold
+from ser_core.inputs import Inputs, device_of
+from ser_core.metrics import score
+from ser_core.model import SpeechEmotionModel, build_model, derived_seed
+from ser_core.noise import Noise
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochEnd:
+    """Where training stands after an epoch. `dev` is the development score that the best epoch has most of."""
+
+    epoch: int
+    dev: float
+    losses: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A trained fold: the model as it was at its best epoch, and how it got there."""
+
+    model: SpeechEmotionModel
+    chosen_epoch: int
+    epochs: list[dict[str, float]]
+
+
+def total_loss(
+    model: SpeechEmotionModel, parameters: dict[str, Tensor], batch: Batch, key: Tensor, weights: Mapping[str, float]
+) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+    """Weighted sum of the task losses, and each of them: what a step differentiates."""
+    _, losses = functional_call(model, parameters, (batch, Noise(key)))
+    return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum(), losses
+
+
+def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
+    """Trains on the fold's training part, yields after each epoch, returns the best model.
+
+    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
+    """
+    device = device_of(config)
+    train = torch.from_numpy(fold.train)
+    model = build_model(config, inputs, train, derived_seed(config.seed, fold.number, "weights")).to(device)
+    optimiser = torch.optim.AdamW(parameter_groups(model, config.optim), lr=config.optim.learning_rate)
+    generator = torch.Generator().manual_seed(derived_seed(config.seed, fold.number, "order"))
+    steps = config.optim.epochs * math.ceil(len(train) / config.optim.batch)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
+    best, best_epoch, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
+    for epoch in range(1, config.optim.epochs + 1):
+        losses = _epoch(config, inputs, fold.train, model, optimiser, rates, generator, epoch)
+        dev = development_score(config, inputs, model, fold.dev)
+        log.append({"epoch": float(epoch), "rate": rates.get_last_lr()[0], "dev": dev, **losses})
+        if dev > best:
+            best, best_epoch, kept = dev, epoch, copy.deepcopy(model.state_dict())
+        yield EpochEnd(epoch, dev, losses)
+        if epoch - best_epoch >= config.optim.patience:
+            break
+    model.load_state_dict(kept)
+    return Fitted(model, best_epoch, log)
+
+
+def rate(done: float, warmup: float) -> float:
+    """Factor on the learning rate after the share `done` of all steps: linear warm-up, then cosine to 0.
+
+    >>> [round(rate(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    if done < warmup:
+        return max(done, 1e-3) / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / max(1e-9, 1 - warmup))))
+
+
+def parameter_groups(model: SpeechEmotionModel, optim: Optim) -> list[dict[str, object]]:
+    """Matrices decay; biases, norms and tokens do not; layer weights have a rate of their own."""
+    groups: dict[str, list[Tensor]] = {"decay": [], "plain": [], "layers": []}
+    for name, parameter in model.named_parameters():
+        kind = "layers" if name.endswith("layer_scores") else "plain" if parameter.ndim < 2 or "tokens" in name else "decay"
+        groups[kind].append(parameter)
+    return [
+        {"params": groups["decay"], "weight_decay": optim.weight_decay},
+        {"params": groups["plain"], "weight_decay": 0.0},
+        {"params": groups["layers"], "weight_decay": 0.0, "lr": optim.learning_rate * optim.layer_rate},
+    ]
+
+
+def _epoch(
+    config: Config,
+    inputs: Inputs,
+    rows: Sequence[int],
+    model: SpeechEmotionModel,
+    optimiser: torch.optim.Optimizer,
+    rates: torch.optim.lr_scheduler.LambdaLR,
+    generator: torch.Generator,
+    epoch: int,
+) -> dict[str, float]:
+    """One pass over the training rows; mean loss per task."""
+    device = device_of(config)
+    weights = {name: task.weight for name, task in config.tasks.active().items()}
+    sums: dict[str, Tensor] = {}
+    lengths = [inputs.lengths[row] for row in rows]
+    batches = list(batches_by_length(lengths, config.optim.batch, generator))
+    model.train()
+    for step, positions in enumerate(batches, start=1):
+        batch = inputs.batch([int(rows[position]) for position in positions]).to(device)
+        key = torch.randint(2**62, (), generator=generator).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
+            loss, losses = total_loss(model, dict(model.named_parameters()), batch, key, weights)
+        if not torch.isfinite(loss):
+            raise TrainingError(_not_finite(losses, epoch, step))
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip)
+        optimiser.step()
+        rates.step()
+        for name, value in losses.items():
+            sums[name] = sums.get(name, torch.zeros((), device=device)) + value.detach()
+    return {name: float(value) / len(batches) for name, value in sums.items()}
+
+
+def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:
+    bad = [name for name, loss in losses.items() if not torch.isfinite(loss)]
+    where = f"epoch {epoch}, step {step}"
+    named = " and ".join(bad) or "summed"
+    return f"the {named} loss became non-finite in {where}; lower optim.learning_rate or the task's weight"
+
+
+@torch.no_grad()
+def predict(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int]) -> pd.DataFrame:
+    """Predictions for these rows in the columns of TestPart.predictions, float32 whatever training used."""
+    device = device_of(config)
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda position: inputs.lengths[rows[position]])
+    parts: dict[str, list[Tensor]] = {name: [] for name in model.heads}
+    for start in range(0, len(order), 32):
+        batch = inputs.batch([int(rows[position]) for position in order[start : start + 32]]).to(device)
+        for name, output in model(batch, Noise(None))[0].items():
+            parts[name].append(output.float().cpu())
+    back = torch.tensor(order).argsort()
+    numbers = torch.as_tensor(rows)
+    table = inputs.corpus.table.iloc[list(rows)]
+    columns = [table[["utterance", "speaker", "gender"]].reset_index(drop=True)]
+    for name, outputs in parts.items():
+        task = config.tasks.all()[name]
+        columns.append(task.columns(inputs.corpus, torch.cat(outputs)[back], inputs.targets[name][numbers]))
+    return pd.concat(columns, axis=1)
+
+
+def development_score(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int]) -> float:
+    """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss."""
+    if config.optim.monitor == "loss":
+        return -development_loss(config, inputs, model, rows)
+    return headline(score(predict(config, inputs, model, rows)))
+
+
+@torch.no_grad()
+def development_loss(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int]) -> float:
+    """The weighted loss over all of `rows` as one batch."""
+    model.eval()
+    batch = inputs.batch([int(row) for row in rows]).to(device_of(config))
+    losses = model(batch, Noise(None))[1]
+    return float(sum(config.tasks.all()[name].weight * loss for name, loss in losses.items()))
+
+
+def headline(scores: Mapping[str, float]) -> float:
+    """Mean of UAR and mean CCC, of those that are there; gender UAR only when nothing else is.
+
+    >>> headline({"uar": 0.75, "ccc.valence": 0.25, "ccc.arousal": 0.75})
+    0.625
+    """
+    concordances = [value for name, value in scores.items() if name.startswith("ccc.") and math.isfinite(value)]
+    parts = [scores["uar"]] if math.isfinite(scores.get("uar", math.nan)) else []
+    parts += [sum(concordances) / len(concordances)] if concordances else []
+    parts = parts or [scores.get("gender.uar", math.nan)]
+    mean = sum(parts) / len(parts)
+    return mean if math.isfinite(mean) else -math.inf

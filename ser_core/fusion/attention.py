@@ -1,0 +1,52 @@
+"""Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762) with separate query, key and value, and a key mask."""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.errors import SettingError
+
+
+class Attention(nn.Module):
+    """softmax(Q K^T / sqrt(d_k)) V over `heads` heads; keys outside the mask get no weight.
+
+    Every row of the mask needs at least one real key. Raises SettingError when heads do not divide the width.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise SettingError(f"model.width={width} is not a multiple of the {heads} heads of model.fusion.heads")
+        self.heads = heads
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self,
+        query: Float[Tensor, "batch queries width"],
+        key: Float[Tensor, "batch keys width"],
+        value: Float[Tensor, "batch keys width"],
+        mask: Bool[Tensor, "batch keys"],
+    ) -> Float[Tensor, "batch queries width"]:
+        q, k, v = self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value))
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, values: Tensor) -> Tensor:
+        """[batch time width] -> [batch heads time width/heads]."""
+        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class SelfAttentionLayer(nn.Module):
+    """One pre-norm residual self-attention layer: x + Attention(LN x)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+
+    def forward(self, stream: Stream) -> Stream:
+        normed = self.norm(stream.steps)
+        steps = stream.steps + self.attention(normed, normed, normed, stream.mask)
+        return Stream(steps * stream.mask.unsqueeze(-1).to(steps.dtype), stream.mask)

@@ -1,0 +1,104 @@
+"""Bridge tokens (Ispas et al. 2023, arXiv 2401.00536): learned queries that read one channel by way of the other.
+
+    s, t --self-attention--> s', t'
+    e_s = MHA(Q=tokens_s, K=s', V=t')     e_t = MHA(Q=tokens_t, K=t', V=s')     z = mean(mean e_s, mean e_t)
+`kv_mode=split` pairs step j of one channel with step j of the other, so the shorter channel is padded with zeros to the
+longer one. The paper does not say whether that padding is masked, nor of residuals: those parts are reconstruction.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.fusion.attention import Attention, SelfAttentionLayer
+from ser_core.fusion.fusion import Fusion, FusionOption, means
+from ser_core.noise import Dropout, Noise
+from ser_core.options import at_least, one_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Bridge(FusionOption):
+    """Knobs of the bridge."""
+
+    name: str = "bridge"
+    """This option's name."""
+    tokens: int = 8
+    """Learned tokens in each of the two groups, at least 1 (the paper uses 30 without a sweep)."""
+    heads: int = 4
+    """Attention heads, at least 1; they divide model.width."""
+    refine: int = 1
+    """Self-attention layers on each channel before the bridge, at least 0 (none)."""
+    kv_mode: str = "split"
+    """What a group reads: split (keys of its channel, values of the other: the paper), same (both of the other), or concat (both of both channels)."""
+    mask_padding: bool = False
+    """Whether, under kv_mode=split, the zeros that lengthen the shorter channel get no attention."""
+    skip: bool = True
+    """Whether the heads also read the mean of each channel beside the tokens; false is the paper."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "tokens", 1)
+        at_least(self, "heads", 1)
+        at_least(self, "refine", 0)
+        one_of(self, "kv_mode", ("split", "same", "concat"))
+
+    def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
+        knobs = {name: value for name, value in dataclasses.asdict(self).items() if name != "name"}
+        return BridgeFusion(channels=channels, width=width, dropout=dropout, **knobs)
+
+
+class BridgeFusion(Fusion):
+    """One group of tokens per channel; a channel that is alone is its own other."""
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        width: int,
+        tokens: int,
+        heads: int,
+        refine: int,
+        kv_mode: str,
+        mask_padding: bool,
+        skip: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.kv_mode, self.mask_padding, self.skip = kv_mode, mask_padding, skip
+        self.out_width = width + len(channels) * width * skip
+        self.other = {name: channels[(index + 1) % len(channels)] for index, name in enumerate(channels)}
+        layers = {name: nn.Sequential(*(SelfAttentionLayer(width, heads) for _ in range(refine))) for name in channels}
+        self.refine = nn.ModuleDict(layers)
+        self.tokens = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(tokens, width)) for name in channels})
+        self.attentions = nn.ModuleDict({name: Attention(width, heads) for name in channels})
+        self.dropout = Dropout(dropout)
+
+    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+        refined = {name: self.refine[name](stream) for name, stream in streams.items()}
+        read = []
+        for name, stream in refined.items():
+            key, value, mask = self._keys_and_values(stream, refined[self.other[name]])
+            tokens = self.tokens[name].expand(len(key), -1, -1)
+            read.append(self.attentions[name](tokens, key, value, mask).mean(1))
+        fused = self.dropout(torch.stack(read).mean(0), noise)
+        return torch.cat([fused, means(streams)], dim=-1) if self.skip else fused
+
+    def _keys_and_values(self, own: Stream, other: Stream) -> tuple[Tensor, Tensor, Tensor]:
+        """Keys, values [batch keys width] and which keys count [batch keys]."""
+        if self.kv_mode == "same":
+            return other.steps, other.steps, other.mask
+        if self.kv_mode == "concat":
+            steps, mask = torch.cat([own.steps, other.steps], 1), torch.cat([own.mask, other.mask], 1)
+            return steps, steps, mask
+        longest = max(own.steps.shape[1], other.steps.shape[1])
+        own, other = lengthen(own, longest), lengthen(other, longest)
+        return own.steps, other.steps, own.mask & other.mask if self.mask_padding else own.mask | other.mask
+
+
+def lengthen(stream: Stream, time: int) -> Stream:
+    """The stream with zeros behind it up to `time` steps."""
+    missing = time - stream.steps.shape[1]
+    pad = torch.nn.functional.pad
+    return Stream(pad(stream.steps, (0, 0, 0, missing)), pad(stream.mask, (0, missing)))

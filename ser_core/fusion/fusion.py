@@ -1,0 +1,38 @@
+"""What every fusion offers: streams of one width in, one vector per utterance out."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.noise import Noise
+from ser_core.options import Option
+
+
+class Fusion(nn.Module):
+    """Base of the fusion networks. `out_width` is the width of the vector that the task heads read."""
+
+    out_width: int
+
+    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class FusionOption(Option):
+    """Base of the fusion options: knobs, and `build`."""
+
+    key: ClassVar[str] = "model.fusion"
+
+    def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
+        """The network for these channels (one or more), all of the given width."""
+        raise NotImplementedError
+
+
+def means(streams: Mapping[str, Stream]) -> Float[Tensor, "batch channels*width"]:
+    """Mean over the steps of each channel, side by side."""
+    return torch.cat([stream.mean() for stream in streams.values()], dim=-1)

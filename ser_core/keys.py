@@ -1,0 +1,108 @@
+"""Checks the keys of overrides before Hydra sees them, so that a misspelling is answered with the nearest valid key."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from ser_core.errors import SettingError
+from ser_core.options import field_sentences
+
+Groups = Mapping[str, tuple[Mapping[str, type[Any]], str]]
+
+
+def rewrite(override: str, groups: Groups) -> str:
+    """One override in Hydra's own spelling.
+
+    `model.fusion=bridge` chooses an option like `model/fusion=bridge`; a value that is no option's name but a place,
+    `model.speech=../models/whisper`, chooses `checkpoint` there. Raises SettingError for anything but key=value.
+    """
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise SettingError(f"{override!r} is not an override; write key=value, as optim.epochs=20")
+    if key[0] in "+~" or "_target_" in override or "${" in value or "@" in key:
+        raise SettingError(f"{override!r}: only key=value is accepted, without +, ~, @, ${{}} and _target_")
+    dotted = key.replace("/", ".")
+    return f"{dotted.replace('.', '/')}={value}" if dotted in groups else f"{dotted}={value}"
+
+
+def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
+    """Rewrites every override; a place given for an encoder becomes `checkpoint` with its path."""
+    expanded = []
+    for override in overrides:
+        written = rewrite(override, groups)
+        key, _, value = written.partition("=")
+        table = groups.get(key.replace("/", "."), ({}, ""))[0]
+        if "checkpoint" in table and value not in table and "/" in value:
+            expanded += [f"{key}=checkpoint", f"{key.replace('/', '.')}.path={value}"]
+        else:
+            expanded.append(written)
+    return expanded
+
+
+def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
+    """The option that each group ends up with. Raises SettingError for a name that its table lacks."""
+    names = {key: default for key, (_, default) in groups.items()}
+    for override in overrides:
+        key, _, value = override.partition("=")
+        dotted = key.replace("/", ".")
+        if dotted in groups:
+            table = groups[dotted][0]
+            if value not in table:
+                raise SettingError(f"{dotted}={value}: no such option{nearest(value, table)}; choose from {', '.join(table)}")
+            names[dotted] = value
+    return names
+
+
+def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
+    """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
+    names = chosen(overrides, groups)
+    valid = dict(leaves(root, groups, names))
+    seen: set[str] = set()
+    for override in overrides:
+        key = override.partition("=")[0]
+        dotted = key.replace("/", ".")
+        if dotted in groups:
+            continue
+        if key in seen:
+            raise SettingError(f"{key} is given twice; keep one")
+        seen.add(key)
+        if dotted.rpartition(".")[2] == "name" and dotted.rpartition(".")[0] in groups:
+            raise SettingError(f"{dotted} follows the choice: write {dotted.rpartition('.')[0]}=NAME instead")
+        if dotted not in valid:
+            raise SettingError(_unknown(dotted, groups, names, list(valid)))
+
+
+def leaves(root: type, groups: Groups, names: Mapping[str, str], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every settable key with its sentence, for the given choices."""
+    sentences = field_sentences(root)
+    hints = get_type_hints(root)
+    for field in dataclasses.fields(root):
+        key = f"{prefix}{field.name}"
+        if key in groups:
+            yield from leaves(groups[key][0][names[key]], groups, names, f"{key}.")
+        elif dataclasses.is_dataclass(hints[field.name]):
+            yield from leaves(hints[field.name], groups, names, f"{key}.")  # type: ignore[arg-type]
+        elif not (field.name == "name" and prefix.rstrip(".") in groups):
+            yield key, sentences.get(field.name, "")
+
+
+def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:
+    """A question that names the closest of `words`, or nothing."""
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str]) -> str:
+    """The message for a key that is not in the tree as chosen."""
+    group = next((name for name in groups if key.startswith(f"{name}.")), None)
+    if group:
+        knob = key[len(group) + 1 :]
+        owners = [name for name, option in groups[group][0].items() if knob in field_sentences(option)]
+        if owners:
+            return (
+                f"{key}: {group}={names[group]} has no knob {knob!r}; it belongs to {' and '.join(owners)}: "
+                f"add {group}={owners[0]} or leave {key} out"
+            )
+    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
+    return f"unknown key {key}{f'; the nearest is {close[0]}' if close else ''} (`ser options` prints them all)"

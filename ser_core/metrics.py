@@ -1,0 +1,66 @@
+"""The field's scores, by definition and under one name each; audmetric computes them.
+
+    uar  unweighted average recall (also UA, balanced accuracy): mean recall over the classes present in the truth
+    wa   accuracy (also WA, weighted accuracy)
+    ccc  concordance correlation coefficient (Lin 1989), over a whole set, never the mean of batches
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
+    """Mean over the classes present in `truth` of the share found; in [0, 1], NaN without utterances.
+
+    >>> uar(["a", "a", "a", "b"], ["a", "a", "b", "c"])
+    0.3333333333333333
+    """
+    import audmetric
+
+    if not len(truth):
+        return float("nan")
+    return float(audmetric.unweighted_average_recall(list(truth), list(predicted), labels=sorted(set(truth))))
+
+
+def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
+    """Share of utterances found; in [0, 1], NaN without utterances.
+
+    >>> wa(["a", "a", "a", "b"], ["a", "a", "b", "c"])
+    0.5
+    """
+    import audmetric
+
+    return float(audmetric.accuracy(list(truth), list(predicted))) if len(truth) else float("nan")
+
+
+def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
+    """Agreement of two ratings in [-1, 1]: 1 only on the diagonal; NaN with fewer than two utterances.
+
+    >>> round(ccc([1, 2, 3], [1, 2, 4]), 4)
+    0.8571
+    """
+    import audmetric
+
+    if len(truth) < 2:
+        return float("nan")
+    return float(audmetric.concordance_cc(np.asarray(truth, float), np.asarray(predicted, float)))
+
+
+def score(predictions: pd.DataFrame) -> dict[str, float]:
+    """Every metric that the columns of `predictions` (see TestPart) allow; unlabelled utterances are left out."""
+    scores: dict[str, float] = {}
+    for task, prefix in (("emotion", ""), ("gender", "gender.")):
+        if f"{task}.target" in predictions:
+            labelled = predictions[predictions[f"{task}.target"] != ""]
+            truth, predicted = labelled[f"{task}.target"].to_numpy(str), labelled[f"{task}.predicted"].to_numpy(str)
+            scores[f"{prefix}uar"], scores[f"{prefix}wa"] = uar(truth, predicted), wa(truth, predicted)
+    for column in predictions:
+        task, _, name = str(column).partition(".")
+        if task == "dimensions" and name.endswith(".target"):
+            name = name.removesuffix(".target")
+            rated = predictions.dropna(subset=[column])
+            truth, predicted = rated[column].to_numpy(), rated[f"dimensions.{name}.predicted"].to_numpy()
+            scores[f"ccc.{name}"] = ccc(truth, predicted)
+    return scores

@@ -1,0 +1,72 @@
+"""SpeechEmotionModel: each channel through its stem, all through the fusion, one prediction per task of weight > 0.
+
+    speech --stem--\\              /-- emotion
+                    fusion -- z --+--- dimensions
+    text   --stem--/              \\-- gender
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ser_core.batch import Batch, Stream
+from ser_core.config import Config
+from ser_core.encoders.stems import FeatureStem
+from ser_core.errors import SettingError
+from ser_core.fusion import Fusion
+from ser_core.inputs import Inputs
+from ser_core.noise import Noise, number_sites
+from ser_core.tasks import Head
+
+
+class SpeechEmotionModel(nn.Module):
+    """Stems, fusion and heads. `forward` is a pure function of parameters, batch and noise."""
+
+    def __init__(self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.stems = nn.ModuleDict(stems)
+        self.fusion = fusion
+        self.heads = nn.ModuleDict(heads)
+        number_sites(self)
+
+    def forward(self, batch: Batch, noise: Noise) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Prediction and loss per task."""
+        streams = {name: cast(Stream, stem(batch.streams[name], noise)) for name, stem in self.stems.items()}
+        fused = self.fusion(streams, noise)
+        outputs = {name: cast(Tensor, head(fused, noise)) for name, head in self.heads.items()}
+        losses = {name: cast(Head, self.heads[name]).loss(out, batch.targets[name]) for name, out in outputs.items()}
+        return outputs, losses
+
+
+def build_model(config: Config, inputs: Inputs, train: Tensor, seed: int) -> SpeechEmotionModel:
+    """A fresh model for these inputs; whatever is fitted without gradients is fitted on the rows of `train` alone."""
+    tasks = config.tasks.settled(inputs.corpus).active()
+    if not tasks:
+        raise SettingError(
+            f"no task is left: all weights are 0, or corpus {inputs.corpus.name} lacks the labels of those that are not"
+        )
+    width, dropout = config.model.width, config.model.dropout
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        stems = {name: channel.stem(width, dropout) for name, channel in inputs.channels.items()}
+        fusion = config.model.fusion.build(list(stems), width, dropout)
+        heads = {name: task.build(inputs.corpus, fusion.out_width, dropout) for name, task in tasks.items()}
+    for name, stem in stems.items():
+        if isinstance(stem, FeatureStem):
+            stem.standardise_by(*inputs.channels[name].statistics(train))
+    for name, head in heads.items():
+        head.fit_targets(inputs.targets[name][train])
+    return SpeechEmotionModel(stems, fusion, heads)
+
+
+def derived_seed(seed: int, fold: int, purpose: str) -> int:
+    """A seed of its own for each fold and purpose.
+
+    >>> derived_seed(0, 1, "weights") == derived_seed(0, 1, "weights") != derived_seed(0, 2, "weights")
+    True
+    """
+    digest = hashlib.sha256(f"{seed}/{fold}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")

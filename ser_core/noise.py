@@ -1,0 +1,64 @@
+"""Dropout whose mask is a pure function of a key: the same key gives the same mask, alone or batched over models.
+
+    key (one number per step and model) + site (one number per layer) + position  --integer hash-->  uniform in [0, 1)
+The hash is SplitMix64 (Steele et al. 2014), in int64 arithmetic that wraps.
+"""
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+_INCREMENT = -7046029254386353131
+_MULTIPLIERS = (-4658895280553007687, -7723592293110705685)
+
+
+def uniform(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
+    """Numbers in [0, 1) of the given shape, fixed by `key` (int64 scalar) and `site`.
+
+    >>> torch.equal(uniform(torch.tensor(7), 1, (2, 3)), uniform(torch.tensor(7), 1, (2, 3)))
+    True
+    """
+    count = 1
+    for size in shape:
+        count *= size
+    state = torch.arange(1, count + 1, device=key.device) * _INCREMENT + key + site * _MULTIPLIERS[0]
+    state = (state ^ _shift(state, 30)) * _MULTIPLIERS[0]
+    state = (state ^ _shift(state, 27)) * _MULTIPLIERS[1]
+    state = state ^ _shift(state, 31)
+    return (_shift(state, 40).to(torch.float32) * 2.0**-24).reshape(shape)
+
+
+def _shift(state: Tensor, bits: int) -> Tensor:
+    """Logical right shift of int64."""
+    return (state >> bits) & ((1 << (64 - bits)) - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """The randomness of one training step; `Noise(None)` is none at all (evaluation)."""
+
+    key: Tensor | None
+
+
+class Dropout(nn.Module):
+    """Drops whole dimensions of an utterance, the same ones at all its steps, and scales up the rest."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.site = 0
+
+    def forward(self, values: Tensor, noise: Noise) -> Tensor:
+        if noise.key is None or self.rate == 0:
+            return values
+        shape = (values.shape[0], *(1 for _ in values.shape[1:-1]), values.shape[-1])
+        kept = uniform(noise.key, self.site, shape) >= self.rate
+        return values * kept.to(values.dtype) / (1 - self.rate)
+
+
+def number_sites(model: nn.Module) -> None:
+    """Gives every Dropout of a model a site of its own, so that their masks are independent."""
+    dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
+    for site, dropout in enumerate(dropouts, start=1):
+        dropout.site = site

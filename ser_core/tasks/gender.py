@@ -1,0 +1,36 @@
+"""The speaker's gender as a helper task: cross-entropy over the genders that the corpus names."""
+
+import dataclasses
+from typing import ClassVar
+
+import pandas as pd
+from torch import Tensor
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.tasks.emotion import ClassHead
+from ser_core.tasks.task import Head, TaskOption, class_columns, class_numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class Gender(TaskOption):
+    """Knobs of the gender task: the common ones."""
+
+    key: ClassVar[str] = "tasks.gender"
+
+    def available(self, corpus: Corpus) -> bool:
+        return len(_genders(corpus)) >= 2
+
+    def targets(self, corpus: Corpus) -> Tensor:
+        return class_numbers(corpus.table["gender"], _genders(corpus))
+
+    def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
+        return ClassHead(
+            width=width, classes=len(_genders(corpus)), hidden=self.hidden, dropout=dropout, balanced=True
+        )
+
+    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
+        return class_columns("gender", _genders(corpus), output, targets)
+
+
+def _genders(corpus: Corpus) -> list[str]:
+    return sorted(set(corpus.table["gender"]) - {""})

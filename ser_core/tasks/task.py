@@ -1,0 +1,95 @@
+"""What every task offers: targets from the corpus, a head, a loss, and the columns that its predictions fill."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.noise import Dropout, Noise
+from ser_core.options import Option, at_least
+
+
+class Head(nn.Module):
+    """Base of the task heads: reads the fused vector, predicts, and compares with the targets."""
+
+    def __init__(self, width: int, outputs: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = Dropout(dropout)
+        self.hidden = nn.Sequential(nn.Linear(width, hidden), nn.GELU()) if hidden else nn.Identity()
+        self.out = nn.Linear(hidden or width, outputs)
+
+    def forward(self, fused: Float[Tensor, "batch width"], noise: Noise) -> Float[Tensor, "batch outputs"]:
+        return self.out(self.hidden(self.dropout(fused, noise)))
+
+    def fit_targets(self, targets: Tensor) -> None:
+        """Takes constants such as class weights from the targets of the training part."""
+
+    def loss(self, output: Tensor, targets: Tensor) -> Float[Tensor, ""]:
+        """Mean loss over the labelled utterances of the batch; 0 without any."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskOption(Option):
+    """Base of the tasks. A task of weight 0 builds no head and computes no loss."""
+
+    key: ClassVar[str] = "tasks"
+    weight: float = 0.0
+    """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
+    hidden: int = 0
+    """Width of a hidden layer in the head, at least 0; 0 makes the head linear."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "weight", 0)
+        at_least(self, "hidden", 0)
+
+    def available(self, corpus: Corpus) -> bool:
+        """Whether the corpus has the labels that this task needs."""
+        raise NotImplementedError
+
+    def targets(self, corpus: Corpus) -> Tensor:
+        """One target per utterance, in the order of the corpus table; absent labels are -1 or NaN."""
+        raise NotImplementedError
+
+    def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
+        """The head for a fused vector of the given width."""
+        raise NotImplementedError
+
+    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
+        """Targets and predictions as the columns of TestPart.predictions."""
+        raise NotImplementedError
+
+
+def class_loss(output: Tensor, targets: Tensor, weights: Tensor, smoothing: float) -> Float[Tensor, ""]:
+    """Cross-entropy over the labelled utterances (target >= 0), weighted by class; 0 without any.
+
+    Written without branches on the data, so that it batches over models.
+    """
+    labelled = (targets >= 0).to(output.dtype)
+    classes = targets.clamp(min=0)
+    log_p = output.log_softmax(-1)
+    chosen = log_p.gather(-1, classes[:, None]).squeeze(-1)
+    losses = -(1 - smoothing) * chosen - smoothing * log_p.mean(-1)
+    counted = labelled * weights[classes]
+    return (losses * counted).sum() / counted.sum().clamp(min=1e-8)
+
+
+def class_columns(task: str, classes: list[str], output: Tensor, targets: Tensor) -> pd.DataFrame:
+    """`<task>.target`, `<task>.predicted` and one probability per class; "" for an unlabelled utterance."""
+    probabilities = output.double().softmax(-1)
+    named: dict[str, Any] = {
+        f"{task}.target": [classes[index] if index >= 0 else "" for index in targets.tolist()],
+        f"{task}.predicted": [classes[index] for index in probabilities.argmax(-1).tolist()],
+    }
+    named |= {f"{task}.p.{name}": probabilities[:, index].tolist() for index, name in enumerate(classes)}
+    return pd.DataFrame(named)
+
+
+def class_numbers(labels: pd.Series, classes: list[str]) -> Tensor:
+    """Class numbers of the labels, -1 where the label is none of the classes."""
+    numbers = {name: index for index, name in enumerate(classes)}
+    return torch.tensor([numbers.get(label, -1) for label in labels], dtype=torch.long)
