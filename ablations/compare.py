@@ -80,17 +80,6 @@ Pairs = dict[tuple[int, int], Outcome]
 """The outcomes of one variant by (seed, fold)."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Counts:
-    """What stands behind one difference: pairs, folds and seeds in use, pairs asked for, variants tested together."""
-
-    pairs: int
-    folds: int
-    seeds: int
-    asked: int
-    variants: int
-
-
 def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> CorrectedT:
     """Corrected resampled t over one value per fold; `test_to_train` is the ratio of test to training utterances.
 
@@ -152,22 +141,23 @@ def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar") -> 
     adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     comparisons = {}
     for name, values in scores.items():
-        test, p_holm = tests.get(name, UNTESTED), float(adjusted.get(name, NAN))
-        used = np.isfinite(gaps.get(name, values))
-        counts = Counts(int(used.sum()), int(used.any(0).sum()), int(used.any(1).sum()), used.size, len(tests))
-        comparisons[name] = Comparison(
+        test, used = tests.get(name, UNTESTED), np.isfinite(gaps.get(name, values))
+        found = Comparison(
             variant=name,
             metric=metric,
             score=corrected_t(_over_seeds(values), ratio).mean,
             difference=test.mean,
             p=test.p,
-            p_holm=p_holm,
+            p_holm=float(adjusted.get(name, NAN)),
             mde=test.detectable,
-            pairs=counts.pairs,
-            folds=counts.folds,
-            seeds=counts.seeds,
-            verdict="baseline" if name == baseline else _verdict(test, p_holm, metric, counts),
+            pairs=int(used.sum()),
+            folds=int(used.any(axis=0).sum()),
+            seeds=int(used.any(axis=1).sum()),
+            verdict="baseline",
         )
+        if name != baseline:
+            found = dataclasses.replace(found, verdict=_verdict(found, used.size, len(tests)))
+        comparisons[name] = found
     return comparisons
 
 
@@ -226,23 +216,25 @@ def _over_seeds(values: np.ndarray) -> np.ndarray:
     return np.where(defined, values, 0)[:, folds].sum(axis=0) / defined[:, folds].sum(axis=0)
 
 
-def _verdict(test: CorrectedT, p_holm: float, metric: str, counts: Counts) -> str:
-    if not counts.pairs:
+def _verdict(found: Comparison, asked: int, variants: int) -> str:
+    """One sentence; `asked` are the pairs of the study, `variants` those that Holm counts."""
+    metric, difference = found.metric, found.difference
+    if not found.pairs:
         return f"no test: no fold has {metric} in both the variant and the baseline"
-    missing = counts.asked - counts.pairs
-    left = f" ({missing} of {counts.asked} pairs have no {metric} and are left out)" if missing else ""
-    gap = f"{'better' if test.mean.value > 0 else 'worse'} by {amount(abs(test.mean.value), metric)}"
-    if test.mean == Interval(0.0, 0.0, 0.0):
+    missing = asked - found.pairs
+    left = f" ({missing} of {asked} pairs have no {metric} and are left out)" if missing else ""
+    gap = f"{'better' if difference.value > 0 else 'worse'} by {amount(abs(difference.value), metric)}"
+    if difference == Interval(0.0, 0.0, 0.0):
         return f"the same score in every fold{left}"
-    if test.n < 2:
+    if found.folds < 2:
         return f"no test: {gap} in the one fold there is, which says nothing about other speakers{left}"
-    if math.isnan(test.p):
+    if math.isnan(found.p):
         return f"no test: {gap} in every fold alike, so the spread is unknown{left}"
-    if p_holm < LEVEL:
-        return f"{gap} (Holm p {probability(p_holm)}){left}"
-    once = f" after Holm over {counts.variants} variants (p {probability(test.p)} alone)" if test.p < LEVEL else ""
-    size = f"{counts.folds} folds x {counts.seeds} seed{'s' * (counts.seeds != 1)}"
-    return f"within noise{once}; {size} could have detected {amount(test.detectable, metric)}{left}"
+    if found.p_holm < LEVEL:
+        return f"{gap} (Holm p {probability(found.p_holm)}){left}"
+    once = f" after Holm over {variants} variants (p {probability(found.p)} alone)" if found.p < LEVEL else ""
+    size = f"{found.folds} folds x {found.seeds} seed{'s' * (found.seeds != 1)}"
+    return f"within noise{once}; {size} could have detected {amount(found.mde, metric)}{left}"
 
 
 def _check_split(study: dict[str, Pairs], baseline: str) -> None:

@@ -98,7 +98,11 @@ def _decode(path: Path, start: float, end: float) -> tuple[np.ndarray, int]:
             sound.seek(first)
             return _read(sound, count), sound.samplerate
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"undecodable: {error.error_string.strip().rstrip('.')}") from error
+        raise AudioError(f"undecodable: {_why(error)}") from error
+
+
+def _why(error: soundfile.LibsndfileError) -> str:
+    return error.error_string.removeprefix("Error : ").strip().rstrip(".")
 
 
 def _check_header(sound: soundfile.SoundFile, path: Path) -> None:
@@ -122,7 +126,9 @@ def _stretch(frames: int, rate: int, start: float, end: float) -> tuple[int, int
     first = 0 if math.isnan(start) else round(start * rate)
     last = frames if math.isnan(end) else round(end * rate)
     if first < 0 or first >= frames or last > frames + SLACK_SECONDS * rate:
-        raise AudioError(f"the segment {first / rate:.2f} to {last / rate:.2f} s lies outside 0 to {frames / rate:.2f} s")
+        raise AudioError(
+            f"the segment {first / rate:.2f} to {last / rate:.2f} s lies outside 0 to {frames / rate:.2f} s"
+        )
     if last <= first:
         raise AudioError(f"the segment {first / rate:.2f} to {last / rate:.2f} s is empty")
     if last - first > LONGEST_SECONDS * rate:
@@ -135,7 +141,10 @@ def _read(sound: soundfile.SoundFile, count: int) -> np.ndarray:
     blocks = []
     missing = count
     while missing:
-        block = sound.read(min(missing, BLOCK_FRAMES), dtype="float32", always_2d=True)
+        try:
+            block = sound.read(min(missing, BLOCK_FRAMES), dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"truncated or damaged: {_why(error)}") from error
         if not len(block):
             raise AudioError(f"truncated: {count - missing} of {count} frames can be decoded")
         blocks.append(block)

@@ -73,6 +73,16 @@ def fingerprint(config: Config) -> str:
     """
     content = {**_identity(config), "program": ser_core.PROGRAM}
     del content["run"]
+    return _digest(content)
+
+
+def channels_fingerprint(config: Config) -> str:
+    """Names the features that a Config reads: equal for all fusions, tasks and seeds over the same channels."""
+    parts = (config.audio, config.model.speech, config.model.text, config.tasks.emotion.weight > 0)
+    return _digest([ser_core.PROGRAM, *map(_identity, parts)])
+
+
+def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

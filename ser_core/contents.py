@@ -7,7 +7,6 @@ The memory is a convenience: processes that write it at once may lose each other
 
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,11 +27,11 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
     fresh: dict[str, list[int | str]] = {}
     for file in tracked(list(dict.fromkeys(str(file) for file in files)), "hashing", progress):
         try:
-            state = os.stat(file)
-            entry = known.get(os.path.abspath(file))
+            place, state = str(Path(file).absolute()), Path(file).stat()
+            entry = known.get(place)
             if entry is None or entry[:2] != [state.st_size, state.st_mtime_ns]:
                 entry = [state.st_size, state.st_mtime_ns, file_hash(file)]
-                fresh[os.path.abspath(file)] = entry
+                fresh[place] = entry
             hashes[file] = str(entry[2])
         except OSError:
             hashes[file] = ""
@@ -44,7 +43,7 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
 
 def file_hash(file: Path | str) -> str:
     """SHA-256 of one file's bytes, its first 32 hex digits. Raises OSError when it cannot be read."""
-    with open(file, "rb") as stream:
+    with Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:DIGITS]
 
 

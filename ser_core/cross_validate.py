@@ -14,7 +14,7 @@ import torch
 
 import ser_core
 from ser_core.baselines import baselines
-from ser_core.compose import fingerprint, resolved
+from ser_core.compose import channels_fingerprint, fingerprint, resolved
 from ser_core.config import Config
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit, predict
@@ -33,6 +33,8 @@ class Plan:
     folds: Folds
     card: dict[str, Any]
     fingerprint: str
+    channels: str
+    """Names the features that the model reads."""
 
     def key(self, fold: int) -> FoldKey:
         return FoldKey(self.fingerprint, self.folds.hash, fold)
@@ -73,7 +75,7 @@ def plan(config: Config, progress: bool = False) -> Plan:
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
     card |= {**folds.protocol, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
-    return Plan(settled, inputs, folds, card, fingerprint(settled))
+    return Plan(settled, inputs, folds, card, fingerprint(settled), channels_fingerprint(settled))
 
 
 def cross_validate(
@@ -128,7 +130,8 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         skipped=planned.inputs.skipped,
         environment=environment(config),
     )
-    store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold), tested))
+    remembered = store.folder / "baselines" / f"{planned.folds.hash}-{planned.channels}" / f"fold-{fold.number:02d}.json"
+    store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, remembered), tested))
 
 
 def environment(config: Config) -> dict[str, str]:

@@ -1,24 +1,66 @@
-"""Features of frozen encoders, computed once, kept on disk by content and memory-mapped by every trial."""
+"""Features of frozen encoders: computed once, kept on disk by content, memory-mapped by every trial.
+
+    <folder>/features/<encoder and audio settings>/settings.json
+                                                   shard-<its own sha256>.safetensors    {content: [time layers dim]}
+                                                   contents.json, extracting.lock
+
+A key is the hash of what the features depend on (the file's bytes, the segment, what of it is read, the encoder's
+weights and settings), so a renamed file or a moved corpus finds its features, and no file is decoded to look them up.
+A shard is written whole or not at all: a run that is killed loses at most the shard it was filling. Its name is the
+hash of its bytes; one that no longer matches is thrown away and extracted again.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+import hashlib
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from filelock import FileLock
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from ser_core.audio import Audio
+from ser_core.audio import SAMPLE_RATE_HZ, Audio, load
+from ser_core.contents import DIGITS, content_hashes, write_whole
 from ser_core.encoders.encoder import Extractor
+from ser_core.errors import AudioError
+from ser_core.progress import bar
+
+LAYOUT = 1
+"""Raised by one when the code changes what a key means: older features are then left alone and extracted anew."""
+AHEAD = 8
+"""Utterances decoded ahead of the encoder."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """An utterance to listen to; `start` and `end` in seconds, NaN for the file's own; `content` from content_hashes."""
+    """An utterance to listen to: where it lies, in seconds (NaN: the file's own ends), and its file's content_hashes."""
 
     utterance: str
     file: str
     start: float
     end: float
     content: str
+
+    @property
+    def key(self) -> str:
+        return _digest(f"{self.content} {float(self.start)!r} {float(self.end)!r}")
+
+    def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
+        """The waveform. Raises AudioError."""
+        wave = load(self.file, self.start, self.end, audio, minimum_samples)
+        if not self.content:
+            raise AudioError("could not be read a moment ago; run the command again")
+        return wave
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,32 +70,189 @@ class Text:
     utterance: str
     text: str
 
+    @property
+    def key(self) -> str:
+        return _digest(self.text)
+
+    def read(self, audio: Audio, minimum_samples: int) -> str:
+        return self.text
+
 
 Item = Speech | Text
 
 
 class Features:
-    """Features of some items in their order, mapped from disk."""
+    """Features of some items in their order, mapped from disk: what is not looked at is not in memory."""
 
-    refused: dict[str, str]
-    """Reason by utterance for the items without features; their length is 0 and asking for them raises AudioError."""
-    lengths: list[int]
-    """Steps of each item."""
+    def __init__(self, items: Sequence[Item], shards: "Shards", refused: Mapping[str, str]) -> None:
+        self.refused: dict[str, str] = dict(refused)
+        """Reason by utterance for items without features: their length is 0, and asking for one raises AudioError."""
+        self.lengths: list[int] = [shards.lengths.get(item.key, 0) for item in items]
+        """Steps of each item."""
+        self._items = items
+        self._shards = shards
 
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self._items)
 
     def __getitem__(self, row: int) -> Tensor:
-        """float16 [time layers dim]."""
-        raise NotImplementedError
+        """float16 [time layers dim]; a view of the file, not to be written to."""
+        item = self._items[row]
+        if not self.lengths[row]:
+            raise AudioError(f"{item.utterance}: {self.refused[item.utterance]}")
+        return self._shards[item.key]
 
 
 class FeatureStore:
-    """Folder of features. Any number of processes may use it at once."""
+    """Folder of features. Any number of processes may use it at once: one extracts, the others wait and then read.
 
-    def __init__(self, folder: Path | str) -> None:
+    A shard is closed when it holds `shard_bytes`, or after `shard_seconds` of extraction.
+    """
+
+    def __init__(self, folder: Path | str, shard_bytes: int = 32 << 20, shard_seconds: float = 60.0) -> None:
         self.folder = Path(folder).absolute()
+        self.shard_bytes = shard_bytes
+        self.shard_seconds = shard_seconds
 
     def features(self, items: Sequence[Item], extractor: Extractor, audio: Audio, progress: bool = False) -> Features:
-        """The features of all items; what is not stored yet is extracted and stored. `audio` does not matter to texts."""
-        raise NotImplementedError
+        """The features of all items; what is not stored yet is extracted and stored. `audio` does not matter to texts.
+
+        When everything is stored the extractor is asked for its identity only. An item whose audio cannot be used is
+        in `refused` and nowhere else. Raises SettingError where the encoder cannot be loaded.
+        """
+        items = tuple(items)
+        place = self.place(extractor, audio, any(isinstance(item, Speech) for item in items))
+        shards = Shards(place)
+        if all(item.key in shards.lengths for item in items):
+            return Features(items, shards, {})
+        place.mkdir(parents=True, exist_ok=True)
+        with _alone(place, progress):
+            shards = Shards(place)
+            shards.clear_away()
+            missing = {item.key: item for item in items if item.key not in shards.lengths}
+            reasons = self._extract(list(missing.values()), extractor, audio, place, progress)
+        refused = {item.utterance: reasons[item.key] for item in items if item.key in reasons}
+        return Features(items, Shards(place), refused)
+
+    def place(self, extractor: Extractor, audio: Audio, speech: bool) -> Path:
+        """The folder of what one extractor makes of what `audio` lets it hear; `settings.json` in it says so."""
+        settings: dict[str, Any] = {"layout": LAYOUT, "extractor": extractor.identity()}
+        if speech:
+            settings |= {"audio": dataclasses.asdict(audio), "sample_rate_hz": SAMPLE_RATE_HZ}
+        text = json.dumps(settings, sort_keys=True, indent=1)
+        place = self.folder / "features" / _digest(text)[:16]
+        if not (place / "settings.json").exists():
+            place.mkdir(parents=True, exist_ok=True)
+            write_whole(place / "settings.json", text)
+        return place
+
+    def _extract(
+        self, items: list[Item], extractor: Extractor, audio: Audio, place: Path, progress: bool
+    ) -> dict[str, str]:
+        """Writes shards until every item is in one, and returns the reason by key for those that cannot be."""
+        reasons: dict[str, str] = {}
+        filling: dict[str, Tensor] = {}
+        opened, size = time.monotonic(), 0
+        try:
+            with bar(len(items), "extracting features", progress) as advance:
+                for item, content in _read_ahead(items, audio, extractor.minimum_samples):
+                    if isinstance(content, AudioError):
+                        reasons[item.key] = str(content)
+                    else:
+                        filling[item.key] = extractor([content])[0].contiguous()
+                        size += filling[item.key].nbytes
+                    if size >= self.shard_bytes or time.monotonic() - opened >= self.shard_seconds:
+                        _write_shard(place, filling)
+                        filling, opened, size = {}, time.monotonic(), 0
+                    advance()
+        finally:
+            _write_shard(place, filling)
+        return reasons
+
+
+@contextmanager
+def _alone(place: Path, progress: bool) -> Iterator[None]:
+    """Holds a folder against other processes that want to extract into it."""
+    lock = FileLock(place / "extracting.lock")
+    with bar(1, "waiting for another process that extracts", progress):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Shards:
+    """The undamaged shards of a folder: how long each item's features are, and the features, mapped."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.lengths: dict[str, int] = {}
+        self._shard_of: dict[str, Path] = {}
+        self._damaged: list[Path] = []
+        files = sorted(place.glob("shard-*.safetensors"))
+        hashes = content_hashes(files, place)
+        for file in files:
+            if file.stem != f"shard-{hashes[str(file)]}":
+                self._damaged.append(file)
+                continue
+            for key in self._open(file).keys():  # noqa: SIM118 (a safetensors file is no dictionary)
+                self.lengths[key] = self._open(file).get_slice(key).get_shape()[0]
+                self._shard_of[key] = file
+
+    def __getitem__(self, key: str) -> Tensor:
+        return self._open(self._shard_of[key]).get_tensor(key)
+
+    def clear_away(self) -> None:
+        """Deletes damaged shards and the drafts of killed runs; only for the process that holds the lock."""
+        for file in (*self._damaged, *self.place.glob(".shard-*")):
+            file.unlink(missing_ok=True)
+
+    @functools.cached_property
+    def _opened(self) -> dict[Path, Any]:
+        return {}
+
+    def _open(self, file: Path) -> Any:
+        if file not in self._opened:
+            self._opened[file] = safe_open(file, framework="pt")
+        return self._opened[file]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the open files: another process maps them for itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_opened"}
+
+
+def _write_shard(place: Path, features: Mapping[str, Tensor]) -> None:
+    """Writes features under the hash of their bytes, whole or not at all."""
+    if not features:
+        return
+    content = save(dict(features))
+    draft = place / f".shard-{uuid.uuid4().hex}"
+    draft.write_bytes(content)
+    draft.replace(place / f"shard-{hashlib.sha256(content).hexdigest()[:DIGITS]}.safetensors")
+
+
+def _read_ahead(
+    items: Sequence[Item], audio: Audio, minimum_samples: int
+) -> Iterator[tuple[Item, np.ndarray | str | AudioError]]:
+    """Items with their waveform or text, or the AudioError it raised, decoded a few ahead of whoever consumes them."""
+
+    def read(item: Item) -> np.ndarray | str | AudioError:
+        try:
+            return item.read(audio, minimum_samples)
+        except AudioError as error:
+            return error
+
+    waiting: deque[tuple[Item, Future[np.ndarray | str | AudioError]]] = deque()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for item in items:
+            waiting.append((item, pool.submit(read, item)))
+            if len(waiting) > AHEAD:
+                first, content = waiting.popleft()
+                yield first, content.result()
+        for item, content in waiting:
+            yield item, content.result()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

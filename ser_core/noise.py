@@ -22,7 +22,7 @@ def uniform(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
     count = 1
     for size in shape:
         count *= size
-    state = torch.arange(1, count + 1, device=key.device) * _INCREMENT + key + site * _MULTIPLIERS[0]
+    state = torch.arange(1, count + 1, device=key.device) * _INCREMENT + (key ^ site << 48)
     state = (state ^ _shift(state, 30)) * _MULTIPLIERS[0]
     state = (state ^ _shift(state, 27)) * _MULTIPLIERS[1]
     state = state ^ _shift(state, 31)

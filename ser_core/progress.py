@@ -16,7 +16,7 @@ class Bar(Protocol):
 
 @contextmanager
 def bar(total: int, what: str, wanted: bool) -> Iterator[Bar]:
-    """Yields a function to call after each finished piece of `total`; silent unless wanted, with a terminal to draw on."""
+    """Yields what to call after each finished piece of `total`; silent unless wanted and stderr is a terminal."""
     if not wanted or not total or not sys.stderr.isatty():
         yield lambda done=1: None
         return

@@ -17,26 +17,26 @@ import pandas as pd
 from ser_core.corpus import demo_sentences
 from ser_core.corpus.espeak import Line
 
-SHARES = {"own": 0.30, "shared": 0.55, "open": 0.15}
+SHARES = {"own": 0.38, "shared": 0.50, "open": 0.12}
 """How much of each emotion is said in sentences of its own, of its pair, and of no emotion."""
 READ = {"own": 1.2, "shared": 1.0, "open": 0.6}
 """How far the wording carries the rated valence from the middle towards the emotion's mean and beyond."""
 ACTIVATION = {"anger": 1.0, "happiness": 0.8, "neutral": -0.6, "sadness": -1.0}
-BRIGHTNESS = {"anger": -0.4, "happiness": 0.6, "neutral": 0.1, "sadness": -0.5}
+BRIGHTNESS = {"anger": -0.4, "happiness": 0.7, "neutral": 0.2, "sadness": -0.4}
 VALENCE = {"anger": 1.9, "happiness": 4.0, "neutral": 3.1, "sadness": 2.1}
 CLASSES = tuple(ACTIVATION)
 
 VOICES = (
     ("en-us+m3", "en-us+f2"),
-    ("en+m7", "en+f4"),
-    ("en-us+m1", "en-us+f5"),
+    ("en+m1", "en+f4"),
+    ("en-us+m4", "en-us+f5"),
     ("en-gb-scotland+m2", "en-gb-scotland+f1"),
-    ("en-029+m4", "en-029+f3"),
-    ("en-gb-x-rp+m8", "en-gb-x-rp+f2"),
-    ("en-gb-x-gbclan+m6", "en-gb-x-gbclan+f5"),
-    ("en-us-nyc+m5", "en-us-nyc+f1"),
-    ("en-gb-x-gbcwmd+m3", "en-gb-x-gbcwmd+f4"),
-    ("en+m1", "en+f3"),
+    ("en-gb-x-rp+m6", "en-gb-x-rp+f3"),
+    ("en+m3", "en+f2"),
+    ("en-us+m1", "en-us+f4"),
+    ("en-gb-x-rp+m4", "en-gb-x-rp+f5"),
+    ("en-us+m2", "en-us+f1"),
+    ("en+m6", "en+f3"),
 )
 """A man and a woman for each session."""
 MOST_SPEAKERS = 2 * len(VOICES)
@@ -106,8 +106,8 @@ def draw_manner(
     emotion: str, kind: str, text: str, temper: Temper, draw: np.random.Generator
 ) -> tuple[Line, dict[str, float]]:
     """How one sentence is spoken, and how that is rated on scales from 1 to 5."""
-    activation = ACTIVATION[emotion] + 0.4 * draw.normal()
-    brightness = BRIGHTNESS[emotion] + 0.5 * draw.normal()
+    activation = ACTIVATION[emotion] + 0.35 * draw.normal()
+    brightness = BRIGHTNESS[emotion] + 0.7 * draw.normal()
     aroused, bright = temper.expression * activation, temper.expression * brightness
     rate, pitch, melody, volume = draw.normal(0, [8, 3, 5, 6])
     line = Line(
@@ -117,7 +117,8 @@ def draw_manner(
         volume=_whole(75 + 12 * aroused + volume, 30, 110),
         pitch=_whole(48 + temper.pitch + 11 * aroused + 5 * bright + pitch, 5, 99),
         range=_whole(50 + temper.range + 18 * aroused + 12 * bright + melody, 0, 99),
-        effort=float(np.clip(0.1 + 0.6 * aroused + 0.15 * bright + 0.15 * draw.normal(), -1, 1)),
+        effort=float(np.clip(0.1 + 0.6 * aroused + 0.1 * draw.normal(), -1, 1)),
+        smile=float(np.clip(0.6 * bright + 0.1 * draw.normal(), -1, 1)),
     )
     valence = 3 + READ[kind] * (VALENCE[emotion] - 3) + 0.2 * brightness
     means = {"valence": valence, "arousal": 3 + 0.95 * activation, "dominance": 3.1 + 0.6 * activation - 0.3 * brightness}

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ser_core.audio import SAMPLE_RATE_HZ
 from ser_core.encoders.encoder import weight_files
 from ser_core.errors import SettingError
 
@@ -42,16 +43,14 @@ def find(path: str, key: str) -> Path:
 @functools.lru_cache
 def _from_hub(name: str, key: str) -> Path:
     """The snapshot of a hub checkpoint: the local one if its weights are there, otherwise a download."""
-    import httpx
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError
 
     attempts = ((HUB_FILES, True), (HUB_FILES, False), ([*HUB_FILES, "pytorch_model*.bin"], False))
     reason = "it holds no weights"
     for patterns, local in attempts:
         try:
             folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, local_files_only=local))
-        except (OSError, ValueError, HfHubHTTPError, httpx.HTTPError) as error:
+        except (OSError, ValueError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             continue
         if weight_files(folder):
@@ -62,16 +61,27 @@ def _from_hub(name: str, key: str) -> Path:
     )
 
 
-def settings(folder: Path, key: str) -> dict[str, Any]:
-    """config.json of a checkpoint folder. Raises SettingError when it is missing or no JSON object."""
+def settings(folder: Path, name: str, key: str) -> dict[str, Any]:
+    """A JSON file of a checkpoint folder. Raises SettingError when it is missing or no JSON object."""
     try:
-        content = json.loads((folder / "config.json").read_text())
+        content = json.loads((folder / name).read_text())
     except FileNotFoundError:
-        raise SettingError(f"{key}.path: {folder} holds no config.json, so it is no checkpoint folder") from None
+        raise SettingError(f"{key}.path: {folder} holds no {name}, so it is no checkpoint folder") from None
     except ValueError as error:
-        raise SettingError(f"{key}.path: {folder / 'config.json'} is damaged ({error})") from error
+        raise SettingError(f"{key}.path: {folder / name} is damaged ({error})") from error
     if not isinstance(content, dict):
-        raise SettingError(f"{key}.path: {folder / 'config.json'} is damaged (it is no JSON object)")
+        raise SettingError(f"{key}.path: {folder / name} is damaged (it is no JSON object)")
+    return content
+
+
+def preparation(folder: Path, key: str) -> dict[str, Any]:
+    """preprocessor_config.json of a speech checkpoint, {} without one. Raises SettingError unless it is for 16 kHz."""
+    if not (folder / "preprocessor_config.json").is_file():
+        return {}
+    content = settings(folder, "preprocessor_config.json", key)
+    rate = content.get("sampling_rate", SAMPLE_RATE_HZ)
+    if rate != SAMPLE_RATE_HZ:
+        raise SettingError(f"{key}.path: {folder} was trained at {rate} Hz; only {SAMPLE_RATE_HZ} Hz is supported")
     return content
 
 
@@ -113,6 +123,16 @@ def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
             "it would compute with random ones"
         )
     return model.eval().requires_grad_(False).to(device)
+
+
+def load_tokenizer(folder: Path, key: str) -> Any:
+    """What cuts texts into the encoder's tokens. Raises SettingError when the folder holds none."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise SettingError(f"{key}.path: {folder} holds no usable tokenizer: {str(error).splitlines()[0]}") from error
 
 
 @contextlib.contextmanager

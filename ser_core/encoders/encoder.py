@@ -35,10 +35,10 @@ class Extractor(Protocol):
     """Shortest waveform it can read, in samples at 16 kHz; 0 for text."""
 
     def identity(self) -> dict[str, Any]:
-        """Everything but the content that the features depend on: weights hash, preprocessing, padding, layers, dtype."""
+        """What the features depend on beside the content: weights hash, preprocessing, padding, layers, dtype."""
         ...
 
-    def __call__(self, items: Sequence[np.ndarray] | Sequence[str]) -> list[Tensor]:
+    def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
         """Waveforms (float32, 16 kHz, mono) or texts -> one float16 tensor [time layers dim] each, time >= 1."""
         ...
 
@@ -73,7 +73,7 @@ def average_frames(frames: Float[Tensor, "frames layers dim"], stride: int) -> F
 
 
 def half(features: Tensor, source: str) -> Tensor:
-    """Features as stored: float16 on the CPU. Raises SettingError where they do not fit, which no later step can mend."""
+    """Features as stored: float16 on the CPU. Raises SettingError where they do not fit."""
     stored = features.to("cpu", torch.float16)
     if not torch.isfinite(stored).all():
         raise SettingError(

@@ -2,8 +2,8 @@
 
 waveform -> level -> 25 ms windows every 10 ms -> power -> mel bands -> (log10 + 4) / 2 -> mean of `stride` frames
 
-Frames lie wholly inside the waveform, so nothing is padded. The values are about -2 (the floor, 80 dB under a full-scale
-sine's power density) to 2, where float16 resolves a thousandth.
+Frames lie wholly inside the waveform, so nothing is padded. Values reach from -2 (the floor) to about 3, where float16
+resolves a thousandth.
 """
 
 import dataclasses
@@ -59,7 +59,7 @@ class LogMelExtractor:
     minimum_samples = WINDOW_SAMPLES
 
     def __init__(self, mels: int, level: str, stride: int, device: torch.device) -> None:
-        self.shape = (1, mels)
+        self.shape: tuple[int, int] = (1, mels)
         self.level = level
         self.stride = stride
         self.device = device
@@ -68,7 +68,7 @@ class LogMelExtractor:
         frames = {"window": WINDOW_SAMPLES, "hop": HOP_SAMPLES, "fft": FFT_SAMPLES, "floor": FLOOR, "scale": "slaney"}
         return {"kind": "logmel", "mels": self.shape[1], "level": self.level, "stride": self.stride, **frames}
 
-    def __call__(self, items: Sequence[np.ndarray] | Sequence[str]) -> list[Tensor]:
+    def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
         return [self._steps(torch.as_tensor(item, device=self.device)) for item in items]
 
     def _steps(self, wave: Float[Tensor, "samples"]) -> Float[Tensor, "time 1 mels"]:

@@ -1,12 +1,43 @@
-"""Pre-trained text encoders: BERT and its relatives."""
+"""Pre-trained text encoders: BERT and its relatives.
+
+    text -> tokens, with the marks at both ends -> transformer layers -> chosen hidden states [tokens layers dim]
+
+The marks ([CLS] and [SEP], <s> and </s>) are kept as steps: the first is what many of these encoders were trained to
+summarise a text by, and they give the empty text something to stand on. One text at a time, unpadded, in float32.
+"""
 
 import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from ser_core.encoders.encoder import EncoderOption, Extractor
+from ser_core.encoders import checkpoint
+from ser_core.encoders.encoder import EncoderOption, Extractor, half, weights_hash
+from ser_core.errors import SettingError
 from ser_core.options import location, within
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What config.json calls the size of an encoder, and how many places of its position table carry no token."""
+
+    layers: str = "num_hidden_layers"
+    dim: str = "hidden_size"
+    reserved: int = 0
+
+
+KINDS = {
+    **{name: Kind() for name in ("bert", "electra", "albert", "deberta", "deberta-v2", "modernbert")},
+    **{name: Kind(reserved=2) for name in ("roberta", "xlm-roberta", "camembert", "mpnet")},
+    "distilbert": Kind("n_layers", "dim"),
+}
+"""By `model_type` of config.json."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +53,65 @@ class TextCheckpoint(EncoderOption):
     layers: str = "last"
     """Hidden states used: weighted (a learned sum of all), last, or one number, where 0 is the embedding output."""
     max_tokens: int = 128
-    """Tokens read of a text, its first and last marks included, 3 to 512; the rest is cut off."""
+    """Tokens read of a text, the marks at its ends included, 3 to 512; the rest is cut off."""
 
     def __post_init__(self) -> None:
+        checkpoint.check_layers(self.layers, self.key)
         within(self, "max_tokens", 3, 512)
 
     def extractor(self, device: torch.device) -> Extractor:
-        raise NotImplementedError
+        return TextExtractor(checkpoint.find(self.path, self.key), self.layers, self.max_tokens, device)
 
     def identity(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return {"path": weights_hash(checkpoint.find(self.path, self.key))}
+
+
+class TextExtractor:
+    """Computes hidden states [tokens layers dim]. Settings are read at once, the weights when it is first called.
+
+    Raises SettingError when the folder holds another kind of model, fewer layers, or room for fewer tokens.
+    """
+
+    minimum_samples = 0
+
+    def __init__(self, folder: Path, layers: str, max_tokens: int, device: torch.device) -> None:
+        key = TextCheckpoint.key
+        settings = checkpoint.settings(folder, "config.json", key)
+        self.kind = settings.get("model_type", "")
+        if self.kind not in KINDS:
+            raise SettingError(f"{key}.path: {folder} is of kind {self.kind}; supported are {', '.join(KINDS)}")
+        kind = KINDS[self.kind]
+        room = settings.get("max_position_embeddings", 512) - kind.reserved
+        if max_tokens > room:
+            raise SettingError(f"{key}.max_tokens must be at most {room} for this checkpoint, got {max_tokens}")
+        self.folder, self.max_tokens, self.device = folder, max_tokens, device
+        self.numbers = checkpoint.chosen_layers(layers, settings[kind.layers], key)
+        self.shape = (len(self.numbers), settings[kind.dim])
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "weights": weights_hash(self.folder),
+            "layers": self.numbers,
+            "max_tokens": self.max_tokens,
+            "marks": "kept",
+            "dtype": "float32, stored as float16",
+            "padding": "none",
+        }
+
+    def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
+        with torch.no_grad():
+            return [half(self._states(str(item)), str(self.folder)) for item in items]
+
+    @functools.cached_property
+    def model(self) -> Any:
+        return checkpoint.load_model(self.folder, self.device, TextCheckpoint.key)
+
+    @functools.cached_property
+    def tokenizer(self) -> Any:
+        return checkpoint.load_tokenizer(self.folder, TextCheckpoint.key)
+
+    def _states(self, text: str) -> Float[Tensor, "tokens layers dim"]:
+        tokens = self.tokenizer(text, truncation=True, max_length=self.max_tokens, return_tensors="pt")
+        states = self.model(**tokens.to(self.device), output_hidden_states=True).hidden_states
+        return torch.stack([states[number][0] for number in self.numbers], dim=1)

@@ -1,6 +1,6 @@
-"""Words as numbers: each falls into one of a few thousand buckets by a stable hash, and the buckets' vectors are learned.
+"""Words as numbers: a stable hash drops each into one of a few thousand buckets, whose vectors are learned.
 
-    "No, NO! ..." -> no no -> 1 + blake2(word) mod (buckets - 1) -> 2731 2731
+"No, NO! ..." -> no no -> 1 + blake2(word) mod (buckets - 1) -> 2731 2731
 """
 
 import dataclasses

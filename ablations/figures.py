@@ -1,0 +1,109 @@
+"""Two drawings of a study as SVG text: differences with what could have been detected, and the scores fold by fold.
+
+Ink is `currentColor`, so a page in dark mode shows it light; the same records give the same bytes.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ablations.compare import Comparison, pair
+from ablations.outcomes import Outcome
+from ablations.tables import StudyTable, heading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#010203"
+"""Stands for `currentColor` until the drawing is text."""
+MARK = "#3a86c8"
+"""Blue that can be read on white and on black."""
+SHADE = "#8a8a8a"
+WIDTH_INCHES = 7.2
+ROW_INCHES = 0.36
+FONT = "font-family: system-ui, sans-serif"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    **{f"{part}.color": INK for part in ("text", "xtick", "ytick")},
+    **{f"axes.{part}": INK for part in ("edgecolor", "labelcolor")},
+}
+
+
+def forest(table: StudyTable) -> str:
+    """Differences to the baseline with 95 % intervals; what lies in the shade was too small to be detected."""
+    found = [row.comparison for row in table.rows if row.name != table.baseline]
+
+    def draw(axes: "Axes") -> None:
+        axes.axvline(0, color=INK, linewidth=0.8)
+        for place, one in enumerate(found):
+            _difference(axes, place, one, _scale(table.primary))
+        axes.set_xlabel(f"{heading(table.primary)}, difference to {table.baseline}{_unit(table.primary)}")
+
+    return _drawing("forest", [one.variant for one in found], draw)
+
+
+def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
+    """Test scores of every fold and seed, one dot each, with the mean of each variant as a stroke."""
+    study, metric = pair(outcomes, table.baseline), table.primary
+    scale = _scale(metric)
+
+    def draw(axes: "Axes") -> None:
+        for place, row in enumerate(table.rows):
+            pairs = study[row.name]
+            seeds = sorted({seed for seed, _ in pairs})
+            scores = [scale * one.test.metrics.get(metric, float("nan")) for one in pairs.values()]
+            heights = [place + 0.3 * (seeds.index(seed) + 0.5 - len(seeds) / 2) / len(seeds) for seed, _ in pairs]
+            axes.plot(scores, heights, "o", color=MARK, markersize=4, alpha=0.6, markeredgewidth=0)
+            mean = scale * row.scores[metric].value if metric in row.scores else float("nan")
+            axes.plot([mean, mean], [place - 0.32, place + 0.32], color=INK, linewidth=1.6)
+        axes.set_xlabel(f"{heading(metric)} of each fold and seed{_unit(metric)}")
+
+    return _drawing("strip", [row.name for row in table.rows], draw)
+
+
+def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None:
+    """One row of the forest: shade, interval, value."""
+    if one.mde == one.mde:
+        axes.barh(place, 2 * scale * one.mde, left=-scale * one.mde, height=0.62, color=SHADE, alpha=0.22, linewidth=0)
+    if one.difference.low == one.difference.low:
+        axes.plot([scale * one.difference.low, scale * one.difference.high], [place, place], color=MARK, linewidth=2)
+    axes.plot([scale * one.difference.value], [place], "o", color=MARK, markersize=6)
+
+
+def _scale(metric: str) -> float:
+    return 1.0 if metric.startswith("ccc.") else 100.0
+
+
+def _unit(metric: str) -> str:
+    return "" if metric.startswith("ccc.") else " (points)"
+
+
+def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> str:
+    """SVG text of one panel with a labelled row per name, first on top, without anything that varies between runs."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(WIDTH_INCHES, 0.75 + ROW_INCHES * max(len(rows), 1)), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.set_yticks(range(len(rows)), [_short(row) for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=SHADE, alpha=0.25, linewidth=0.6)
+        axes.set_axisbelow(True)
+        page = io.StringIO()
+        figure.savefig(page, format="svg", transparent=True, metadata={"Date": None})
+    svg = page.getvalue()
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    return re.sub(r"font-family: [^;\"]*", FONT, svg).replace(INK, "currentColor")
+
+
+def _short(name: str, longest: int = 34) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -1,0 +1,16 @@
+"""Does fusion beat either channel alone?
+
+ser ablate modality
+"""
+
+from ablations.study import Study, Variant
+
+STUDY = Study(
+    name="modality",
+    question="Does the model need both speech and text?",
+    variants=lambda config, corpus: [
+        Variant("speech + text"),
+        Variant("speech only", ("model.text=none",)),
+        Variant("text only", ("model.speech=none",)),
+    ],
+)

@@ -1,0 +1,163 @@
+"""Scores over all test utterances together, and how far they would move with other speakers.
+
+    predictions --per speaker--> sums [speakers ...] --redraw speakers--> totals --formula--> middle 95 % of the redraws
+Utterances of one speaker stand or fall together, so whole speakers are redrawn with replacement (cluster bootstrap;
+Davison & Hinkley 1997, section 3.8). Seeds are pooled one by one and averaged within each redraw. Percentile intervals
+are too narrow with few speakers: read them with care below about 20. They know nothing of other training sets.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ablations.compare import LEVEL, ComparisonError, Interval, Pairs, pair
+from ablations.outcomes import Outcome
+from ser_core import metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class Pooled:
+    """One variant on all test utterances; fractions, or CCC as it is. Interval ends are NaN with a single speaker."""
+
+    score: Interval
+    difference: Interval
+    """Variant less baseline, on the same utterances and the same redrawn speakers; NaN for the baseline itself."""
+    speakers: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answers:
+    """One seed's predictions over all folds, sorted by utterance: words for a class task, floats for a dimension."""
+
+    utterance: np.ndarray
+    speaker: np.ndarray
+    target: np.ndarray
+    predicted: np.ndarray
+
+
+def pooled(
+    outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", *, redraws: int = 2000, seed: int = 0
+) -> dict[str, Pooled]:
+    """Every variant's pooled score and its difference to the baseline's, with 95 % bootstrap intervals over speakers.
+
+    A variant without the predictions that `metric` needs gets NaN. Raises ComparisonError as `compare` does, when
+    two variants were tested on different utterances, and for a metric that is neither recall, accuracy nor CCC.
+    """
+    answers = {name: read(pairs, metric) for name, pairs in pair(outcomes, baseline).items()}
+    known = {name: by_seed for name, by_seed in answers.items() if by_seed}
+    _check_utterances(known)
+    if not known:
+        return {name: Pooled(Interval(), Interval(), 0) for name in answers}
+    speakers = np.unique(np.concatenate([one.speaker for by_seed in known.values() for one in by_seed]))
+    weights = draw(len(speakers), redraws, seed)
+    points = {name: float(np.mean([point(one, metric) for one in by_seed])) for name, by_seed in known.items()}
+    moved = {
+        name: np.mean([redraw(one, metric, speakers, weights) for one in by_seed], axis=0)
+        for name, by_seed in known.items()
+    }
+    found = {}
+    for name in answers:
+        score = interval(points[name], moved[name]) if name in known else Interval()
+        paired = name in known and baseline in known and name != baseline
+        gap = interval(points[name] - points[baseline], moved[name] - moved[baseline]) if paired else Interval()
+        found[name] = Pooled(score, gap, len(speakers))
+    return found
+
+
+def read(pairs: Pairs, metric: str) -> list[Answers]:
+    """The labelled predictions that `metric` scores, per seed; empty when a fold has none."""
+    task, _, kind = metric.rpartition(".")
+    if task != "ccc" and kind not in ("uar", "wa"):
+        raise ComparisonError(f"no pooled score for {metric!r}; there is one for uar, wa and ccc.<dimension>")
+    column = f"dimensions.{kind}" if task == "ccc" else task or "emotion"
+    by_seed: dict[int, list[pd.DataFrame]] = {}
+    for (seed, _), outcome in pairs.items():
+        by_seed.setdefault(seed, []).append(outcome.test.predictions)
+    if any(f"{column}.target" not in table for tables in by_seed.values() for table in tables):
+        return []
+    answers = []
+    for tables in by_seed.values():
+        table = pd.concat(tables).sort_values("utterance", kind="stable")
+        truth = table[f"{column}.target"]
+        table = table.loc[truth.notna() & (truth != "")]
+        kept = float if task == "ccc" else str
+        values = [table[f"{column}.{part}"].to_numpy(dtype=kept) for part in ("target", "predicted")]
+        answers.append(Answers(table["utterance"].to_numpy(str), table["speaker"].to_numpy(str), *values))
+    return answers if all(len(one.utterance) for one in answers) else []
+
+
+def point(answers: Answers, metric: str) -> float:
+    """The score of the predictions as they are."""
+    formula = metrics.ccc if metric.startswith("ccc.") else getattr(metrics, metric.rpartition(".")[2])
+    return formula(answers.target, answers.predicted)
+
+
+def draw(speakers: int, redraws: int, seed: int) -> np.ndarray:
+    """How often each speaker is in each redraw [redraws speakers]."""
+    return np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=redraws)
+
+
+def redraw(answers: Answers, metric: str, speakers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The score under every redraw [redraws]; NaN where a redraw leaves it undefined, and with a single speaker."""
+    if len(speakers) < 2:
+        return np.full(len(weights), float("nan"))
+    row = np.searchsorted(speakers, answers.speaker)
+    if metric.startswith("ccc."):
+        return _ccc(weights @ _moments(answers, row, len(speakers)))
+    confusion = np.tensordot(weights, _confusion(answers, row, len(speakers)), axes=1)
+    found, present = confusion.diagonal(axis1=1, axis2=2), confusion.sum(axis=2)
+    if metric.endswith("wa"):
+        return _ratio(found.sum(axis=1), present.sum(axis=1))
+    return _ratio(_ratio(found, present, 0).sum(axis=1), (present > 0).sum(axis=1))
+
+
+def interval(value: float, redraws: np.ndarray) -> Interval:
+    """The value with the middle 95 % of its redraws; ends are NaN when none is defined."""
+    defined = redraws[np.isfinite(redraws)]
+    if not len(defined):
+        return Interval(value)
+    low, high = np.quantile(defined, [LEVEL / 2, 1 - LEVEL / 2])
+    return Interval(value, float(low), float(high))
+
+
+def _confusion(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
+    """Utterances by speaker, true class and predicted class [speakers classes classes]."""
+    classes = np.union1d(answers.target, answers.predicted)
+    counts = np.zeros((speakers, len(classes), len(classes)))
+    np.add.at(counts, (row, np.searchsorted(classes, answers.target), np.searchsorted(classes, answers.predicted)), 1)
+    return counts
+
+
+def _moments(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
+    """Sums per speaker of 1, t, p, tt, pp, tp [speakers 6], both sides shifted alike so that squares stay small."""
+    truth, guess = answers.target - answers.target.mean(), answers.predicted - answers.target.mean()
+    columns = (np.ones_like(truth), truth, guess, truth**2, guess**2, truth * guess)
+    return np.stack([np.bincount(row, column, speakers) for column in columns], axis=1)
+
+
+def _ccc(totals: np.ndarray) -> np.ndarray:
+    """Lin's concordance from the totals of `_moments` [redraws 6]."""
+    count = totals[:, 0]
+    truth, guess, truth2, guess2, both = (_ratio(totals[:, column], count) for column in range(1, 6))
+    spread = (truth2 - truth**2) + (guess2 - guess**2) + (truth - guess) ** 2
+    return _ratio(2 * (both - truth * guess), np.where(spread > 1e-15, spread, 0))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = float("nan")) -> np.ndarray:
+    return np.divide(above, below, out=np.full(np.shape(above), undefined, float), where=below > 0)
+
+
+def _check_utterances(known: dict[str, list[Answers]]) -> None:
+    """All variants and seeds answer for the same utterances."""
+    for name, by_seed in known.items():
+        first, expected = next((other, answers[0]) for other, answers in known.items())
+        for one in by_seed:
+            odd = np.setxor1d(one.utterance, expected.utterance)
+            if len(odd) or len(one.utterance) != len(expected.utterance):
+                example = f", such as {odd[0]!r}" if len(odd) else ""
+                raise ComparisonError(
+                    f"{name!r} and {first!r} were tested on different utterances{example}; "
+                    "run the study again with the same corpus for every variant and seed"
+                )

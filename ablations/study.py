@@ -1,0 +1,74 @@
+"""A study: a question, a baseline, variants. Each is a list of overrides on top of those the user gives.
+
+base overrides + variant overrides -> Config        (a variant's choice replaces the base's)
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from ser_core.compose import compose
+from ser_core.config import GROUPS, Config
+from ser_core.corpus import Corpus
+from ser_core.errors import SettingError
+from ser_core.keys import expand
+from ser_core.options import field_sentences
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One thing compared: a name for the table, and what it changes."""
+
+    name: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """`variants` lists what is compared, the baseline first, given the base configuration and its corpus."""
+
+    name: str
+    question: str
+    variants: Callable[[Config, Corpus], Sequence[Variant]]
+    primary: str = "uar"
+    """The metric that the verdict is about."""
+
+
+def combined(base: Sequence[str], variant: Variant) -> list[str]:
+    """The overrides of a variant: the base's, less what the variant sets itself.
+
+    A base override for a knob of an option that the variant does not choose is left out too: `model.fusion.tokens=4`
+    speaks to the bridge alone.
+    """
+    base, changes = expand(base, GROUPS), expand(variant.overrides, GROUPS)
+    replaced = {change.partition("=")[0] for change in changes}
+    choices = {key.replace("/", "."): value for key, _, value in (change.partition("=") for change in changes)}
+    kept = []
+    for override in base:
+        key = override.partition("=")[0]
+        group = next((name for name in GROUPS if name in choices and key.startswith(f"{name}.")), None)
+        if group and key[len(group) + 1 :] not in field_sentences(GROUPS[group][0][choices[group]]):
+            continue
+        if key not in replaced:
+            kept.append(override)
+    return kept + changes
+
+
+def configurations(
+    study: str, base: Sequence[str], variants: Sequence[Variant]
+) -> Mapping[str, tuple[list[str], Config]]:
+    """Overrides and Config of each variant by name, in order.
+
+    Raises SettingError when two variants resolve to the same Config, or when a base override reaches none of them.
+    """
+    made = {variant.name: combined(base, variant) for variant in variants}
+    for override in expand(base, GROUPS):
+        key = override.partition("=")[0]
+        if not any(key in [each.partition("=")[0] for each in overrides] for overrides in made.values()):
+            raise SettingError(f"{override}: study {study} sets {key} itself in every variant; leave it out")
+    configs = {name: (overrides, compose(overrides)) for name, overrides in made.items()}
+    names = list(configs)
+    for index, name in enumerate(names):
+        twin = next((other for other in names[:index] if configs[other][1] == configs[name][1]), None)
+        if twin:
+            raise SettingError(f"study {study}: variants {twin} and {name} resolve to the same configuration")
+    return configs

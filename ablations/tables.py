@@ -1,0 +1,240 @@
+"""A study as one table: scores with intervals, differences with verdicts, and the protocol they hold under.
+
+`study_table` computes everything once and `cells` puts it in words: points (hundredths) with two decimals for UAR and
+WA, three decimals for CCC. render.py writes the words as rich, Markdown and LaTeX, and the raw fractions as CSV.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablations.compare import Comparison, Interval, compare, probability
+from ablations.outcomes import Outcome, metrics_of, variants_of
+from ablations.pooled import Pooled, pooled
+
+HEADINGS = {"uar": "UAR", "wa": "WA", "ccc.valence": "V", "ccc.arousal": "A", "ccc.dominance": "D"}
+ABSENT = "—"
+"""A cell that has no value: the task is off, or the row is not tested."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A variant of the study."""
+
+    name: str
+    scores: Mapping[str, Interval]
+    comparison: Comparison
+    """On the primary metric."""
+    pooled: Pooled
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyTable:
+    """Everything a study's table says."""
+
+    title: str
+    question: str
+    baseline: str
+    primary: str
+    """The metric that verdicts are about."""
+    metrics: tuple[str, ...]
+    """The columns."""
+    rows: tuple[Row, ...]
+    references: Mapping[str, Mapping[str, float]]
+    """Mean scores of the models that come with every fold, such as majority and linear; they are not tested."""
+    protocol: Mapping[str, str]
+    """Corpus, protocol, split, development rule, size, text source, audio policy."""
+    notes: tuple[str, ...]
+    command: str
+    """What the user types to run the study."""
+    overrides: Mapping[str, Sequence[str]]
+    """What each variant changes."""
+
+    @property
+    def protocol_line(self) -> str:
+        return " · ".join(f"{name} {value}" for name, value in self.protocol.items())
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """One sentence per variant, the baseline left out."""
+        return {row.name: row.comparison.verdict for row in self.rows if row.name != self.baseline}
+
+
+def study_table(
+    outcomes: Sequence[Outcome],
+    title: str,
+    question: str,
+    *,
+    baseline: str = "",
+    primary: str = "uar",
+    command: str = "",
+    overrides: Mapping[str, Sequence[str]] | None = None,
+    redraws: int = 2000,
+    seed: int = 0,
+) -> StudyTable:
+    """The table of a study; the first variant is the baseline unless `baseline` names another.
+
+    `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
+    """
+    baseline = baseline or next(iter(variants_of(outcomes)), "")
+    first = compare(outcomes, baseline, primary)
+    shown = [name for name in metrics_of(outcomes) if name in HEADINGS or name.startswith("ccc.") or name == primary]
+    scores = {name: compare(outcomes, baseline, name) for name in shown}
+    shown = [name for name in shown if any(math.isfinite(one.score.value) for one in scores[name].values())]
+    together = pooled(outcomes, baseline, primary, redraws=redraws, seed=seed)
+    rows = [
+        Row(name, {metric: scores[metric][name].score for metric in shown}, comparison, together[name])
+        for name, comparison in first.items()
+    ]
+    references = _references([one for one in outcomes if one.variant == baseline], shown)
+    return StudyTable(
+        title=title,
+        question=question,
+        baseline=baseline,
+        primary=primary,
+        metrics=tuple(shown),
+        rows=tuple(rows),
+        references=references,
+        protocol=protocol_facts(outcomes),
+        notes=tuple(_notes(outcomes, baseline, primary, shown, rows, references)),
+        command=command,
+        overrides={name: tuple(changes) for name, changes in (overrides or {}).items()},
+    )
+
+
+def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """What the scores hold under, in words; "varies" where variants differ, "not recorded" where the card is silent."""
+    records = [one.record for one in outcomes]
+
+    def fact(values: list[Any]) -> str:
+        words = {plain(value) for value in values}
+        return (words.pop() or "not recorded") if len(words) == 1 else "varies between variants"
+
+    folds, seeds = {one.key.fold for one in records}, {one.seed for one in records}
+    planned = max((card for one in records if isinstance(card := one.card.get("folds"), int)), default=len(folds))
+    part = f"{len(folds)} of {planned}" if planned > len(folds) else str(len(folds))
+    return {
+        "corpus": fact([one.card.get("corpus", "") for one in records]),
+        "protocol": fact([one.card.get("protocol", "") for one in records]),
+        "split": fact([one.key.split for one in records]),
+        "development": fact([one.card.get("dev_rule", "") for one in records]),
+        "size": f"{part} folds x {len(seeds)} seed{'s' * (len(seeds) != 1)}",
+        "text": fact([one.card.get("text_source", "") for one in records]),
+        "audio": fact([one.config.get("audio", "") for one in records]),
+    }
+
+
+def plain(value: Any) -> str:
+    """Any value of a card or configuration as words.
+
+    >>> plain({"max_seconds": 15.0, "longer": "start"})
+    'max_seconds=15.0, longer=start'
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={plain(one)}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value))
+    return " ".join(str(value).split())
+
+
+def heading(metric: str) -> str:
+    """The metric as a column is headed."""
+    task, _, kind = metric.rpartition(".")
+    return HEADINGS.get(metric) or (f"CCC {kind}" if task == "ccc" else f"{task} {kind.upper()}".strip())
+
+
+def number(value: float, metric: str, sign: str = "") -> str:
+    """A score as it is printed: points with two decimals, or CCC with three and no leading zero.
+
+    >>> number(.67416, "uar"), number(-.0412, "ccc.valence"), number(.031, "uar", "+")
+    ('67.42', '-.041', '+3.10')
+    """
+    if not math.isfinite(value):
+        return ABSENT
+    if metric.startswith("ccc."):
+        return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
+    return format(100 * value, f"{sign}.2f")
+
+
+def half_width(one: Interval, metric: str, sign: str = "") -> str:
+    """A symmetric interval, such as 67.42 ± 2.31; the mean alone where it has no ends."""
+    spread = f" ± {number((one.high - one.low) / 2, metric)}" if math.isfinite(one.low) else ""
+    return number(one.value, metric, sign) + spread
+
+
+def ends(one: Interval, metric: str, sign: str = "") -> str:
+    """An interval by its ends, such as 67.42 [65.10, 69.01]."""
+    limits = f" [{number(one.low, metric, sign)}, {number(one.high, metric, sign)}]" if math.isfinite(one.low) else ""
+    return number(one.value, metric, sign) + limits
+
+
+def columns(table: StudyTable) -> list[str]:
+    """Headings of the printed table."""
+    primary = heading(table.primary)
+    return ["Variant", *map(heading, table.metrics), f"Δ {primary}", "Holm p", f"pooled {primary}", "Δ pooled"]
+
+
+def cells(table: StudyTable) -> list[list[str]]:
+    """The printed table, row by row: the variants, then the references."""
+    rows = []
+    for row in table.rows:
+        found, metric = row.comparison, table.primary
+        scores = [half_width(row.scores[name], name) for name in table.metrics]
+        p = probability(found.p_holm).removeprefix("= ") if math.isfinite(found.p_holm) else ABSENT
+        difference, together = half_width(found.difference, metric, "+"), row.pooled
+        rows.append(
+            [row.name, *scores, difference, p, ends(together.score, metric), ends(together.difference, metric, "+")]
+        )
+    for name, scores in table.references.items():
+        rows.append([name, *(number(scores[metric], metric) for metric in table.metrics), *[ABSENT] * 4])
+    return rows
+
+
+def _references(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Mean over the folds that have one, per reference model and metric; NaN where none has."""
+    found: dict[str, dict[str, float]] = {}
+    for name in dict.fromkeys(name for one in outcomes for name in one.test.baselines):
+        found[name] = {}
+        for metric in metrics:
+            values = [one.test.baselines.get(name, {}).get(metric, math.nan) for one in outcomes]
+            values = [value for value in values if math.isfinite(value)]
+            found[name][metric] = math.fsum(values) / len(values) if values else math.nan
+    return found
+
+
+def _notes(
+    outcomes: Sequence[Outcome],
+    baseline: str,
+    primary: str,
+    metrics: Sequence[str],
+    rows: Sequence[Row],
+    references: Mapping[str, Any],
+) -> list[str]:
+    """What a reader has to know to read the columns, in the order of the columns."""
+    terms = ["UAR = unweighted average recall (also UA)", "WA = accuracy (also weighted accuracy)"]
+    letters = [name for name in metrics if name.startswith("ccc.") and name in HEADINGS]
+    if letters:
+        names = ", ".join(f"{HEADINGS[name]} = {name.removeprefix('ccc.')}" for name in letters)
+        terms.append(f"{names}: concordance correlation (CCC)")
+    notes = [f"{'; '.join(terms)}. UAR and WA in percent, on the test parts."]
+    speakers = max(row.pooled.speakers for row in rows)
+    tested = len(rows) - 1
+    notes.append(
+        "± is half the 95 % interval over folds, seeds averaged within a fold (corrected resampled t, Nadeau & Bengio "
+        f"2003). Δ is the difference to {baseline}, paired by seed and fold; p is two-sided, after Holm over "
+        f"{tested} variant{'s' * (tested != 1)}."
+    )
+    notes.append(
+        f"Pooled {heading(primary)}: all test utterances together; in brackets the 95 % bootstrap interval over "
+        f"{speakers} speaker{'s' * (speakers != 1)}{', which is too narrow for so few' if speakers < 20 else ''}. "
+        "It takes the trained models as they are; verdicts rest on the folds."
+    )
+    if references:
+        notes.append(
+            f"{' and '.join(references)}: the reference models of {baseline}, averaged over its folds and not tested."
+        )
+    if skipped := {utterance for one in outcomes for utterance in one.record.skipped}:
+        notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)}.")
+    return notes

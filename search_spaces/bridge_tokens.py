@@ -1,0 +1,17 @@
+"""How many bridge tokens, and what should they read?
+
+    ser search bridge_tokens --trials 12
+Ispas et al. 2023 use 30 without a sweep; bottleneck transformers find 4 sufficient.
+"""
+
+from search_spaces.space import Choice, Space
+
+SPACE = Space(
+    name="bridge_tokens",
+    question="How many bridge tokens are enough, and what should they read?",
+    fixed=("model.fusion=bridge",),
+    ranges={
+        "model.fusion.tokens": Choice((1, 4, 8, 16, 30, 64)),
+        "model.fusion.kv_mode": Choice(("split", "same", "concat")),
+    },
+)

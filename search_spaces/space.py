@@ -1,0 +1,103 @@
+"""Which leaves of the configuration tree vary and over what ranges: a space turns suggestions into overrides.
+
+    {"model.fusion.tokens": Choice(1, 4, 8)}  --ask--> tokens=4 -->  ["model.fusion.tokens=4"]
+The asker is anything with Optuna's three suggest methods; nothing here imports Optuna.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ser_core.errors import SettingError
+
+
+class Asker(Protocol):
+    """Whoever chooses values: an Optuna trial, or a test's lists."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+
+class Range(Protocol):
+    """One thing that varies."""
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        """What the asker chooses for `key`, as overrides."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Float:
+    """A number from `low` to `high`, to three significant digits, so that equal choices are equal experiments."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        return [f"{key}={asker.suggest_float(key, self.low, self.high, log=self.log):.3g}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Int:
+    """A whole number from `low` to `high`."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        return [f"{key}={asker.suggest_int(key, self.low, self.high, log=self.log)}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One of some values, or of some options of a group."""
+
+    values: tuple[Any, ...]
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        return [f"{key}={asker.suggest_categorical(key, self.values)}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Simplex:
+    """Shares of 1, to two decimals, for the keys `<key>.<part>.<leaf>`: scaling all weights alike is no direction.
+
+    Each part is asked for a number u in (0, 1]; shares are proportional to -log u, which is uniform over the simplex
+    when u is (a Dirichlet distribution with all parameters 1). A share that rounds to 0 leaves its part out.
+    """
+
+    parts: tuple[str, ...]
+    leaf: str = "weight"
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        draws = [-math.log(asker.suggest_float(f"{key}.{part}.u", 0.01, 1.0)) + 1e-9 for part in self.parts]
+        hundredths = [round(100 * draw / sum(draws)) for draw in draws]
+        hundredths[hundredths.index(max(hundredths))] += 100 - sum(hundredths)
+        return [f"{key}.{part}.{self.leaf}={share / 100:g}" for part, share in zip(self.parts, hundredths, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """A question, what stays fixed while it is asked, and what varies."""
+
+    name: str
+    question: str
+    ranges: Mapping[str, Range]
+    fixed: tuple[str, ...] = ()
+
+    def overrides(self, asker: Asker) -> list[str]:
+        """One point of the space."""
+        return [*self.fixed, *(each for key, varied in self.ranges.items() for each in varied.overrides(key, asker))]
+
+
+def chosen_space(name: str, spaces: Mapping[str, Space]) -> Space:
+    """The space of that name. Raises SettingError listing the others."""
+    if name not in spaces:
+        raise SettingError(f"no search space {name!r}; choose from {', '.join(spaces)}")
+    return spaces[name]

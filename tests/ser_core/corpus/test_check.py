@@ -1,0 +1,61 @@
+"""Checking a corpus decodes every utterance and names those that cannot be used."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from ser_core.audio import Audio
+from ser_core.corpus.check import check_audio
+from ser_core.corpus.corpus import Corpus, complete
+from tests.shared_material import shared
+
+
+def corpus(files: dict[str, Path], **columns: float) -> Corpus:
+    rows = [{"utterance": name, "file": str(file), "speaker": "x", **columns} for name, file in files.items()]
+    return Corpus("made", complete(pd.DataFrame(rows)), ("joy",), (), "none", "made here")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, 16_000)
+    for name in ("good", "fine", "cut"):
+        soundfile.write(tmp_path / f"{name}.flac", noise, 16_000)
+    content = (tmp_path / "cut.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(content[: len(content) // 2])
+    soundfile.write(tmp_path / "silent.wav", noise * 0, 16_000)
+    soundfile.write(tmp_path / "short.wav", noise[:500], 16_000)
+    (tmp_path / "empty.wav").touch()
+    places = {file.stem: file for file in tmp_path.iterdir()}
+    return {**places, "missing": tmp_path / "missing.wav"}
+
+
+def test_each_unusable_utterance_is_named_with_its_reason(files: dict[str, Path]) -> None:
+    reasons = check_audio(corpus(files), Audio(), minimum_samples=800)
+    assert {name: reason.partition(":")[0] for name, reason in reasons.items()} == {
+        "cut": "truncated or damaged",
+        "empty": "empty",
+        "missing": "missing",
+        "short": "too short",
+        "silent": "silent",
+    }
+
+
+def test_the_encoder_says_what_is_too_short(files: dict[str, Path]) -> None:
+    assert "short" not in check_audio(corpus(files), Audio(), minimum_samples=400)
+
+
+def test_segments_are_checked_against_their_files(files: dict[str, Path]) -> None:
+    good = {"good": files["good"]}
+    assert check_audio(corpus(good, start=0.2, end=0.9), Audio()) == {}
+    assert "outside" in check_audio(corpus(good, start=0.2, end=1.9), Audio())["good"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "pattern"), [("emodb", "03a0*.flac"), ("ravdess", "*-01.opus")])
+def test_real_recordings_are_sound(name: str, pattern: str) -> None:
+    files = sorted(shared("data", name).rglob(pattern))[:40]
+    assert files
+    assert check_audio(corpus({file.stem: file for file in files}), Audio()) == {}
