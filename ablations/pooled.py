@@ -156,7 +156,7 @@ def _check_utterances(known: dict[str, list[Answers]]) -> None:
         for one in by_seed:
             odd = np.setxor1d(one.utterance, expected.utterance)
             if len(odd) or len(one.utterance) != len(expected.utterance):
-                example = f", such as {odd[0]!r}" if len(odd) else ""
+                example = f", such as {str(odd[0])!r}" if len(odd) else ""
                 raise ComparisonError(
                     f"{name!r} and {first!r} were tested on different utterances{example}; "
                     "run the study again with the same corpus for every variant and seed"

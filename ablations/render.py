@@ -87,7 +87,7 @@ def to_latex(table: StudyTable) -> str:
     return "\n".join(
         [
             r"\begin{table}",
-            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
             f"\\caption{{{latex(table.title)}. {latex(table.question)}}}",
             f"\\begin{{tabular}}{{l{'r' * (shown - 1)}}}",
             r"\toprule",

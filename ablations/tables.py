@@ -79,10 +79,8 @@ def study_table(
     `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
-    first = compare(outcomes, baseline, primary)
-    shown = [name for name in metrics_of(outcomes) if name in HEADINGS or name.startswith("ccc.") or name == primary]
-    scores = {name: compare(outcomes, baseline, name) for name in shown}
-    shown = [name for name in shown if any(math.isfinite(one.score.value) for one in scores[name].values())]
+    first, shown = compare(outcomes, baseline, primary), _shown(outcomes, primary)
+    scores = {metric: compare(outcomes, baseline, metric) for metric in shown}
     together = pooled(outcomes, baseline, primary, redraws=redraws, seed=seed)
     rows = [
         Row(name, {metric: scores[metric][name].score for metric in shown}, comparison, together[name])
@@ -190,6 +188,12 @@ def cells(table: StudyTable) -> list[list[str]]:
     for name, scores in table.references.items():
         rows.append([name, *(number(scores[metric], metric) for metric in table.metrics), *[ABSENT] * 4])
     return rows
+
+
+def _shown(outcomes: Sequence[Outcome], primary: str) -> list[str]:
+    """The metrics that get a column: recall, accuracy, CCC and the primary one, where any fold has them."""
+    wanted = [name for name in metrics_of(outcomes) if name in HEADINGS or name.startswith("ccc.") or name == primary]
+    return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 
 def _references(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, dict[str, float]]:

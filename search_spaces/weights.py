@@ -1,6 +1,6 @@
 """How much should each task count?
 
-    ser search weights --trials 20
+ser search weights --trials 20
 """
 
 from search_spaces.space import Simplex, Space

@@ -63,13 +63,13 @@ class FoldResult:
     trained: bool
 
 
-def plan(config: Config, progress: bool = False) -> Plan:
-    """Reads corpus and features and makes the folds; trains nothing.
+def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -> Plan:
+    """Reads corpus and features (unless given) and makes the folds; trains nothing.
 
     Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
     experiment than not asking.
     """
-    inputs = load_inputs(config, progress)
+    inputs = inputs or load_inputs(config, progress)
     settled = dataclasses.replace(config, tasks=config.tasks.settled(inputs.corpus))
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
@@ -91,7 +91,9 @@ def cross_validate(
     torch.set_num_threads(config.run.threads)
     for number in folds or range(1, len(planned.folds) + 1):
         if not 1 <= number <= len(planned.folds):
-            raise SettingError(f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}")
+            raise SettingError(
+                f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}"
+            )
         key = planned.key(number)
         with store.claim(key) as missing:
             if missing:
@@ -130,7 +132,9 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         skipped=planned.inputs.skipped,
         environment=environment(config),
     )
-    remembered = store.folder / "baselines" / f"{planned.folds.hash}-{planned.channels}" / f"fold-{fold.number:02d}.json"
+    remembered = (
+        store.folder / "baselines" / f"{planned.folds.hash}-{planned.channels}" / f"fold-{fold.number:02d}.json"
+    )
     store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, remembered), tested))
 
 

@@ -43,7 +43,7 @@ AHEAD = 8
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """An utterance to listen to: where it lies, in seconds (NaN: the file's own ends), and its file's content_hashes."""
+    """An utterance to listen to: where it lies, in seconds (NaN: the file's own ends), and its file's content hash."""
 
     utterance: str
     file: str

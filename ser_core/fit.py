@@ -92,7 +92,13 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim) -> list[dict[str, 
     """Matrices decay; biases, norms and tokens do not; layer weights have a rate of their own."""
     groups: dict[str, list[Tensor]] = {"decay": [], "plain": [], "layers": []}
     for name, parameter in model.named_parameters():
-        kind = "layers" if name.endswith("layer_scores") else "plain" if parameter.ndim < 2 or "tokens" in name else "decay"
+        kind = (
+            "layers"
+            if name.endswith("layer_scores")
+            else "plain"
+            if parameter.ndim < 2 or "tokens" in name
+            else "decay"
+        )
         groups[kind].append(parameter)
     return [
         {"params": groups["decay"], "weight_decay": optim.weight_decay},

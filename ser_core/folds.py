@@ -83,7 +83,9 @@ class LeaveOneSessionOut(FoldsOption):
 
     def groups(self, corpus: Corpus) -> list[tuple[str, np.ndarray]]:
         if (corpus.table["session"] == "").any():
-            raise CorpusError(f"folds=loso needs a session for every utterance; corpus {corpus.name} has none: use lospo")
+            raise CorpusError(
+                f"folds=loso needs a session for every utterance; corpus {corpus.name} has none: use lospo"
+            )
         return _by_column(corpus, "session")
 
 
@@ -159,7 +161,5 @@ def _turns(speakers: pd.Series, seed: int) -> list[str]:
 def _split_hash(corpus: Corpus, folds: list[Fold], card: Mapping[str, Any]) -> str:
     """Names the split by what is in it: corpus content, label scheme, and who is where."""
     names = corpus.table["utterance"].tolist()
-    parts = [
-        {part: [names[row] for row in getattr(fold, part)] for part in ("train", "dev", "test")} for fold in folds
-    ]
+    parts = [{part: [names[row] for row in getattr(fold, part)] for part in ("train", "dev", "test")} for fold in folds]
     return hashlib.sha256(json.dumps([card["content"], corpus.scheme, parts], sort_keys=True).encode()).hexdigest()[:12]

@@ -69,7 +69,7 @@ class Channel:
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """A corpus with its channels and targets, all in the order of the corpus table."""
+    """A corpus with its channels and the targets of every task it has labels for, in the order of the corpus table."""
 
     corpus: Corpus
     channels: dict[str, Channel]
@@ -110,7 +110,7 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     return Inputs(
         corpus=corpus,
         channels={channel.name: channel for channel in (spoken, read) if channel},
-        targets={name: task.targets(corpus) for name, task in config.tasks.settled(corpus).active().items()},
+        targets={name: task.targets(corpus) for name, task in config.tasks.all().items() if task.available(corpus)},
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),
     )

@@ -1,8 +1,8 @@
 """The field's scores, by definition and under one name each; audmetric computes them.
 
-    uar  unweighted average recall (also UA, balanced accuracy): mean recall over the classes present in the truth
-    wa   accuracy (also WA, weighted accuracy)
-    ccc  concordance correlation coefficient (Lin 1989), over a whole set, never the mean of batches
+uar  unweighted average recall (also UA, balanced accuracy): mean recall over the classes present in the truth
+wa   accuracy (also WA, weighted accuracy)
+ccc  concordance correlation coefficient (Lin 1989), over a whole set, never the mean of batches
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """SpeechEmotionModel: each channel through its stem, all through the fusion, one prediction per task of weight > 0.
 
-    speech --stem--\\              /-- emotion
-                    fusion -- z --+--- dimensions
-    text   --stem--/              \\-- gender
+speech --stem--\\              /-- emotion
+                fusion -- z --+--- dimensions
+text   --stem--/              \\-- gender
 """
 
 import hashlib

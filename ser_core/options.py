@@ -1,12 +1,12 @@
 """How an option states its knobs: a frozen dataclass, one sentence under each field, bounds checked on creation.
 
-    @dataclass(frozen=True)
-    class Bridge(FusionOption):
-        tokens: int = 8
-        \"\"\"Bridge tokens in each group, at least 1.\"\"\"
+@dataclass(frozen=True)
+class Bridge(FusionOption):
+    tokens: int = 8
+    \"\"\"Bridge tokens in each group, at least 1.\"\"\"
 
-        def __post_init__(self) -> None:
-            at_least(self, "tokens", 1)
+    def __post_init__(self) -> None:
+        at_least(self, "tokens", 1)
 """
 
 import ast
@@ -63,7 +63,9 @@ def field_sentences(option: type) -> dict[str, str]:
         assert isinstance(body, ast.ClassDef)
         for field, below in zip(body.body, body.body[1:], strict=False):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                text = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
+                text = (
+                    below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
+                )
                 if isinstance(text, str):
                     sentences[field.target.id] = " ".join(text.split())
     return sentences

@@ -1,8 +1,8 @@
 """The one record: a fold of a configuration, written once; its test part lies sealed in files of its own.
 
-    <store>/folds/<fingerprint>/<split>/fold-03/
-        record.json  predictions-dev.parquet      what searching, pruning and early stopping may read
-        test.json    predictions-test.parquet     read by `open_test` alone
+<store>/folds/<fingerprint>/<split>/fold-03/
+    record.json  predictions-dev.parquet      what searching, pruning and early stopping may read
+    test.json    predictions-test.parquet     read by `open_test` alone
 """
 
 import dataclasses
@@ -99,7 +99,9 @@ class RunStore:
         """The test part. Reports call this; whatever decides never does (tests/test_firewall.py)."""
         place = self.place(key)
         fields = self._read(place / "test.json")
-        return TestPart(key, fields["metrics"], fields["baselines"], pd.read_parquet(place / "predictions-test.parquet"))
+        return TestPart(
+            key, fields["metrics"], fields["baselines"], pd.read_parquet(place / "predictions-test.parquet")
+        )
 
     def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
         """Writes a fold whole or not at all; a fold that is already there is left as it is."""

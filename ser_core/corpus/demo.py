@@ -13,7 +13,6 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -105,7 +104,7 @@ def write_audio(path: Path, wave: np.ndarray) -> None:
 
 def read_manifest(folder: Path) -> pd.DataFrame:
     """The table as it was written."""
-    words = {column: str for column in WORDS}
+    words = dict.fromkeys(WORDS, str)
     return pd.read_csv(folder / MANIFEST, dtype=words, keep_default_na=False)  # pyright: ignore[reportArgumentType]
 
 

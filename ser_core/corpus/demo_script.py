@@ -115,9 +115,9 @@ def draw_manner(
         temper.voice,
         rate=_whole(165 + temper.rate + 20 * aroused - 4 * bright + rate, 100, 260),
         volume=_whole(75 + 12 * aroused + volume, 30, 110),
-        pitch=_whole(48 + temper.pitch + 11 * aroused + 5 * bright + pitch, 5, 99),
+        pitch=_whole(48 + temper.pitch + 12 * aroused + 5 * bright + pitch, 5, 99),
         range=_whole(50 + temper.range + 18 * aroused + 12 * bright + melody, 0, 99),
-        effort=float(np.clip(0.1 + 0.6 * aroused + 0.1 * draw.normal(), -1, 1)),
+        effort=float(np.clip(0.1 + 0.7 * aroused + 0.1 * draw.normal(), -1, 1)),
         smile=float(np.clip(0.6 * bright + 0.1 * draw.normal(), -1, 1)),
     )
     valence = 3 + READ[kind] * (VALENCE[emotion] - 3) + 0.2 * brightness

@@ -29,10 +29,15 @@ SETTING_FILES = {
 class Extractor(Protocol):
     """A frozen encoder. The features of an item never depend on what else is extracted with it."""
 
-    shape: tuple[int, int]
-    """(layers, dim) of what it returns."""
-    minimum_samples: int
-    """Shortest waveform it can read, in samples at 16 kHz; 0 for text."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(layers, dim) of what it returns."""
+        ...
+
+    @property
+    def minimum_samples(self) -> int:
+        """Shortest waveform it can read, in samples at 16 kHz; 0 for text."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """What the features depend on beside the content: weights hash, preprocessing, padding, layers, dtype."""

@@ -59,7 +59,7 @@ class LogMelExtractor:
     minimum_samples = WINDOW_SAMPLES
 
     def __init__(self, mels: int, level: str, stride: int, device: torch.device) -> None:
-        self.shape: tuple[int, int] = (1, mels)
+        self.shape = (1, mels)
         self.level = level
         self.stride = stride
         self.device = device

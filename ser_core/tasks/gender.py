@@ -24,9 +24,7 @@ class Gender(TaskOption):
         return class_numbers(corpus.table["gender"], _genders(corpus))
 
     def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
-        return ClassHead(
-            width=width, classes=len(_genders(corpus)), hidden=self.hidden, dropout=dropout, balanced=True
-        )
+        return ClassHead(width=width, classes=len(_genders(corpus)), hidden=self.hidden, dropout=dropout, balanced=True)
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
         return class_columns("gender", _genders(corpus), output, targets)

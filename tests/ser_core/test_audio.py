@@ -4,6 +4,7 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ NAN = float("nan")
 SPEECHLIKE = (0.1 * np.random.default_rng(0).standard_normal(48_000)).astype(np.float32)
 
 
-def write(file: Path, wave: np.ndarray = SPEECHLIKE, rate: int = 16_000, **settings: str) -> Path:
+def write(file: Path, wave: np.ndarray = SPEECHLIKE, rate: int = 16_000, **settings: Any) -> Path:
     soundfile.write(file, wave, rate, **settings)
     return file
 
@@ -120,8 +121,13 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("start", "end", "first", "last"),
-    [(NAN, NAN, 0, 48_000), (1.0, NAN, 16_000, 48_000), (NAN, 0.5, 0, 8_000), (1.0, 2.0, 16_000, 32_000)]
-    + [(2.0, 3.09, 32_000, 48_000)],
+    [
+        (NAN, NAN, 0, 48_000),
+        (1.0, NAN, 16_000, 48_000),
+        (NAN, 0.5, 0, 8_000),
+        (1.0, 2.0, 16_000, 32_000),
+        (2.0, 3.09, 32_000, 48_000),
+    ],
 )
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
 def test_a_segment_is_what_lies_between(

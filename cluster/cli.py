@@ -1,0 +1,131 @@
+"""`ser`: run, ablate, search, report, studies, ui, options, corpus. Thin: each command calls one function below it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ser_core.errors import BridgeworkError
+
+app = typer.Typer(
+    help="Finds out which parts of a multi-modal, multi-task speech-emotion model earn their place.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
+app.add_typer(corpus_app, name="corpus")
+console = Console()
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Overrides like corpus=emodb optim.epochs=20; `ser options` prints them all.")
+]
+Store = Annotated[Path, typer.Option(help="Folder of records and studies.")]
+STORE = Path("bridgework")
+
+
+def main() -> None:
+    """Entry point: a user's error is one sentence and exit code 2; a defect keeps its traceback."""
+    try:
+        app()
+    except BridgeworkError as error:
+        Console(stderr=True).print(f"[red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def run(overrides: Overrides = None) -> None:
+    """Train one configuration over all folds and print its table."""
+    from cluster.commands import run_one
+
+    run_one(console, overrides or [])
+
+
+@app.command()
+def ablate(
+    study: Annotated[str, typer.Argument(help="fusion, tasks or modality.")],
+    overrides: Overrides = None,
+    seeds: Annotated[int, typer.Option(help="Seeds per variant, 0 to N-1.")] = 2,
+) -> None:
+    """Compare the variants of a study over all folds and say what may be concluded."""
+    from cluster.commands import ablate_study
+
+    sys.exit(ablate_study(console, study, overrides or [], seeds))
+
+
+@app.command()
+def search(
+    space: Annotated[str, typer.Argument(help="weights or bridge_tokens.")],
+    overrides: Overrides = None,
+    trials: Annotated[int, typer.Option(help="Different configurations to try.")] = 10,
+    sampler: Annotated[str, typer.Option(help="tpe or random.")] = "tpe",
+    seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
+) -> None:
+    """Search a space by development score; test parts stay sealed."""
+    from cluster.commands import search_space
+
+    sys.exit(search_space(console, space, overrides or [], trials, sampler, seed))
+
+
+@app.command()
+def report(study: Annotated[str, typer.Argument(help="A study's id or name.")], store: Store = STORE) -> None:
+    """Print a study's table again and write its report: Markdown, CSV, LaTeX, HTML."""
+    from cluster.commands import report_study
+
+    report_study(console, study, store)
+
+
+@app.command()
+def studies(store: Store = STORE) -> None:
+    """List the studies of a store."""
+    from cluster.commands import list_studies
+
+    list_studies(console, store)
+
+
+@app.command()
+def ui(
+    store: Store = STORE,
+    port: Annotated[int, typer.Option(help="Port on this machine's loopback address.")] = 5000,
+    tracking: Annotated[str, typer.Option(help="Tracking database; empty is the store's own.")] = "",
+) -> None:
+    """Open the MLflow dashboard on loopback."""
+    from cluster.tracking import tracking_uri
+    from cluster.ui import serve
+    from ser_core.records import RunStore
+
+    console.print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C stops it)")
+    sys.exit(serve(RunStore(store), tracking_uri(RunStore(store), tracking), port))
+
+
+@app.command()
+def options(overrides: Overrides = None) -> None:
+    """Print the configuration tree: every key with its value, meaning and choices."""
+    from cluster.options import print_options
+
+    print_options(console, overrides or [])
+
+
+@corpus_app.command()
+def check(overrides: Overrides = None) -> None:
+    """Decode every file and list those that cannot be used, with the reason. Exit code 1 when there are any."""
+    from cluster.commands import check_corpus
+
+    sys.exit(check_corpus(console, overrides or []))
+
+
+@corpus_app.command()
+def card(overrides: Overrides = None) -> None:
+    """Print the protocol card: counts, label map, licence, content hash, folds."""
+    from cluster.commands import print_card
+
+    print_card(console, overrides or [])
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,192 @@
+"""What each command of `ser` does: run the study, print the table, say where things are."""
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ablations.render import to_rich
+from ablations.studies import STUDIES
+from cluster.conclude import conclude
+from cluster.resources import split_overrides
+from cluster.study import Finished, Watch, plan_ablation, run_ablation, run_search
+from cluster.study_record import StudyRecord, load_study, studies, study_id
+from cluster.tracking import Tracker, tracking_uri
+from cluster.trial import Trial, plan_once
+from search_spaces.space import chosen_space
+from search_spaces.spaces import SPACES
+from ser_core import cross_validate as core
+from ser_core.compose import compose
+from ser_core.errors import SettingError
+from ser_core.keys import nearest
+from ser_core.records import RunStore
+
+
+@contextlib.contextmanager
+def watching(console: Console) -> Iterator[Watch]:
+    """A progress line on a terminal, one printed line in ten elsewhere."""
+    if not console.is_terminal:
+        yield lambda done, total, what: print(f"{done}/{total} {what}", flush=True) if done % 10 == 0 else None
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        line = progress.add_task("", total=None)
+        yield lambda done, total, what: progress.update(line, completed=done, total=total or None, description=what)
+
+
+def ablate_study(console: Console, name: str, overrides: Sequence[str], seeds: int) -> int:
+    """`ser ablate`: 0 when the table is whole, 1 when folds failed."""
+    if name not in STUDIES:
+        raise SettingError(f"no study {name!r}{nearest(name, STUDIES)}; choose from {', '.join(STUDIES)}")
+    base, cluster = split_overrides(overrides)
+    with watching(console) as watch:
+        record, store = plan_ablation(STUDIES[name], base, seeds, watch)
+        finished = run_ablation(record, store, cluster, watch)
+    return _conclude(console, finished)
+
+
+def search_space(console: Console, name: str, overrides: Sequence[str], trials: int, sampler: str, seed: int) -> int:
+    """`ser search`: prints the best configurations by development score."""
+    if sampler not in ("tpe", "random"):
+        raise SettingError(f"--sampler must be tpe or random, got {sampler!r}")
+    base, cluster = split_overrides(overrides)
+    space = chosen_space(name, SPACES)
+    with watching(console) as watch:
+        finished, source = run_search(space, base, trials, sampler, seed, cluster, watch)
+        _show(finished.tracker, finished, {})
+    scored = [(source.judge(trial), trial) for trial in source.trials.values()]
+    ranked = sorted(((score, trial) for score, trial in scored if score is not None), key=lambda pair: -pair[0])
+    table = Table("development score", "overrides", title=space.question, title_justify="left")
+    for score, trial in ranked[:10]:
+        table.add_row(f"{score:.4f}", " ".join(trial.overrides))
+    console.print(table)
+    console.print(
+        f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions"
+    )
+    if source.exhausted:
+        console.print("the search ended early: the sampler finds nothing new in this space")
+    if ranked:
+        console.print("run the best with: " + shlex.join(["ser", "run", *ranked[0][1].overrides]), soft_wrap=True)
+    return _failures(console, finished)
+
+
+def run_one(console: Console, overrides: Sequence[str]) -> None:
+    """`ser run`: one configuration in this process, fold by fold, without Ray."""
+    base, cluster = split_overrides(overrides)
+    with watching(console) as watch:
+        watch(0, 0, "reading the corpus and its features")
+        planned = plan_once(compose(base), progress=True)
+        store = RunStore(planned.config.run.store)
+        trained = 0
+        for event in core.cross_validate(planned.config, planned=planned, store=store):
+            if isinstance(event, core.FoldResult):
+                trained += event.trained
+                watch(event.record.key.fold, len(planned.folds), f"fold {event.record.key.fold} is done")
+        name = f"{planned.config.corpus.name} {planned.config.model.fusion.name}"  # type: ignore[attr-defined]
+        trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
+        question = "How well does this configuration do on speakers it has never heard?"
+        command = shlex.join(["ser", "run", *base])
+        record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command)
+        record.save(store)
+        tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=True)
+        finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)
+    _conclude(console, finished)
+
+
+def report_study(console: Console, name: str, folder: Path) -> None:
+    """`ser report`: the table and report of a study, from its records alone."""
+    store = RunStore(folder)
+    record = load_study(store, name)
+    _print_report(console, record, store)
+
+
+def list_studies(console: Console, folder: Path) -> None:
+    """`ser studies`: what a store holds."""
+    store = RunStore(folder)
+    table = Table("study", "kind", "folds", "question", "command")
+    for record in studies(store):
+        done = len(record.keys) - len(record.missing(store))
+        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", record.question, record.command)
+    console.print(table if table.row_count else f"no study in {store.folder} yet; begin with: ser ablate fusion")
+
+
+def check_corpus(console: Console, overrides: Sequence[str]) -> int:
+    """`ser corpus check`: 0 when every file can be used."""
+    from ser_core.corpus.check import check_audio
+    from ser_core.inputs import device_of
+
+    config = compose(split_overrides(overrides)[0])
+    corpus = config.corpus.read(Path(config.run.store) / "cache")
+    extractor = config.model.speech.extractor(device_of(config))
+    reasons = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
+    for utterance, reason in sorted(reasons.items()):
+        console.print(f"{utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{corpus.name}: {len(corpus)} utterances, {len(reasons)} with unusable audio")
+    return 1 if reasons else 0
+
+
+def print_card(console: Console, overrides: Sequence[str]) -> None:
+    """`ser corpus card`."""
+    planned = plan_once(compose(split_overrides(overrides)[0]), progress=True)
+    for name, value in planned.card.items():
+        console.print(f"{name:>12}  {value}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _conclude(console: Console, finished: Finished) -> int:
+    """Table, report, dashboard and a closing line; 1 when the study is not whole."""
+    if not finished.complete:
+        _show(finished.tracker, finished, {})
+        return _failures(console, finished)
+    files = _print_report(console, finished.study, finished.store)
+    _show(finished.tracker, finished, files)
+    console.print(f"{finished.trained} folds trained, {finished.found} found recorded", highlight=False)
+    return 0
+
+
+def _show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
+    """Brings MLflow up to date, unless it is."""
+    if finished.trained or not tracker.up_to_date():
+        tracker.finish(files, whole=finished.complete)
+
+
+def _print_report(console: Console, record: StudyRecord, store: RunStore) -> dict[str, Path]:
+    table, files = conclude(record, store)
+    for part in to_rich(table):
+        console.print(part)
+    folder = record.folder(store)
+    console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)
+    console.print(f"report     {files['html']} (and table.md, table.csv, table.tex)", highlight=False, soft_wrap=True)
+    console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
+    console.print(
+        f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True
+    )
+    return files
+
+
+def _shown(folder: Path) -> str:
+    """A folder as one would type it from here."""
+    here = Path.cwd()
+    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
+
+
+def _failures(console: Console, finished: Finished) -> int:
+    """Names what failed and what to do; 1 when anything did."""
+    for sentence in finished.failures[:10]:
+        print(f"failed: {sentence}", file=sys.stderr)
+    if finished.failures:
+        folder = finished.study.folder(finished.store) / "failures"
+        console.print(
+            f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again"
+        )
+    return 1 if finished.failures else 0

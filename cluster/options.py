@@ -1,0 +1,50 @@
+"""Prints the configuration tree: every key with its value as configured, its meaning, and the choices of each group."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cluster.resources import Cluster, Settings, split_overrides
+from ser_core.compose import compose
+from ser_core.config import GROUPS, Config
+from ser_core.keys import leaves
+
+
+def print_options(console: Console, overrides: Sequence[str]) -> None:
+    """`ser options`: the tree under these overrides."""
+    base, cluster = split_overrides(overrides)
+    config = compose(base)
+    names = {key: _value(config, key).name for key in GROUPS}
+    table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
+    section = ""
+    for key, sentence in leaves(Config, GROUPS, names):
+        group = next((name for name in GROUPS if key.startswith(f"{name}.")), key.split(".")[0])
+        if group != section and group in GROUPS:
+            _choice(table, group, names[group])
+        section = group
+        table.add_row(key, str(_value(config, key)), sentence)
+    for group in GROUPS:
+        if not any(key.startswith(f"{group}.") for key, _ in leaves(Config, GROUPS, names)):
+            _choice(table, group, names[group])
+    for key, sentence in leaves(Settings, {}, {}):
+        table.add_row(key, str(_value_of_cluster(cluster, key)), sentence)
+    console.print(table)
+
+
+def _choice(table: Table, group: str, name: str) -> None:
+    choices = GROUPS[group][0]
+    meaning = (choices[name].__doc__ or "").splitlines()[0]
+    table.add_row(f"[bold]{group}[/]", f"[bold]{name}[/]", f"one of {', '.join(choices)}. {meaning}")
+
+
+def _value(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def _value_of_cluster(cluster: Cluster, key: str) -> Any:
+    return dataclasses.asdict(cluster)[key.removeprefix("cluster.")]

@@ -1,0 +1,184 @@
+"""From a question to its answer: plan the trials, train what is missing, show every fold, write the report.
+
+    variants x seeds -> trials -> (missing folds? Ray) -> records -> MLflow, table, report
+The same command again finds every record in place: it trains nothing and starts no Ray.
+"""
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.study import Study, configurations
+from cluster.resources import Cluster
+from cluster.searcher import Begun, Prepared, Proposed, Source
+from cluster.study_record import StudyRecord, study_id
+from cluster.tracking import Tracker, tracking_uri
+from cluster.training import train
+from cluster.trial import Trial, plan_once
+from search_spaces.space import Space
+from ser_core.compose import compose
+from ser_core.errors import SettingError
+from ser_core.fit import headline
+from ser_core.records import FoldKey, RunStore
+
+Watch = Callable[[int, int, str], None]
+"""Hears (folds done, folds in all, what is going on)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """What running a study did. `failures` names each fold that could not be trained, with the reason."""
+
+    study: StudyRecord
+    store: RunStore
+    trained: int
+    found: int
+    failures: list[str]
+    tracker: Tracker
+
+    @property
+    def complete(self) -> bool:
+        return not self.failures and not self.study.missing(self.store)
+
+
+def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -> tuple[StudyRecord, RunStore]:
+    """The study's trials with all their fold keys; reads the corpus and extracts features, trains nothing."""
+    if seeds < 1:
+        raise SettingError(f"--seeds must be at least 1, got {seeds}")
+    if any(override.startswith("seed=") for override in base):
+        raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
+    watch(0, 0, "reading the corpus and its features")
+    whole = plan_once(compose(base), progress=True)
+    variants = study.variants(whole.config, whole.inputs.corpus)
+    if len(variants) < 2:
+        raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
+    trials = []
+    for name, (overrides, _) in configurations(study.name, base, variants).items():
+        trials += [make_trial(name, overrides, seed) for seed in range(seeds)]
+    command = shlex.join(["ser", "ablate", study.name, *base, "--seeds", str(seeds)])
+    keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
+    record = StudyRecord(
+        id=study_id(study.name, keys),
+        kind="ablation",
+        name=study.name,
+        question=study.question,
+        primary=study.primary,
+        base=list(base),
+        trials=trials,
+        command=command,
+    )
+    return record, RunStore(whole.config.run.store)
+
+
+def make_trial(variant: str, overrides: Sequence[str], seed: int) -> Trial:
+    """The trial of these overrides under a seed, with the keys of its folds."""
+    whole = [*overrides, f"seed={seed}"]
+    return Trial(variant, seed, tuple(whole), tuple(plan_once(compose(whole), progress=True).keys))
+
+
+def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:
+    """Trains the folds that are missing and shows them in MLflow as they come."""
+    source = Prepared(record.trials, store, cluster.folds_per_trial)
+    return _run(record, store, cluster, source, watch, show_test=True, total=len(record.keys))
+
+
+def run_search(
+    space: Space, base: Sequence[str], count: int, sampler: str, seed: int, cluster: Cluster, watch: Watch
+) -> tuple[Finished, Proposed]:
+    """Searches a space by development score alone; `seed` is the sampler's. Test parts stay sealed."""
+    if count < 1:
+        raise SettingError(f"--trials must be at least 1, got {count}")
+    watch(0, 0, "reading the corpus and its features")
+    fixed = {override.partition("=")[0] for override in space.fixed}
+    base = [override for override in base if override.partition("=")[0] not in fixed]
+    whole = plan_once(compose([*base, *space.fixed]), progress=True)
+    store = RunStore(whole.config.run.store)
+    name = f"search-{space.name}"
+    identity = study_id(f"{name}-{sampler}-{seed}", whole.keys)
+    history = _history(store, identity)
+    source = Proposed(
+        space=space,
+        count=count,
+        make=lambda overrides: make_trial(" ".join(overrides), [*base, *overrides], whole.config.seed),
+        judge=lambda trial: development(trial, store),
+        store=store,
+        sampler=sampler,
+        seed=seed,
+        history=history,
+    )
+    words = ["ser", "search", space.name, *base, "--trials", str(count), "--sampler", sampler, "--seed", str(seed)]
+    record = StudyRecord(identity, "search", name, space.question, "uar", list(base), [], shlex.join(words))
+    return _run(record, store, cluster, source, watch, show_test=False, total=count * len(whole.folds)), source
+
+
+def development(trial: Trial, store: RunStore) -> float | None:
+    """Mean development score over the trial's folds; None while any is missing."""
+    if any(key not in store for key in trial.keys):
+        return None
+    return sum(headline(store.load(key).dev) for key in trial.keys) / len(trial.keys)
+
+
+def _history(store: RunStore, identity: str) -> list[dict[str, Any]]:
+    """What an earlier run of the same search asked for."""
+    from cluster.study_record import studies
+
+    return next((study.asked for study in studies(store) if study.id == identity), [])
+
+
+def _run(
+    record: StudyRecord,
+    store: RunStore,
+    cluster: Cluster,
+    source: Source,
+    watch: Watch,
+    show_test: bool,
+    total: int,
+) -> Finished:
+    """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
+    begun = Begun(source)
+    record.save(store)
+    _note(record, source, store)
+    tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test)
+    failures: list[str] = []
+    counted = {True: 0, False: 0}
+    found = len(record.keys) - len(record.missing(store))
+
+    def on_fold(trial: Trial, key: FoldKey, trained: bool) -> None:
+        counted[trained] += 1
+        watch(found + sum(counted.values()), total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
+        _note(record, source, store)
+        tracker.fold(trial, key)
+
+    def on_failure(trial: Trial, fold: int, sentence: str, traceback: str) -> None:
+        where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "before its first fold")
+        failures.append(f"{where}: {sentence}")
+        _write_failure(record.folder(store), where, traceback)
+        tracker.failure(trial, fold, sentence)
+
+    if begun.first:
+        tracker.start()
+        watch(found, total, "starting Ray")
+        try:
+            train(begun, cluster, store.folder, on_fold, on_failure)
+        except BaseException:
+            tracker.finish({}, whole=False)
+            raise
+    _note(record, source, store)
+    return Finished(record, store, counted[True], found + counted[False], failures, tracker)
+
+
+def _note(record: StudyRecord, source: Source, store: RunStore) -> None:
+    """Keeps a search's trials and suggestions on disk as they come, so that a kill loses none."""
+    if isinstance(source, Proposed) and len(source.trials) != len(record.trials):
+        record.trials[:] = list(source.trials.values())
+        record.asked[:] = source.asked
+        record.save(store)
+
+
+def _write_failure(folder: Path, where: str, traceback: str) -> None:
+    """Keeps a traceback beside the study."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in where)[:120]
+    (folder / "failures").mkdir(parents=True, exist_ok=True)
+    (folder / "failures" / f"{name}.txt").write_text(traceback)

@@ -1,0 +1,96 @@
+"""What a study is on disk: its question, its variants as overrides, and the keys of the folds that answer it.
+
+<store>/studies/<name>-<hash>/study.json        table.md table.csv table.tex report.html beside it
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.outcomes import Outcome
+from cluster.trial import Trial
+from ser_core.contents import write_whole
+from ser_core.errors import RecordError
+from ser_core.records import FoldKey, RunStore
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyRecord:
+    """A study and its trials. Everything in a report comes from here and from the fold records."""
+
+    id: str
+    kind: str
+    """ablation, search or run."""
+    name: str
+    question: str
+    primary: str
+    base: list[str]
+    """The user's overrides."""
+    trials: list[Trial]
+    """In the order of the table; an ablation's first variant is its baseline."""
+    command: str
+    asked: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """A search's suggestions, in the order in which they were asked for."""
+
+    @property
+    def keys(self) -> list[FoldKey]:
+        """The folds of all trials, without repetition."""
+        return list(dict.fromkeys(key for trial in self.trials for key in trial.keys))
+
+    def folder(self, store: RunStore) -> Path:
+        return store.folder / "studies" / self.id
+
+    def save(self, store: RunStore) -> None:
+        """Writes study.json whole or not at all."""
+        self.folder(store).mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder(store) / "study.json", json.dumps(dataclasses.asdict(self), indent=1))
+
+    def outcomes(self, store: RunStore) -> list[Outcome]:
+        """Every recorded fold with its test part: for reports, never for decisions."""
+        pairs = [(trial.variant, key) for trial in self.trials for key in trial.keys if key in store]
+        return [Outcome(variant, store.load(key), store.open_test(key)) for variant, key in pairs]
+
+    def missing(self, store: RunStore) -> list[FoldKey]:
+        """Folds without a record."""
+        return [key for key in self.keys if key not in store]
+
+
+def study_id(name: str, keys: Iterable[FoldKey]) -> str:
+    """Name and a hash of what is compared over which split: the same whatever the number of seeds."""
+    content = sorted({f"{key.fingerprint}/{key.split}" for key in keys})
+    return f"{name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:6]}"
+
+
+def load_study(store: RunStore, wanted: str) -> StudyRecord:
+    """The study of that id, or the latest of that name. Raises RecordError listing those that exist."""
+    known = studies(store)
+    for study in known:
+        if wanted in (study.id, study.name):
+            return study
+    listed = ", ".join(study.id for study in known) or "none yet"
+    raise RecordError(f"no study {wanted!r} in {store.folder}; there are: {listed}")
+
+
+def studies(store: RunStore) -> list[StudyRecord]:
+    """Every study of the store, the latest first."""
+    files = sorted((store.folder / "studies").glob("*/study.json"), key=lambda file: -file.stat().st_mtime)
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> StudyRecord:
+    try:
+        fields = json.loads(file.read_text())
+        fields["trials"] = [_trial(trial) for trial in fields["trials"]]
+        return StudyRecord(**fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError(
+            f"{file} is damaged ({error}); delete it and run the study again: its folds are kept"
+        ) from error
+
+
+def _trial(fields: dict[str, Any]) -> Trial:
+    keys: Sequence[dict[str, Any]] = fields["keys"]
+    return Trial(fields["variant"], fields["seed"], tuple(fields["overrides"]), tuple(FoldKey(**key) for key in keys))

@@ -1,0 +1,70 @@
+"""Trains what a source hands out: Ray Tune runs the trials, the driver hears of each fold as its record is written.
+
+source --suggest--> Tune --workers--> report(fold) --> on_fold(trial, key)      on_failure(trial, fold, sentence)
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cluster.resources import Cluster, ray_running
+from cluster.searcher import Source, tune_searcher
+from cluster.trial import Trial, train_trial
+from ser_core.records import FoldKey
+
+OnFold = Callable[[Trial, FoldKey, bool], None]
+OnFailure = Callable[[Trial, int, str, str], None]
+
+
+def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_failure: OnFailure) -> None:
+    """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
+
+    Raises whatever Ray raises when the cluster itself cannot be used.
+    """
+    with ray_running(cluster, store):
+        from ray import tune
+
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        searcher, trials = tune_searcher(source, Path.cwd())
+        resources = {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial}
+        tuner = tune.Tuner(
+            tune.with_resources(train_trial, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=cluster.trials_at_once(),
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                storage_path=str(store / "ray"),
+                verbose=0,
+                callbacks=[_listener(trials, on_fold, on_failure)],
+                failure_config=tune.FailureConfig(max_failures=cluster.retries),
+            ),
+        )
+        tuner.fit()
+
+
+def _listener(trials: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) -> Any:
+    """Passes each report on to the driver's two functions."""
+    from ray.tune import Callback
+
+    class Listener(Callback):
+        def on_trial_result(
+            self, iteration: int, trials_: Any, trial: Any, result: dict[str, Any], **info: Any
+        ) -> None:
+            ours = trials[trial.trial_id]
+            if result["failure"]:
+                on_failure(ours, result["fold"], result["failure"], result["traceback"])
+            else:
+                on_fold(ours, ours.keys[result["fold"] - 1], result["trained"])
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            text = trial.error_file and Path(trial.error_file).read_text()
+            on_failure(ours_of(trial), 0, "the worker died", text or "no traceback was left")
+
+    def ours_of(trial: Any) -> Trial:
+        return trials[trial.trial_id]
+
+    return Listener()

@@ -1,0 +1,78 @@
+"""One Tune trial: one list of overrides with its seed, some or all folds, one report per fold.
+
+    {"overrides": [...], "folds": [1, 2, 3], "folder": "/where/the/user/is"}  ->  cross_validate  ->  tune.report
+What the driver learns of a fold is its key; the scores lie in the record. A failure is reported with its traceback.
+"""
+
+import dataclasses
+import json
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ser_core.compose import compose, resolved
+from ser_core.config import Config
+from ser_core.cross_validate import FoldResult, Plan, cross_validate, plan
+from ser_core.errors import BridgeworkError
+from ser_core.inputs import Inputs, load_inputs
+from ser_core.records import FoldKey
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A configuration and seed of a study, with the keys of all its folds."""
+
+    variant: str
+    seed: int
+    overrides: tuple[str, ...]
+    keys: tuple[FoldKey, ...]
+
+    def payload(self, folds: Sequence[int], folder: Path) -> dict[str, Any]:
+        """What a worker is sent: plain data."""
+        return {"overrides": list(self.overrides), "folds": list(folds), "folder": str(folder)}
+
+
+def train_trial(payload: dict[str, Any]) -> None:
+    """What a Ray worker runs: trains the folds of a payload, reporting each.
+
+    A fold that cannot be trained is reported as `failure` with its `traceback`; the folds after it are still tried,
+    since one bad fold does not make the others wrong.
+    """
+    from ray import tune
+
+    try:
+        planned = plan_once(compose(payload["overrides"], Path(payload["folder"])))
+    except Exception as error:
+        tune.report({"fold": 0, **failure(error)})
+        return
+    for number in payload["folds"]:
+        try:
+            for event in cross_validate(planned.config, [number], planned=planned):
+                if isinstance(event, FoldResult):
+                    tune.report(
+                        {"fold": number, "trained": event.trained, "seconds": event.record.seconds, "failure": ""}
+                    )
+        except Exception as error:
+            tune.report({"fold": number, **failure(error)})
+
+
+def failure(error: Exception) -> dict[str, str]:
+    """What is reported of a failure: the user's sentence, or the kind of defect, and the traceback."""
+    sentence = str(error) if isinstance(error, BridgeworkError) else f"{type(error).__name__}: {error}"
+    return {"failure": sentence, "traceback": "".join(traceback.format_exception(error))}
+
+
+_INPUTS: dict[str, Inputs] = {}
+
+
+def plan_once(config: Config, progress: bool = False) -> Plan:
+    """`plan`, reading a corpus and opening its features once per process: a worker's trials share them."""
+    whole = resolved(config)
+    parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"]]
+    key = json.dumps(parts, sort_keys=True)
+    if key not in _INPUTS:
+        if len(_INPUTS) >= 4:
+            _INPUTS.pop(next(iter(_INPUTS)))
+        _INPUTS[key] = load_inputs(config, progress)
+    return plan(config, progress, _INPUTS[key])

@@ -1,0 +1,115 @@
+"""The bootstrap over speakers: its sums against plain recomputation, its coverage, what it refuses."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import recall_score
+
+from ablations.compare import ComparisonError, pair
+from ablations.pooled import Answers, draw, interval, point, pooled, read, redraw
+from ser_core import metrics
+
+METRICS = ("uar", "wa", "ccc.valence")
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_redraw_is_the_score_of_the_utterances_it_repeats(spoken, metric):
+    """The weighted sums per speaker give what scoring the repeated utterances gives."""
+    answers = read(pair(spoken({"base": 0.6}), "base")["base"], metric)[0]
+    speakers = np.unique(answers.speaker)
+    weights = draw(len(speakers), 20, seed=1)
+    found = redraw(answers, metric, speakers, weights)
+    for counts, score in zip(weights, found, strict=True):
+        rows = np.repeat(np.arange(len(answers.speaker)), counts[np.searchsorted(speakers, answers.speaker)])
+        again = Answers(*(getattr(answers, field.name)[rows] for field in dataclasses.fields(answers)))
+        assert score == pytest.approx(point(again, metric), abs=1e-12)
+    once = redraw(answers, metric, speakers, np.ones((1, len(speakers))))
+    assert once[0] == pytest.approx(point(answers, metric))
+
+
+def test_recall_is_averaged_over_the_classes_of_the_truth():
+    """A class that is only predicted is no class of the truth, and its utterances still count as missed."""
+    answers = Answers(*np.array([list("1234"), list("xxyy"), list("aaab"), list("acab")]))
+    found = redraw(answers, "uar", np.array(["x", "y"]), np.array([[1, 1], [2, 0], [0, 2]]))
+    assert found == pytest.approx([(2 / 3 + 1) / 2, 0.5, 1])
+    expected = recall_score(list("aaab"), list("acab"), labels=["a", "b"], average="macro")
+    assert found[0] == pytest.approx(expected)
+
+
+def test_seeds_are_pooled_one_by_one(spoken):
+    outcomes = spoken({"base": 0.4, "more": 0.7})
+    found = pooled(outcomes, "base", "uar")
+    for variant in ("base", "more"):
+        by_seed = []
+        for seed in (0, 1):
+            parts = [o.test.predictions for o in outcomes if (o.variant, o.record.seed) == (variant, seed)]
+            table = pd.concat(parts)
+            by_seed.append(metrics.uar(table["emotion.target"].tolist(), table["emotion.predicted"].tolist()))
+        assert found[variant].score.value == pytest.approx(np.mean(by_seed))
+    gap = found["more"].difference
+    assert gap.value == pytest.approx(found["more"].score.value - found["base"].score.value)
+    assert gap.low < gap.value < gap.high
+    assert math.isnan(found["base"].difference.value)
+    assert found["base"].speakers == 6
+
+
+def test_same_seed_same_interval_whatever_the_order(spoken):
+    outcomes = spoken({"base": 0.4, "more": 0.7})
+    assert pooled(outcomes, "base") == pooled([outcomes[0], *outcomes[:0:-1]], "base")
+    assert pooled(outcomes, "base", seed=1) != pooled(outcomes, "base", seed=2)
+
+
+def test_intervals_cover_the_truth_with_enough_speakers():
+    """Accuracy differs between speakers (sd .15); whole speakers are redrawn, about 95 % of the intervals hold it."""
+    random, covered, naive = np.random.default_rng(5), [], []
+    speakers = np.array([f"{number:03d}" for number in range(40)])
+    weights = draw(len(speakers), 400, seed=0)
+    for _ in range(200):
+        skill = np.clip(random.normal(0.6, 0.15, len(speakers)), 0, 1)
+        right = random.random((len(speakers), 30)) < skill[:, None]
+        truth, who = np.full(right.size, "a"), np.repeat(speakers, 30)
+        answers = Answers(np.arange(right.size), who, truth, np.where(right.ravel(), "a", "b"))
+        found = interval(right.mean(), redraw(answers, "wa", speakers, weights))
+        covered.append(found.low <= 0.6 <= found.high)
+        naive.append(abs(right.mean() - 0.6) <= 1.96 * right.std() / math.sqrt(right.size))
+    assert 0.9 <= np.mean(covered) <= 0.985
+    assert np.mean(naive) < 0.8, "utterances are not independent; the test would prove nothing"
+
+
+def test_one_speaker_has_no_interval(spoken):
+    found = pooled(spoken({"base": 0.4, "more": 0.7}, folds=1), "base")["more"]
+    assert found.score.value > 0
+    assert math.isnan(found.score.low)
+    assert math.isnan(found.difference.high)
+
+
+def test_unlabelled_utterances_are_left_out(spoken):
+    outcomes = spoken({"base": 0.5}, seeds=1)
+    table = outcomes[0].test.predictions
+    outcomes[0].test.predictions["emotion.target"] = table["emotion.target"].where(table.index > 4, "")
+    outcomes[0].test.predictions.loc[:2, "dimensions.valence.target"] = math.nan
+    pairs = pair(outcomes, "base")["base"]
+    assert [len(read(pairs, metric)[0].target) for metric in METRICS] == [115, 115, 117]
+    assert math.isfinite(pooled(outcomes, "base", "ccc.valence")["base"].score.low)
+
+
+def test_a_variant_without_predictions_gets_nothing(spoken, scored):
+    outcomes = spoken({"base": 0.5}, seeds=1) + scored({"off": [[0.5] * 6]}, sizes=(80, 20))
+    found = pooled(outcomes, "base")
+    assert math.isnan(found["off"].score.value)
+    assert math.isnan(found["off"].difference.value)
+    assert math.isfinite(found["base"].score.low)
+    assert pooled(scored({"base": [[0.5, 0.6]]}), "base")["base"].speakers == 0
+
+
+def test_refuses_other_utterances_and_other_metrics(spoken):
+    outcomes = spoken({"base": 0.5, "more": 0.6})
+    table = outcomes[-1].test.predictions
+    outcomes[-1].test.predictions["utterance"] = table["utterance"].replace("u06-003", "u99")
+    with pytest.raises(ComparisonError, match=r"'more' and 'base' .* different utterances, such as 'u06-003'; run the"):
+        pooled(outcomes, "base")
+    with pytest.raises(ComparisonError, match=r"no pooled score for 'loss'; there is one for uar, wa and ccc"):
+        pooled(outcomes, "base", "loss")

@@ -1,0 +1,182 @@
+"""What the tables say, and that no name from a user can break one."""
+
+import csv
+import io
+import math
+import re
+import shutil
+import subprocess
+
+import pytest
+from rich.console import Console
+
+from ablations.compare import compare
+from ablations.pooled import pooled
+from ablations.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
+from ablations.tables import StudyTable, cells, columns, number, protocol_facts, study_table
+
+NASTY = r"a_b & 50% $x$ #1 {y} ~^ \foo <b> [red] | * `q`"
+SKILL = {"concat": 0.3, "bridge": 0.8, NASTY: 0.35}
+
+
+@pytest.fixture(scope="module")
+def outcomes(spoken):
+    return spoken(SKILL)
+
+
+@pytest.fixture(scope="module")
+def table(outcomes) -> StudyTable:
+    return study_table(outcomes, "Fusion", "Does a fusion beat the concatenation?", command="ser ablate fusion")
+
+
+def test_cells_are_the_statistics_in_points(outcomes, table):
+    assert columns(table) == ["Variant", "UAR", "WA", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
+    row = next(row for row in cells(table) if row[0] == "bridge")
+    found, together = compare(outcomes, "concat")["bridge"], pooled(outcomes, "concat")["bridge"]
+    half = (found.score.high - found.score.low) / 2
+    assert row[1] == f"{100 * found.score.value:.2f} ± {100 * half:.2f}"
+    valence = compare(outcomes, "concat", "ccc.valence")["bridge"].score
+    assert row[3] == f"{valence.value:.3f} ± {(valence.high - valence.low) / 2:.3f}".replace("0.", ".")
+    assert row[4].startswith(f"+{100 * found.difference.value:.2f} ± ")
+    assert row[5] == f"{found.p_holm:.3f}".removeprefix("0")
+    low, high = together.score.low, together.score.high
+    assert row[6] == f"{100 * together.score.value:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    assert row[7].startswith(f"+{100 * together.difference.value:.2f} [+")
+
+
+def test_references_are_averaged_and_not_tested(table):
+    assert cells(table)[-2:] == [
+        ["majority", "25.00", "30.00", "—", "—", "—", "—", "—"],
+        ["linear", "53.50", "60.00", "—", "—", "—", "—", "—"],
+    ]
+    assert set(table.verdicts) == {"bridge", NASTY}
+
+
+def test_names_of_metrics_are_never_swapped(table):
+    notes = " ".join(table.notes)
+    assert "UAR = unweighted average recall (also UA); WA = accuracy (also weighted accuracy)" in notes
+    assert "V = valence: concordance correlation (CCC)" in notes
+
+
+def test_protocol_goes_with_every_table(table):
+    line = (
+        "corpus demo · protocol lospo · split 0123456789ab · development 1 whole speaker · "
+        "size 6 folds x 2 seeds · text spoken words · audio max_seconds=15.0"
+    )
+    assert table.protocol_line == line
+    printed = _printed(table, width=400)
+    assert line in printed
+    assert markdown(line) in to_markdown(table)
+    assert latex(line) in to_latex(table)
+    assert all(row["protocol"] == line for row in csv.DictReader(io.StringIO(to_csv(table))))
+
+
+def test_protocol_says_what_varies_and_what_is_missing(scored):
+    scores = {"base": [[0.5, 0.6]]}
+    card = {"folds": 5, "text_source": "recogniser"}
+    outcomes = scored(scores, card={}) + scored({"more": [[0.6, 0.6]]}, card=card)
+    facts = protocol_facts(outcomes)
+    assert facts["size"] == "2 of 5 folds x 1 seed"
+    assert facts["text"] == "varies between variants"
+    assert facts["protocol"] == "not recorded"
+
+
+def test_csv_holds_the_raw_numbers(outcomes, table):
+    rows = {row["variant"]: row for row in csv.DictReader(io.StringIO(to_csv(table)))}
+    assert list(rows) == ["concat", "bridge", NASTY, "majority", "linear"]
+    for name, found in compare(outcomes, "concat").items():
+        row = rows[name]
+        assert float(row["uar"]) == found.score.value
+        assert float(row["uar.low"]) == found.score.low
+        assert row["verdict"] == found.verdict
+        assert (int(row["pairs"]), int(row["folds"]), int(row["seeds"])) == (12, 6, 2)
+        for column, value in (
+            ("difference", found.difference.value),
+            ("p_holm", found.p_holm),
+            ("detectable", found.mde),
+        ):
+            assert (row[column] == "") if math.isnan(value) else (float(row[column]) == value)
+    assert float(rows["linear"]["uar"]) == pytest.approx(0.535)
+    assert rows["linear"]["difference"] == ""
+    assert [rows[name]["kind"] for name in ("concat", "bridge", "linear")] == ["baseline", "variant", "reference"]
+
+
+def _printed(table: StudyTable, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), record=True, color_system=None)
+    console.print(*to_rich(table), sep="\n")
+    return console.export_text()
+
+
+def test_rich_table_fits_100_columns_and_takes_names_as_they_are(spoken):
+    outcomes = spoken(SKILL)
+    for one in outcomes:
+        one.test.metrics["ccc.arousal"] = one.test.metrics["ccc.dominance"] = one.test.metrics["ccc.valence"]
+    table = study_table(outcomes, "Fusion", "Which?")
+    printed = _printed(table, width=100)
+    assert max(map(len, printed.splitlines())) <= 100
+    for word in ("concat", "[red]", "Holm p", "pooled UAR", "majority", "± ", "[red] | * `q`: "):
+        assert word in printed
+    first = next(line for line in printed.splitlines() if line.strip().startswith("bridge "))
+    values = [cell.split(" ")[0] for cell in cells(table)[1]]
+    assert values[:-1] == first.split(), "the pooled difference has no room here"
+
+
+def test_pooled_difference_is_shown_where_it_is_all_there_is(spoken):
+    outcomes = spoken(SKILL, folds=1)
+    for one in outcomes:
+        one.test.predictions["speaker"] = [f"{number % 4}" for number in range(len(one.test.predictions))]
+    table = study_table(outcomes, "Fusion", "Which?")
+    assert "Δ pooled" in _printed(table, 120)
+    assert r"$\Delta$ pooled" in to_latex(table)
+    assert "4 speakers, which is too narrow for so few" in " ".join(table.notes)
+
+
+def test_markdown_survives_any_name(table):
+    lines = to_markdown(table).splitlines()
+    grid = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")]
+    assert {len(row) for row in grid} == {8}
+    assert grid[4][0].strip() == markdown(NASTY)
+    assert "<b>" not in to_markdown(table).replace("\\<b\\>", "")
+
+
+def test_latex_survives_any_name(table):
+    text = to_latex(table)
+    assert latex(NASTY) in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {6}
+    bare = re.sub(r"\\[&%$#_{}]", "", text.replace(r"\\", ""))
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("$") % 2 == 0
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_latex_compiles(table, tmp_path):
+    head = r"\documentclass{article}\usepackage[utf8]{inputenc}\usepackage[T1]{fontenc}\usepackage{booktabs}"
+    (tmp_path / "page.tex").write_text(f"{head}\\begin{{document}}\n{to_latex(table)}\\end{{document}}\n")
+    run = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "page.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stdout[-2000:]
+
+
+def test_another_baseline_and_another_metric(outcomes):
+    table = study_table(outcomes, "Fusion", "Which?", baseline="bridge", primary="ccc.valence")
+    assert table.baseline == "bridge"
+    assert set(table.verdicts) == {"concat", NASTY}
+    assert columns(table)[-4:] == ["Δ V", "Holm p", "pooled V", "Δ pooled"]
+    assert re.fullmatch(r"-\.\d{3} ± \.\d{3}", cells(table)[0][4])
+
+
+def test_what_was_left_out_is_told(scored):
+    outcomes = scored({"base": [[0.5, 0.6]], "more": [[0.6, 0.6]]}, skipped={"u1": "silent"})
+    assert "Left out because of their audio: 1 utterance." in study_table(outcomes, "t", "q").notes
+
+
+def test_numbers():
+    assert number(-0.00001, "uar") == "-0.00"
+    assert number(math.nan, "uar") == "—"
+    assert number(-1.0, "ccc.valence") == "-1.000"
