@@ -164,4 +164,8 @@ def tune_searcher(source: Source, folder: Path) -> tuple[Any, dict[str, Trial]]:
         def restore(self, checkpoint_path: str) -> None:
             """Nothing to restore."""
 
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            """Tune pickles its searcher into a state that is never read; an empty object stands for ours."""
+            return object, ()
+
     return SourceSearcher(metric="fold", mode="max"), running

@@ -46,25 +46,24 @@ def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_fai
         tuner.fit()
 
 
-def _listener(trials: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Passes each report on to the driver's two functions."""
     from ray.tune import Callback
 
     class Listener(Callback):
-        def on_trial_result(
-            self, iteration: int, trials_: Any, trial: Any, result: dict[str, Any], **info: Any
-        ) -> None:
-            ours = trials[trial.trial_id]
+        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
+            reported = ours[trial.trial_id]
             if result["failure"]:
-                on_failure(ours, result["fold"], result["failure"], result["traceback"])
+                on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:
-                on_fold(ours, ours.keys[result["fold"] - 1], result["trained"])
+                on_fold(reported, reported.keys[result["fold"] - 1], result["trained"])
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             text = trial.error_file and Path(trial.error_file).read_text()
-            on_failure(ours_of(trial), 0, "the worker died", text or "no traceback was left")
+            on_failure(ours[trial.trial_id], 0, "the worker died", text or "no traceback was left")
 
-    def ours_of(trial: Any) -> Trial:
-        return trials[trial.trial_id]
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            """Tune pickles its callbacks into a state that is never read; an empty object stands for ours."""
+            return object, ()
 
     return Listener()

@@ -68,8 +68,7 @@ def load(file: Path | str, start: float, end: float, audio: Audio, minimum_sampl
         wave = torchaudio.functional.resample(torch.from_numpy(wave), rate, SAMPLE_RATE_HZ).numpy()
     if len(wave) < minimum_samples:
         raise AudioError(
-            f"too short: {len(wave) / SAMPLE_RATE_HZ:.3f} s, "
-            f"and the encoder needs {minimum_samples / SAMPLE_RATE_HZ:.3f} s"
+            f"too short: {len(wave) / SAMPLE_RATE_HZ:.3f} s, and the encoder needs {minimum_samples / SAMPLE_RATE_HZ:.3f} s"
         )
     return np.ascontiguousarray(wave)
 
@@ -126,9 +125,7 @@ def _stretch(frames: int, rate: int, start: float, end: float) -> tuple[int, int
     first = 0 if math.isnan(start) else round(start * rate)
     last = frames if math.isnan(end) else round(end * rate)
     if first < 0 or first >= frames or last > frames + SLACK_SECONDS * rate:
-        raise AudioError(
-            f"the segment {first / rate:.2f} to {last / rate:.2f} s lies outside 0 to {frames / rate:.2f} s"
-        )
+        raise AudioError(f"the segment {first / rate:.2f} to {last / rate:.2f} s lies outside 0 to {frames / rate:.2f} s")
     if last <= first:
         raise AudioError(f"the segment {first / rate:.2f} to {last / rate:.2f} s is empty")
     if last - first > LONGEST_SECONDS * rate:

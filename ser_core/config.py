@@ -56,8 +56,8 @@ class Optim(Option):
     """Most passes over the training part, at least 1."""
     patience: int = 8
     """Epochs without a better development score before a fold stops, at least 1."""
-    monitor: str = "score"
-    """What the best epoch has most of: score (mean of development UAR and mean CCC) or loss (least development loss)."""
+    monitor: str = "loss"
+    """What the best epoch is best in: loss (least development loss) or score (mean of development UAR and mean CCC)."""
     batch: int = 16
     """Utterances per step, at least 2."""
     learning_rate: float = 2e-3

@@ -146,9 +146,7 @@ class FeatureStore:
             write_whole(place / "settings.json", text)
         return place
 
-    def _extract(
-        self, items: list[Item], extractor: Extractor, audio: Audio, place: Path, progress: bool
-    ) -> dict[str, str]:
+    def _extract(self, items: list[Item], extractor: Extractor, audio: Audio, place: Path, progress: bool) -> dict[str, str]:
         """Writes shards until every item is in one, and returns the reason by key for those that cannot be."""
         reasons: dict[str, str] = {}
         filling: dict[str, Tensor] = {}

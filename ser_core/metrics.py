@@ -16,12 +16,14 @@ def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray
 
     >>> uar(["a", "a", "a", "b"], ["a", "a", "b", "c"])
     0.3333333333333333
+    >>> uar(["b", "b"], ["b", "c"])
+    0.5
     """
     import audmetric
 
-    if not len(truth):
-        return float("nan")
-    return float(audmetric.unweighted_average_recall(list(truth), list(predicted), labels=sorted(set(truth))))
+    recalls = audmetric.recall_per_class(list(truth), list(predicted))
+    present = set(truth)
+    return float(np.mean([recall for name, recall in recalls.items() if name in present])) if present else float("nan")
 
 
 def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:

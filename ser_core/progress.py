@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 Element = TypeVar("Element")
 
 
+@runtime_checkable
 class Bar(Protocol):
     """What moves on as work gets done."""
 

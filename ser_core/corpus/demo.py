@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,16 @@ from rich.progress import track
 from torchaudio.functional import resample
 
 from ser_core.corpus import espeak
-from ser_core.corpus.corpus import WORDS, Corpus, CorpusOption, Dimension, complete
+from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.demo_script import CLASSES, MOST_SPEAKERS, write_script
+from ser_core.corpus.espeak import Line
 from ser_core.options import at_least, within
 
 GENERATION = 1
-"""Raised by one whenever a change makes other files of the same knobs."""
+"""Raised by one whenever a change makes other files of the same script."""
 SAMPLE_RATE_HZ = 16000
 MANIFEST = "manifest.csv"
+DIMENSIONS = tuple(Dimension(name, 1.0, 5.0) for name in ("valence", "arousal", "dominance"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +42,7 @@ class DemoCorpus(CorpusOption):
     """Four emotions acted by a speech synthesiser; made on first use, the same bytes for the same knobs."""
 
     name: str = "demo"
-    """The corpus, demo."""
+    """This option's name."""
     speakers: int = 10
     """Voices, men and women in turn, two to a session, 2 to 20."""
     sentences: int = 8
@@ -54,44 +57,44 @@ class DemoCorpus(CorpusOption):
 
     def read(self, cache: Path) -> Corpus:
         """The utterances, spoken under `cache` unless they already lie there."""
-        folder = cache.absolute() / "demo" / self._key()
+        rows, lines = write_script(self.speakers, self.sentences, self.seed)
+        folder = cache.absolute() / "demo" / script_hash(rows, lines)
         if not is_whole(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")):
                 if not is_whole(folder):
-                    self._make(folder)
+                    speak_into(folder, rows, lines)
         table = read_manifest(folder)
         table["file"] = [str(folder / utterance) for utterance in table["utterance"]]
         return Corpus(
             name=self.name,
             table=complete(table),
             classes=CLASSES,
-            dimensions=tuple(Dimension(name, 1.0, 5.0) for name in ("valence", "arousal", "dominance")),
-            licence="Apache-2.0, part of Bridgework; spoken by espeak-ng (GPL-3.0-or-later, which does not cover its output)",
-            source=f"spoken by espeak-ng (espeakng-loader {espeak.version()}), script generation {GENERATION}",
+            dimensions=DIMENSIONS,
+            licence="Apache-2.0 like Bridgework, which wrote it; the licence of espeak-ng does not cover what it says",
+            source=f"spoken by espeak-ng (espeakng-loader {espeak.version()}), generation {GENERATION}",
             text_source="spoken",
         )
 
-    def _key(self) -> str:
-        """The folder of these knobs, this generation and this synthesiser."""
-        knobs = [self.speakers, self.sentences, self.seed, GENERATION, espeak.version()]
-        return hashlib.sha256(json.dumps(knobs).encode()).hexdigest()[:16]
 
-    def _make(self, folder: Path) -> None:
-        """Speaks into a folder beside `folder` and renames it once it is whole; the caller holds the lock."""
-        part = folder.with_suffix(".part")
-        for leftover in (part, folder):
-            if leftover.exists():
-                shutil.rmtree(leftover)
-        rows, lines = write_script(self.speakers, self.sentences, self.seed)
-        spoken = zip(rows["utterance"], espeak.speak(lines), strict=True)
-        screen = Console(stderr=True)
-        for utterance, wave in track(
-            spoken, "speaking the demo corpus", len(rows), console=screen, disable=not sys.stderr.isatty()
-        ):
-            write_audio(part / utterance, wave)
-        rows.to_csv(part / MANIFEST, index=False)
-        part.rename(folder)
+def script_hash(rows: pd.DataFrame, lines: Sequence[Line]) -> str:
+    """Names the folder: what is said and how, by which synthesiser, written by which generation of this file."""
+    said = [rows.to_dict("list"), [dataclasses.astuple(line) for line in lines], GENERATION, espeak.version()]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def speak_into(folder: Path, rows: pd.DataFrame, lines: Sequence[Line]) -> None:
+    """Speaks into a folder beside `folder` and renames that once it is whole. The caller holds the lock."""
+    part = folder.with_suffix(".part")
+    for leftover in (part, folder):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    spoken = zip(rows["utterance"], espeak.speak(lines), strict=True)
+    screen, silent = Console(stderr=True), not sys.stderr.isatty()
+    for utterance, wave in track(spoken, "speaking the demo corpus", len(lines), console=screen, disable=silent):
+        write_audio(part / utterance, wave)
+    rows.to_csv(part / MANIFEST, index=False)
+    part.rename(folder)
 
 
 def write_audio(path: Path, wave: np.ndarray) -> None:
@@ -104,8 +107,8 @@ def write_audio(path: Path, wave: np.ndarray) -> None:
 
 def read_manifest(folder: Path) -> pd.DataFrame:
     """The table as it was written."""
-    words = dict.fromkeys(WORDS, str)
-    return pd.read_csv(folder / MANIFEST, dtype=words, keep_default_na=False)  # pyright: ignore[reportArgumentType]
+    table = pd.read_csv(folder / MANIFEST, dtype=str, keep_default_na=False)
+    return table.astype({dimension.name: float for dimension in DIMENSIONS})
 
 
 def is_whole(folder: Path) -> bool:

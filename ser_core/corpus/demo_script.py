@@ -1,30 +1,46 @@
 """Who says what and how in the demo corpus: every draw it makes, so that each channel carries a part of the emotion.
 
                  anger   happiness   neutral   sadness
-    wording        -         +          +         -       which side; seldom which emotion (demo_sentences.SHARES)
-    activation    high     high        low       low      heard as height, melody, pace and loudness
-    brightness     -         +          0         -       heard too, but faintly
+    wording        -         +          +         -       which side; for two sentences in five also which emotion
+    activation     +         +          -         -       heard clearly, as effort, height, melody, pace, loudness
+    brightness     -         +          +         -       heard faintly, as a smile
 
-The voice is drawn around the emotion's mean for each utterance and shifted for each speaker, and the dimensions are rated
-on what was drawn: arousal follows the activation that is heard, valence mostly the words that are read.
+Activation and brightness are drawn for each utterance around the emotion's mean and shaped by the speaker's temper. The
+dimensions are rated on what was drawn: arousal on the activation that is heard, valence mostly on the words that are read.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from ser_core.corpus import demo_sentences
+from ser_core.corpus.demo_sentences import OPEN, OWN, PAIRS, SHARED, SLOTS
 from ser_core.corpus.espeak import Line
 
-SHARES = {"own": 0.38, "shared": 0.50, "open": 0.12}
-"""How much of each emotion is said in sentences of its own, of its pair, and of no emotion."""
-READ = {"own": 1.2, "shared": 1.0, "open": 0.6}
-"""How far the wording carries the rated valence from the middle towards the emotion's mean and beyond."""
+CLASSES = ("anger", "happiness", "neutral", "sadness")
 ACTIVATION = {"anger": 1.0, "happiness": 0.8, "neutral": -0.6, "sadness": -1.0}
 BRIGHTNESS = {"anger": -0.4, "happiness": 0.7, "neutral": 0.2, "sadness": -0.4}
+ACTIVATION_SPREAD, BRIGHTNESS_SPREAD = 0.35, 0.6
+
+KINDS = {"own": 0.38, "shared": 0.50, "open": 0.12}
+"""How much of each emotion is said in sentences of its own, of its pair, and of no emotion."""
+
+MANNER = {
+    "rate": (165, 20, -4, 8, 100, 260),
+    "volume": (65, 10, 0, 5, 30, 110),
+    "pitch": (48, 12, 5, 3, 5, 99),
+    "range": (50, 18, 12, 5, 0, 99),
+    "effort": (0.1, 0.7, 0, 0.1, -1, 1),
+    "smile": (0, 0, 0.6, 0.1, -1, 1),
+}
+"""For each knob of `Line`: at rest, per activation, per brightness, spread of chance, lowest, highest."""
+TEMPER = {"rate": 8, "volume": 0, "pitch": 5, "range": 5, "effort": 0, "smile": 0}
+"""Spread of what is constant about a speaker, in the units of MANNER."""
+
 VALENCE = {"anger": 1.9, "happiness": 4.0, "neutral": 3.1, "sadness": 2.1}
-CLASSES = tuple(ACTIVATION)
+READ = {"own": 1.2, "shared": 1.0, "open": 0.6}
+"""How far each kind of sentence carries the rated valence from 3 towards the emotion's mean and beyond."""
 
 VOICES = (
     ("en-us+m3", "en-us+f2"),
@@ -44,90 +60,72 @@ MOST_SPEAKERS = 2 * len(VOICES)
 
 @dataclasses.dataclass(frozen=True)
 class Temper:
-    """What is constant about a speaker: offsets in the units of `Line`, and how much of an emotion is let out."""
+    """What is constant about a speaker: voice, habits (offsets to MANNER), and how much of a feeling is let out."""
 
     voice: str
-    rate: float
-    pitch: float
-    range: float
+    habits: Mapping[str, float]
     expression: float
 
 
 def write_script(speakers: int, sentences: int, seed: int) -> tuple[pd.DataFrame, list[Line]]:
-    """The rows of the corpus and, in the same order, the lines to speak."""
+    """The rows of the corpus and, in the same order, the lines to speak. A speaker does not depend on the others."""
     rows, lines = [], []
     for speaker in range(speakers):
         draw = np.random.default_rng([seed, speaker])
         session, woman = divmod(speaker, 2)
         temper = draw_temper(VOICES[session][woman], draw)
+        name, gender = f"{speaker + 1:02d}", "female" if woman else "male"
         for emotion in CLASSES:
-            for number, (kind, text) in enumerate(draw_texts(emotion, sentences, draw)):
+            for number, (kind, text) in enumerate(draw_texts(emotion, sentences, draw), start=1):
                 line, ratings = draw_manner(emotion, kind, text, temper, draw)
-                name = f"{speaker + 1:02d}"
-                about = {"speaker": name, "gender": "female" if woman else "male", "session": str(session + 1)}
-                rows.append(
-                    {"utterance": f"{name}/{emotion}-{number + 1:02d}.flac", **about, "text": text, "emotion": emotion}
-                    | ratings
-                )
                 lines.append(line)
+                rows.append({"utterance": f"{name}/{emotion}-{number:02d}.flac", "speaker": name, "gender": gender})
+                rows[-1] |= {"session": str(session + 1), "text": text, "emotion": emotion, **ratings}
     return pd.DataFrame(rows), lines
 
 
 def draw_temper(voice: str, draw: np.random.Generator) -> Temper:
-    """A speaker's own offsets."""
-    rate, pitch, melody, expression = draw.normal([0, 0, 0, 1], [8, 5, 5, 0.1])
-    return Temper(voice, rate, pitch, melody, max(expression, 0.6))
+    """A speaker."""
+    habits = {knob: spread * draw.normal() for knob, spread in TEMPER.items()}
+    return Temper(voice, habits, expression=float(np.clip(1 + 0.1 * draw.normal(), 0.7, 1.3)))
 
 
 def draw_texts(emotion: str, count: int, draw: np.random.Generator) -> list[tuple[str, str]]:
-    """`count` different sentences with their kinds; each kind gets its share, give or take one."""
-    pools = {
-        "own": demo_sentences.OWN[emotion],
-        "shared": demo_sentences.SHARED[demo_sentences.PAIRS[emotion]],
-        "open": demo_sentences.OPEN,
-    }
+    """`count` kinds and sentences; each kind gets its share, give or take one, and no template comes twice too early."""
     steps = (np.arange(count) + draw.random()) / count
-    kinds = np.searchsorted(np.cumsum(list(SHARES.values()))[:-1], steps, side="right")
+    kind_of_step = np.searchsorted(np.cumsum(list(KINDS.values()))[:-1], steps, side="right")
+    pools = {"own": OWN[emotion], "shared": SHARED[PAIRS[emotion]], "open": OPEN}
     texts = []
-    for number, (kind, pool) in enumerate(pools.items()):
-        wanted = int((kinds == number).sum())
-        order = np.concatenate([draw.permutation(len(pool)) for _ in range(1 + wanted // len(pool))])
-        texts += [(kind, fill(pool[index], draw)) for index in order[:wanted]]
+    for number, kind in enumerate(KINDS):
+        pool, wanted = pools[kind], int((kind_of_step == number).sum())
+        rounds = [draw.permutation(len(pool)) for _ in range(1 + wanted // len(pool))]
+        texts += [(kind, fill(pool[index], draw)) for index in np.concatenate(rounds)[:wanted]]
     return texts
 
 
 def fill(template: str, draw: np.random.Generator) -> str:
     """A sentence with a drawn word in each slot, starting with a capital."""
-    text = template.format(**{slot: words[draw.integers(len(words))] for slot, words in demo_sentences.SLOTS.items()})
+    text = template.format(**{slot: words[draw.integers(len(words))] for slot, words in SLOTS.items()})
     return text[0].upper() + text[1:]
 
 
-def draw_manner(
-    emotion: str, kind: str, text: str, temper: Temper, draw: np.random.Generator
-) -> tuple[Line, dict[str, float]]:
+def draw_manner(emotion: str, kind: str, text: str, temper: Temper, draw: np.random.Generator) -> tuple[Line, dict[str, float]]:
     """How one sentence is spoken, and how that is rated on scales from 1 to 5."""
-    activation = ACTIVATION[emotion] + 0.35 * draw.normal()
-    brightness = BRIGHTNESS[emotion] + 0.7 * draw.normal()
-    aroused, bright = temper.expression * activation, temper.expression * brightness
-    rate, pitch, melody, volume = draw.normal(0, [8, 3, 5, 6])
-    line = Line(
-        text,
-        temper.voice,
-        rate=_whole(165 + temper.rate + 20 * aroused - 4 * bright + rate, 100, 260),
-        volume=_whole(75 + 12 * aroused + volume, 30, 110),
-        pitch=_whole(48 + temper.pitch + 12 * aroused + 5 * bright + pitch, 5, 99),
-        range=_whole(50 + temper.range + 18 * aroused + 12 * bright + melody, 0, 99),
-        effort=float(np.clip(0.1 + 0.7 * aroused + 0.1 * draw.normal(), -1, 1)),
-        smile=float(np.clip(0.6 * bright + 0.1 * draw.normal(), -1, 1)),
-    )
-    valence = 3 + READ[kind] * (VALENCE[emotion] - 3) + 0.2 * brightness
-    means = {"valence": valence, "arousal": 3 + 0.95 * activation, "dominance": 3.1 + 0.6 * activation - 0.3 * brightness}
-    noise = draw.normal(0, [0.3, 0.2, 0.25])
-    return line, {
-        name: round(float(np.clip(mean + wobble, 1, 5)), 2)
-        for (name, mean), wobble in zip(means.items(), noise, strict=True)
+    activation = ACTIVATION[emotion] + ACTIVATION_SPREAD * draw.normal()
+    brightness = BRIGHTNESS[emotion] + BRIGHTNESS_SPREAD * draw.normal()
+    knobs = {}
+    for knob, (rest, aroused, bright, chance, low, high) in MANNER.items():
+        felt = temper.expression * (aroused * activation + bright * brightness)
+        knobs[knob] = bounded(rest + temper.habits[knob] + felt + chance * draw.normal(), low, high)
+    read = READ[kind] * (VALENCE[emotion] - 3)
+    ratings = {
+        "valence": 3 + read + 0.2 * brightness + 0.3 * draw.normal(),
+        "arousal": 3 + 0.95 * activation + 0.2 * draw.normal(),
+        "dominance": 3.1 + 0.6 * activation - 0.3 * brightness + 0.25 * draw.normal(),
     }
+    return Line(text, temper.voice, **knobs), {name: bounded(value, 1, 5) for name, value in ratings.items()}
 
 
-def _whole(value: float, low: int, high: int) -> int:
-    return round(min(max(float(value), low), high))
+def bounded(value: float, low: float, high: float) -> float:
+    """Two decimals, so that the last bit of a logarithm does not decide."""
+    return round(min(max(float(value), low), high), 2)

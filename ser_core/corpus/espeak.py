@@ -1,10 +1,10 @@
 """Speech from espeak-ng that is the same to the last bit whoever asks: a fresh process speaks a whole list of lines.
 
-    [Line, Line, ...] --JSON--> espeak_process.py --PCM16--> one array per line
+    [Line, Line, ...] --JSON--> espeak_process.py --PCM16--> press --> one wave per line
 
-The library keeps the phases of its flutter and of its sources from one line to the next and resets them neither on a new
-voice nor on a new start, so a line alone sounds a little different from the same line after another. A list spoken by a
-process that has never spoken before does not. The process also keeps a foreign library out of a training run.
+The library carries the phases of its flutter and of its sources from one line to the next and resets them neither on a new
+voice nor on a new start, so a line sounds a little different after another line. A whole list, spoken by a process that
+has never spoken before, does not. The process also keeps a foreign library and its crashes out of a training run.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import espeakng_loader
 import numpy as np
@@ -27,7 +27,9 @@ from ser_core.errors import CorpusError
 SAMPLE_RATE_HZ = 22050
 """Rate at which the library speaks."""
 PROCESS = Path(__file__).with_name("espeak_process.py")
-REMEDY = "reinstall it with `uv sync --reinstall-package espeakng-loader`, or choose a recorded corpus (corpus=...)"
+KNOBS = ("rate", "volume", "pitch", "range")
+"""The knobs the library has itself."""
+REMEDY = "reinstall it with `uv sync --reinstall-package espeakng-loader`, or choose a recorded corpus with corpus=NAME"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,18 +39,18 @@ class Line:
     text: str
     voice: str
     """Language and variant, such as en-us+f3."""
-    rate: int
+    rate: float = 175
     """Words per minute, 80 to 450."""
-    volume: int
-    """Loudness, 0 to 200; 100 is the voice's own."""
-    pitch: int
+    volume: float = 100
+    """Loudness in percent, 0 to 200; 100 is the voice's own."""
+    pitch: float = 50
     """Height, 0 to 99; 50 is the voice's own."""
-    range: int
+    range: float = 50
     """Liveliness of the melody, 0 (monotone) to 99; 50 is the voice's own."""
-    effort: float = 0.0
-    """Vocal effort, from -1 (soft, dull) to 1 (pressed, sharp); 0 is the voice's own. The library has none: see `press`."""
-    smile: float = 0.0
-    """Spread of the lips, from -1 (rounded, dark) to 1 (spread, bright)."""
+    effort: float = 0
+    """Vocal effort, -1 (soft) to 1 (pressed); 0 is the voice's own. See `press`."""
+    smile: float = 0
+    """Spread of the lips, -1 (rounded) to 1 (spread); 0 is the voice's own. See `press`."""
 
 
 def version() -> str:
@@ -57,36 +59,26 @@ def version() -> str:
 
 
 def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
-    """The wave of each line, in order, at SAMPLE_RATE_HZ; about 5 ms a line."""
+    """The wave of each line, in order, at SAMPLE_RATE_HZ. Raises CorpusError where the library does not speak."""
     with tempfile.TemporaryFile() as wishes, tempfile.TemporaryFile() as complaints:
-        wishes.write(json.dumps([_wish(line) for line in lines]).encode())
+        voices = [{"text": line.text, "voice": line.voice} for line in lines]
+        knobs = [{knob: round(getattr(line, knob)) for knob in KNOBS} for line in lines]
+        wishes.write(json.dumps([one | other for one, other in zip(voices, knobs, strict=True)]).encode())
         wishes.seek(0)
         command = [sys.executable, "-P", str(PROCESS), espeakng_loader.get_library_path()]
         with subprocess.Popen(command, stdin=wishes, stdout=subprocess.PIPE, stderr=complaints) as process:  # noqa: S603
             assert process.stdout is not None
             for line in lines:
-                samples = _next(process.stdout)
+                samples = hear(process.stdout)
                 if samples is None:
                     process.wait()
                     complaints.seek(0)
                     reason = complaints.read().decode(errors="replace").strip() or f"exit code {process.returncode}"
-                    raise CorpusError(f"espeak-ng did not say {line.text!r}: {reason}; {REMEDY}")
+                    raise CorpusError(f"espeak-ng cannot speak ({reason}); {REMEDY}")
                 yield press(samples / 2**15, line.effort, line.smile)
 
 
-def press(wave: Float64[np.ndarray, "samples"], effort: float, smile: float) -> Float64[np.ndarray, "samples"]:
-    """Tilts the spectrum as vocal effort does and lifts it near 3.7 kHz as spread lips do, at the same loudness."""
-    tilted = wave - 0.7 * effort * np.concatenate([np.zeros(1), wave[:-1]])
-    shaped = tilted - 0.5 * smile * np.concatenate([np.zeros(3), tilted[:-3]])
-    return shaped * np.sqrt(np.mean(wave**2) / np.mean(shaped**2))
-
-
-def _wish(line: Line) -> dict[str, Any]:
-    """What the process is asked for."""
-    return {name: value for name, value in dataclasses.asdict(line).items() if name not in ("effort", "smile")}
-
-
-def _next(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
+def hear(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
     """The next line the process has spoken, None where it ended before that."""
     head = spoken.read(4)
     if len(head) < 4:
@@ -94,3 +86,10 @@ def _next(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
     (size,) = struct.unpack("<i", head)
     body = spoken.read(size)
     return np.frombuffer(body, "<i2").astype(np.int16) if len(body) == size else None
+
+
+def press(wave: Float64[np.ndarray, "samples"], effort: float, smile: float) -> Float64[np.ndarray, "samples"]:
+    """Tilts the spectrum as vocal effort does and lifts it near 3.7 kHz as spread lips do, at the same loudness."""
+    tilted = wave - 0.7 * effort * np.concatenate([np.zeros(1), wave[:-1]])
+    shaped = tilted - 0.5 * smile * np.concatenate([np.zeros(3), tilted[:-3]])
+    return shaped * np.sqrt(np.mean(wave**2) / np.mean(shaped**2))

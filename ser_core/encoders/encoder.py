@@ -8,7 +8,7 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ SETTING_FILES = {
 """What of a checkpoint folder, beside the weights, its features depend on."""
 
 
+@runtime_checkable
 class Extractor(Protocol):
     """A frozen encoder. The features of an item never depend on what else is extracted with it."""
 

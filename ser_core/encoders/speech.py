@@ -108,9 +108,7 @@ class SpeechExtractor:
         for number, layer in enumerate(layers, start=1):
             hooks.append(layer.register_forward_hook(lambda layer, inputs, output, k=number: keep(k, output)))
         try:
-            output = self.family.run(
-                self.model, self.family.prepare(wave, self.settings, self.preparation).to(self.device)
-            )
+            output = self.family.run(self.model, self.family.prepare(wave, self.settings, self.preparation).to(self.device))
         finally:
             for hook in hooks:
                 hook.remove()

@@ -130,9 +130,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
-def test_a_segment_is_what_lies_between(
-    tmp_path: Path, name: str, start: float, end: float, first: int, last: int
-) -> None:
+def test_a_segment_is_what_lies_between(tmp_path: Path, name: str, start: float, end: float, first: int, last: int) -> None:
     wave = load(write(tmp_path / name), start, end, Audio())
     np.testing.assert_allclose(wave, SPEECHLIKE[first:last], atol=1e-4)
 

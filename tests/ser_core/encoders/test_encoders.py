@@ -14,7 +14,6 @@ from torch import Tensor
 from ser_core.audio import Audio, load
 from ser_core.encoders import SPEECH, TEXT, LogMel, NoSpeech, NoText, SpeechCheckpoint, TextCheckpoint, Words
 from ser_core.encoders.encoder import average_frames, half, weights_hash
-from ser_core.encoders.words import word_numbers, words
 from ser_core.errors import SettingError
 from ser_core.options import field_sentences
 from tests.ser_core.encoders import checkpoints
@@ -132,31 +131,6 @@ def test_averaging_keeps_the_mean_of_each_group(frames: int, stride: int) -> Non
     torch.testing.assert_close(steps[-1], values[(len(steps) - 1) * stride :].mean(0))
 
 
-@pytest.mark.parametrize("option", [LogMel(), LogMel(mels=40, level="peak", stride=1), LogMel(level="none")])
-def test_log_mel_is_finite_alone_or_among_others(option: LogMel) -> None:
-    extractor = option.extractor(CPU)
-    together = extractor(WAVES)
-    for wave, steps in zip(WAVES, together, strict=True):
-        frames = (len(wave) - 400) // 160 + 1
-        assert steps.shape == (-(-frames // option.stride), 1, option.mels)
-        assert torch.isfinite(steps).all()
-        assert torch.equal(steps, extractor([wave])[0])
-
-
-@pytest.mark.parametrize(("level", "same"), [("rms", True), ("peak", True), ("none", False)])
-def test_loudness_counts_only_at_level_none(level: str, same: bool) -> None:
-    loud, soft = LogMel(level=level).extractor(CPU)([WAVES[0], WAVES[0] / 8])
-    assert torch.allclose(loud, soft, atol=5e-3) == same
-
-
-def test_log_mel_hears_where_a_tone_lies() -> None:
-    time = np.arange(16_000) / 16_000
-    tones = [np.sin(2 * np.pi * hertz * time).astype(np.float32) for hertz in (200, 1000, 4000)]
-    loudest = [int(steps.float().mean(0).argmax()) for steps in LogMel().extractor(CPU)(tones)]
-    assert loudest == sorted(loudest)
-    assert len(set(loudest)) == 3
-
-
 def test_text_is_cut_marked_and_independent_of_its_neighbours(folders: dict[str, Path]) -> None:
     option = TextCheckpoint(path=str(folders["bert"]), max_tokens=6, layers="weighted")
     extractor = option.extractor(CPU)
@@ -183,9 +157,7 @@ def test_text_is_cut_marked_and_independent_of_its_neighbours(folders: dict[str,
         (SpeechCheckpoint(path="EMPTY"), "holds no config.json"),
     ],
 )
-def test_a_wrong_checkpoint_is_refused_with_a_remedy(
-    folders: dict[str, Path], tmp_path: Path, option: Any, message: str
-) -> None:
+def test_a_wrong_checkpoint_is_refused_with_a_remedy(folders: dict[str, Path], tmp_path: Path, option: Any, message: str) -> None:
     places = {"BERT": folders["bert"], "HUBERT": folders["hubert"], "EMPTY": tmp_path}
     option = dataclasses.replace(option, path=str(places.get(option.path, option.path)))
     with pytest.raises(SettingError, match=message):
@@ -279,30 +251,6 @@ def test_features_beyond_half_precision_are_refused() -> None:
         half(torch.full((1, 1, 1), 7e4), "some encoder")
 
 
-def test_words_are_hashed_alike_everywhere() -> None:
-    assert word_numbers("So sad, SAD!", 4096).tolist() == word_numbers("so sad sad", 4096).tolist()
-    assert word_numbers("happy", 4096).tolist() == [2621]
-    numbers = word_numbers(" ".join(f"word{n}" for n in range(5000)), 64)
-    assert set(numbers.tolist()) == set(range(1, 64))
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("", []),
-        ("?!… — ...", []),
-        ("It\u2019s GREAT", ["it's", "great"]),
-        ("wow 😭😭", ["wow", "😭", "😭"]),
-        ("Äpfel_und 3,5", ["äpfel", "und", "3", "5"]),
-        ("悲しい", ["悲しい"]),
-    ],
-)
-def test_what_counts_as_a_word(text: str, found: list[str]) -> None:
-    assert words(text) == found
-    assert len(word_numbers(text, 4096)) == max(1, len(found))
-    assert (word_numbers(text, 4096).tolist() == [0]) == (not found)
-
-
 def test_options_without_an_extractor_say_so() -> None:
     for option in (Words(), NoText(), NoSpeech()):
         assert option.extractor(CPU) is None
@@ -314,9 +262,7 @@ def test_options_without_an_extractor_say_so() -> None:
 def test_real_whisper_hears_real_speech(model: str, dim: int) -> None:
     extractor = SpeechCheckpoint(path=str(shared("models", model)), layers="2").extractor(CPU)
     nan = float("nan")
-    waves = [
-        load(shared("data", "emodb", "flac", name), nan, nan, Audio()) for name in ("03a01Fa.flac", "03a01Wa.flac")
-    ]
+    waves = [load(shared("data", "emodb", "flac", name), nan, nan, Audio()) for name in ("03a01Fa.flac", "03a01Wa.flac")]
     for wave, steps in zip(waves, extractor(waves), strict=True):
         seconds = len(wave) / 16_000
         assert abs(len(steps) - seconds * 50 / 4) <= 1
