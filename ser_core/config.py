@@ -52,15 +52,17 @@ class Optim(Option):
     """How a fold is trained: AdamW with warm-up and cosine decay, early stopping on the development part."""
 
     key: ClassVar[str] = "optim"
-    epochs: int = 25
+    epochs: int = 20
     """Most passes over the training part, at least 1."""
-    patience: int = 8
+    patience: int = 5
     """Epochs without a better development score before a fold stops, at least 1."""
     monitor: str = "loss"
     """What the best epoch is best in: loss (least development loss) or score (mean of development UAR and mean CCC)."""
-    batch: int = 16
+    refit: bool = True
+    """Whether the tested model is trained anew on training and development part together, for the chosen number of epochs."""
+    batch: int = 32
     """Utterances per step, at least 2."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     """Peak learning rate, above 0."""
     layer_rate: float = 10.0
     """Factor on the learning rate of the layer weights, at least 0; 0 keeps the plain mean of the layers."""

@@ -113,7 +113,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
             break
         yield Progress(fold.number, end.epoch, end.dev, end.epoch / config.optim.epochs)
     key = planned.key(fold.number)
-    dev = predict(config, planned.inputs, fitted.model, list(fold.dev))
+    dev = fitted.dev_predictions
     tested = predict(config, planned.inputs, fitted.model, list(fold.test))
     record = FoldRecord(
         key=key,

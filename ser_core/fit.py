@@ -39,6 +39,8 @@ class Fitted:
     """A trained fold: the model as it was at its best epoch, and how it got there."""
 
     model: SpeechEmotionModel
+    dev_predictions: pd.DataFrame
+    """Of the model that never saw the development part."""
     chosen_epoch: int
     epochs: list[dict[str, float]]
 
@@ -51,30 +53,55 @@ def total_loss(
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum(), losses
 
 
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """A model in training with everything that advances from step to step."""
+
+    model: SpeechEmotionModel
+    rows: Sequence[int]
+    optimiser: torch.optim.Optimizer
+    rates: torch.optim.lr_scheduler.LambdaLR
+    generator: torch.Generator
+
+
+def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int) -> Course:
+    """A fresh course over these training rows; everything random in it comes from the configuration's seed and the fold."""
+    weights_seed = derived_seed(config.seed, fold, "weights")
+    model = build_model(config, inputs, torch.as_tensor(rows), weights_seed).to(device_of(config))
+    optimiser = torch.optim.AdamW(parameter_groups(model, config.optim), lr=config.optim.learning_rate, fused=True)
+    steps = config.optim.epochs * math.ceil(len(rows) / config.optim.batch)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
+    generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, "order"))
+    return Course(model, rows, optimiser, rates, generator)
+
+
 def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
     """Trains on the fold's training part, yields after each epoch, returns the best model.
 
+    With `optim.refit` a second model is then trained from the start on training and development part together, for as
+    many epochs as the first needed, and is what `Fitted.model` holds.
     Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
-    device = device_of(config)
-    train = torch.from_numpy(fold.train)
-    model = build_model(config, inputs, train, derived_seed(config.seed, fold.number, "weights")).to(device)
-    optimiser = torch.optim.AdamW(parameter_groups(model, config.optim), lr=config.optim.learning_rate)
-    generator = torch.Generator().manual_seed(derived_seed(config.seed, fold.number, "order"))
-    steps = config.optim.epochs * math.ceil(len(train) / config.optim.batch)
-    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
-    best, best_epoch, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
+    course = begin(config, inputs, fold.train, fold.number)
+    model = course.model
+    best, chosen, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
     for epoch in range(1, config.optim.epochs + 1):
-        losses = _epoch(config, inputs, fold.train, model, optimiser, rates, generator, epoch)
+        losses = train_epoch(config, inputs, course, epoch)
         dev = development_score(config, inputs, model, fold.dev)
-        log.append({"epoch": float(epoch), "rate": rates.get_last_lr()[0], "dev": dev, **losses})
+        log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
         if dev > best:
-            best, best_epoch, kept = dev, epoch, copy.deepcopy(model.state_dict())
+            best, chosen, kept = dev, epoch, copy.deepcopy(model.state_dict())
         yield EpochEnd(epoch, dev, losses)
-        if epoch - best_epoch >= config.optim.patience:
+        if epoch - chosen >= config.optim.patience:
             break
     model.load_state_dict(kept)
-    return Fitted(model, best_epoch, log)
+    judged = predict(config, inputs, model, fold.dev)
+    if config.optim.refit:
+        course = begin(config, inputs, [*fold.train, *fold.dev], fold.number)
+        for epoch in range(1, chosen + 1):
+            train_epoch(config, inputs, course, epoch)
+        model = course.model
+    return Fitted(model, judged, chosen, log)
 
 
 def rate(done: float, warmup: float) -> float:
@@ -107,35 +134,28 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim) -> list[dict[str, 
     ]
 
 
-def _epoch(
-    config: Config,
-    inputs: Inputs,
-    rows: Sequence[int],
-    model: SpeechEmotionModel,
-    optimiser: torch.optim.Optimizer,
-    rates: torch.optim.lr_scheduler.LambdaLR,
-    generator: torch.Generator,
-    epoch: int,
-) -> dict[str, float]:
-    """One pass over the training rows; mean loss per task."""
+def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int) -> dict[str, float]:
+    """One pass over the course's rows; mean loss per task."""
     device = device_of(config)
+    model, rows, optimiser, generator = course.model, course.rows, course.optimiser, course.generator
     weights = {name: task.weight for name, task in config.tasks.active().items()}
     sums: dict[str, Tensor] = {}
     lengths = [inputs.lengths[row] for row in rows]
     batches = list(batches_by_length(lengths, config.optim.batch, generator))
+    parameters = dict(model.named_parameters())
     model.train()
     for step, positions in enumerate(batches, start=1):
         batch = inputs.batch([int(rows[position]) for position in positions]).to(device)
         key = torch.randint(2**62, (), generator=generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
-            loss, losses = total_loss(model, dict(model.named_parameters()), batch, key, weights)
+            loss, losses = total_loss(model, parameters, batch, key, weights)
         if not torch.isfinite(loss):
             raise TrainingError(_not_finite(losses, epoch, step))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip)
         optimiser.step()
-        rates.step()
+        course.rates.step()
         for name, value in losses.items():
             sums[name] = sums.get(name, torch.zeros((), device=device)) + value.detach()
     return {name: float(value) / len(batches) for name, value in sums.items()}

@@ -147,7 +147,7 @@ def _extracted(
     extractor = option.extractor(device_of(config))
     if extractor is None:
         return None
-    store = FeatureStore(Path(config.run.store) / "cache" / "features")
+    store = FeatureStore(Path(config.run.store) / "cache")
     features = store.features(items, extractor, config.audio, progress)
     return Channel(name, features, features.lengths, *extractor.shape)
 

@@ -41,7 +41,7 @@ class LogMel(EncoderOption):
     """Mel bands between 0 and 8 kHz, 8 to 80."""
     level: str = "rms"
     """What each utterance is made equally loud by: rms, peak, or none, which keeps the recording's own loudness."""
-    stride: int = 4
+    stride: int = 8
     """Consecutive frames (10 ms each) averaged into one step, at least 1."""
 
     def __post_init__(self) -> None:

@@ -28,7 +28,7 @@ class Words(EncoderOption):
 
     name: str = "words"
     """The name of this option."""
-    buckets: int = 4096
+    buckets: int = 1024
     """Different word vectors, at least 2; words that fall into one bucket share a vector."""
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ class Emotion(TaskOption):
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
     class_weights: str = "balanced"
     """Whether the loss counts classes alike (balanced: inverse to their share of the training part) or not (none)."""
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
     """Share of the target spread evenly over the classes (Szegedy et al. 2016), from 0 (none) to 0.9."""
 
     def __post_init__(self) -> None:
