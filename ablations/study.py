@@ -53,9 +53,7 @@ def combined(base: Sequence[str], variant: Variant) -> list[str]:
     return kept + changes
 
 
-def configurations(
-    study: str, base: Sequence[str], variants: Sequence[Variant]
-) -> Mapping[str, tuple[list[str], Config]]:
+def configurations(study: str, base: Sequence[str], variants: Sequence[Variant]) -> Mapping[str, tuple[list[str], Config]]:
     """Overrides and Config of each variant by name, in order.
 
     Raises SettingError when two variants resolve to the same Config, or when a base override reaches none of them.

@@ -1,5 +1,7 @@
 """`ser`: run, ablate, search, report, studies, ui, options, corpus. Thin: each command calls one function below it."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +20,7 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
-console = Console()
+console = Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=100)
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides like corpus=emodb optim.epochs=20; `ser options` prints them all.")
@@ -28,7 +30,11 @@ STORE = Path("bridgework")
 
 
 def main() -> None:
-    """Entry point: a user's error is one sentence and exit code 2; a defect keeps its traceback."""
+    """Entry point: a user's error is one sentence and exit code 2; a defect keeps its traceback.
+
+    SIGTERM, as a batch system sends it, stops like Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except BridgeworkError as error:
@@ -93,12 +99,10 @@ def ui(
     tracking: Annotated[str, typer.Option(help="Tracking database; empty is the store's own.")] = "",
 ) -> None:
     """Open the MLflow dashboard on loopback."""
-    from cluster.tracking import tracking_uri
     from cluster.ui import serve
     from ser_core.records import RunStore
 
-    console.print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C stops it)")
-    sys.exit(serve(RunStore(store), tracking_uri(RunStore(store), tracking), port))
+    sys.exit(serve(RunStore(store), tracking, port))
 
 
 @app.command()

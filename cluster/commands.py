@@ -29,20 +29,20 @@ from ser_core.records import RunStore
 
 @contextlib.contextmanager
 def watching(console: Console) -> Iterator[Watch]:
-    """A progress line on a terminal, one printed line in ten elsewhere."""
+    """A progress line on a terminal; elsewhere a printed line at each stage and every tenth fold."""
     if not console.is_terminal:
-        yield lambda done, total, what: print(f"{done}/{total} {what}", flush=True) if done % 10 == 0 else None
+        yield _printed
         return
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as progress:
         line = progress.add_task("", total=None)
         yield lambda done, total, what: progress.update(line, completed=done, total=total or None, description=what)
+
+
+def _printed(done: int, total: int, what: str) -> None:
+    """A stage, or every tenth and the last of the folds."""
+    if done % 10 == 0 or done == total:
+        print(f"{done}/{total} {what}" if total else what, flush=True)
 
 
 def ablate_study(console: Console, name: str, overrides: Sequence[str], seeds: int) -> int:
@@ -71,9 +71,7 @@ def search_space(console: Console, name: str, overrides: Sequence[str], trials: 
     for score, trial in ranked[:10]:
         table.add_row(f"{score:.4f}", " ".join(trial.overrides))
     console.print(table)
-    console.print(
-        f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions"
-    )
+    console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
     if source.exhausted:
         console.print("the search ended early: the sampler finds nothing new in this space")
     if ranked:
@@ -168,9 +166,7 @@ def _print_report(console: Console, record: StudyRecord, store: RunStore) -> dic
     console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)
     console.print(f"report     {files['html']} (and table.md, table.csv, table.tex)", highlight=False, soft_wrap=True)
     console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
-    console.print(
-        f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True
-    )
+    console.print(f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
     return files
 
 
@@ -181,12 +177,13 @@ def _shown(folder: Path) -> str:
 
 
 def _failures(console: Console, finished: Finished) -> int:
-    """Names what failed and what to do; 1 when anything did."""
+    """Names what failed or is missing and what to do: 130 after Ctrl-C, 1 when anything failed."""
     for sentence in finished.failures[:10]:
         print(f"failed: {sentence}", file=sys.stderr)
     if finished.failures:
         folder = finished.study.folder(finished.store) / "failures"
-        console.print(
-            f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again"
-        )
+        console.print(f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again")
+    if finished.interrupted:
+        console.print(f"stopped; {finished.trained} folds were trained; the same command goes on from there")
+        return 130
     return 1 if finished.failures else 0

@@ -1,27 +1,14 @@
-"""What a trial may use, and starting or joining Ray with it. Nothing here runs unless there is something to train."""
+"""What a trial may use: the `cluster.*` part of the tree, which `ser_core` does not know and no fold's identity holds."""
 
 import dataclasses
-import json
+import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ser_core.compose import compose_tree
-from ser_core.contents import write_whole
+from ser_core.errors import SettingError
 from ser_core.options import Option, at_least
-
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else each worker would start through `uv run` anew
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_memory_monitor_refresh_ms": "0",  # its kill would abort the whole study, not one trial
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # records are what is resumed from, never Tune's own state
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,15 +36,21 @@ class Cluster(Option):
             at_least(self, field, 0)
         at_least(self, "cpus_per_trial", 0.01)
 
-    def trials_at_once(self) -> int:
-        """How many trials run at the same time."""
+    def trials_at_once(self, cores: float, gpus: float) -> int:
+        """How many trials run at the same time on so many cores and GPUs. Raises SettingError when not even one fits."""
         if self.workers:
             return self.workers
-        if self.gpus_per_trial:
-            import torch
+        carried = int(min(cores / self.cpus_per_trial, gpus / self.gpus_per_trial if self.gpus_per_trial else cores))
+        if carried < 1 and (self.gpus_per_trial or self.address):
+            raise SettingError(
+                f"a trial asks for {self.cpus_per_trial:g} cores and {self.gpus_per_trial:g} GPUs, but there are {cores:g} and "
+                f"{gpus:g}; lower cluster.cpus_per_trial or cluster.gpus_per_trial, or set cluster.workers if nodes join later"
+            )
+        return max(1, carried)
 
-            return max(1, int(torch.cuda.device_count() / self.gpus_per_trial))
-        return max(1, int(len(os.sched_getaffinity(0)) / self.cpus_per_trial))
+    def cores(self) -> int:
+        """Cores that a Ray of our own is told of: this process's, or as many as `workers` trials need."""
+        return max(len(os.sched_getaffinity(0)), math.ceil(max(1, self.workers) * self.cpus_per_trial))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,70 +65,3 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], Cluster]:
     """The experiment's overrides, and the cluster that the `cluster.*` ones make. Raises SettingError as `compose`."""
     ours = [override for override in overrides if override.startswith("cluster.")]
     return [each for each in overrides if each not in ours], compose_tree(Settings, {}, ours, None).cluster
-
-
-@contextmanager
-def ray_running(cluster: Cluster, store: Path) -> Iterator[None]:
-    """Joins or starts Ray, and stops what it started. Leftovers of a killed study in this store are ended first."""
-    os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
-    import logging
-
-    import ray
-
-    end_leftovers(store)
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if cluster.address:
-        ray.init(address=cluster.address, **quiet)
-    else:
-        cpus = max(1, round(cluster.trials_at_once() * cluster.cpus_per_trial + 0.49))
-        ray.init(num_cpus=cpus, include_dashboard=False, object_store_memory=200 * 2**20, **quiet)
-        _remember_children(store)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-        if not cluster.address:
-            _started(store).unlink(missing_ok=True)
-
-
-def end_leftovers(store: Path) -> int:
-    """Ends Ray processes that a killed driver of this store left behind; those of living drivers are let be."""
-    import psutil
-
-    ended = 0
-    for file in (store / "ray").glob("started-*.json"):
-        started = json.loads(file.read_text())
-        if psutil.pid_exists(started["driver"][0]) and _same(started["driver"]):
-            continue
-        for child in filter(_same, started["children"]):
-            parent = psutil.Process(child[0])
-            for process in [*parent.children(recursive=True), parent]:
-                process.kill()
-                ended += 1
-        file.unlink(missing_ok=True)
-    return ended
-
-
-def _same(identity: Sequence[float]) -> bool:
-    """Whether the process of this (pid, start time) still runs."""
-    import psutil
-
-    try:
-        return abs(psutil.Process(int(identity[0])).create_time() - identity[1]) < 1.0
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _started(store: Path) -> Path:
-    return store / "ray" / f"started-{os.getpid()}.json"
-
-
-def _remember_children(store: Path) -> None:
-    """Notes which processes are ours, for `end_leftovers` of the next driver."""
-    import psutil
-
-    driver = psutil.Process()
-    file = _started(store)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    children = [[child.pid, child.create_time()] for child in driver.children()]
-    write_whole(file, json.dumps({"driver": [driver.pid, driver.create_time()], "children": children}))

@@ -65,7 +65,8 @@ class Proposed:
     """Optuna's suggestions in a space, judged by a development score; at most `count` different configurations.
 
     `history` holds the parameters asked for in earlier runs of the same search: they are asked for again first, and
-    answered from the records. Optuna's own study lives in memory, as one more projection of the records.
+    answered from the records; a sampler that goes on after n of them draws from seed + n, not the same points again.
+    Optuna's own study lives in memory, as one more projection of the records.
     """
 
     def __init__(
@@ -82,16 +83,17 @@ class Proposed:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        start = seed + len(history)
         samplers = {
-            "tpe": lambda: optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(10, max(2, count // 2))),
-            "random": lambda: optuna.samplers.RandomSampler(seed=seed),
+            "tpe": lambda: optuna.samplers.TPESampler(seed=start, n_startup_trials=min(10, max(2, count // 2))),
+            "random": lambda: optuna.samplers.RandomSampler(seed=start),
         }
         self.study = optuna.create_study(direction="maximize", sampler=samplers[sampler]())
         for parameters in history:
             self.study.enqueue_trial(parameters)
         self.space, self.count, self.make, self.judge, self.store = space, count, make, judge, store
         self.trials: dict[str, Trial] = {}
-        self.asked: list[dict[str, Any]] = []
+        self.asked = list(history)
         self.repeats = 0
         self.exhausted = False
         self._open: dict[str, list[Any]] = {}
@@ -109,7 +111,8 @@ class Proposed:
                 continue
             in_a_row = 0
             self.trials[name] = trial
-            self.asked.append(dict(asked.params))
+            if asked.params not in self.asked:
+                self.asked.append(dict(asked.params))
             missing = missing_folds(trial, self.store)
             self._open.setdefault(name, []).append(asked)
             if missing:

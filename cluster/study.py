@@ -4,11 +4,15 @@
 The same command again finds every record in place: it trains nothing and starts no Ray.
 """
 
+import contextlib
 import dataclasses
 import shlex
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ablations.study import Study, configurations
 from cluster.resources import Cluster
@@ -19,8 +23,10 @@ from cluster.training import train
 from cluster.trial import Trial, plan_once
 from search_spaces.space import Space
 from ser_core.compose import compose
+from ser_core.config import GROUPS
 from ser_core.errors import SettingError
 from ser_core.fit import headline
+from ser_core.keys import expand
 from ser_core.records import FoldKey, RunStore
 
 Watch = Callable[[int, int, str], None]
@@ -37,10 +43,11 @@ class Finished:
     found: int
     failures: list[str]
     tracker: Tracker
+    interrupted: bool = False
 
     @property
     def complete(self) -> bool:
-        return not self.failures and not self.study.missing(self.store)
+        return not self.failures and not self.interrupted and not self.study.missing(self.store)
 
 
 def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -> tuple[StudyRecord, RunStore]:
@@ -91,9 +98,8 @@ def run_search(
     if count < 1:
         raise SettingError(f"--trials must be at least 1, got {count}")
     watch(0, 0, "reading the corpus and its features")
-    fixed = {override.partition("=")[0] for override in space.fixed}
-    base = [override for override in base if override.partition("=")[0] not in fixed]
-    whole = plan_once(compose([*base, *space.fixed]), progress=True)
+    whole = plan_once(compose(_joined(base, space.fixed, space)), progress=True)
+    seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     name = f"search-{space.name}"
     identity = study_id(f"{name}-{sampler}-{seed}", whole.keys)
@@ -101,7 +107,7 @@ def run_search(
     source = Proposed(
         space=space,
         count=count,
-        make=lambda overrides: make_trial(" ".join(overrides), [*base, *overrides], whole.config.seed),
+        make=lambda overrides: make_trial(" ".join(overrides), _joined(seedless, overrides, space), whole.config.seed),
         judge=lambda trial: development(trial, store),
         store=store,
         sampler=sampler,
@@ -111,6 +117,15 @@ def run_search(
     words = ["ser", "search", space.name, *base, "--trials", str(count), "--sampler", sampler, "--seed", str(seed)]
     record = StudyRecord(identity, "search", name, space.question, "uar", list(base), [], shlex.join(words))
     return _run(record, store, cluster, source, watch, show_test=False, total=count * len(whole.folds)), source
+
+
+def _joined(base: Sequence[str], overrides: Sequence[str], space: Space) -> list[str]:
+    """Both together. Raises SettingError when the base sets what the space does."""
+    own = {override.partition("=")[0] for override in expand(overrides, GROUPS)}
+    for override in expand(base, GROUPS):
+        if override.partition("=")[0] in own:
+            raise SettingError(f"{override}: the space {space.name} sets it itself; leave it out")
+    return [*base, *overrides]
 
 
 def development(trial: Trial, store: RunStore) -> float | None:
@@ -128,50 +143,83 @@ def _history(store: RunStore, identity: str) -> list[dict[str, Any]]:
 
 
 def _run(
-    record: StudyRecord,
-    store: RunStore,
-    cluster: Cluster,
-    source: Source,
-    watch: Watch,
-    show_test: bool,
-    total: int,
+    record: StudyRecord, store: RunStore, cluster: Cluster, source: Source, watch: Watch, show_test: bool, total: int
 ) -> Finished:
     """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
     begun = Begun(source)
     record.save(store)
     _note(record, source, store)
-    tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test)
-    failures: list[str] = []
-    counted = {True: 0, False: 0}
-    found = len(record.keys) - len(record.missing(store))
-
-    def on_fold(trial: Trial, key: FoldKey, trained: bool) -> None:
-        counted[trained] += 1
-        watch(found + sum(counted.values()), total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
-        _note(record, source, store)
-        tracker.fold(trial, key)
-
-    def on_failure(trial: Trial, fold: int, sentence: str, traceback: str) -> None:
-        where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "before its first fold")
-        failures.append(f"{where}: {sentence}")
-        _write_failure(record.folder(store), where, traceback)
-        tracker.failure(trial, fold, sentence)
-
+    running = Running(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
+    running.found, running.total = len(record.keys) - len(record.missing(store)), total
     if begun.first:
-        tracker.start()
-        watch(found, total, "starting Ray")
-        try:
-            train(begun, cluster, store.folder, on_fold, on_failure)
-        except BaseException:
-            tracker.finish({}, whole=False)
-            raise
+        with _alone(record, store):
+            running.train(begun, cluster)
     _note(record, source, store)
-    return Finished(record, store, counted[True], found + counted[False], failures, tracker)
+    return running.finished()
+
+
+class Running:
+    """A study while it trains: what it hears of folds and failures, and whom it tells."""
+
+    def __init__(self, record: StudyRecord, store: RunStore, source: Source, watch: Watch, tracker: Tracker) -> None:
+        self.record, self.store, self.source, self.watch, self.tracker = record, store, source, watch, tracker
+        self.failures: list[str] = []
+        self.heard: dict[FoldKey, bool] = {}
+        self.found = self.total = 0
+        self.interrupted = False
+
+    def train(self, begun: Begun, cluster: Cluster) -> None:
+        """Trains until the source has no more, or until Ctrl-C."""
+        shutil.rmtree(self.record.folder(self.store) / "failures", ignore_errors=True)
+        self.tracker.start()
+        self.watch(self.found, self.total, "starting Ray")
+        try:
+            train(begun, cluster, self.store.folder, self.on_fold, self.on_failure)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except BaseException:
+            self.tracker.finish({}, whole=False)
+            raise
+
+    def on_fold(self, trial: Trial, key: FoldKey, trained: bool) -> None:
+        """A record is there. A trial that was started again reports what it finds: the first report holds."""
+        if key in self.heard:
+            return
+        self.heard[key] = trained
+        _note(self.record, self.source, self.store)
+        self.tracker.fold(trial, key)
+        self.watch(self.found + len(self.heard), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
+
+    def on_failure(self, trial: Trial, fold: int, sentence: str, traceback: str) -> None:
+        """A fold cannot be trained, or a trial not begun (fold 0)."""
+        where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "as a whole")
+        self.failures.append(f"{where}: {sentence}")
+        _write_failure(self.record.folder(self.store), where, traceback)
+        self.tracker.failure(trial, fold, sentence)
+
+    def finished(self) -> Finished:
+        trained = sum(self.heard.values())
+        found = self.found + len(self.heard) - trained
+        return Finished(self.record, self.store, trained, found, self.failures, self.tracker, self.interrupted)
+
+
+@contextlib.contextmanager
+def _alone(record: StudyRecord, store: RunStore) -> Iterator[None]:
+    """Holds the study against other processes, which would write the same runs into MLflow. Raises SettingError."""
+    lock = FileLock(record.folder(store) / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SettingError(f"another `ser` is training {record.id} in {store.folder}; wait until it is done") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _note(record: StudyRecord, source: Source, store: RunStore) -> None:
     """Keeps a search's trials and suggestions on disk as they come, so that a kill loses none."""
-    if isinstance(source, Proposed) and len(source.trials) != len(record.trials):
+    if isinstance(source, Proposed) and (len(source.trials), len(source.asked)) != (len(record.trials), len(record.asked)):
         record.trials[:] = list(source.trials.values())
         record.asked[:] = source.asked
         record.save(store)

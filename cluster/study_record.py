@@ -86,9 +86,7 @@ def _read(file: Path) -> StudyRecord:
         fields["trials"] = [_trial(trial) for trial in fields["trials"]]
         return StudyRecord(**fields)
     except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(
-            f"{file} is damaged ({error}); delete it and run the study again: its folds are kept"
-        ) from error
+        raise RecordError(f"{file} is damaged ({error}); delete it and run the study again: its folds are kept") from error
 
 
 def _trial(fields: dict[str, Any]) -> Trial:

@@ -17,9 +17,16 @@ from pathlib import Path
 from cluster.study_record import StudyRecord
 from cluster.trial import Trial
 from ser_core.contents import write_whole
+from ser_core.errors import RecordError
 from ser_core.records import FoldKey, FoldRecord, RunStore
 
 TERMINAL = {"FINISHED", "FAILED", "KILLED"}
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # its own 7 retries block for minutes when a server is down
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
 
 
 def tracking_uri(store: RunStore, configured: str) -> str:
@@ -63,7 +70,10 @@ class Tracker:
         self._queue.put(lambda projection: projection.failure(trial, fold, sentence))
 
     def finish(self, reports: Mapping[str, Path], whole: bool) -> str:
-        """Shows the rest and the reports, ends every run, and returns the study's run id. Raises what the thread met."""
+        """Shows the rest and the reports, ends every run, and returns the study's run id.
+
+        Raises RecordError when MLflow cannot be used, and whatever else the thread met.
+        """
         if self._thread is None:
             self.start()
         done: list[str] = []
@@ -72,7 +82,7 @@ class Tracker:
         assert self._thread is not None
         self._thread.join()
         if self._failed is not None:
-            raise self._failed
+            raise _readable(self._failed, self.uri)
         if whole:
             write_whole(self.marker, json.dumps(self._state()))
         return done[0]
@@ -92,17 +102,18 @@ class Projection:
     """The runs of one study, made or found again."""
 
     def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
         import mlflow
 
         self.study, self.store, self.show_test = study, store, show_test
         self.client = mlflow.MlflowClient(tracking_uri=uri)
         self.experiment = self._experiment(uri)
         self.runs = self._known()
-        self.failed: set[str] = set()
         tags = {"ser.kind": study.kind, "ser.command": study.command, "ser.question": study.question}
         self.root = self._run(study.id, study.id, None, tags)
-        self.trials = {self._trial_key(trial): self._trial(trial) for trial in study.trials}
+        self.trials: dict[str, str] = {}
+        for trial in list(study.trials):
+            self._trial(trial)
 
     def fold(self, trial: Trial, key: FoldKey) -> None:
         """Shows one record, unless it is shown already."""
@@ -110,18 +121,14 @@ class Projection:
         if self.runs.get(name, ("", ""))[1] == "FINISHED":
             return
         record = self.store.load(key)
-        parent = self.trials.setdefault(self._trial_key(trial), "") or self._trial(trial)
-        self.trials[self._trial_key(trial)] = parent
-        run = self._run(name, f"fold {key.fold:02d} ({record.held_out})", parent, {"ser.kind": "fold"})
+        run = self._run(name, f"fold {key.fold:02d} ({record.held_out})", self._trial(trial), {"ser.kind": "fold"})
         tested = self.store.open_test(key).metrics if self.show_test else {}
         self._log(run, self._metrics(record, tested), {"fold": str(key.fold), "held_out": record.held_out})
         self._end(name, run, "FINISHED")
 
     def failure(self, trial: Trial, fold: int, sentence: str) -> None:
         """Notes on the trial's run why a fold is missing."""
-        key = self._trial_key(trial)
-        self.failed.add(key)
-        self.client.set_tag(self.trials[key], f"ser.failure.{fold:02d}", sentence[:4000])
+        self.client.set_tag(self._trial(trial), f"ser.failure.{fold:02d}", sentence[:4000])
 
     def finish(self, reports: Mapping[str, Path], whole: bool) -> str:
         """Shows every record not shown yet, the means per trial, the reports; ends all runs."""
@@ -130,12 +137,10 @@ class Projection:
                 if key in self.store:
                     self.fold(trial, key)
         for trial in self.study.trials:
-            name = self._trial_key(trial)
-            run = self.trials[name]
-            means = self._means(trial)
-            self._log(run, [(key, value, 0) for key, value in means.items()], {})
+            run = self._trial(trial)
+            self._log(run, [(key, value, 0) for key, value in self._means(trial).items()], {})
             complete = all(key in self.store for key in trial.keys)
-            self._end(name, run, "FINISHED" if complete else "FAILED")
+            self._end(self._trial_key(trial), run, "FINISHED" if complete else "FAILED")
         for file in reports.values():
             self.client.log_artifact(self.root, str(file), "report")
         self._end(self.study.id, self.root, "FINISHED" if whole else "FAILED")
@@ -182,13 +187,16 @@ class Projection:
         return run
 
     def _trial(self, trial: Trial) -> str:
-        """The run of a trial, with its overrides as parameters."""
+        """The run of a trial, made or found again once, with its overrides as parameters."""
         name = self._trial_key(trial)
+        if name in self.trials:
+            return self.trials[name]
         new = name not in self.runs
         run = self._run(name, f"{trial.variant}, seed {trial.seed}", self.root, {"ser.kind": "trial"})
         if new:
             settings = dict(override.split("=", 1) for override in trial.overrides)
             self._log(run, [], {"variant": trial.variant, "seed": str(trial.seed), **settings})
+        self.trials[name] = run
         return run
 
     def _trial_key(self, trial: Trial) -> str:
@@ -233,3 +241,13 @@ class Projection:
     def _end(self, key: str, run: str, status: str) -> None:
         self.client.set_terminated(run, status)
         self.runs[key] = (run, status)
+
+
+def _readable(error: BaseException, uri: str) -> BaseException:
+    """MLflow's and the network's complaints as a sentence; a defect stays what it is."""
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException | OSError):
+        return error
+    reason = str(error).strip().splitlines()[0][:300]
+    return RecordError(f"MLflow at {uri} cannot be used ({reason}); the records are whole, and the same command shows them")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cluster.resources import Cluster, ray_running
+from cluster.ray_session import ray_running
+from cluster.resources import Cluster
 from cluster.searcher import Source, tune_searcher
 from cluster.trial import Trial, train_trial
 from ser_core.records import FoldKey
@@ -22,22 +23,25 @@ def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_fai
 
     Raises whatever Ray raises when the cluster itself cannot be used.
     """
-    with ray_running(cluster, store):
+    with ray_running(cluster, store) as folder:
+        import ray
         from ray import tune
 
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         searcher, trials = tune_searcher(source, Path.cwd())
-        resources = {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial}
+        there = ray.cluster_resources()
         tuner = tune.Tuner(
-            tune.with_resources(train_trial, resources),
+            tune.with_resources(train_trial, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
-                max_concurrent_trials=cluster.trials_at_once(),
+                max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
                 reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
-                storage_path=str(store / "ray"),
+                name="tune",
+                storage_path=str(folder),
                 verbose=0,
                 callbacks=[_listener(trials, on_fold, on_failure)],
                 failure_config=tune.FailureConfig(max_failures=cluster.retries),

@@ -50,9 +50,7 @@ def train_trial(payload: dict[str, Any]) -> None:
         try:
             for event in cross_validate(planned.config, [number], planned=planned):
                 if isinstance(event, FoldResult):
-                    tune.report(
-                        {"fold": number, "trained": event.trained, "seconds": event.record.seconds, "failure": ""}
-                    )
+                    tune.report({"fold": number, "trained": event.trained, "seconds": event.record.seconds, "failure": ""})
         except Exception as error:
             tune.report({"fold": number, **failure(error)})
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ser_core.errors import SettingError
+from ser_core.keys import nearest
 
 
 class Asker(Protocol):
@@ -99,5 +100,5 @@ class Space:
 def chosen_space(name: str, spaces: Mapping[str, Space]) -> Space:
     """The space of that name. Raises SettingError listing the others."""
     if name not in spaces:
-        raise SettingError(f"no search space {name!r}; choose from {', '.join(spaces)}")
+        raise SettingError(f"no search space {name!r}{nearest(name, spaces)}; choose from {', '.join(spaces)}")
     return spaces[name]

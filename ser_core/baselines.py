@@ -32,7 +32,7 @@ def baselines(inputs: Inputs, fold: Fold, place: Path) -> Scores:
 
 
 def _computed(inputs: Inputs, fold: Fold) -> Scores:
-    labels = inputs.corpus.table["emotion"].to_numpy(str)
+    labels = inputs.corpus.column("emotion")
     known = np.concatenate([fold.train, fold.dev])
     known = known[labels[known] != ""]
     if "emotion" not in inputs.targets or len(set(labels[known])) < 2:

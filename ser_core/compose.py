@@ -51,8 +51,9 @@ def compose_tree(
         with initialize(version_base="1.3", config_path=None):
             tree = hydra_compose(config_name=root.__name__, overrides=written)
         for owner, key, value in _locations(root, tree):
-            if value and (key.rpartition(".")[2] != "path" or owner == "corpus" or Path(value).exists()):
-                OmegaConf.update(tree, key, str(Path(folder or Path.cwd(), value).absolute()))
+            place = Path(folder or Path.cwd(), value).absolute()
+            if value and (key.rpartition(".")[2] != "path" or owner == "corpus" or place.exists()):
+                OmegaConf.update(tree, key, str(place))
         composed = OmegaConf.to_object(tree)
     except (HydraException, OmegaConfBaseException) as error:
         raise _readable(error) from error

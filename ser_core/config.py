@@ -105,7 +105,7 @@ class Run(Option):
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Option):
     """One experiment. Two lists of overrides that resolve to the same Config are the same experiment."""
 
     seed: int = 0
@@ -125,7 +125,5 @@ class Config:
     run: Run = dataclasses.field(default_factory=Run)
     """Where it runs."""
 
-    key: ClassVar[str] = ""
-
     def __post_init__(self) -> None:
-        at_least(self, "seed", 0)  # type: ignore[arg-type]
+        at_least(self, "seed", 0)

@@ -91,9 +91,7 @@ def cross_validate(
     torch.set_num_threads(config.run.threads)
     for number in folds or range(1, len(planned.folds) + 1):
         if not 1 <= number <= len(planned.folds):
-            raise SettingError(
-                f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}"
-            )
+            raise SettingError(f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}")
         key = planned.key(number)
         with store.claim(key) as missing:
             if missing:
@@ -114,7 +112,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         yield Progress(fold.number, end.epoch, end.dev, end.epoch / config.optim.epochs)
     key = planned.key(fold.number)
     dev = fitted.dev_predictions
-    tested = predict(config, planned.inputs, fitted.model, list(fold.test))
+    tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
     record = FoldRecord(
         key=key,
         seed=config.seed,
@@ -132,9 +130,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         skipped=planned.inputs.skipped,
         environment=environment(config),
     )
-    remembered = (
-        store.folder / "baselines" / f"{planned.folds.hash}-{planned.channels}" / f"fold-{fold.number:02d}.json"
-    )
+    remembered = store.folder / "baselines" / f"{planned.folds.hash}-{planned.channels}" / f"fold-{fold.number:02d}.json"
     store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, remembered), tested))
 
 

@@ -82,12 +82,12 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
     many epochs as the first needed, and is what `Fitted.model` holds.
     Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
-    course = begin(config, inputs, fold.train, fold.number)
+    course = begin(config, inputs, fold.train.tolist(), fold.number)
     model = course.model
     best, chosen, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
     for epoch in range(1, config.optim.epochs + 1):
         losses = train_epoch(config, inputs, course, epoch)
-        dev = development_score(config, inputs, model, fold.dev)
+        dev = development_score(config, inputs, model, fold.dev.tolist())
         log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
         if dev > best:
             best, chosen, kept = dev, epoch, copy.deepcopy(model.state_dict())
@@ -95,9 +95,9 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
         if epoch - chosen >= config.optim.patience:
             break
     model.load_state_dict(kept)
-    judged = predict(config, inputs, model, fold.dev)
+    judged = predict(config, inputs, model, fold.dev.tolist())
     if config.optim.refit:
-        course = begin(config, inputs, [*fold.train, *fold.dev], fold.number)
+        course = begin(config, inputs, [*fold.train.tolist(), *fold.dev.tolist()], fold.number)
         for epoch in range(1, chosen + 1):
             train_epoch(config, inputs, course, epoch)
         model = course.model
@@ -119,13 +119,7 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim) -> list[dict[str, 
     """Matrices decay; biases, norms and tokens do not; layer weights have a rate of their own."""
     groups: dict[str, list[Tensor]] = {"decay": [], "plain": [], "layers": []}
     for name, parameter in model.named_parameters():
-        kind = (
-            "layers"
-            if name.endswith("layer_scores")
-            else "plain"
-            if parameter.ndim < 2 or "tokens" in name
-            else "decay"
-        )
+        kind = "layers" if name.endswith("layer_scores") else "plain" if parameter.ndim < 2 or "tokens" in name else "decay"
         groups[kind].append(parameter)
     return [
         {"params": groups["decay"], "weight_decay": optim.weight_decay},
@@ -142,7 +136,7 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int) -> d
     sums: dict[str, Tensor] = {}
     lengths = [inputs.lengths[row] for row in rows]
     batches = list(batches_by_length(lengths, config.optim.batch, generator))
-    parameters = dict(model.named_parameters())
+    parameters: dict[str, Tensor] = dict(model.named_parameters())
     model.train()
     for step, positions in enumerate(batches, start=1):
         batch = inputs.batch([int(rows[position]) for position in positions]).to(device)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import CorpusError
@@ -82,10 +81,8 @@ class LeaveOneSessionOut(FoldsOption):
     """This option's name."""
 
     def groups(self, corpus: Corpus) -> list[tuple[str, np.ndarray]]:
-        if (corpus.table["session"] == "").any():
-            raise CorpusError(
-                f"folds=loso needs a session for every utterance; corpus {corpus.name} has none: use lospo"
-            )
+        if (corpus.column("session") == "").any():
+            raise CorpusError(f"folds=loso needs a session for every utterance; corpus {corpus.name} has none: use lospo")
         return _by_column(corpus, "session")
 
 
@@ -105,7 +102,7 @@ class GroupedKFold(FoldsOption):
     def groups(self, corpus: Corpus) -> list[tuple[str, np.ndarray]]:
         from sklearn.model_selection import GroupKFold
 
-        speakers = corpus.table["speaker"].to_numpy()
+        speakers = corpus.column("speaker")
         if self.count > len(set(speakers)):
             raise CorpusError(f"folds.count={self.count} exceeds the {len(set(speakers))} speakers of {corpus.name}")
         parts = GroupKFold(self.count, shuffle=True, random_state=self.seed).split(speakers, groups=speakers)
@@ -124,11 +121,11 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
 
     Raises CorpusError when a fold would be left without training or development speakers.
     """
-    speakers = corpus.table["speaker"]
+    speakers = corpus.column("speaker")
     turns = _turns(speakers, option.seed)
     folds = []
     for number, (held_out, test) in enumerate(option.groups(corpus), start=1):
-        remaining = [speaker for speaker in turns if speaker not in set(speakers.iloc[test])]
+        remaining = [speaker for speaker in turns if speaker not in set(speakers[test])]
         if len(remaining) <= option.dev_speakers:
             raise CorpusError(
                 f"fold {number} ({held_out}) leaves {len(remaining)} speakers to train and develop on, "
@@ -137,7 +134,7 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
         first = (number - 1) % len(remaining)
         developing = [remaining[(first + step) % len(remaining)] for step in range(option.dev_speakers)]
         outside = np.setdiff1d(np.arange(len(corpus)), test)
-        is_dev = speakers.iloc[outside].isin(developing).to_numpy()
+        is_dev = np.isin(speakers[outside], developing)
         folds.append(Fold(number, held_out, outside[~is_dev], outside[is_dev], np.sort(test)))
     protocol = {
         "protocol": option.name,
@@ -148,18 +145,18 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
 
 
 def _by_column(corpus: Corpus, column: str) -> list[tuple[str, np.ndarray]]:
-    values = corpus.table[column].to_numpy()
+    values = corpus.column(column)
     return [(f"{column} {value}", np.flatnonzero(values == value)) for value in sorted(set(values))]
 
 
-def _turns(speakers: pd.Series, seed: int) -> list[str]:
+def _turns(speakers: np.ndarray, seed: int) -> list[str]:
     """Speakers in a seeded order."""
-    names = sorted(set(speakers))
+    names = sorted(set(speakers.tolist()))
     return [names[index] for index in np.random.default_rng(seed).permutation(len(names))]
 
 
 def _split_hash(corpus: Corpus, folds: list[Fold], card: Mapping[str, Any]) -> str:
     """Names the split by what is in it: corpus content, label scheme, and who is where."""
-    names = corpus.table["utterance"].tolist()
+    names = corpus.column("utterance").tolist()
     parts = [{part: [names[row] for row in getattr(fold, part)] for part in ("train", "dev", "test")} for fold in folds]
     return hashlib.sha256(json.dumps([card["content"], corpus.scheme, parts], sort_keys=True).encode()).hexdigest()[:12]

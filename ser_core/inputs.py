@@ -47,12 +47,14 @@ class Channel:
         return torch.tensor(self.lengths, dtype=torch.float64), sums, squares
 
     def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
-        """Mean and standard deviation over the steps of these utterances alone."""
-        steps, sums, squares = self.sums
-        count = steps[rows].sum()
-        mean = sums[rows].double().sum(0) / count
-        variance = squares[rows].double().sum(0) / count - mean**2
-        return mean.float(), variance.clamp(min=0).sqrt().float()
+        """Mean and standard deviation, over these utterances alone, of their means over time.
+
+        Steps within an utterance vary far more than utterances do; scaling by what is between utterances gives the
+        pooled vectors, which the heads read, unit variance, as a linear model on means would have it.
+        """
+        steps, sums, _ = self.sums
+        means = sums[rows].double() / steps[rows, None, None]
+        return means.mean(0).float(), means.std(0, correction=0).float()
 
     @functools.cached_property
     def means(self) -> Float[Tensor, "n columns"]:

@@ -49,9 +49,7 @@ def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
         if dotted in groups:
             table = groups[dotted][0]
             if value not in table:
-                raise SettingError(
-                    f"{dotted}={value}: no such option{nearest(value, table)}; choose from {', '.join(table)}"
-                )
+                raise SettingError(f"{dotted}={value}: no such option{nearest(value, table)}; choose from {', '.join(table)}")
             names[dotted] = value
     return names
 

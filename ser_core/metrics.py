@@ -21,9 +21,10 @@ def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray
     """
     import audmetric
 
-    recalls = audmetric.recall_per_class(list(truth), list(predicted))
-    present = set(truth)
-    return float(np.mean([recall for name, recall in recalls.items() if name in present])) if present else float("nan")
+    if not len(truth):
+        return float("nan")
+    recalls, present = audmetric.recall_per_class(list(truth), list(predicted)), set(truth)
+    return float(np.mean([recall for name, recall in recalls.items() if name in present]))
 
 
 def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
@@ -47,22 +48,21 @@ def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.nda
 
     if len(truth) < 2:
         return float("nan")
-    return float(audmetric.concordance_cc(np.asarray(truth, float), np.asarray(predicted, float)))
+    return float(audmetric.concordance_cc(np.asarray(truth, float).tolist(), np.asarray(predicted, float).tolist()))
 
 
 def score(predictions: pd.DataFrame) -> dict[str, float]:
     """Every metric that the columns of `predictions` (see TestPart) allow; unlabelled utterances are left out."""
     scores: dict[str, float] = {}
+    cells = {str(column): predictions[column].to_numpy() for column in predictions}
     for task, prefix in (("emotion", ""), ("gender", "gender.")):
-        if f"{task}.target" in predictions:
-            labelled = predictions[predictions[f"{task}.target"] != ""]
-            truth, predicted = labelled[f"{task}.target"].to_numpy(str), labelled[f"{task}.predicted"].to_numpy(str)
+        if f"{task}.target" in cells:
+            truth, predicted = cells[f"{task}.target"].astype(str), cells[f"{task}.predicted"].astype(str)
+            truth, predicted = truth[truth != ""], predicted[truth != ""]
             scores[f"{prefix}uar"], scores[f"{prefix}wa"] = uar(truth, predicted), wa(truth, predicted)
-    for column in predictions:
-        task, _, name = str(column).partition(".")
+    for column, truth in cells.items():
+        task, _, name = column.partition(".")
         if task == "dimensions" and name.endswith(".target"):
-            name = name.removesuffix(".target")
-            rated = predictions.dropna(subset=[column])
-            truth, predicted = rated[column].to_numpy(), rated[f"dimensions.{name}.predicted"].to_numpy()
-            scores[f"ccc.{name}"] = ccc(truth, predicted)
+            name, rated = name.removesuffix(".target"), ~np.isnan(truth)
+            scores[f"ccc.{name}"] = ccc(truth[rated], cells[f"dimensions.{name}.predicted"][rated])
     return scores

@@ -63,9 +63,7 @@ def field_sentences(option: type) -> dict[str, str]:
         assert isinstance(body, ast.ClassDef)
         for field, below in zip(body.body, body.body[1:], strict=False):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                text = (
-                    below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
-                )
+                text = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
                 if isinstance(text, str):
                     sentences[field.target.id] = " ".join(text.split())
     return sentences

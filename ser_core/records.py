@@ -99,9 +99,7 @@ class RunStore:
         """The test part. Reports call this; whatever decides never does (tests/test_firewall.py)."""
         place = self.place(key)
         fields = self._read(place / "test.json")
-        return TestPart(
-            key, fields["metrics"], fields["baselines"], pd.read_parquet(place / "predictions-test.parquet")
-        )
+        return TestPart(key, fields["metrics"], fields["baselines"], pd.read_parquet(place / "predictions-test.parquet"))
 
     def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
         """Writes a fold whole or not at all; a fold that is already there is left as it is."""

@@ -1,7 +1,7 @@
 """What every reader returns: a table of utterances with a checked schema, a label scheme, a licence, a protocol card.
 
-    utterance  file  start  end  speaker  gender  session  text  emotion  <dimension> ...
-    (one row each; absent values are empty strings or NaN, never guessed)
+utterance  file  start  end  speaker  gender  session  text  emotion  <dimension> ...
+(one row each; absent values are empty strings or NaN, never guessed)
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from ser_core.errors import CorpusError
@@ -66,6 +67,10 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.table)
 
+    def column(self, name: str) -> np.ndarray:
+        """One column of the table as an array: text for WORDS, float for the others."""
+        return cells(self.table, name)
+
     @property
     def scheme(self) -> dict[str, Any]:
         """Classes in order and dimensions with their scales: what a model's heads are shaped by."""
@@ -73,19 +78,19 @@ class Corpus:
 
     def without(self, utterances: Iterable[str]) -> "Corpus":
         """The corpus less the named utterances (bad audio that the user chose to skip)."""
-        kept = self.table[~self.table["utterance"].isin(set(utterances))].reset_index(drop=True)
-        return dataclasses.replace(self, table=kept)
+        kept = ~np.isin(self.column("utterance"), list(utterances))
+        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True))
 
     def card(self, audio_hash: str) -> dict[str, Any]:
         """The protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""
-        table = self.table
-        counts = {name: int(n) for name, n in table["emotion"].value_counts().sort_index().items() if name}
+        names, counts = np.unique(self.column("emotion"), return_counts=True)
+        found = dict(zip(names.tolist(), counts.tolist(), strict=True))
         return {
             "corpus": self.name,
-            "utterances": len(table),
-            "speakers": int(table["speaker"].nunique()),
-            "emotions": counts,
-            "unlabelled": int((table["emotion"] == "").sum()),
+            "utterances": len(self),
+            "speakers": len(set(self.column("speaker"))),
+            "emotions": {name: count for name, count in found.items() if name},
+            "unlabelled": found.get("", 0),
             **self.scheme,
             "merged": self.merged,
             "text_source": self.text_source,
@@ -106,24 +111,29 @@ def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimens
         raise CorpusError(f"corpus {name}: column {missing[0]!r} is missing; a corpus table has {', '.join(expected)}")
     if not len(table):
         raise CorpusError(f"corpus {name} has no utterances")
-    twice = table["utterance"][table["utterance"].duplicated()]
-    if len(twice):
-        raise CorpusError(f"corpus {name}: utterance {twice.iloc[0]!r} appears more than once")
+    utterances = cells(table, "utterance")
+    if (twice := table["utterance"].duplicated().to_numpy(bool)).any():
+        raise CorpusError(f"corpus {name}: utterance {str(utterances[twice][0])!r} appears more than once")
     for column in ("utterance", "file", "speaker"):
-        if (table[column] == "").any():
-            raise CorpusError(f"corpus {name}: row {int((table[column] == '').argmax())} has no {column}")
+        if (empty := cells(table, column) == "").any():
+            raise CorpusError(f"corpus {name}: row {int(empty.argmax())} has no {column}")
     if unknown := sorted(set(table["emotion"]) - set(classes) - {""}):
         raise CorpusError(f"corpus {name}: emotion {unknown[0]!r} is not in the label scheme {', '.join(classes)}")
-    if (table["end"] <= table["start"]).any():
-        raise CorpusError(f"corpus {name}: {table['utterance'][(table['end'] <= table['start']).argmax()]} ends before it starts")
+    if (backwards := cells(table, "end") <= cells(table, "start")).any():
+        raise CorpusError(f"corpus {name}: {utterances[backwards][0]} ends before it starts")
     for dimension in dimensions:
-        values = table[dimension.name]
+        values = cells(table, dimension.name)
         outside = (values < dimension.low) | (values > dimension.high)
         if outside.any():
             raise CorpusError(
-                f"corpus {name}: {dimension.name} of {table['utterance'][outside.argmax()]} is {values[outside.argmax()]:g}, "
+                f"corpus {name}: {dimension.name} of {utterances[outside][0]} is {values[outside][0]:g}, "
                 f"outside its scale {dimension.low:g} to {dimension.high:g}"
             )
+
+
+def cells(table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as an array: text for WORDS, float for the others."""
+    return table[column].to_numpy(str if column in WORDS else float)
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:

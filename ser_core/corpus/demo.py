@@ -2,14 +2,15 @@
 
     knobs, seed -> demo_script: what, who, how -> espeak -> 16 kHz FLAC + manifest.csv -> Corpus
 
-It is made to be learned from two channels: the words alone and the voice alone each tell about two thirds of the emotions,
-together nearly nine in ten. It says nothing about people: the emotions follow rules written for this corpus, and a
-model that does well here has found those rules.
+It is made to be learned from two channels: linear models, leaving one speaker out, reach a UAR of .63 from the voice,
+.68 from the words and .83 from both. It says nothing about people: the emotions follow rules written for this corpus,
+and a model that does well here has found those rules.
 """
 
 import dataclasses
 import hashlib
 import json
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -18,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-import torch
 from filelock import FileLock
+from jaxtyping import Float64
 from rich.console import Console
 from rich.progress import track
-from torchaudio.functional import resample
+from scipy.signal import resample_poly
 
 from ser_core.corpus import espeak
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
@@ -97,12 +98,17 @@ def speak_into(folder: Path, rows: pd.DataFrame, lines: Sequence[Line]) -> None:
     part.rename(folder)
 
 
-def write_audio(path: Path, wave: np.ndarray) -> None:
-    """One FLAC file at SAMPLE_RATE_HZ. Resampled in double precision, where rounding to PCM16 hides the order of a sum."""
-    wave_16k = resample(torch.from_numpy(wave), espeak.SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
-    pcm = torch.round(wave_16k * 2**15).clamp(-(2**15), 2**15 - 1).to(torch.int16)
+def write_audio(path: Path, wave: Float64[np.ndarray, "samples"]) -> None:
+    """One FLAC file at SAMPLE_RATE_HZ.
+
+    Resampled by SciPy, in double precision on one thread: torchaudio's convolution is as good, but its threads take 25
+    times as long where the cores are busy, and their number could decide a rounding.
+    """
+    shared = math.gcd(SAMPLE_RATE_HZ, espeak.SAMPLE_RATE_HZ)
+    resampled = resample_poly(wave, SAMPLE_RATE_HZ // shared, espeak.SAMPLE_RATE_HZ // shared)
+    pcm = np.clip(np.round(resampled * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, pcm.numpy(), SAMPLE_RATE_HZ, subtype="PCM_16")
+    soundfile.write(path, pcm, SAMPLE_RATE_HZ, subtype="PCM_16")
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """RAVDESS speech: 1440 utterances of 2 sentences, 24 actors, 8 emotions (Livingstone and Russo 2018), from file names.
 
-    03-01-06-01-02-01-12 = audio, speech, fearful, normal intensity, sentence 02, repetition 01, actor 12 (even: female)
+03-01-06-01-02-01-12 = audio, speech, fearful, normal intensity, sentence 02, repetition 01, actor 12 (even: female)
 """
 
 import dataclasses

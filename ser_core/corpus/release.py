@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from ser_core.corpus.corpus import cells
 from ser_core.errors import CorpusError
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".opus", ".ogg", ".mp3"}
@@ -42,10 +44,11 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
     if not file.exists():
         raise CorpusError(f"corpus {corpus}: corpus.text=companion needs {file} with the columns file, text")
     lines = pd.read_csv(file, dtype=str, keep_default_na=False)
-    text = dict(zip((Path(name).stem for name in lines["file"]), lines["text"], strict=True))
-    table = table.assign(text=table["utterance"].map(text).fillna(""))
-    covered = table.groupby("emotion")["text"].agg(lambda column: float((column != "").mean()))
-    if partly := [str(name) for name, share in covered.items() if 0 < share < 1]:
+    texts = dict(zip((Path(name).stem for name in lines["file"]), lines["text"], strict=True))
+    table = table.assign(text=[texts.get(name, "") for name in table["utterance"]])
+    emotions, covered = cells(table, "emotion"), cells(table, "text") != ""
+    shares = {name: covered[emotions == name].mean() for name in sorted(set(emotions.tolist()))}
+    if partly := [name for name, share in shares.items() if 0 < share < 1]:
         raise CorpusError(f"corpus {corpus}: {file} has no line for some utterances of {partly[0]}")
-    dropped = sorted(str(name) for name, share in covered.items() if share == 0)
-    return table[~table["emotion"].isin(dropped)], dropped
+    dropped = [name for name, share in shares.items() if share == 0]
+    return table.loc[~np.isin(emotions, dropped)], dropped

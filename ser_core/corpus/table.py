@@ -1,14 +1,15 @@
 """Any corpus from a CSV or Parquet table: `file` and `speaker`, and whatever else of the schema it has.
 
-    file,speaker,text,emotion,gender,session,start,end,valence,...
+file,speaker,text,emotion,gender,session,start,end,valence,...
 """
 
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, complete
+from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.errors import CorpusError, SettingError
 from ser_core.options import location
 
@@ -65,7 +66,7 @@ class Table(CorpusOption):
         classes = tuple(self.classes) or tuple(known)
         if absent := set(classes) - set(known):
             raise CorpusError(f"corpus.classes names {sorted(absent)[0]!r}; the table has {', '.join(known)}")
-        kept = table["emotion"].isin([*classes, ""])
+        kept = np.isin(cells(table, "emotion"), [*classes, ""])
         dropped = int((~kept).sum())
         notes = [*self.merge, *([f"dropped {dropped} rows of other classes"] if dropped else [])]
         dimensions = self.scales()
@@ -77,7 +78,7 @@ class Table(CorpusOption):
             dimensions=dimensions,
             licence=self.licence,
             source=Path(self.path).name,
-            text_source="column text" if (table["text"] != "").any() else "none",
+            text_source="column text" if (cells(table, "text") != "").any() else "none",
             merged="; ".join(notes) or "none",
         )
 

@@ -1,6 +1,6 @@
 """What a model learns directly above its raw features: standardise, mix the layers, project to the common width.
 
-    raw [batch time layers dim] -- minus mean, over sd (training part) -- weighted sum of layers -- Linear --> [batch time width]
+raw [batch time layers dim] -- minus mean, over sd (training part) -- weighted sum of layers -- Linear --> [batch time width]
 """
 
 from typing import cast

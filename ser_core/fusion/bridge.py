@@ -33,7 +33,8 @@ class Bridge(FusionOption):
     refine: int = 1
     """Self-attention layers on each channel before the bridge, at least 0 (none)."""
     kv_mode: str = "split"
-    """What a group reads: split (keys of its channel, values of the other: the paper), same (both of the other), or concat (both of both channels)."""
+    """What a group reads: split (keys of its channel, values of the other: the paper), same (both of the other), or concat
+    (both of both channels)."""
     mask_padding: bool = False
     """Whether, under kv_mode=split, the zeros that lengthen the shorter channel get no attention."""
     skip: bool = True

@@ -33,6 +33,6 @@ class FusionOption(Option):
         raise NotImplementedError
 
 
-def means(streams: Mapping[str, Stream]) -> Float[Tensor, "batch channels*width"]:
+def means(streams: Mapping[str, Stream]) -> Float[Tensor, "batch out"]:
     """Mean over the steps of each channel, side by side."""
     return torch.cat([stream.mean() for stream in streams.values()], dim=-1)

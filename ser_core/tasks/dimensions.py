@@ -37,7 +37,7 @@ class Dimensions(TaskOption):
 
     def targets(self, corpus: Corpus) -> Tensor:
         """[utterances dims], scaled from the corpus's own scale to 0..1, NaN where unrated."""
-        columns = [(corpus.table[d.name].to_numpy(float) - d.low) / (d.high - d.low) for d in corpus.dimensions]
+        columns = [(corpus.column(d.name) - d.low) / (d.high - d.low) for d in corpus.dimensions]
         return torch.tensor(list(zip(*columns, strict=True)), dtype=torch.float32)
 
     def build(self, corpus: Corpus, width: int, dropout: float) -> Head:

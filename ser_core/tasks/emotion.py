@@ -34,7 +34,7 @@ class Emotion(TaskOption):
         return len(corpus.classes) >= 2
 
     def targets(self, corpus: Corpus) -> Tensor:
-        return class_numbers(corpus.table["emotion"], list(corpus.classes))
+        return class_numbers(corpus.column("emotion"), list(corpus.classes))
 
     def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
         return ClassHead(
@@ -55,9 +55,7 @@ class ClassHead(Head):
 
     class_weights: Float[Tensor, "classes"]
 
-    def __init__(
-        self, width: int, classes: int, hidden: int, dropout: float, balanced: bool, smoothing: float = 0.0
-    ) -> None:
+    def __init__(self, width: int, classes: int, hidden: int, dropout: float, balanced: bool, smoothing: float = 0.0) -> None:
         super().__init__(width, classes, hidden, dropout)
         self.balanced, self.smoothing = balanced, smoothing
         self.register_buffer("class_weights", torch.ones(classes))

@@ -21,7 +21,7 @@ class Gender(TaskOption):
         return len(_genders(corpus)) >= 2
 
     def targets(self, corpus: Corpus) -> Tensor:
-        return class_numbers(corpus.table["gender"], _genders(corpus))
+        return class_numbers(corpus.column("gender"), _genders(corpus))
 
     def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
         return ClassHead(width=width, classes=len(_genders(corpus)), hidden=self.hidden, dropout=dropout, balanced=True)
@@ -31,4 +31,4 @@ class Gender(TaskOption):
 
 
 def _genders(corpus: Corpus) -> list[str]:
-    return sorted(set(corpus.table["gender"]) - {""})
+    return sorted(set(corpus.column("gender").tolist()) - {""})

@@ -1,6 +1,7 @@
 """What every task offers: targets from the corpus, a head, a loss, and the columns that its predictions fill."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -89,7 +90,7 @@ def class_columns(task: str, classes: list[str], output: Tensor, targets: Tensor
     return pd.DataFrame(named)
 
 
-def class_numbers(labels: pd.Series, classes: list[str]) -> Tensor:
+def class_numbers(labels: Iterable[str], classes: list[str]) -> Tensor:
     """Class numbers of the labels, -1 where the label is none of the classes."""
     numbers = {name: index for index, name in enumerate(classes)}
     return torch.tensor([numbers.get(label, -1) for label in labels], dtype=torch.long)

@@ -1,6 +1,8 @@
 """The demo corpus: same knobs, same bytes; made once and whole; words and voice each carry a part of the emotion."""
 
+import dataclasses
 import hashlib
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import torch
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torchaudio.transforms import MelSpectrogram
+from threadpoolctl import threadpool_limits
+from torchaudio.functional import melscale_fbanks
 
 from ser_core.corpus import demo, espeak
 from ser_core.corpus.corpus import Corpus
@@ -88,17 +89,13 @@ def test_files_are_16_khz_mono_and_neither_silent_nor_clipped(small: Corpus) -> 
         assert 0.5 < about.duration < 8 and 0.05 < np.abs(wave).max() < 1
 
 
-def test_same_knobs_make_the_same_bytes_in_any_process_and_after_any_other_corpus(small: Corpus, tmp_path: Path) -> None:
-    assert answer(reader(tmp_path, 3, 2)) == [3 * 4 * 6, 2 * 4 * 6]
-    again = SMALL.read(tmp_path)
-    assert content(again) == content(small)
-    pd.testing.assert_frame_equal(again.table.drop(columns="file"), small.table.drop(columns="file"))
-
-
-def test_processes_that_ask_at_once_make_it_once(small: Corpus, tmp_path: Path) -> None:
-    readers = [reader(tmp_path, 2) for _ in range(2)]
-    assert sorted(map(answer, readers)) == [[], [2 * 4 * 6]]
-    assert content(SMALL.read(tmp_path)) == content(small)
+def test_processes_that_ask_at_once_make_it_once_and_alike(small: Corpus, tmp_path: Path) -> None:
+    """One of them speaks another corpus first; the bytes are those that this process made in another folder."""
+    readers = [reader(tmp_path, 3, 2), reader(tmp_path, 2)]
+    assert sorted(lines for process in readers for lines in answer(process)) == [2 * 4 * 6, 3 * 4 * 6]
+    theirs = SMALL.read(tmp_path)
+    assert content(theirs) == content(small)
+    pd.testing.assert_frame_equal(theirs.table.drop(columns="file"), small.table.drop(columns="file"))
 
 
 def test_threads_that_ask_at_once_make_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +127,8 @@ def test_a_corpus_cut_off_half_way_is_made_anew(small: Corpus, tmp_path: Path, m
 
 
 def test_a_corpus_that_lost_a_file_is_made_anew(small: Corpus, tmp_path: Path) -> None:
-    Path(SMALL.read(tmp_path).table["file"][3]).unlink()
+    (file, *_) = SMALL.read(tmp_path).table["file"]
+    Path(file).unlink()
     assert content(SMALL.read(tmp_path)) == content(small)
 
 
@@ -154,7 +152,7 @@ def test_a_speaker_does_not_depend_on_how_many_there_are() -> None:
     few, few_lines = write_script(3, 6, seed=5)
     many, many_lines = write_script(20, 6, seed=5)
     assert many_lines[: len(few_lines)] == few_lines
-    pd.testing.assert_frame_equal(many[: len(few)], few)
+    pd.testing.assert_frame_equal(many.head(len(few)), few)
     assert write_script(3, 6, seed=6)[1] != few_lines
 
 
@@ -162,9 +160,9 @@ def test_sentences_are_of_their_emotion_and_vary() -> None:
     rows, _ = write_script(20, 60, seed=1)
     for emotion in CLASSES:
         allowed = {fixed_words(text) for text in (*OWN[emotion], *SHARED[PAIRS[emotion]], *OPEN)}
-        texts = rows["text"][rows["emotion"] == emotion]
-        assert {words for text in texts if (words := fixed_words(text)) not in allowed} == set()
-        assert texts.nunique() > 150
+        texts = {text for text, said in zip(rows["text"], rows["emotion"], strict=True) if said == emotion}
+        assert {fixed_words(text) for text in texts} <= allowed
+        assert len(texts) > 150
 
 
 def fixed_words(text: str) -> str:
@@ -176,29 +174,36 @@ def fixed_words(text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("wrong", [{"speakers": 1}, {"speakers": 21}, {"sentences": 5}, {"seed": -1}])
-def test_a_knob_out_of_range_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(SettingError, match=f"corpus.{next(iter(wrong))}"):
-        DemoCorpus(**wrong)
+@pytest.mark.parametrize(("knob", "value"), [("speakers", 1), ("speakers", 21), ("sentences", 5), ("seed", -1)])
+def test_a_knob_out_of_range_is_refused(knob: str, value: int) -> None:
+    with pytest.raises(SettingError, match=f"corpus.{knob}"):
+        dataclasses.replace(SMALL, **{knob: value})
 
 
 def test_each_channel_carries_a_part(cache: Path) -> None:
     """Leave one speaker out, linear models: log-mel statistics of the peak-normalised voice, bag of words, both."""
     table = DemoCorpus().read(cache).table
     voice = np.stack([log_mel_statistics(file) for file in table["file"]])
-    words = CountVectorizer(binary=True, token_pattern=r"\w+").fit_transform(table["text"]).toarray().astype(float)
-    heard, read = uar(voice, table), uar(words, table)
-    assert 0.58 < heard < 0.75 and 0.55 < read < 0.72
-    assert max(heard, read) + 0.08 < uar(np.hstack([voice, words]), table) < 0.92
-    assert agreement(voice, table, "arousal") > 0.7 > 0.6 > agreement(words, table, "arousal")
-    assert agreement(words, table, "valence") > 0.7 > 0.65 > agreement(voice, table, "valence")
+    words = bag_of_words(list(table["text"]))
+    with threadpool_limits(1):
+        heard, read, both = (uar(features, table) for features in (voice, words, np.hstack([voice, words])))
+        assert 0.58 < heard < 0.75 and 0.55 < read < 0.72
+        assert max(heard, read) + 0.08 < both < 0.92
+        assert agreement(voice, table, "arousal") > 0.7 > 0.6 > agreement(words, table, "arousal")
+        assert agreement(words, table, "valence") > 0.7 > 0.65 > agreement(voice, table, "valence")
 
 
 def log_mel_statistics(file: str) -> np.ndarray:
-    wave, _ = soundfile.read(file, dtype="float32")
-    mel = MelSpectrogram(16000, n_fft=400, hop_length=160, n_mels=80)(torch.from_numpy(wave / np.abs(wave).max()))
-    steps = torch.log(mel + 1e-6)
-    return torch.cat([steps.mean(-1), steps.std(-1)]).numpy()
+    """Mean and deviation over time of 80 log-mel bands; 25 ms windows every 10 ms."""
+    wave, _ = soundfile.read(file)
+    frames = np.lib.stride_tricks.sliding_window_view(wave / np.abs(wave).max(), 400)[::160] * np.hanning(400)
+    steps = np.log(np.abs(np.fft.rfft(frames)) ** 2 @ melscale_fbanks(201, 0, 8000, 80, 16000).numpy() + 1e-6)
+    return np.concatenate([steps.mean(0), steps.std(0)])
+
+
+def bag_of_words(texts: list[str]) -> np.ndarray:
+    said = [set(re.findall(r"\w+", text.lower())) for text in texts]
+    return np.array([[float(word in words) for word in sorted(set.union(*said))] for words in said])
 
 
 def uar(features: np.ndarray, table: pd.DataFrame) -> float:
@@ -210,4 +215,4 @@ def uar(features: np.ndarray, table: pd.DataFrame) -> float:
 def agreement(features: np.ndarray, table: pd.DataFrame, dimension: str) -> float:
     model = make_pipeline(StandardScaler(), Ridge(300))
     said = cross_val_predict(model, features, table[dimension], groups=table["speaker"], cv=LeaveOneGroupOut())
-    return float(np.corrcoef(said, table[dimension])[0, 1])
+    return float(np.corrcoef(np.asarray(said), table[dimension])[0, 1])

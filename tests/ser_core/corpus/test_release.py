@@ -1,0 +1,108 @@
+"""EmoDB and RAVDESS are read from file names: on small made trees, and counted on the real ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.corpus.emodb import EmoDB
+from ser_core.corpus.ravdess import Ravdess
+from ser_core.errors import CorpusError, SettingError
+from tests.shared_material import shared
+
+EMODB = ("03a01Fa.wav", "08a02Wb.flac", "16b10Lc.wav", "14a05Nd.WAV")
+RAVDESS = ("03-01-06-01-02-01-12.wav", "03-01-02-02-01-02-01.opus")
+JUNK = ("._03a01Fa.wav", "._03-01-06-01-02-01-12.wav", "03a01Fa.txt", "notes.wav", "03a01Xa.wav", "03-02-06-01-02-01-12.wav")
+WHERE = Path("unused")
+
+
+def tree(folder: Path, names: Sequence[str]) -> str:
+    for number, name in enumerate(names):
+        place = folder / f"part{number % 2}" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    return str(folder)
+
+
+def row(corpus: Corpus, utterance: str) -> dict[str, str]:
+    rows = dict(zip(corpus.column("utterance").tolist(), corpus.table.to_dict("records"), strict=True))
+    return {str(name): value for name, value in rows[utterance].items()}
+
+
+def test_emodb_names_say_everything(tmp_path: Path) -> None:
+    corpus = EmoDB(root=tree(tmp_path, [*EMODB, *JUNK])).read(WHERE)
+    assert corpus.column("utterance").tolist() == ["03a01Fa", "08a02Wb", "14a05Nd", "16b10Lc"]
+    expected = {"speaker": "03", "gender": "male", "emotion": "happiness", "text": "Der Lappen liegt auf dem Eisschrank."}
+    assert row(corpus, "03a01Fa").items() >= expected.items()
+    assert row(corpus, "16b10Lc").items() >= {"speaker": "16", "gender": "female", "emotion": "boredom"}.items()
+    assert Path(row(corpus, "08a02Wb")["file"]) == tmp_path / "part1" / "08a02Wb.flac"
+
+
+def test_ravdess_names_say_everything(tmp_path: Path) -> None:
+    corpus = Ravdess(root=tree(tmp_path, [*RAVDESS, *JUNK])).read(WHERE)
+    assert len(corpus) == 2
+    expected = {"speaker": "12", "gender": "female", "emotion": "fear", "text": "Dogs are sitting by the door."}
+    assert row(corpus, "03-01-06-01-02-01-12").items() >= expected.items()
+    assert row(corpus, "03-01-02-02-01-02-01").items() >= {"speaker": "01", "gender": "male", "emotion": "calm"}.items()
+
+
+@pytest.mark.parametrize("option", [EmoDB, Ravdess])
+def test_a_folder_without_the_corpus_is_refused(tmp_path: Path, option: type[EmoDB] | type[Ravdess]) -> None:
+    for root, message in (("", "add corpus.root=PATH"), (str(tmp_path / "no"), "no folder"), (tree(tmp_path, JUNK[:4]), "no audio")):
+        with pytest.raises(CorpusError, match=message):
+            option(root=root).read(WHERE)
+    with pytest.raises(SettingError, match="corpus.text must be one of"):
+        option(text="spoken")
+
+
+def test_a_companion_line_replaces_the_sentence_and_its_absence_drops_the_class(tmp_path: Path) -> None:
+    root = tree(tmp_path, EMODB)
+    lines = [f"flac/{name},about {name}" for name in EMODB if "L" not in name]
+    (tmp_path / "companion_text.csv").write_text("\n".join(["file,text", *lines]))
+    corpus = EmoDB(root=root, text="companion").read(WHERE)
+    assert corpus.column("text").tolist() == ["about 03a01Fa.wav", "about 08a02Wb.flac", "about 14a05Nd.WAV"]
+    assert "boredom" not in corpus.classes and "boredom" in corpus.merged
+
+
+def test_a_class_with_some_lines_alone_is_refused(tmp_path: Path) -> None:
+    root = tree(tmp_path, [*EMODB, "03a02Fa.wav"])
+    with pytest.raises(CorpusError, match=r"needs .*companion_text\.csv with the columns file, text"):
+        EmoDB(root=root, text="companion").read(WHERE)
+    (tmp_path / "companion_text.csv").write_text("file,text\nflac/03a01Fa.flac,oh joy\n")
+    with pytest.raises(CorpusError, match="no line for some utterances of happiness"):
+        EmoDB(root=root, text="companion").read(WHERE)
+
+
+def test_without_text_there_is_none(tmp_path: Path) -> None:
+    corpus = EmoDB(root=tree(tmp_path, EMODB), text="none").read(WHERE)
+    assert set(corpus.column("text")) == {""} and corpus.text_source == "none"
+
+
+@pytest.mark.shared
+def test_the_real_emodb_counts() -> None:
+    root = str(shared("data", "emodb"))
+    card = EmoDB(root=root).read(WHERE).card("")
+    counts = {"anger": 127, "boredom": 81, "disgust": 46, "fear": 69, "happiness": 71, "neutral": 79, "sadness": 62}
+    assert (card["utterances"], card["speakers"], card["emotions"], card["unlabelled"]) == (535, 10, counts, 0)
+    companion = EmoDB(root=root, text="companion").read(WHERE)
+    assert len(companion) == 535 - 81 and "boredom" not in companion.classes
+    assert "" not in companion.column("text") and companion.merged == "dropped boredom (no companion line)"
+
+
+@pytest.mark.shared
+def test_the_real_ravdess_counts() -> None:
+    root = str(shared("data", "ravdess"))
+    card = Ravdess(root=root).read(WHERE).card("")
+    assert (card["utterances"], card["speakers"]) == (1440, 24)
+    assert card["emotions"] == {name: 96 if name == "neutral" else 192 for name in card["classes"]}
+    companion = Ravdess(root=root, text="companion").read(WHERE)
+    assert len(companion) == 1440 - 192 and companion.merged == "dropped calm (no companion line)"
+
+
+@pytest.mark.shared
+def test_every_real_emodb_sentence_is_known_and_genders_are_even() -> None:
+    corpus = EmoDB(root=str(shared("data", "emodb"))).read(WHERE)
+    assert "" not in corpus.column("text") and len(set(corpus.column("text"))) == 10
+    genders = dict(zip(corpus.column("speaker").tolist(), corpus.column("gender").tolist(), strict=True))
+    assert sorted(genders.values()) == ["female"] * 5 + ["male"] * 5

@@ -1,0 +1,136 @@
+"""Overrides resolve to one Config; its fingerprint names what is trained and nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser_core.compose import channels_fingerprint, compose, fingerprint, resolved
+from ser_core.config import GROUPS
+from ser_core.errors import SettingError
+from ser_core.fusion.bridge import Bridge
+
+MANY = (
+    *("model.fusion=bridge", "model.fusion.tokens=4", "seed=3", "optim.epochs=7", "tasks.gender.weight=0.1"),
+    *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
+)
+
+
+def test_what_is_given_is_what_is_resolved() -> None:
+    config = compose(MANY)
+    assert isinstance(config.model.fusion, Bridge)
+    assert (config.model.fusion.tokens, config.seed, config.optim.epochs) == (4, 3, 7)
+    assert resolved(config)["folds"] == {"name": "kfold", "dev_speakers": 1, "seed": 0, "count": 3}
+
+
+@given(st.permutations(MANY))
+def test_the_order_of_overrides_does_not_matter(overrides: list[str]) -> None:
+    assert compose(overrides) == compose(MANY)
+
+
+def test_spellings_of_the_same_config_agree() -> None:
+    one = compose(["model/fusion=bridge", "optim.learning_rate=1e-3", "tasks.gender.weight=0.50", "optim.refit=true"])
+    other = compose(["model.fusion=bridge", "optim.learning_rate=0.001", "tasks.gender.weight=.5", "optim.refit=True"])
+    assert one == other
+    assert fingerprint(one) == fingerprint(other)
+
+
+def test_naming_a_default_changes_nothing() -> None:
+    named = [f"{key}={default}" for key, (_, default) in GROUPS.items()]
+    assert fingerprint(compose(named)) == fingerprint(compose())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_of_every_table_composes(group: str) -> None:
+    made = {name: compose([f"{group}={name}"]) for name in GROUPS[group][0] if name != "checkpoint"}
+    assert len({fingerprint(config) for config in made.values()}) == len(made)
+    for name, config in made.items():
+        option = config
+        for part in group.split("."):
+            option = getattr(option, part)
+        assert option.name == name
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.epoch=3", "nearest is optim.epochs"),
+        ("model.fusion.tokens=3", "belongs to bridge"),
+        ("optim.epochs=few", "optim.epochs"),
+        ("optim.epochs=2.5", "optim.epochs"),
+        ("optim.refit=maybe", "optim.refit"),
+        ("optim.epochs=0", "optim.epochs must be at least 1, got 0"),
+        ("optim.warmup=1.5", "optim.warmup must be from 0 to 1, got 1.5"),
+        ("optim.learning_rate=nan", "optim.learning_rate must be at least"),
+        ("seed=-1", "seed must be at least 0, got -1"),
+        ("optim.monitor=test", "optim.monitor must be one of"),
+        ("corpus.classes=x", "corpus.classes"),
+        ("model.fusion=1,2", "no such option"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_key(override: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        compose([override])
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["+optim.epochs=3", "~optim", "seed=${optim.epochs}", "model.fusion._target_=os.system", "seed=1,2", "optim.epochs=range(1,3)"],
+)
+def test_hydras_other_powers_are_refused(override: str) -> None:
+    with pytest.raises(SettingError):
+        compose([override])
+
+
+def test_places_start_from_the_given_folder(tmp_path: Path) -> None:
+    config = compose(["run.store=runs", "corpus=emodb", "corpus.root=data/emodb"], tmp_path)
+    assert config.run.store == str(tmp_path / "runs")
+    assert config.corpus.root == str(tmp_path / "data/emodb")  # type: ignore[attr-defined]
+    assert compose(["run.store=/elsewhere"], tmp_path).run.store == "/elsewhere"
+
+
+def test_a_path_given_for_an_encoder_is_its_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "whisper").mkdir()
+    config = compose(["model.speech=../whisper"], tmp_path / "here")
+    assert resolved(config)["model"]["speech"]["name"] == "checkpoint"
+    assert Path(config.model.speech.path).resolve() == tmp_path / "whisper"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("override", ["run.store=/elsewhere", "run.device=cpu", "run.threads=2", "run.on_bad_audio=skip"])
+def test_how_it_runs_is_no_part_of_the_experiment(override: str) -> None:
+    assert fingerprint(compose([override])) == fingerprint(compose())
+    assert compose([override]) != compose() or override == "run.threads=1"
+
+
+def test_where_a_corpus_lies_is_no_part_of_the_experiment() -> None:
+    names = {fingerprint(compose(["corpus=emodb", f"corpus.root={place}"])) for place in ("/a", "/b")}
+    assert len(names) == 1
+
+
+def test_knobs_of_a_task_of_weight_0_are_no_part_of_the_experiment() -> None:
+    off = ["tasks.gender.weight=0", "tasks.gender.hidden=32"]
+    assert fingerprint(compose(off)) == fingerprint(compose(off[:1]))
+    on = ["tasks.gender.weight=0.1", "tasks.gender.hidden=32"]
+    assert fingerprint(compose(on)) != fingerprint(compose(on[:1]))
+
+
+@pytest.mark.parametrize("override", ["seed=1", "optim.epochs=3", "folds.seed=1", "model.width=64", "tasks.gender.weight=0.5"])
+def test_what_changes_the_training_changes_the_fingerprint(override: str) -> None:
+    assert fingerprint(compose([override])) != fingerprint(compose())
+
+
+def test_variants_over_the_same_channels_share_their_baselines() -> None:
+    base = channels_fingerprint(compose())
+    assert channels_fingerprint(compose(["model.fusion=bridge", "seed=4", "tasks.gender.weight=0.3"])) == base
+    assert channels_fingerprint(compose(["model.text=none"])) != base
+    assert channels_fingerprint(compose(["tasks.emotion.weight=0"])) != base
+
+
+def test_a_fresh_process_finds_the_same_fingerprint() -> None:
+    program = f"from ser_core.compose import *; print(fingerprint(compose({list(MANY)!r})))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == fingerprint(compose(MANY))

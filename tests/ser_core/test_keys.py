@@ -1,0 +1,83 @@
+"""Keys are checked before Hydra sees them: every leaf of the tree is known with its sentence, everything else is refused."""
+
+import itertools
+
+import pytest
+
+from ser_core.config import GROUPS, Config
+from ser_core.errors import SettingError
+from ser_core.keys import check_keys, chosen, expand, leaves, nearest, rewrite
+
+DEFAULTS = {key: default for key, (_, default) in GROUPS.items()}
+
+
+@pytest.mark.parametrize("key", ["model.fusion", "model/fusion"])
+def test_both_spellings_of_a_choice_are_hydras(key: str) -> None:
+    assert rewrite(f"{key}=bridge", GROUPS) == "model/fusion=bridge"
+    assert rewrite("optim/epochs=3", GROUPS) == "optim.epochs=3"
+
+
+def test_a_place_chooses_the_checkpoint_there() -> None:
+    assert expand(["model.text=../minilm"], GROUPS) == ["model/text=checkpoint", "model.text.path=../minilm"]
+    assert expand(["model.text=none"], GROUPS) == ["model/text=none"]
+
+
+def test_the_last_choice_counts() -> None:
+    assert chosen(["corpus=emodb", "corpus=table"], GROUPS)["corpus"] == "table"
+    assert chosen([], GROUPS) == DEFAULTS
+
+
+def test_every_choice_has_leaves_with_sentences() -> None:
+    for group, (table, default) in GROUPS.items():
+        assert default in table
+        for name in table:
+            found = dict(leaves(Config, GROUPS, {**DEFAULTS, group: name}))
+            assert all(found.values()), [key for key, sentence in found.items() if not sentence]
+            assert f"{group}.name" not in found
+            assert "optim.epochs" in found
+
+
+def test_every_leaf_is_accepted() -> None:
+    for name in GROUPS["model.fusion"][0]:
+        keys = dict(leaves(Config, GROUPS, {**DEFAULTS, "model.fusion": name}))
+        check_keys(Config, GROUPS, [f"model/fusion={name}", *(f"{key}=1" for key in keys)])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optim.epoch=3"], "unknown key optim.epoch; the nearest is optim.epochs"),
+        (["model.fusion.tokens=4"], "it belongs to bridge: add model.fusion=bridge or leave"),
+        (["model.fusion.heads=4"], "it belongs to cross_attention and bridge"),
+        (["optim.epochs=3", "optim.epochs=4"], "optim.epochs is given twice"),
+        (["corpus.name=emodb"], "write corpus=NAME instead"),
+        (["corpus=emobd"], r"no such option \(did you mean emodb\?\); choose from demo, emodb"),
+        (["zzzzqqqq=1"], r"unknown key zzzzqqqq \(`ser options`"),
+    ],
+)
+def test_a_wrong_key_is_refused_with_a_remedy(overrides: list[str], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        check_keys(Config, GROUPS, expand(overrides, GROUPS))
+
+
+@pytest.mark.parametrize("override", ["optim.epochs", "=3", "", "   =1"])
+def test_what_is_no_override_is_refused(override: str) -> None:
+    with pytest.raises(SettingError, match="write key=value"):
+        rewrite(override, GROUPS)
+
+
+@pytest.mark.parametrize(
+    "override", ["+optim.epochs=3", "~optim.epochs=3", "++a=1", "optim._target_=os.system", "seed=${oc.env:HOME}", "corpus@a=demo"]
+)
+def test_the_rest_of_hydras_grammar_is_refused(override: str) -> None:
+    with pytest.raises(SettingError, match="only key=value is accepted"):
+        rewrite(override, GROUPS)
+
+
+def test_nearest_asks_only_about_something_near() -> None:
+    assert nearest("brigde", ["bridge", "concat"]) == " (did you mean bridge?)"
+    assert nearest("xyz", ["bridge", "concat"]) == ""
+
+
+def test_no_two_groups_share_a_knob_key() -> None:
+    assert not any(f"{b}.".startswith(f"{a}.") for a, b in itertools.permutations(GROUPS, 2))
