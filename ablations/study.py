@@ -39,7 +39,12 @@ def combined(base: Sequence[str], variant: Variant) -> list[str]:
     A base override for a knob of an option that the variant does not choose is left out too: `model.fusion.tokens=4`
     speaks to the bridge alone.
     """
-    base, changes = expand(base, GROUPS), expand(variant.overrides, GROUPS)
+    changes = expand(variant.overrides, GROUPS)
+    return _kept(expand(base, GROUPS), changes) + changes
+
+
+def _kept(base: Sequence[str], changes: Sequence[str]) -> list[str]:
+    """What these changes leave of the base."""
     replaced = {change.partition("=")[0] for change in changes}
     choices = {key.replace("/", "."): value for key, _, value in (change.partition("=") for change in changes)}
     kept = []
@@ -50,7 +55,7 @@ def combined(base: Sequence[str], variant: Variant) -> list[str]:
             continue
         if key not in replaced:
             kept.append(override)
-    return kept + changes
+    return kept
 
 
 def configurations(study: str, base: Sequence[str], variants: Sequence[Variant]) -> Mapping[str, tuple[list[str], Config]]:
@@ -59,9 +64,10 @@ def configurations(study: str, base: Sequence[str], variants: Sequence[Variant])
     Raises SettingError when two variants resolve to the same Config, or when a base override reaches none of them.
     """
     made = {variant.name: combined(base, variant) for variant in variants}
+    used = {each for variant in variants for each in _kept(expand(base, GROUPS), expand(variant.overrides, GROUPS))}
     for override in expand(base, GROUPS):
-        key = override.partition("=")[0]
-        if not any(key in [each.partition("=")[0] for each in overrides] for overrides in made.values()):
+        if override not in used:
+            key = override.partition("=")[0].replace("/", ".")
             raise SettingError(f"{override}: study {study} sets {key} itself in every variant; leave it out")
     configs = {name: (overrides, compose(overrides)) for name, overrides in made.items()}
     names = list(configs)

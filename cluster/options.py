@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.resources import Cluster, Settings, split_overrides
@@ -25,12 +26,12 @@ def print_options(console: Console, overrides: Sequence[str]) -> None:
         if group != section and group in GROUPS:
             _choice(table, group, names[group])
         section = group
-        table.add_row(key, str(_value(config, key)), sentence)
+        table.add_row(key, escape(str(_value(config, key))), escape(sentence))
     for group in GROUPS:
         if not any(key.startswith(f"{group}.") for key, _ in leaves(Config, GROUPS, names)):
             _choice(table, group, names[group])
     for key, sentence in leaves(Settings, {}, {}):
-        table.add_row(key, str(_value_of_cluster(cluster, key)), sentence)
+        table.add_row(key, escape(str(_value_of_cluster(cluster, key))), escape(sentence))
     console.print(table)
 
 

@@ -39,7 +39,7 @@ def _computed(inputs: Inputs, fold: Fold) -> Scores:
         return {}
     names, counts = np.unique(labels[known], return_counts=True)
     majority = np.full(len(fold.test), names[counts.argmax()])
-    means = np.concatenate([channel.means.numpy() for channel in inputs.channels.values()], axis=1).astype(np.float64)
+    means = np.concatenate([channel.columns().numpy() for channel in inputs.channels.values()], axis=1).astype(np.float64)
     linear = linear_predictions(means[known], labels[known], means[fold.test])
     return {name: _scored(labels[fold.test], guess) for name, guess in (("majority", majority), ("linear", linear))}
 

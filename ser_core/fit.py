@@ -64,12 +64,12 @@ class Course:
     generator: torch.Generator
 
 
-def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int) -> Course:
-    """A fresh course over these training rows; everything random in it comes from the configuration's seed and the fold."""
+def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs: int) -> Course:
+    """A fresh course of so many epochs over these training rows; everything random in it comes from the configuration's seed and the fold."""
     weights_seed = derived_seed(config.seed, fold, "weights")
     model = build_model(config, inputs, torch.as_tensor(rows), weights_seed).to(device_of(config))
     optimiser = torch.optim.AdamW(parameter_groups(model, config.optim), lr=config.optim.learning_rate, fused=True)
-    steps = config.optim.epochs * math.ceil(len(rows) / config.optim.batch)
+    steps = epochs * math.ceil(len(rows) / config.optim.batch)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
     generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, "order"))
     return Course(model, rows, optimiser, rates, generator)
@@ -82,7 +82,7 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
     many epochs as the first needed, and is what `Fitted.model` holds.
     Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
-    course = begin(config, inputs, fold.train.tolist(), fold.number)
+    course = begin(config, inputs, fold.train.tolist(), fold.number, config.optim.epochs)
     model = course.model
     best, chosen, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
     for epoch in range(1, config.optim.epochs + 1):
@@ -97,7 +97,7 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
     model.load_state_dict(kept)
     judged = predict(config, inputs, model, fold.dev.tolist())
     if config.optim.refit:
-        course = begin(config, inputs, [*fold.train.tolist(), *fold.dev.tolist()], fold.number)
+        course = begin(config, inputs, [*fold.train.tolist(), *fold.dev.tolist()], fold.number, chosen)
         for epoch in range(1, chosen + 1):
             train_epoch(config, inputs, course, epoch)
         model = course.model

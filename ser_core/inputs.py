@@ -39,12 +39,9 @@ class Channel:
         return WordStem(buckets=self.size, width=width, dropout=dropout)
 
     @functools.cached_property
-    def sums(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Per utterance: steps [n], sum and sum of squares over them [n layers dim]."""
-        parts = [self.sequences[row].float() for row in range(len(self.lengths))]
-        sums = torch.stack([part.sum(0) for part in parts])
-        squares = torch.stack([(part**2).sum(0) for part in parts])
-        return torch.tensor(self.lengths, dtype=torch.float64), sums, squares
+    def means(self) -> Float[Tensor, "n layers dim"]:
+        """Mean over time of each utterance's features."""
+        return torch.stack([self.sequences[row].float().mean(0) for row in range(len(self.lengths))])
 
     def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
         """Mean and standard deviation, over these utterances alone, of their means over time.
@@ -52,16 +49,13 @@ class Channel:
         Steps within an utterance vary far more than utterances do; scaling by what is between utterances gives the
         pooled vectors, which the heads read, unit variance, as a linear model on means would have it.
         """
-        steps, sums, _ = self.sums
-        means = sums[rows].double() / steps[rows, None, None]
+        means = self.means[rows].double()
         return means.mean(0).float(), means.std(0, correction=0).float()
 
-    @functools.cached_property
-    def means(self) -> Float[Tensor, "n columns"]:
-        """One fixed vector per utterance for linear models: mean of every layer, or counts of words."""
+    def columns(self) -> Float[Tensor, "n columns"]:
+        """One fixed vector per utterance for linear models: the mean of every layer, or counts of words."""
         if self.layers:
-            steps, sums, _ = self.sums
-            return (sums / steps[:, None, None].float()).flatten(1)
+            return self.means.flatten(1)
         counts = torch.zeros(len(self.lengths), self.size)
         for row in range(len(self.lengths)):
             numbers = self.sequences[row]

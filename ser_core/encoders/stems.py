@@ -1,6 +1,6 @@
-"""What a model learns directly above its raw features: standardise, mix the layers, project to the common width.
+"""What a model learns directly above its raw features: standardise, project each layer to the common width, mix the layers.
 
-raw [batch time layers dim] -- minus mean, over sd (training part) -- weighted sum of layers -- Linear --> [batch time width]
+    raw [batch time layers dim] -- minus mean, over sd (training part) -- Linear of each layer -- weighted sum --> [batch time width]
 """
 
 from typing import cast
@@ -14,10 +14,12 @@ from ser_core.noise import Dropout, Noise
 
 
 class FeatureStem(nn.Module):
-    """Reads frozen-encoder features. Layer weights are a softmax (as SUPERB, Yang et al. 2021), equal at the start.
+    """Reads frozen-encoder features: sum over layers of w_l * (A_l x_l) + b, w a softmax, equal at the start.
 
-    Each layer is standardised by the training part's statistics before mixing: the last layers of an encoder are
-    tens of times larger than the first, and would otherwise decide the mixture by their size.
+    The weights are those of SUPERB (Yang et al. 2021, arXiv 2105.01051), which has one projection for all layers; a
+    projection for each lets layers say different things, as the linear baseline on all layers side by side does.
+    Each layer is standardised by the training part's statistics before: the last layers of an encoder are tens of times
+    larger than the first, and would otherwise decide the mixture by their size.
     """
 
     mean: Float[Tensor, "layers dim"]
@@ -29,7 +31,9 @@ class FeatureStem(nn.Module):
         self.register_buffer("scale", torch.ones(layers, dim))
         self.layer_scores = nn.Parameter(torch.zeros(layers))
         self.dropout = Dropout(dropout)
-        self.project = nn.Linear(dim, width)
+        bound = dim**-0.5
+        self.project = nn.Parameter(torch.empty(layers, dim, width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(width))
 
     def standardise_by(self, mean: Float[Tensor, "layers dim"], deviation: Float[Tensor, "layers dim"]) -> None:
         """Sets the statistics; a dimension that never varies keeps scale 1."""
@@ -37,9 +41,9 @@ class FeatureStem(nn.Module):
         self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation)))
 
     def forward(self, raw: Stream, noise: Noise) -> Stream:
-        weights = self.layer_scores.softmax(0)[:, None] / self.scale
-        mixed = (raw.steps.to(weights.dtype) * weights).sum(-2) - (weights * self.mean).sum(0)
-        steps = self.project(self.dropout(mixed, noise))
+        standard = self.dropout((raw.steps.to(self.mean.dtype) - self.mean) / self.scale, noise)
+        weighted = self.project * self.layer_scores.softmax(0)[:, None, None]
+        steps = standard.flatten(-2) @ weighted.flatten(0, 1) + self.bias
         return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)
 
 
@@ -50,7 +54,7 @@ class WordStem(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(buckets, width, padding_idx=0)
         with torch.no_grad():
-            self.embed.weight *= 0.1
+            self.embed.weight *= 0.3
         self.dropout = Dropout(dropout)
 
     def forward(self, raw: Stream, noise: Noise) -> Stream:

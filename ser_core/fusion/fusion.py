@@ -34,5 +34,10 @@ class FusionOption(Option):
 
 
 def means(streams: Mapping[str, Stream]) -> Float[Tensor, "batch out"]:
-    """Mean over the steps of each channel, side by side."""
-    return torch.cat([stream.mean() for stream in streams.values()], dim=-1)
+    """Mean over the steps of each channel, normalised to zero mean and unit variance, side by side.
+
+    Normalised, because a mean over many steps is small and would be learned from slowly, and so that neither channel
+    outweighs the other by its scale.
+    """
+    parts = [stream.mean() for stream in streams.values()]
+    return torch.cat([torch.nn.functional.layer_norm(part, part.shape[-1:]) for part in parts], dim=-1)

@@ -67,7 +67,8 @@ def test_what_is_no_override_is_refused(override: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["+optim.epochs=3", "~optim.epochs=3", "++a=1", "optim._target_=os.system", "seed=${oc.env:HOME}", "corpus@a=demo"]
+    "override",
+    ["+optim.epochs=3", "~optim.epochs=3", "++a=1", "optim._target_=os.system", "seed=${oc.env:HOME}", "corpus@a=demo"],
 )
 def test_the_rest_of_hydras_grammar_is_refused(override: str) -> None:
     with pytest.raises(SettingError, match="only key=value is accepted"):

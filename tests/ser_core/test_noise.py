@@ -41,7 +41,7 @@ def test_it_is_pure_in_its_key(one: int, other: int) -> None:
 def test_it_is_uniform_and_uncorrelated_between_sites_and_keys() -> None:
     drawn = [uniform(key(number), site, (20_000,)) for number in (0, 1, 2**61) for site in (1, 2, 3)]
     for numbers in drawn:
-        assert 0 <= numbers.min() and numbers.max() < 1
+        assert numbers.min() >= 0 and numbers.max() < 1
         counts = torch.histc(numbers, 20, 0, 1)
         assert ((counts - 1000) ** 2 / 1000).sum() < 50
     correlations = np.corrcoef(torch.stack(drawn).numpy())

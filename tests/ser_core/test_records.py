@@ -18,9 +18,18 @@ PREDICTIONS = pd.DataFrame({"utterance": ["a", "b"], "emotion.target": ["joy", "
 
 def record(**changes: object) -> FoldRecord:
     fields = {
-        **{"key": KEY, "seed": 1, "held_out": "speaker 03", "config": {"seed": 1, "optim": {"clip": 0.1}}, "card": {"x": [1, 2]}},
-        **{"sizes": {"train": 4}, "dev": {"uar": 1 / 3}, "epochs": [{"epoch": 1.0}], "chosen_epoch": 1, "seconds": 0.5},
-        **{"skipped": {"c": "silent"}, "environment": {"device": "cpu"}},
+        "key": KEY,
+        "seed": 1,
+        "held_out": "speaker 03",
+        "config": {"seed": 1, "optim": {"clip": 0.1}},
+        "card": {"x": [1, 2]},
+        "sizes": {"train": 4},
+        "dev": {"uar": 1 / 3},
+        "epochs": [{"epoch": 1.0}],
+        "chosen_epoch": 1,
+        "seconds": 0.5,
+        "skipped": {"c": "silent"},
+        "environment": {"device": "cpu"},
     }
     return FoldRecord(**{**fields, **changes})  # type: ignore[arg-type]
 
@@ -75,7 +84,7 @@ def test_the_test_part_is_sealed(tmp_path: Path) -> None:
 
 def test_a_missing_or_damaged_record_says_what_to_do(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    with pytest.raises(RecordError, match="no fold record at .*fold-03; run the study that trains it first"):
+    with pytest.raises(RecordError, match=r"no fold record at .*fold-03; run the study that trains it first"):
         store.load(KEY)
     store.write(record(), PREDICTIONS, part())
     file = store.place(KEY) / "record.json"

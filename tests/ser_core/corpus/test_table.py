@@ -73,7 +73,12 @@ def test_other_classes_are_dropped_and_counted(tmp_path: Path) -> None:
 
 
 def test_it_is_composed_from_overrides(tmp_path: Path) -> None:
-    overrides = ["corpus=table", f"corpus.path={written(tmp_path)}", 'corpus.dimensions=["valence:1:5"]', "corpus.classes=[joy,sad]"]
+    overrides = [
+        "corpus=table",
+        f"corpus.path={written(tmp_path)}",
+        'corpus.dimensions=["valence:1:5"]',
+        "corpus.classes=[joy,sad]",
+    ]
     corpus = compose([*overrides, "corpus.merge=[excited:joy]"]).corpus.read(tmp_path)
     assert corpus.scheme == {"classes": ["joy", "sad"], "dimensions": {"valence": [1.0, 5.0]}}
 
@@ -99,9 +104,9 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, change: dict[str, Any], kn
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="add corpus.path=FILE.csv"):
+    with pytest.raises(CorpusError, match=r"add corpus\.path=FILE\.csv"):
         Table().read(tmp_path)
-    with pytest.raises(CorpusError, match="no file .*no.csv; correct corpus.path"):
+    with pytest.raises(CorpusError, match=r"no file .*no\.csv; correct corpus\.path"):
         read(tmp_path / "no.csv")
     with pytest.raises(CorpusError, match="has no utterances"):
         read(written(tmp_path, {name: [] for name in ROWS}))

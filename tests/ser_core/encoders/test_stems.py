@@ -26,12 +26,12 @@ def stem(made: Channel, rows: torch.Tensor) -> FeatureStem:
     return built
 
 
-def test_statistics_are_those_of_the_steps() -> None:
+def test_statistics_are_those_of_the_utterances_means() -> None:
     made, rows = channel(), torch.tensor([0, 2, 3])
-    steps = torch.cat([made.sequences[row] for row in rows.tolist()])
+    means = torch.stack([made.sequences[row].mean(0) for row in rows.tolist()])
     mean, deviation = made.statistics(rows)
-    assert torch.allclose(mean, steps.mean(0), atol=1e-4)
-    assert torch.allclose(deviation, steps.std(0, correction=0), rtol=1e-4)
+    assert torch.allclose(mean, means.mean(0), atol=1e-4)
+    assert torch.allclose(deviation, means.std(0, correction=0), rtol=1e-4)
 
 
 def test_poisoned_rows_outside_the_training_part_change_nothing() -> None:
@@ -45,8 +45,8 @@ def test_the_mixture_starts_as_the_plain_mean_of_standardised_layers() -> None:
     made, rows = channel(), torch.arange(5)
     built = stem(made, rows)
     with torch.no_grad():
-        built.project.weight.copy_(torch.eye(4))
-        built.project.bias.zero_()
+        built.project.copy_(torch.eye(4).expand(2, 4, 4))
+        built.bias.zero_()
     raw = pad([made.sequences[row] for row in range(5)])
     mean, deviation = made.statistics(rows)
     expected = ((raw.steps - mean) / deviation).mean(-2)
@@ -62,7 +62,7 @@ def test_layers_can_be_chosen_by_their_weights() -> None:
         built.layer_scores.copy_(torch.tensor([0.0, 50.0]))
     raw = pad([made.sequences[0]])
     mean, deviation = made.statistics(rows)
-    expected = built.project(((raw.steps - mean) / deviation)[:, :, 1])
+    expected = ((raw.steps - mean) / deviation)[:, :, 1] @ built.project[1] + built.bias
     assert torch.allclose(built(raw, Noise(None)).steps, expected, atol=1e-4)
 
 
@@ -75,9 +75,9 @@ def test_a_dimension_that_never_varies_stays_finite() -> None:
 
 def test_means_are_one_vector_per_utterance() -> None:
     made = channel()
-    assert torch.allclose(made.means[1], made.sequences[1].mean(0).flatten(), atol=1e-4)
+    assert torch.allclose(made.columns()[1], made.sequences[1].mean(0).flatten(), atol=1e-4)
     words = Channel("text", [torch.tensor([1, 3, 3]), torch.tensor([0])], (3, 1), 0, 5)
-    assert words.means.tolist() == [[0, 1, 0, 2, 0], [1, 0, 0, 0, 0]]
+    assert words.columns().tolist() == [[0, 1, 0, 2, 0], [1, 0, 0, 0, 0]]
 
 
 def test_no_text_is_the_zero_vector_and_stays_it() -> None:

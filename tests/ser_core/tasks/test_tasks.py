@@ -35,9 +35,7 @@ CORPUS = Corpus(
     licence="none",
     source="made here",
 )
-BARE = dataclasses.replace(
-    CORPUS, classes=("joy",), dimensions=(), table=CORPUS.table.assign(emotion="joy", gender="f")
-)
+BARE = dataclasses.replace(CORPUS, classes=("joy",), dimensions=(), table=CORPUS.table.assign(emotion="joy", gender="f"))
 VARIANTS: dict[str, dict[str, Any]] = {
     "emotion": {"class_weights": "none", "label_smoothing": 0.0},
     "dimensions": {"loss": "mse"},

@@ -1,0 +1,78 @@
+"""What a variant makes of the user's overrides, and that every shipped study compares different things."""
+
+import dataclasses
+
+import pytest
+
+from ablations.studies import STUDIES
+from ablations.study import Variant, combined, configurations
+from ser_core.compose import compose, fingerprint
+from ser_core.errors import SettingError
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    """The demo corpus, and the same without dimensions."""
+    demo = compose(["corpus.speakers=4", "corpus.sentences=6"]).corpus.read(tmp_path_factory.mktemp("corpus"))
+    return {"demo": demo, "without dimensions": dataclasses.replace(demo, dimensions=())}
+
+
+@pytest.mark.parametrize("corpus", ["demo", "without dimensions"])
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_variants_of_every_study_compose_and_differ(corpora, name, corpus):
+    study, corpus = STUDIES[name], corpora[corpus]
+    config = compose()
+    config = dataclasses.replace(config, tasks=config.tasks.settled(corpus))
+    made = configurations(name, [], study.variants(config, corpus))
+    assert len(made) >= 2
+    settled = [dataclasses.replace(each, tasks=each.tasks.settled(corpus)) for _, each in made.values()]
+    assert len({fingerprint(each) for each in settled}) == len(settled)
+    assert study.question.endswith("?")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_baseline_comes_first(corpora, name):
+    config = compose()
+    first = STUDIES[name].variants(config, corpora["demo"])[0]
+    assert fingerprint(compose(combined([], first))) == fingerprint(config)
+
+
+def test_a_variant_replaces_what_the_base_says():
+    assert combined(["optim.epochs=3", "model.width=16"], Variant("v", ("optim.epochs=5",))) == [
+        "model.width=16",
+        "optim.epochs=5",
+    ]
+
+
+def test_a_choice_of_the_variant_replaces_that_of_the_base_in_either_spelling():
+    for spelling in ("model.fusion=bridge", "model/fusion=bridge"):
+        assert combined([spelling], Variant("v", ("model.fusion=concat",))) == ["model/fusion=concat"]
+
+
+def test_knobs_of_an_option_that_the_variant_does_not_choose_are_left_out():
+    base = ["model.fusion.tokens=4", "model.width=16"]
+    assert combined(base, Variant("v", ("model.fusion=concat",))) == ["model.width=16", "model/fusion=concat"]
+    assert combined(base, Variant("v", ("model.fusion=bridge",))) == [*base, "model/fusion=bridge"]
+
+
+def test_a_variant_keeps_a_base_that_it_does_not_touch():
+    assert combined(["corpus.speakers=4"], Variant("v")) == ["corpus.speakers=4"]
+
+
+def test_a_base_override_that_no_variant_uses_is_refused():
+    variants = [Variant("a", ("optim.epochs=1",)), Variant("b", ("optim.epochs=2",))]
+    with pytest.raises(SettingError, match=r"optim\.epochs=3: study s sets optim\.epochs itself in every variant"):
+        configurations("s", ["optim.epochs=3"], variants)
+    variants = [Variant(name, (f"model.fusion={name}",)) for name in ("concat", "cross_attention")]
+    with pytest.raises(SettingError, match=r"model\.fusion\.tokens=4"):
+        configurations("s", ["model.fusion.tokens=4"], variants)
+
+
+def test_a_base_override_that_some_variant_uses_is_kept_there():
+    made = configurations("s", ["optim.epochs=3"], [Variant("a"), Variant("b", ("optim.epochs=2",))])
+    assert [config.optim.epochs for _, config in made.values()] == [3, 2]
+
+
+def test_identical_variants_are_refused():
+    with pytest.raises(SettingError, match="variants a and b resolve to the same configuration"):
+        configurations("s", [], [Variant("a"), Variant("b", ("optim.epochs=20",))])

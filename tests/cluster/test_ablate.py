@@ -1,0 +1,110 @@
+"""`ser ablate` with the real Ray, MLflow and SQLite: what it prints, writes and shows, and that nothing is done twice."""
+
+import collections
+import shutil
+
+from filelock import FileLock
+
+from ser_core.fusion import FUSIONS
+from tests.cluster.conftest import SMALL, records, ser, shown
+
+FOLDS = 4
+
+
+def table(out: str) -> str:
+    """What is printed from the table on, less how many folds were trained."""
+    return out[out.index("fusion\nDoes") :].rpartition("\n\n")[0].split("folds trained")[0].rpartition("\n")[0]
+
+
+def test_a_fresh_study_prints_table_verdicts_and_paths(studied):
+    out = studied.first.out
+    assert studied.first.code == 0
+    assert all(f"\n {name} " in out for name in [*FUSIONS, "linear", "majority"])
+    assert all(f"\n{name}: " in out for name in FUSIONS if name != "concat")
+    assert "could have detected" in out.replace("\n", " ")
+    assert f"{len(FUSIONS) * FOLDS} folds trained, 0 found recorded" in out
+    for line in out.splitlines():
+        if line.startswith("report "):
+            assert (studied.folder / line.split()[1]).exists()
+    assert f"dashboard  ser ui --store {'bridgework'}" in out
+
+
+def test_a_study_says_nothing_of_its_machinery(studied):
+    assert studied.first.err == ""
+    assert studied.second.err == ""
+
+
+def test_a_study_leaves_neither_processes_nor_working_folders(studied):
+    assert list((studied.folder / "bridgework" / "ray").iterdir()) == []
+    assert not list((studied.folder / "bridgework" / "folds").rglob(".fold-*[!k]"))
+
+
+def test_mlflow_shows_the_study_its_trials_and_each_fold_once(studied):
+    runs = shown(studied.folder)
+    assert {run.status for run in runs} == {"FINISHED"}
+    kinds = collections.defaultdict(list)
+    for run in runs:
+        kinds[run.kind].append(run)
+    (study,) = kinds["ablation"]
+    assert study.parent == ""
+    assert len(kinds["trial"]) == 2 * len(FUSIONS)
+    assert {trial.parent for trial in kinds["trial"]} == {study.id}
+    assert collections.Counter(fold.parent for fold in kinds["fold"]) == {trial.id: FOLDS for trial in kinds["trial"]}
+    keys = [run.tags["ser.key"].split("/", 3)[3] for run in kinds["fold"]]
+    assert sorted(f"bridgework/folds/{key}" for key in keys) == sorted(records(studied.folder))
+    assert all(0 <= run.metrics["test.uar"] <= 1 for run in [*kinds["trial"], *kinds["fold"]])
+
+
+def test_reports_lie_in_the_study_and_in_mlflow(studied):
+    (study,) = [run for run in shown(studied.folder) if run.kind == "ablation"]
+    store = studied.folder / "bridgework"
+    (folder,) = (store / "studies").iterdir()
+    for name in ("table.md", "table.csv", "table.tex", "report.html"):
+        artifact = store / "artifacts" / study.id / "artifacts" / "report" / name
+        assert artifact.read_bytes() == (folder / name).read_bytes() != b""
+
+
+def test_more_seeds_train_only_the_new(studied):
+    new = len(FUSIONS) * FOLDS
+    assert f"{new} folds trained, {new} found recorded" in studied.second.out
+    after = records(studied.folder)
+    assert len(after) == 2 * new
+    assert studied.before.items() <= after.items()
+
+
+def test_the_same_command_again_trains_nothing_and_loads_neither_ray_nor_mlflow(studied):
+    before, again = records(studied.folder), ser(studied.folder, "ablate", "fusion", *SMALL, "--seeds", "2")
+    assert again.code == 0
+    assert again.loaded == []
+    assert f"0 folds trained, {2 * len(FUSIONS) * FOLDS} found recorded" in again.out
+    assert table(again.out) == table(studied.second.out)
+    assert records(studied.folder) == before
+    print(f"a study that is complete took {again.seconds:.1f} s")
+
+
+def test_report_and_studies_read_the_store_alone(studied):
+    report = ser(studied.folder, "report", "fusion")
+    assert report.code == 0
+    assert report.loaded == []
+    assert table(report.out + "\n\n") in studied.second.out
+    listed = ser(studied.folder, "studies")
+    assert "fusion-" in listed.out
+    assert "24/24" in listed.out
+
+
+def test_a_study_that_another_process_trains_is_left_alone(studied, tmp_path):
+    shutil.copytree(studied.folder / "bridgework", tmp_path / "bridgework")
+    shutil.rmtree(next((tmp_path / "bridgework" / "folds").glob("*/*/fold-02")))
+    (folder,) = (tmp_path / "bridgework" / "studies").iterdir()
+    with FileLock(folder / ".lock"):
+        refused = ser(tmp_path, "ablate", "fusion", *SMALL, "--seeds", "2")
+    assert refused.code == 2
+    assert "another `ser` is training" in refused.err
+    assert "ray" not in refused.loaded
+
+
+def test_one_configuration_runs_without_ray_and_finds_the_folds_of_the_study(studied):
+    ran = ser(studied.folder, "run", *SMALL, "model.fusion=bridge", "run.store=bridgework")
+    assert ran.code == 0
+    assert "0 folds trained, 4 found recorded" in ran.out
+    assert "ray" not in ran.loaded

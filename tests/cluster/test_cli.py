@@ -1,0 +1,159 @@
+"""The command line: help for every command, one sentence and exit code 2 for every mistake."""
+
+import signal
+import sys
+
+import pandas as pd
+import pytest
+import soundfile
+from rich.console import Console
+from typer.main import get_command
+
+from cluster import cli
+from cluster.resources import Settings
+from ser_core.config import GROUPS, Config
+from ser_core.keys import chosen, leaves
+from tests.cluster.conftest import SMALL, ser
+
+
+def commands(group=None, above=()):
+    """Every command as the words one types."""
+    for name, command in (group or get_command(cli.app)).commands.items():
+        yield (*above, name)
+        if hasattr(command, "commands"):
+            yield from commands(command, (*above, name))
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys, tmp_path, spoken_store):
+    """`ser` in this process, where the small demo corpus is spoken already: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bridgework").mkdir()
+    (tmp_path / "bridgework" / "cache").symlink_to(spoken_store / "cache")
+    monkeypatch.setattr(cli, "console", Console(width=300))
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["ser", *words])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("words", [(), *commands()], ids=" ".join)
+def test_every_command_explains_itself(typed, words):
+    code, out, err = typed(*words, "--help")
+    assert code == 0
+    assert "Usage: " in out
+    assert err == ""
+
+
+MISTAKES = {
+    "a study with a near name": (["ablate", "fusoin"], "did you mean fusion?"),
+    "no seeds": (["ablate", "fusion", "--seeds", "0"], "--seeds must be at least 1, got 0"),
+    "seed= in a study": (["ablate", "fusion", "seed=3"], "with --seeds"),
+    "a key that every variant sets": (["ablate", "fusion", *SMALL, "model.fusion=bridge"], "leave it out"),
+    "an unknown key": (["run", "optim.epoch=3"], "the nearest is optim.epochs"),
+    "a knob of another option": (["run", "model.fusion.tokens=4"], "model.fusion=concat has no knob 'tokens'"),
+    "a corpus that is not there": (["run", "corpus=ravdess", "corpus.root=nowhere"], "nowhere"),
+    "a channel too few": (["run", "model.speech=none", "model.text=none"], "both none"),
+    "a sampler that is none": (["search", "weights", "--sampler", "grid"], "tpe or random, got 'grid'"),
+    "no trials": (["search", "weights", "--trials", "0"], "--trials must be at least 1, got 0"),
+    "a space with a near name": (["search", "weihgts"], "did you mean weights?"),
+    "a key of the space": (["search", "weights", *SMALL, "tasks.gender.weight=1"], "the space weights sets it itself"),
+    "an option that the space fixes": (["search", "bridge_tokens", *SMALL, "model.fusion=concat"], "sets it itself"),
+    "an unknown study": (["report", "fusion"], "there are: none yet"),
+    "an empty store": (["ui"], "nothing to show in"),
+    "a dashboard of a server": (["ui", "--tracking", "http://tracking:5000"], "a server already"),
+    "an unknown key in options": (["options", "corpus.speaker=3"], "the nearest is corpus.speakers"),
+    "a setting of the cluster": (["options", "cluster.retries=-1"], "retries"),
+    "a corpus to check": (["corpus", "check", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
+    "a corpus for a card": (["corpus", "card", "corpus=nemo"], "no such option"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_answered_with_a_sentence(typed, mistake):
+    words, expected = MISTAKES[mistake]
+    code, _, err = typed(*words)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert expected in err
+
+
+def test_a_mistake_in_a_process_of_its_own_leaves_no_traceback(tmp_path):
+    ran = ser(tmp_path, "ablate", "fusion", "optim.epochs=none")
+    assert ran.code == 2
+    assert ran.err.startswith("error: ")
+    assert "optim.epochs" in ran.err
+    assert ran.loaded == []
+
+
+def test_studies_of_an_empty_store(typed):
+    code, out, _ = typed("studies")
+    assert code == 0
+    assert "no study in" in out
+
+
+@pytest.mark.parametrize("overrides", [[], ["model.fusion=bridge", "corpus=table"]], ids=["defaults", "chosen"])
+def test_options_show_every_leaf_with_its_sentence(typed, overrides):
+    code, out, _ = typed("options", *overrides)
+    assert code == 0
+    rows = {cells[1].strip(): cells for cells in (line.split("│") for line in out.splitlines()) if len(cells) == 5}
+    names = chosen(overrides, GROUPS)
+    expected = {**dict(leaves(Config, GROUPS, names)), **dict(leaves(Settings, {}, {}))}
+    assert set(expected) | set(GROUPS) == set(rows) - {""}
+    for key, sentence in expected.items():
+        assert sentence
+        assert rows[key][3].strip().startswith(" ".join(sentence.split())[:60])
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A table corpus of demo utterances, one of them cut short and one empty."""
+    from ser_core.compose import compose
+
+    corpus = compose([*SMALL]).corpus.read(tmp_path / "cache")
+    table = corpus.table[["utterance", "file", "speaker", "gender", "emotion", "text"]].reset_index(drop=True)
+    (tmp_path / "audio").mkdir()
+    for row, file in enumerate(table["file"]):
+        audio, rate = soundfile.read(file)
+        soundfile.write(tmp_path / "audio" / f"{row}.wav", audio[: 3 if row == 1 else None], rate)
+        table.loc[row, "file"] = f"audio/{row}.wav"
+    (tmp_path / "audio" / "2.wav").write_bytes(b"")
+    pd.DataFrame(table).to_csv(tmp_path / "table.csv", index=False)
+    return ["corpus=table", "corpus.path=table.csv"], table["utterance"].tolist()
+
+
+def test_corpus_check_lists_what_cannot_be_used(typed, damaged):
+    overrides, names = damaged
+    code, out, _ = typed("corpus", "check", *overrides)
+    assert code == 1
+    assert [line.partition(":")[0] for line in out.splitlines()[:-1]] == sorted(names[1:3])
+    assert f"{len(names)} utterances, 2 with unusable audio" in out.splitlines()[-1]
+
+
+def test_damaged_audio_stops_a_run_or_is_skipped_and_counted(typed, damaged):
+    overrides, names = damaged
+    code, _, err = typed("run", *overrides)
+    assert code == 2
+    assert "2 of" in err
+    assert "run.on_bad_audio=skip" in err
+    code, out, _ = typed("corpus", "card", *overrides, "run.on_bad_audio=skip")
+    assert code == 0
+    facts = {line.split()[0]: line.split()[1] for line in out.splitlines() if len(line.split()) > 1}
+    assert facts["skipped"] == "2"
+    assert facts["utterances"] == str(len(names) - 2)
+
+
+def test_corpus_check_of_sound_audio(typed):
+    code, out, _ = typed("corpus", "check", *SMALL[:2])
+    assert code == 0
+    assert "0 with unusable audio" in out

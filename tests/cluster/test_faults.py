@@ -1,0 +1,108 @@
+"""A study that is killed, interrupted, loses a worker or meets folds that cannot be trained ends whole all the same."""
+
+import collections
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+
+from cluster.ray_session import MARK
+from ser_core.fusion import FUSIONS
+from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
+
+FOLDS = len(FUSIONS) * 2 * 4
+
+
+def marked(driver: int) -> list[psutil.Process]:
+    """Ray processes of the driver with this pid, dead or alive."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK, "").rpartition("-")[0].endswith(f"-{driver}"):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def training(driver: int) -> list[psutil.Process]:
+    """Workers of the driver that are at a trial."""
+    below = psutil.Process(driver).children(recursive=True)
+    names = {process.pid: " ".join(process.cmdline()) for process in below}
+    busy = [pid for pid, name in names.items() if name.startswith("ray::") and "IDLE" not in name and "Agent" not in name]
+    return [psutil.Process(pid) for pid in busy]
+
+
+def test_a_study_survives_what_kills_it(tmp_path):
+    """Ctrl-C after 2 records, kill -9 after 6 and after 12, then the death of a worker: every fold is trained once."""
+    command = ("ablate", "fusion", *SMALL, "--seeds", "2")
+    stamps: dict[str, tuple[int, int]] = {}
+    orphans: list[psutil.Process] = []
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, env={**os.environ, MARK: "elsewhere-1-1"}) as other:
+        for blow, count in ((signal.SIGINT, 2), (signal.SIGKILL, 6), (signal.SIGKILL, 12)):
+            with started(tmp_path, *command) as driver:
+                until(lambda count=count: len(records(tmp_path)) >= count or driver.poll() is not None, 240, f"{count} folds")
+                stamps |= (seen := records(tmp_path))
+                assert stamps == seen, "a fold was trained twice"
+                assert not any(orphan.is_running() for orphan in orphans), "the killed driver's Ray still runs"
+                orphans = marked(driver.pid)
+                assert orphans
+                driver.send_signal(blow)
+                ran = ended(driver, 60)
+                stamps |= records(tmp_path)
+            if blow == signal.SIGINT:
+                assert ran.code == 130
+                assert "stopped; " in ran.out
+                assert ran.err == ""
+                assert "RUNNING" not in {run.status for run in shown(tmp_path)}
+                assert not any(orphan.is_running() for orphan in orphans), "Ray runs on after Ctrl-C"
+        assert len(stamps) < FOLDS
+        last, worker_died = end_with_a_dead_worker(tmp_path, command, stamps)
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert worker_died
+    assert last.code == 0, last.err
+    assert not any(orphan.is_running() for orphan in orphans)
+    after = records(tmp_path)
+    assert len(after) == FOLDS
+    assert stamps.items() <= after.items()
+    runs = shown(tmp_path)
+    assert {run.status for run in runs} == {"FINISHED"}
+    folds = collections.Counter(run.tags["ser.key"] for run in runs if run.kind == "fold")
+    assert len(folds) == FOLDS
+    assert set(folds.values()) == {1}
+    assert f"{FOLDS - len(stamps)} folds trained, {len(stamps)} found recorded" in last.out
+
+
+def end_with_a_dead_worker(folder, command, stamps):
+    """The same command once more, one of its workers killed while it trains."""
+    with started(folder, *command) as driver:
+        until(lambda: len(records(folder)) > len(stamps) or driver.poll() is not None, 240, "a new fold")
+        workers = training(driver.pid)
+        for worker in workers[:1]:
+            worker.kill()
+        return ended(driver), bool(workers)
+
+
+def test_folds_that_cannot_be_trained_are_named_and_the_others_go_on(tmp_path):
+    ran = ser(tmp_path, "ablate", "tasks", *SMALL, "tasks.dimensions.weight=1e39", "--seeds", "1")
+    assert ran.code == 1
+    lines = ran.err.splitlines()
+    assert lines
+    assert all(line.startswith("failed: ") and "loss became non-finite in epoch 1, step 1" in line for line in lines)
+    assert "Traceback" not in ran.err + ran.out
+    assert f"{len(lines)} folds failed" in ran.out
+    (study,) = (tmp_path / "bridgework" / "studies").iterdir()
+    tracebacks = [file.read_text() for file in (study / "failures").iterdir()]
+    assert len(tracebacks) == len(lines)
+    assert all("TrainingError" in text for text in tracebacks)
+    trials = {run.tags["mlflow.runName"]: run for run in shown(tmp_path) if run.kind == "trial"}
+    failed = {name for name, run in trials.items() if run.status == "FAILED"}
+    assert {name for name, run in trials.items() if run.status == "FINISHED"} == {"without dimensions, seed 0"}
+    assert len(failed) * 4 == len(lines)
+    assert all("ser.failure.01" in trials[name].tags for name in failed)
+    assert len(records(tmp_path)) == 4
+    assert not list((tmp_path / "bridgework" / "folds").glob("*/*/.fold-*[!k]"))
+    assert not list(study.glob("table*"))

@@ -1,0 +1,97 @@
+"""What a trial may use, and whose Ray processes are whose."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.ray_session import MARK, Driver, end_leftovers
+from cluster.resources import Cluster, split_overrides
+from ser_core.errors import SettingError
+
+
+def test_overrides_of_the_cluster_are_taken_out():
+    base, cluster = split_overrides(["optim.epochs=2", "cluster.workers=3", "corpus=demo", "cluster.retries=0"])
+    assert base == ["optim.epochs=2", "corpus=demo"]
+    assert cluster == Cluster(workers=3, retries=0)
+
+
+@pytest.mark.parametrize("setting", ["worker=3", "workers=-1", "workers=many", "cpus_per_trial=0"])
+def test_a_bad_setting_of_the_cluster_is_named(setting):
+    with pytest.raises(SettingError, match=setting.partition("=")[0]):
+        split_overrides([f"cluster.{setting}"])
+
+
+def test_trials_at_once():
+    assert Cluster().trials_at_once(8, 0) == 8
+    assert Cluster(cpus_per_trial=3).trials_at_once(8, 0) == 2
+    assert Cluster(gpus_per_trial=0.25).trials_at_once(16, 1) == 4
+    assert Cluster(cpus_per_trial=16).trials_at_once(8, 0) == 1
+    assert Cluster(workers=5).trials_at_once(2, 0) == 5
+    with pytest.raises(SettingError, match="1 GPUs"):
+        Cluster(gpus_per_trial=1).trials_at_once(8, 0)
+
+
+def test_a_ray_of_our_own_has_cores_for_all_workers():
+    assert Cluster().cores() == len(os.sched_getaffinity(0))
+    assert Cluster(workers=100, cpus_per_trial=1.5).cores() == 150
+
+
+@pytest.fixture
+def sleeper():
+    """Starts processes that carry a driver's name."""
+    begun = []
+
+    def start(name):
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, env={**os.environ, MARK: name})
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def stopped(process, seconds=5):
+    """Whether it has ended."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def test_leftovers_of_dead_drivers_are_ended_and_all_others_let_be(tmp_path, sleeper):
+    ours = Driver.current()
+    recycled = Driver(ours.host, ours.pid, ours.started - 100)
+    unknown = Driver("another-machine", ours.pid, ours.started - 100)
+    elsewhere = Driver(socket.gethostname(), ours.pid, ours.started - 200)
+    for driver in (ours, recycled, unknown):
+        (tmp_path / "ray" / driver.name / "tune").mkdir(parents=True)
+    recycled.session.mkdir()
+    dead, *others = [sleeper(driver.name) for driver in (recycled, ours, unknown, elsewhere)]
+    assert Driver.named(unknown.name) == unknown
+    assert end_leftovers(tmp_path) == 1
+    assert stopped(dead)
+    assert not any(stopped(other, 0.2) for other in others)
+    assert sorted(each.name for each in (tmp_path / "ray").iterdir()) == sorted([ours.name, unknown.name])
+    assert not recycled.session.exists()
+    assert end_leftovers(tmp_path) == 0
+
+
+def test_a_driver_knows_whether_it_lives():
+    ours = Driver.current()
+    assert not ours.dead()
+    assert psutil.Process().pid == ours.pid
+    assert ours.session.parent in (Path(tempfile.gettempdir()), Path("/tmp"))
+    assert len(str(ours.session)) < 45
+
+
+def test_a_store_without_ray_has_no_leftovers(tmp_path):
+    assert end_leftovers(tmp_path) == 0

@@ -1,0 +1,137 @@
+"""`ser search` with the real Optuna, Ray and MLflow: test parts stay sealed, and what is known costs nothing."""
+
+import json
+import shutil
+
+import pytest
+
+from cluster.searcher import Proposed
+from cluster.study import development
+from cluster.study_record import studies
+from cluster.trial import Trial
+from search_spaces.bridge_tokens import SPACE as TOKENS
+from search_spaces.weights import SPACE as WEIGHTS
+from ser_core.records import FoldKey, RunStore
+from tests.cluster.conftest import SMALL, records, ser, shown
+
+
+@pytest.fixture(scope="module")
+def searched(studied, tmp_path_factory):
+    """A search of three weightings in a folder of its own that borrows the study's features."""
+    folder = tmp_path_factory.mktemp("searched")
+    shutil.copytree(studied.folder / "bridgework" / "cache", folder / "bridgework" / "cache")
+    return folder, ser(folder, "search", "weights", *SMALL, "--trials", "3")
+
+
+def poison(folder):
+    """Overwrites every test part with what nobody can read."""
+    for place in (folder / "bridgework" / "folds").glob("*/*/fold-*"):
+        (place / "test.json").write_text("not json")
+        (place / "predictions-test.parquet").write_bytes(b"not parquet")
+
+
+def source(folder, count):
+    """The finished search's suggestions, and what Optuna asks for next, from the records in this folder."""
+    store = RunStore(folder / "bridgework")
+    (record,) = studies(store)
+    known = {trial.variant: trial for trial in record.trials}
+
+    def make(overrides):
+        name = " ".join(overrides)
+        return known.get(name) or Trial(name, 0, tuple(overrides), (FoldKey(name, "none", 1),))
+
+    def judge(trial):
+        return development(trial, store)
+
+    return Proposed(WEIGHTS, count, make, judge, store, "tpe", 0, record.asked)
+
+
+def test_a_search_prints_development_scores_and_shows_no_test_score(searched):
+    folder, ran = searched
+    assert ran.code == 0
+    assert ran.err == ""
+    assert "development score" in ran.out
+    assert "3 configurations, 12 folds trained" in ran.out
+    assert "run the best with: ser run tasks." in ran.out
+    runs = shown(folder)
+    assert {run.status for run in runs} == {"FINISHED"}
+    assert sorted(run.kind for run in runs) == ["fold"] * 12 + ["search"] + ["trial"] * 3
+    names = {name for run in runs for name in run.metrics}
+    assert "dev.uar" in names
+    assert not [name for name in names if "test" in name]
+
+
+def test_a_finished_search_trains_nothing_and_reads_no_test_part(searched):
+    folder, ran = searched
+    before = records(folder)
+    next_clean = source(folder, 4).next()
+    poison(folder)
+    again = ser(folder, "search", "weights", *SMALL, "--trials", "3")
+    assert again.code == 0
+    assert again.loaded == ["optuna"]
+    assert records(folder) == before
+    assert "3 configurations, 0 folds trained" in again.out
+    assert [line for line in again.out.splitlines() if "│" in line] == [line for line in ran.out.splitlines() if "│" in line]
+    assert source(folder, 4).next() == next_clean
+
+
+def test_a_search_has_no_table_of_test_scores(searched):
+    refused = ser(searched[0], "report", "search-weights")
+    assert refused.code == 2
+    assert "test parts stay sealed" in refused.err
+
+
+def test_fewer_trials_forget_no_suggestion(searched):
+    folder, _ = searched
+    ser(folder, "search", "weights", *SMALL, "--trials", "2")
+    (record,) = studies(RunStore(folder / "bridgework"))
+    assert len(record.trials) == 2
+    assert len(record.asked) == 3
+
+
+@pytest.mark.slow
+def test_a_search_of_bridge_tokens(studied, tmp_path):
+    shutil.copytree(studied.folder / "bridgework" / "cache", tmp_path / "bridgework" / "cache")
+    ran = ser(tmp_path, "search", "bridge_tokens", *SMALL, "--trials", "2")
+    assert ran.code == 0
+    assert "2 configurations, 8 folds trained" in ran.out
+    assert "model.fusion=bridge" in ran.out
+    assert not [name for run in shown(tmp_path) for name in run.metrics if "test" in name]
+
+
+def scored(tmp_path, history=(), count=30, sampler="random", space=TOKENS):
+    """A search whose folds are all recorded: the score is the number of letters of the overrides."""
+    asked = []
+
+    def make(overrides):
+        asked.append(tuple(overrides))
+        return Trial(" ".join(overrides), 0, tuple(overrides), (FoldKey(" ".join(overrides), "split", 1),))
+
+    class Full(RunStore):
+        def __contains__(self, key):
+            return True
+
+    made = Proposed(space, count, make, lambda trial: len(trial.variant) / 100, Full(tmp_path), sampler, 0, history)
+    return made, asked
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_repeated_suggestions_cost_nothing_and_end_an_exhausted_search(tmp_path, sampler):
+    search, asked = scored(tmp_path, sampler=sampler)
+    assert search.next() is None
+    assert search.exhausted
+    assert len(search.trials) == len(set(asked)) <= 18
+    assert search.repeats == len(asked) - len(set(asked)) >= 20
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_search_goes_on_where_it_stopped(tmp_path, sampler):
+    first, _ = scored(tmp_path, count=25, sampler=sampler, space=WEIGHTS)
+    assert first.next() is None
+    history = json.loads(json.dumps(first.asked))
+    more, asked = scored(tmp_path, history, count=30, sampler=sampler, space=WEIGHTS)
+    assert more.next() is None
+    assert not more.exhausted
+    assert list(first.trials) == list(more.trials)[:25]
+    assert len(more.trials) == len(more.asked) == 30
+    assert len(asked) < 45

@@ -1,0 +1,86 @@
+"""Every shipped space: both ends and random points compose, and a Simplex deals out exactly 1."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_spaces.space import Choice, Float, Int, Simplex, Space, chosen_space
+from search_spaces.spaces import SPACES
+from ser_core.compose import compose, fingerprint
+from ser_core.errors import SettingError
+
+
+class Drawn:
+    """Answers like an Optuna trial from shares between 0 (the low end) and 1 (the high end)."""
+
+    def __init__(self, share):
+        self.share = share
+
+    def suggest_float(self, name, low, high, *, log=False):
+        return low + (high - low) * self.share()
+
+    def suggest_int(self, name, low, high, *, log=False):
+        return round(low + (high - low) * self.share())
+
+    def suggest_categorical(self, name, choices):
+        return choices[min(len(choices) - 1, int(self.share() * len(choices)))]
+
+
+def points():
+    """The low end, the high end, and eight random points, the same in every run."""
+    yield lambda: 0.0
+    yield lambda: 1.0
+    for seed in range(8):
+        yield random.Random(seed).random
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_point_composes_and_differs_from_others(name):
+    configs = [compose(SPACES[name].overrides(Drawn(share))) for share in points()]
+    assert len({fingerprint(config) for config in configs}) > len(configs) / 2
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_space_asks_a_question_under_its_own_name(name):
+    assert SPACES[name].name == name
+    assert SPACES[name].question.endswith("?")
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=8))
+def test_a_simplex_deals_out_exactly_one(draws):
+    shares = iter(draws)
+    parts = tuple(f"part{number}" for number in range(len(draws)))
+
+    class Given(Drawn):
+        def suggest_float(self, name, low, high, *, log=False):
+            assert (low, high) == (0.01, 1.0)
+            return next(shares)
+
+    overrides = Simplex(parts).overrides("tasks", Given(None))
+    assert [each.partition("=")[0] for each in overrides] == [f"tasks.{part}.weight" for part in parts]
+    weights = [round(100 * float(each.partition("=")[2])) for each in overrides]
+    assert sum(weights) == 100
+    assert min(weights) >= 0
+
+
+def test_a_simplex_is_uniform():
+    """The mean share of each part is 1/3 and its variance 1/18, as for a flat Dirichlet distribution."""
+    share = random.Random(0).random
+    drawn = [Simplex(("a", "b", "c")).overrides("tasks", Drawn(share)) for _ in range(4000)]
+    for part in range(3):
+        weights = [float(point[part].partition("=")[2]) for point in drawn]
+        mean = sum(weights) / len(weights)
+        assert mean == pytest.approx(1 / 3, abs=0.015)
+        assert sum((weight - mean) ** 2 for weight in weights) / len(weights) == pytest.approx(1 / 18, abs=0.006)
+
+
+def test_ranges_write_overrides():
+    space = Space("made", "?", {"a": Float(0, 1), "b": Int(2, 8), "c": Choice(("x", "y"))}, fixed=("d=1",))
+    assert space.overrides(Drawn(lambda: 1 / 3)) == ["d=1", "a=0.333", "b=4", "c=x"]
+
+
+def test_an_unknown_space_is_named_with_the_nearest():
+    with pytest.raises(SettingError, match=r"did you mean weights\?"):
+        chosen_space("weight", SPACES)
