@@ -52,7 +52,8 @@ def test_a_search_prints_development_scores_and_shows_no_test_score(searched):
     assert ran.err == ""
     assert "development score" in ran.out
     assert "3 configurations, 12 folds trained" in ran.out
-    assert "run the best with: ser run tasks." in ran.out
+    best = next(line for line in ran.out.splitlines() if line.startswith("run the best with: ser run "))
+    assert all(f"tasks.{name}.weight=" in best for name in ("emotion", "dimensions", "gender"))
     runs = shown(folder)
     assert {run.status for run in runs} == {"FINISHED"}
     assert sorted(run.kind for run in runs) == ["fold"] * 12 + ["search"] + ["trial"] * 3
