@@ -54,8 +54,7 @@ def pooled(
     weights = draw(len(speakers), redraws, seed)
     points = {name: float(np.mean([point(one, metric) for one in by_seed])) for name, by_seed in known.items()}
     moved = {
-        name: np.mean([redraw(one, metric, speakers, weights) for one in by_seed], axis=0)
-        for name, by_seed in known.items()
+        name: np.mean([redraw(one, metric, speakers, weights) for one in by_seed], axis=0) for name, by_seed in known.items()
     }
     found = {}
     for name in answers:

@@ -41,9 +41,7 @@ def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
     shown, stacked = _narrow(table)
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for place, name in enumerate(columns(table)[:shown]):
-        grid.add_column(
-            Text(name), justify="right" if place else "left", overflow="fold", max_width=None if place else 24
-        )
+        grid.add_column(Text(name), justify="right" if place else "left", overflow="fold", max_width=None if place else 24)
     for place, (name, *values) in enumerate(cells(table)):
         if place == len(table.rows):
             grid.add_section()

@@ -182,9 +182,7 @@ def cells(table: StudyTable) -> list[list[str]]:
         scores = [half_width(row.scores[name], name) for name in table.metrics]
         p = probability(found.p_holm).removeprefix("= ") if math.isfinite(found.p_holm) else ABSENT
         difference, together = half_width(found.difference, metric, "+"), row.pooled
-        rows.append(
-            [row.name, *scores, difference, p, ends(together.score, metric), ends(together.difference, metric, "+")]
-        )
+        rows.append([row.name, *scores, difference, p, ends(together.score, metric), ends(together.difference, metric, "+")])
     for name, scores in table.references.items():
         rows.append([name, *(number(scores[metric], metric) for metric in table.metrics), *[ABSENT] * 4])
     return rows
@@ -236,9 +234,7 @@ def _notes(
         "It takes the trained models as they are; verdicts rest on the folds."
     )
     if references:
-        notes.append(
-            f"{' and '.join(references)}: the reference models of {baseline}, averaged over its folds and not tested."
-        )
+        notes.append(f"{' and '.join(references)}: the reference models of {baseline}, averaged over its folds and not tested.")
     if skipped := {utterance for one in outcomes for utterance in one.record.skipped}:
         notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)}.")
     return notes

@@ -65,7 +65,7 @@ class Course:
 
 
 def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs: int) -> Course:
-    """A fresh course of so many epochs over these training rows; everything random in it comes from the configuration's seed and the fold."""
+    """A fresh course of so many epochs over these rows; all that is random in it comes from the seed and the fold."""
     weights_seed = derived_seed(config.seed, fold, "weights")
     model = build_model(config, inputs, torch.as_tensor(rows), weights_seed).to(device_of(config))
     optimiser = torch.optim.AdamW(parameter_groups(model, config.optim), lr=config.optim.learning_rate, fused=True)

@@ -18,7 +18,9 @@ from tests.shared_material import shared
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text()
-COMMANDS = [line.strip().partition("  #")[0] for line in TEXT.splitlines() if re.match(r"    (pip install uv && )?uv run ser ", line)]
+COMMANDS = [
+    line.strip().partition("  #")[0] for line in TEXT.splitlines() if re.match(r"    (pip install uv && )?uv run ser ", line)
+]
 
 
 def words(command: str) -> list[str]:

@@ -1,6 +1,6 @@
 """What a model learns directly above its raw features: standardise, project each layer to the common width, mix the layers.
 
-    raw [batch time layers dim] -- minus mean, over sd (training part) -- Linear of each layer -- weighted sum --> [batch time width]
+raw [batch time layers dim] -- minus mean, over sd (training part) -- Linear of each layer -- weighted sum --> [batch time width]
 """
 
 from typing import cast

@@ -117,9 +117,7 @@ def test_laws_of_comparison(scored, seed, shift):
     moved = compare(scored({"base": base + shift, "other": other + shift}), "base")["other"]
     shuffled = [outcomes[place] for place in [0, *(1 + random.permutation(len(outcomes) - 1))]]
     assert swapped.difference.value == pytest.approx(-found.difference.value)
-    assert (swapped.difference.low, swapped.difference.high) == pytest.approx(
-        (-found.difference.high, -found.difference.low)
-    )
+    assert (swapped.difference.low, swapped.difference.high) == pytest.approx((-found.difference.high, -found.difference.low))
     assert swapped.p == pytest.approx(found.p)
     assert moved.difference.value == pytest.approx(found.difference.value)
     assert moved.p == pytest.approx(found.p, rel=1e-6)
@@ -150,17 +148,12 @@ def test_holm_can_take_a_verdict_back(scored):
     alone = compare(scored({"base": A, "a": A + marginal}), "base")["a"]
     assert alone.verdict.startswith("better by 4.4 points")
     among = compare(scored({"base": A, "a": A + marginal, "b": A + NOISE, "c": A - NOISE}), "base")["a"]
-    assert among.verdict.startswith(
-        f"within noise after Holm over 3 variants (p {probability(alone.p)} alone); 5 folds"
-    )
+    assert among.verdict.startswith(f"within noise after Holm over 3 variants (p {probability(alone.p)} alone); 5 folds")
 
 
 def test_one_fold_is_no_test(scored):
     found = compare(scored({"base": [[0.5], [0.6]], "more": [[0.6], [0.8]]}), "base")["more"]
-    assert (
-        found.verdict
-        == "no test: better by 15.0 points in the one fold there is, which says nothing about other speakers"
-    )
+    assert found.verdict == "no test: better by 15.0 points in the one fold there is, which says nothing about other speakers"
     assert math.isnan(found.p)
 
 
