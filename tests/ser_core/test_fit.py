@@ -123,7 +123,7 @@ def test_every_parameter_is_in_the_group_it_belongs_to(fusion: str, configure: C
     decayed, plain, layers = found
     assert sorted([*decayed, *plain, *layers]) == sorted(names.values())
     assert layers == ["stems.speech.layer_scores"]
-    assert all(name.endswith(("weight", "in_proj")) and "norm" not in name for name in decayed)
+    assert all(name.endswith(("weight", "project")) and "norm" not in name for name in decayed)
     assert all("bias" in name or "norm" in name or "tokens" in name for name in plain)
 
 
