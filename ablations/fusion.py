@@ -9,6 +9,6 @@ from ser_core.fusion import FUSIONS
 
 STUDY = Study(
     name="fusion",
-    question="Does a fusion of speech and text beat their concatenation?",
+    question="Does a fusion (bridge: a reconstruction where its paper is silent) beat concatenation?",
     variants=lambda config, corpus: [Variant(name, (f"model.fusion={name}",)) for name in FUSIONS],
 )

@@ -22,7 +22,7 @@ from ser_core.options import at_least, one_of
 
 @dataclasses.dataclass(frozen=True)
 class Bridge(FusionOption):
-    """Knobs of the bridge."""
+    """Knobs of the bridge, a reconstruction where its paper is silent."""
 
     name: str = "bridge"
     """This option's name."""
