@@ -62,15 +62,25 @@ def failure(error: Exception) -> dict[str, str]:
 
 
 _INPUTS: dict[str, Inputs] = {}
+_PLANS: dict[str, Plan] = {}
 
 
 def plan_once(config: Config, progress: bool = False) -> Plan:
-    """`plan`, reading a corpus and opening its features once per process: a worker's trials share them."""
+    """`plan`, made once per process and configuration, over a corpus read once: a worker's trials share both."""
     whole = resolved(config)
     parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"]]
     key = json.dumps(parts, sort_keys=True)
     if key not in _INPUTS:
-        if len(_INPUTS) >= 4:
-            _INPUTS.pop(next(iter(_INPUTS)))
-        _INPUTS[key] = load_inputs(config, progress)
-    return plan(config, progress, _INPUTS[key])
+        _keep(_INPUTS, key, load_inputs(config, progress))
+        _PLANS.clear()
+    named = json.dumps(whole, sort_keys=True)
+    if named not in _PLANS:
+        _keep(_PLANS, named, plan(config, progress, _INPUTS[key]))
+    return _PLANS[named]
+
+
+def _keep(remembered: dict[str, Any], key: str, value: Any) -> None:
+    """Remembers a value, and forgets the oldest of more than four."""
+    if len(remembered) >= 4:
+        remembered.pop(next(iter(remembered)))
+    remembered[key] = value

@@ -56,8 +56,8 @@ class Optim(Option):
     """Most passes over the training part, at least 1."""
     patience: int = 5
     """Epochs without a better development score before a fold stops, at least 1."""
-    monitor: str = "loss"
-    """What the best epoch is best in: loss (least development loss) or score (mean of development UAR and mean CCC)."""
+    monitor: str = "score"
+    """What the chosen epoch is best in, as a running mean over epochs: score (development UAR and mean CCC) or loss."""
     refit: bool = True
     """Whether the tested model is trained anew on training and development part together, for the chosen number of epochs."""
     batch: int = 32

@@ -80,17 +80,20 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
 
     With `optim.refit` a second model is then trained from the start on training and development part together, for as
     many epochs as the first needed, and is what `Fitted.model` holds.
+    The chosen epoch has the greatest running mean of development scores, since one speaker's score jumps about.
     Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
     course = begin(config, inputs, fold.train.tolist(), fold.number, config.optim.epochs)
     model = course.model
     best, chosen, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
+    steady = math.nan
     for epoch in range(1, config.optim.epochs + 1):
         losses = train_epoch(config, inputs, course, epoch)
         dev = development_score(config, inputs, model, fold.dev.tolist())
         log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
-        if dev > best:
-            best, chosen, kept = dev, epoch, copy.deepcopy(model.state_dict())
+        steady = dev if math.isnan(steady) else (steady + dev) / 2
+        if steady > best:
+            best, chosen, kept = steady, epoch, copy.deepcopy(model.state_dict())
         yield EpochEnd(epoch, dev, losses)
         if epoch - chosen >= config.optim.patience:
             break

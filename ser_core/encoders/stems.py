@@ -41,9 +41,9 @@ class FeatureStem(nn.Module):
         self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation)))
 
     def forward(self, raw: Stream, noise: Noise) -> Stream:
-        standard = self.dropout((raw.steps.to(self.mean.dtype) - self.mean) / self.scale, noise)
+        standard = (raw.steps.to(self.mean.dtype) - self.mean) / self.scale
         weighted = self.project * self.layer_scores.softmax(0)[:, None, None]
-        steps = standard.flatten(-2) @ weighted.flatten(0, 1) + self.bias
+        steps = self.dropout(standard.flatten(-2), noise) @ weighted.flatten(0, 1) + self.bias
         return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)
 
 
