@@ -18,7 +18,7 @@ MANY = (
     *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
 )
 
-PINNED = "918f3541e84874b2"
+PINNED = "4d281759691d7ff2"
 """Fingerprint of the defaults. Where a change moves it on purpose, records of before no longer count: write the new one here."""
 
 
