@@ -3,9 +3,16 @@
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
 from ser_core.corpus.demo import DemoCorpus
 from ser_core.corpus.emodb import EmoDB
+from ser_core.corpus.iemocap import Iemocap
 from ser_core.corpus.ravdess import Ravdess
 from ser_core.corpus.table import Table
 
-CORPORA: dict[str, type[CorpusOption]] = {"demo": DemoCorpus, "emodb": EmoDB, "ravdess": Ravdess, "table": Table}
+CORPORA: dict[str, type[CorpusOption]] = {
+    "demo": DemoCorpus,
+    "emodb": EmoDB,
+    "iemocap": Iemocap,
+    "ravdess": Ravdess,
+    "table": Table,
+}
 
 __all__ = ["CORPORA", "Corpus", "CorpusOption", "Dimension"]

@@ -38,14 +38,13 @@ def audio_by_stem(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> d
 
 def with_files(corpus: str, table: pd.DataFrame, files: Mapping[str, str], column: str = "utterance") -> pd.DataFrame:
     """Adds `file`, looked up by the name in `column`. Raises CorpusError with the number of absent files and the first."""
-    places = table[column].map(files)
-    if (absent := places.isna()).any():
-        first = sorted(table.loc[absent, column])[0]
+    names = table[column].tolist()
+    if absent := sorted(name for name in names if name not in files):
         raise CorpusError(
-            f"corpus {corpus}: {int(absent.sum())} of {len(table)} utterances have no audio file, first {first}; "
+            f"corpus {corpus}: {len(absent)} of {len(table)} utterances have no audio file, first {absent[0]}; "
             "complete the release below corpus.root"
         )
-    return table.assign(file=places)
+    return table.assign(file=[files[name] for name in names])
 
 
 def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:

@@ -1,7 +1,7 @@
 """Label schemes by name: which raw code of a corpus stands for which class; other labels are dropped and counted."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -69,13 +69,13 @@ def classes_of(scheme: str) -> tuple[str, ...]:
 def labelled(table: pd.DataFrame, scheme: str) -> tuple[pd.DataFrame, list[str]]:
     """The rows whose `code` the scheme knows, with their `emotion`; what was merged and what was dropped, in words."""
     codes = SCHEMES[scheme]
-    kept = table.assign(emotion=table["code"].map(codes).fillna(""))
+    emotions = np.array([codes.get(code, "") for code in table["code"]], str)
     shared = Counter(codes.values())
     notes = [f"{' and '.join(c for c in codes if codes[c] == name)} are {name}" for name in shared if shared[name] > 1]
-    dropped = Counter(code or "without label" for code in kept.loc[kept["emotion"] == "", "code"])
+    dropped = Counter(code or "without label" for code in table["code"] if code not in codes)
     if dropped:
         notes.append("dropped " + ", ".join(f"{count} {code}" for code, count in sorted(dropped.items())))
-    return kept.loc[kept["emotion"] != ""], notes
+    return table.assign(emotion=emotions).loc[emotions != ""], notes
 
 
 def vote_shares(ballots: pd.DataFrame, scheme: str, utterances: Sequence[str]) -> np.ndarray:
@@ -83,9 +83,11 @@ def vote_shares(ballots: pd.DataFrame, scheme: str, utterances: Sequence[str]) -
 
     Votes for labels outside the scheme are left out and the rest rescaled to 1; a row that no vote is left for is NaN.
     """
-    codes: Mapping[str, str] = SCHEMES[scheme]
-    cast = ballots.assign(emotion=ballots["code"].map(codes)).dropna(subset=["emotion"])
-    sums = cast.groupby(["utterance", "emotion"])["weight"].sum().unstack()
-    sums = sums.reindex(index=list(utterances), columns=list(classes_of(scheme))).astype(float).fillna(0.0)
-    totals = sums.sum(axis=1)
-    return sums.div(totals.where(totals > 0), axis=0).to_numpy(float)
+    rows = pd.Index(list(utterances)).get_indexer(ballots["utterance"].tolist())
+    classes = classes_of(scheme)
+    columns = np.array([classes.index(SCHEMES[scheme][code]) if code in SCHEMES[scheme] else -1 for code in ballots["code"]], int)
+    cast = (rows >= 0) & (columns >= 0)
+    sums = np.zeros((len(utterances), len(classes)))
+    np.add.at(sums, (rows[cast], columns[cast]), ballots["weight"].to_numpy(float)[cast])
+    totals = sums.sum(axis=1, keepdims=True)
+    return sums / np.where(totals > 0, totals, np.nan)
