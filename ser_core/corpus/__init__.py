@@ -4,6 +4,7 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
 from ser_core.corpus.demo import DemoCorpus
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.iemocap import Iemocap
+from ser_core.corpus.msp_podcast import MspPodcast
 from ser_core.corpus.ravdess import Ravdess
 from ser_core.corpus.table import Table
 
@@ -11,6 +12,7 @@ CORPORA: dict[str, type[CorpusOption]] = {
     "demo": DemoCorpus,
     "emodb": EmoDB,
     "iemocap": Iemocap,
+    "msp_podcast": MspPodcast,
     "ravdess": Ravdess,
     "table": Table,
 }

@@ -1,7 +1,8 @@
 """Finds the folder and the audio files of a release, and the companion text that may lie beside them."""
 
+import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,19 @@ def with_files(corpus: str, table: pd.DataFrame, files: Mapping[str, str], colum
             "complete the release below corpus.root"
         )
     return table.assign(file=[files[name] for name in names])
+
+
+def read_table(corpus: str, file: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A CSV of text cells, in UTF-8 or else Windows-1252. Raises CorpusError when it lacks one of `columns`."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    if missing := [column for column in columns if column not in table]:
+        raise CorpusError(f"corpus {corpus}: {file} lacks column {missing[0]!r}; it has {', '.join(table.columns)}")
+    return table
 
 
 def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
