@@ -1,6 +1,7 @@
 """One reader per corpus. CORPORA is the only list; `corpus=NAME` chooses from it."""
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
+from ser_core.corpus.cremad import CremaD
 from ser_core.corpus.demo import DemoCorpus
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.iemocap import Iemocap
@@ -9,6 +10,7 @@ from ser_core.corpus.ravdess import Ravdess
 from ser_core.corpus.table import Table
 
 CORPORA: dict[str, type[CorpusOption]] = {
+    "cremad": CremaD,
     "demo": DemoCorpus,
     "emodb": EmoDB,
     "iemocap": Iemocap,
