@@ -5,6 +5,7 @@ from ser_core.corpus.cremad import CremaD
 from ser_core.corpus.demo import DemoCorpus
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.iemocap import Iemocap
+from ser_core.corpus.meld import Meld
 from ser_core.corpus.msp_podcast import MspPodcast
 from ser_core.corpus.ravdess import Ravdess
 from ser_core.corpus.table import Table
@@ -14,6 +15,7 @@ CORPORA: dict[str, type[CorpusOption]] = {
     "demo": DemoCorpus,
     "emodb": EmoDB,
     "iemocap": Iemocap,
+    "meld": Meld,
     "msp_podcast": MspPodcast,
     "ravdess": Ravdess,
     "table": Table,
