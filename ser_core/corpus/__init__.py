@@ -11,13 +11,13 @@ from ser_core.corpus.ravdess import Ravdess
 from ser_core.corpus.table import Table
 
 CORPORA: dict[str, type[CorpusOption]] = {
-    "cremad": CremaD,
     "demo": DemoCorpus,
     "emodb": EmoDB,
+    "ravdess": Ravdess,
+    "cremad": CremaD,
     "iemocap": Iemocap,
     "meld": Meld,
     "msp_podcast": MspPodcast,
-    "ravdess": Ravdess,
     "table": Table,
 }
 
