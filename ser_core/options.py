@@ -32,6 +32,11 @@ def location(default: str) -> Any:
     return dataclasses.field(default=default, metadata={"location": True})
 
 
+def tolerance(default: str) -> Any:
+    """A field that says what is accepted, not what is trained on: left out of the fingerprint like a place."""
+    return dataclasses.field(default=default, metadata={"tolerance": True})
+
+
 def at_least(option: Option, field: str, low: float) -> None:
     """Refuses a value below `low` (or not finite) with a SettingError that names the key, the bound and the value."""
     within(option, field, low, math.inf)

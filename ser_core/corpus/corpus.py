@@ -17,8 +17,8 @@ import pandas as pd
 from ser_core.errors import CorpusError
 from ser_core.options import Option
 
-WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion")
-"""Columns of text; "" where the corpus does not say."""
+WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion", "split")
+"""Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it."""
 SECONDS = ("start", "end")
 """Where the utterance lies in its file, in seconds; NaN is the file's own start or end."""
 
@@ -50,6 +50,8 @@ class Corpus:
     `table` has the columns WORDS, SECONDS and one per dimension (float, NaN when unrated), one row per utterance,
     sorted by `utterance`, which is unique and does not depend on where the corpus lies. `file` is an absolute path.
     `emotion` is one of `classes` or "" (unlabelled). `merged` says which labels were merged or dropped to get there.
+    `votes` [utterances, classes] is the share of annotators for each class, a row of NaN where nobody voted for any.
+    `counts` says whether the reader found the counts of the release.
     """
 
     name: str
@@ -60,9 +62,13 @@ class Corpus:
     source: str
     text_source: str = "none"
     merged: str = "none"
+    counts: str = "not checked"
+    votes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)
+        if self.votes is not None:
+            check_votes(self.name, self.votes, (len(self.table), len(self.classes)))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -79,7 +85,8 @@ class Corpus:
     def without(self, utterances: Iterable[str]) -> "Corpus":
         """The corpus less the named utterances (bad audio that the user chose to skip)."""
         kept = ~np.isin(self.column("utterance"), list(utterances))
-        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True))
+        votes = None if self.votes is None else self.votes[kept]
+        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True), votes=votes)
 
     def card(self, audio_hash: str) -> dict[str, Any]:
         """The protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""
@@ -93,6 +100,7 @@ class Corpus:
             "unlabelled": found.get("", 0),
             **self.scheme,
             "merged": self.merged,
+            "counts": self.counts,
             "text_source": self.text_source,
             "licence": self.licence,
             "source": self.source,
@@ -100,8 +108,12 @@ class Corpus:
         }
 
     def _rows(self) -> str:
-        """Every cell but the file's place, as JSON."""
-        return json.dumps(self.table.drop(columns="file").to_dict("list"), sort_keys=True)
+        """Every cell but the file's place, as JSON; a corpus without split or votes hashes as if there were no such thing."""
+        absent = ["file"] if (self.column("split") != "").any() else ["file", "split"]
+        content = self.table.drop(columns=absent).to_dict("list")
+        if self.votes is not None:
+            content["votes"] = self.votes.round(6).tolist()
+        return json.dumps(content, sort_keys=True)
 
 
 def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimensions: tuple[Dimension, ...]) -> None:
@@ -129,6 +141,18 @@ def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimens
                 f"corpus {name}: {dimension.name} of {utterances[outside][0]} is {values[outside][0]:g}, "
                 f"outside its scale {dimension.low:g} to {dimension.high:g}"
             )
+
+
+def check_votes(name: str, votes: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raises CorpusError unless every row is a distribution over the classes, or NaN throughout."""
+    if votes.shape != shape:
+        raise CorpusError(f"corpus {name}: votes are {list(votes.shape)}, utterances and classes {list(shape)}")
+    rated = ~np.isnan(votes).all(axis=1)
+    wrong = rated & ~((votes >= 0).all(axis=1) & np.isclose(votes.sum(axis=1), 1))
+    if wrong.any():
+        raise CorpusError(
+            f"corpus {name}: the votes of row {int(wrong.argmax())} are no distribution: {votes[wrong][0].tolist()}"
+        )
 
 
 def cells(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -6,13 +6,15 @@ The acted sentences carry no emotion: a model of the text alone must sit at chan
 
 import dataclasses
 import re
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import labelled_files, with_companion_text
-from ser_core.options import location, one_of
+from ser_core.options import location, one_of, tolerance
 
 NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<take>[a-z])")
 EMOTIONS = {
@@ -23,6 +25,15 @@ EMOTIONS = {
     "F": "happiness",
     "T": "sadness",
     "N": "neutral",
+}
+COUNTS_OF_THE_RELEASE = {
+    "anger": 127,
+    "boredom": 81,
+    "disgust": 46,
+    "fear": 69,
+    "happiness": 71,
+    "neutral": 79,
+    "sadness": 62,
 }
 MALE = {"03", "10", "11", "12", "15"}
 SENTENCES = {
@@ -49,12 +60,15 @@ class EmoDB(CorpusOption):
     """Folder of the release; audio is looked for anywhere below it."""
     text: str = "sentence"
     """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, six classes), or none."""
+    counts: str = tolerance("release")
+    """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "text", ("sentence", "companion", "none"))
+        one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """All utterances below `root`. Raises CorpusError when there are none."""
+        """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
         rows = [
             {
                 "utterance": match.group(),
@@ -67,6 +81,7 @@ class EmoDB(CorpusOption):
             for file, match in labelled_files("emodb", self.root, NAME)
         ]
         table, dropped = pd.DataFrame(rows), []
+        counts = check_counts("emodb", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts)
         if self.text == "companion":
             table, dropped = with_companion_text("emodb", self.root, table)
         return Corpus(
@@ -78,4 +93,5 @@ class EmoDB(CorpusOption):
             source="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
             text_source={"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none"),
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
+            counts=counts,
         )

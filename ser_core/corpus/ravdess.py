@@ -5,13 +5,15 @@
 
 import dataclasses
 import re
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import labelled_files, with_companion_text
-from ser_core.options import location, one_of
+from ser_core.options import location, one_of, tolerance
 
 NAME = re.compile(r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<take>0[12])-(?P<actor>\d\d)")
 EMOTIONS = {
@@ -24,6 +26,7 @@ EMOTIONS = {
     "07": "disgust",
     "08": "surprise",
 }
+COUNTS_OF_THE_RELEASE = {name: 96 if name == "neutral" else 192 for name in EMOTIONS.values()}
 SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 
 
@@ -37,12 +40,15 @@ class Ravdess(CorpusOption):
     """Folder of the release; audio is looked for anywhere below it, songs and video are passed over."""
     text: str = "sentence"
     """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, seven classes), or none."""
+    counts: str = tolerance("release")
+    """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "text", ("sentence", "companion", "none"))
+        one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """All speech utterances below `root`. Raises CorpusError when there are none."""
+        """All speech utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
         rows = [
             {
                 "utterance": match.group(),
@@ -55,6 +61,7 @@ class Ravdess(CorpusOption):
             for file, match in labelled_files("ravdess", self.root, NAME)
         ]
         table, dropped = pd.DataFrame(rows), []
+        counts = check_counts("ravdess", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts)
         if self.text == "companion":
             table, dropped = with_companion_text("ravdess", self.root, table)
         return Corpus(
@@ -66,4 +73,5 @@ class Ravdess(CorpusOption):
             source="Livingstone and Russo, The Ryerson Audio-Visual Database, PLoS ONE 13(5), 2018; Zenodo 1188976",
             text_source={"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none"),
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
+            counts=counts,
         )

@@ -1,7 +1,8 @@
-"""Finds the audio files of a release whose names carry the labels, and the companion text that may lie beside them."""
+"""Finds the folder and the audio files of a release, and the companion text that may lie beside them."""
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,54 @@ import pandas as pd
 from ser_core.corpus.corpus import cells
 from ser_core.errors import CorpusError
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".opus", ".ogg", ".mp3"}
+AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")
+"""The first of these is taken where an utterance lies in several formats."""
 COMPANION = "companion_text.csv"
+
+
+def release_folder(corpus: str, root: str) -> Path:
+    """The folder that `corpus.root` names. Raises CorpusError when none is named or it is not there."""
+    if not root:
+        raise CorpusError(f"corpus {corpus} needs its folder: add corpus.root=PATH")
+    folder = Path(root).absolute()
+    if not folder.is_dir():
+        raise CorpusError(f"corpus {corpus}: no folder {folder}; correct corpus.root")
+    return folder
+
+
+def audio_by_stem(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> dict[str, str]:
+    """Audio files anywhere below `folder` by their names without suffix; hidden files are passed over."""
+    ranks = {suffix: rank for rank, suffix in enumerate(suffixes)}
+    found: dict[str, tuple[int, str]] = {}
+    for file in folder.rglob("*"):
+        rank = ranks.get(file.suffix.lower())
+        if rank is not None and not file.name.startswith("."):
+            found[file.stem] = min(found.get(file.stem, (len(ranks), "")), (rank, str(file)))
+    return {stem: file for stem, (_, file) in found.items()}
+
+
+def with_files(corpus: str, table: pd.DataFrame, files: Mapping[str, str], column: str = "utterance") -> pd.DataFrame:
+    """Adds `file`, looked up by the name in `column`. Raises CorpusError with the number of absent files and the first."""
+    names = table[column].tolist()
+    if absent := sorted(name for name in names if name not in files):
+        raise CorpusError(
+            f"corpus {corpus}: {len(absent)} of {len(table)} utterances have no audio file, first {absent[0]}; "
+            "complete the release below corpus.root"
+        )
+    return table.assign(file=[files[name] for name in names])
+
+
+def read_table(corpus: str, file: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A CSV of text cells, in UTF-8 or else Windows-1252. Raises CorpusError when it lacks one of `columns`."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    if missing := [column for column in columns if column not in table]:
+        raise CorpusError(f"corpus {corpus}: {file} lacks column {missing[0]!r}; it has {', '.join(table.columns)}")
+    return table
 
 
 def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
@@ -19,11 +66,7 @@ def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator
 
     Raises CorpusError when the folder is missing or holds no such file.
     """
-    if not root:
-        raise CorpusError(f"corpus {corpus} needs its folder: add corpus.root=PATH")
-    folder = Path(root)
-    if not folder.is_dir():
-        raise CorpusError(f"corpus {corpus}: no folder {folder}; correct corpus.root")
+    folder = release_folder(corpus, root)
     found = False
     for file in sorted(folder.rglob("*"), key=lambda path: path.name):
         match = pattern.fullmatch(file.stem)

@@ -1,5 +1,7 @@
 """What a corpus is: a checked table, a card that counts it, a content that is not its place."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +71,37 @@ def test_utterances_can_be_left_out() -> None:
 def test_a_broken_row_is_named(row: int, changes: dict[str, object], message: str) -> None:
     with pytest.raises(CorpusError, match=message):
         corpus(with_change(row, **changes))
+
+
+def test_votes_stay_with_their_utterances_and_count_as_content() -> None:
+    votes = np.array([[1.0, 0.0], [np.nan, np.nan], [0.25, 0.75]])
+    voted = dataclasses.replace(corpus(), votes=votes)
+    less = voted.without({"a"}).votes
+    assert less is not None
+    np.testing.assert_array_equal(less, votes[1:])
+    assert corpus().without({"a"}).votes is None
+    assert voted.card("hash")["content"] != corpus().card("hash")["content"]
+
+
+@pytest.mark.parametrize(
+    ("votes", "message"),
+    [
+        (np.ones((2, 2)) / 2, r"votes are \[2, 2\], utterances and classes \[3, 2\]"),
+        (np.array([[1.0, 0.0], [0.5, 0.4], [0.0, 1.0]]), r"votes of row 1 are no distribution: \[0.5, 0.4\]"),
+        (np.array([[1.0, 0.0], [0.5, np.nan], [0.0, 1.0]]), "of row 1 are no distribution"),
+        (np.array([[1.0, 0.0], [0.5, 0.5], [1.5, -0.5]]), "of row 2 are no distribution"),
+    ],
+)
+def test_votes_that_are_no_shares_are_refused(votes: np.ndarray, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        dataclasses.replace(corpus(), votes=votes)
+
+
+def test_the_official_split_is_content_only_where_there_is_one() -> None:
+    """The literal is the content of a release that knew no such column."""
+    assert corpus().column("split").tolist() == ["", "", ""]
+    assert corpus().card("hash")["content"] == "48a469d2913faeca"
+    assert corpus(with_change(0, split="Test1")).card("hash")["content"] != corpus().card("hash")["content"]
 
 
 def test_a_missing_column_and_an_empty_table_are_named() -> None:

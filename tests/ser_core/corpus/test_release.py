@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ser_core.compose import compose, fingerprint
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.ravdess import Ravdess
@@ -31,7 +32,7 @@ def row(corpus: Corpus, utterance: str) -> dict[str, str]:
 
 
 def test_emodb_names_say_everything(tmp_path: Path) -> None:
-    corpus = EmoDB(root=tree(tmp_path, [*EMODB, *JUNK])).read(WHERE)
+    corpus = EmoDB(root=tree(tmp_path, [*EMODB, *JUNK]), counts="any").read(WHERE)
     assert corpus.column("utterance").tolist() == ["03a01Fa", "08a02Wb", "14a05Nd", "16b10Lc"]
     expected = {"speaker": "03", "gender": "male", "emotion": "happiness", "text": "Der Lappen liegt auf dem Eisschrank."}
     assert row(corpus, "03a01Fa").items() >= expected.items()
@@ -40,7 +41,7 @@ def test_emodb_names_say_everything(tmp_path: Path) -> None:
 
 
 def test_ravdess_names_say_everything(tmp_path: Path) -> None:
-    corpus = Ravdess(root=tree(tmp_path, [*RAVDESS, *JUNK])).read(WHERE)
+    corpus = Ravdess(root=tree(tmp_path, [*RAVDESS, *JUNK]), counts="any").read(WHERE)
     assert len(corpus) == 2
     expected = {"speaker": "12", "gender": "female", "emotion": "fear", "text": "Dogs are sitting by the door."}
     assert row(corpus, "03-01-06-01-02-01-12").items() >= expected.items()
@@ -60,11 +61,20 @@ def test_a_folder_without_the_corpus_is_refused(tmp_path: Path, option: type[Emo
         option(text="spoken")
 
 
+@pytest.mark.parametrize(("option", "names"), [(EmoDB, EMODB), (Ravdess, RAVDESS)])
+def test_other_counts_are_refused_or_noted(tmp_path: Path, option: type[EmoDB] | type[Ravdess], names: Sequence[str]) -> None:
+    root = tree(tmp_path, names)
+    with pytest.raises(CorpusError, match=r"is not the release: .* expected, 1 found.*corpus\.counts=any"):
+        option(root=root).read(WHERE)
+    assert option(root=root, counts="any").read(WHERE).card("")["counts"].startswith("not those of the release: ")
+    assert fingerprint(compose([f"corpus={option.name}", "corpus.counts=any"])) == fingerprint(compose([f"corpus={option.name}"]))
+
+
 def test_a_companion_line_replaces_the_sentence_and_its_absence_drops_the_class(tmp_path: Path) -> None:
     root = tree(tmp_path, EMODB)
     lines = [f"flac/{name},about {name}" for name in EMODB if "L" not in name]
     (tmp_path / "companion_text.csv").write_text("\n".join(["file,text", *lines]))
-    corpus = EmoDB(root=root, text="companion").read(WHERE)
+    corpus = EmoDB(root=root, text="companion", counts="any").read(WHERE)
     assert corpus.column("text").tolist() == ["about 03a01Fa.wav", "about 08a02Wb.flac", "about 14a05Nd.WAV"]
     assert "boredom" not in corpus.classes and "boredom" in corpus.merged
 
@@ -72,14 +82,14 @@ def test_a_companion_line_replaces_the_sentence_and_its_absence_drops_the_class(
 def test_a_class_with_some_lines_alone_is_refused(tmp_path: Path) -> None:
     root = tree(tmp_path, [*EMODB, "03a02Fa.wav"])
     with pytest.raises(CorpusError, match=r"needs .*companion_text\.csv with the columns file, text"):
-        EmoDB(root=root, text="companion").read(WHERE)
+        EmoDB(root=root, text="companion", counts="any").read(WHERE)
     (tmp_path / "companion_text.csv").write_text("file,text\nflac/03a01Fa.flac,oh joy\n")
     with pytest.raises(CorpusError, match="no line for some utterances of happiness"):
-        EmoDB(root=root, text="companion").read(WHERE)
+        EmoDB(root=root, text="companion", counts="any").read(WHERE)
 
 
 def test_without_text_there_is_none(tmp_path: Path) -> None:
-    corpus = EmoDB(root=tree(tmp_path, EMODB), text="none").read(WHERE)
+    corpus = EmoDB(root=tree(tmp_path, EMODB), text="none", counts="any").read(WHERE)
     assert set(corpus.column("text")) == {""} and corpus.text_source == "none"
 
 
@@ -87,6 +97,7 @@ def test_without_text_there_is_none(tmp_path: Path) -> None:
 def test_the_real_emodb_counts() -> None:
     root = str(shared("data", "emodb"))
     card = EmoDB(root=root).read(WHERE).card("")
+    assert card["counts"] == "as released"
     counts = {"anger": 127, "boredom": 81, "disgust": 46, "fear": 69, "happiness": 71, "neutral": 79, "sadness": 62}
     assert (card["utterances"], card["speakers"], card["emotions"], card["unlabelled"]) == (535, 10, counts, 0)
     companion = EmoDB(root=root, text="companion").read(WHERE)

@@ -1,0 +1,33 @@
+"""Whether a corpus on disk is the release: its counts against the published ones, refused or noted where they differ."""
+
+from collections.abc import Mapping
+
+from ser_core.errors import CorpusError
+
+COUNTS = ("release", "any")
+"""Values of the knob `counts`."""
+AS_RELEASED = "as released"
+
+
+def check_counts(corpus: str, expected: Mapping[str, int], found: Mapping[str, int], counts: str) -> str:
+    """What the protocol card says of the counts. Raises CorpusError where they differ and `counts` is release.
+
+    >>> check_counts("x", {"utterances": 2}, {"utterances": 2}, "release")
+    'as released'
+    >>> check_counts("x", {"utterances": 2}, {"utterances": 1}, "any")
+    'not those of the release: utterances 2 expected, 1 found'
+    """
+    names = [*expected, *(name for name in found if name not in expected)]
+    differ = [
+        f"{name} {expected.get(name, 0)} expected, {found.get(name, 0)} found"
+        for name in names
+        if expected.get(name, 0) != found.get(name, 0)
+    ]
+    if not differ:
+        return AS_RELEASED
+    if counts == "release":
+        raise CorpusError(
+            f"corpus {corpus} is not the release: {'; '.join(differ)}; complete what lies below corpus.root, "
+            "or take it as it is with corpus.counts=any"
+        )
+    return f"not those of the release: {'; '.join(differ)}"

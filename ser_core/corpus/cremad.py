@@ -1,0 +1,127 @@
+"""CREMA-D: 7,442 utterances of 12 sentences, 91 actors, 6 emotions (Cao et al. 2014), read from file names.
+
+1001_IEO_ANG_HI.wav = actor, sentence, emotion acted, intensity
+The label is what the actor meant; listeners often heard something else, which `votes` holds: the rows of
+processedResults/tabulatedVotes.csv whose name starts with 1 are votes on the voice alone (2 the face, 3 both).
+"""
+
+import dataclasses
+import re
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.release import audio_by_stem, read_table, release_folder
+from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
+from ser_core.errors import CorpusError
+from ser_core.options import location, one_of, tolerance
+
+NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<code>ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX)")
+SENTENCES = {
+    "IEO": "It's eleven o'clock.",
+    "TIE": "That is exactly what happened.",
+    "IOM": "I'm on my way to the meeting.",
+    "IWW": "I wonder what this is about.",
+    "TAI": "The airplane is almost full.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "IWL": "I would like a new alarm clock.",
+    "ITH": "I think I have a doctor's appointment.",
+    "DFA": "Don't forget a jacket.",
+    "ITS": "I think I've seen this before.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+LETTERS = {"A": "ANG", "D": "DIS", "F": "FEA", "H": "HAP", "N": "NEU", "S": "SAD"}
+COUNTS_OF_THE_RELEASE = {"ANG": 1271, "DIS": 1271, "FEA": 1271, "HAP": 1271, "NEU": 1087, "SAD": 1271}
+KNOWN_BAD = "1076_MTI_SAD_XX"
+"""Its audio is silent in the release."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CremaD(CorpusOption):
+    """Knobs of CREMA-D."""
+
+    name: str = "cremad"
+    """This option's name."""
+    root: str = location("")
+    """Folder of the release; audio is looked for anywhere below it, WAV before MP3."""
+    scheme: str = "cremad6"
+    """Label scheme: cremad6, the emotions acted."""
+    text: str = "sentence"
+    """Text channel: sentence (the acted one, which carries no emotion) or none."""
+    known_bad: str = "drop"
+    """The utterance whose audio is silent in the release: drop or keep."""
+    counts: str = tolerance("release")
+    """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "scheme", schemes_of("cremad"))
+        one_of(self, "text", ("sentence", "none"))
+        one_of(self, "known_bad", ("drop", "keep"))
+        one_of(self, "counts", COUNTS)
+
+    def read(self, cache: Path) -> Corpus:
+        """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
+        folder = release_folder("cremad", self.root)
+        genders = _genders(folder)
+        found = {name: (match, file) for name, file in audio_by_stem(folder).items() if (match := NAME.fullmatch(name))}
+        if not found:
+            raise CorpusError(f"corpus cremad: no audio file named like 1001_IEO_ANG_HI below {folder}; correct corpus.root")
+        counts = check_counts("cremad", COUNTS_OF_THE_RELEASE, Counter(match["code"] for match, _ in found.values()), self.counts)
+        rows = [
+            {
+                "utterance": name,
+                "file": file,
+                "speaker": match["actor"],
+                "gender": genders.get(match["actor"], ""),
+                "text": SENTENCES.get(match["sentence"], "") if self.text == "sentence" else "",
+                "code": match["code"],
+            }
+            for name, (match, file) in found.items()
+            if name != KNOWN_BAD or self.known_bad == "keep"
+        ]
+        table, notes = labelled(pd.DataFrame(rows), self.scheme)
+        if len(rows) < len(found):
+            notes.append(f"dropped {KNOWN_BAD} (silent)")
+        table = complete(table.drop(columns="code"))
+        ballots = _ballots(folder)
+        return Corpus(
+            name="cremad",
+            table=table,
+            classes=classes_of(self.scheme),
+            dimensions=(),
+            licence="Open Database License 1.0; contents under the Database Contents License 1.0",
+            source="Cao et al., CREMA-D, IEEE Trans. Affective Computing 5(4), 2014",
+            text_source="acted sentence" if self.text == "sentence" else "none",
+            merged="; ".join(notes) or "none",
+            counts=counts,
+            votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
+        )
+
+
+def _genders(folder: Path) -> dict[str, str]:
+    """Gender by actor from VideoDemographics.csv; nobody's where the release is without it."""
+    file = next(iter(sorted(folder.rglob("VideoDemographics.csv"))), None)
+    if file is None:
+        return {}
+    table = read_table("cremad", file, ("ActorID", "Sex"))
+    return {actor: sex.lower() for actor, sex in zip(table["ActorID"], table["Sex"], strict=True)}
+
+
+def _ballots(folder: Path) -> pd.DataFrame | None:
+    """Votes on the voice alone, one row per utterance and emotion; None where the release is without them."""
+    file = next(iter(sorted(folder.rglob("tabulatedVotes.csv"))), None)
+    if file is None:
+        return None
+    table = read_table("cremad", file, (*LETTERS, "fileName"))
+    rows = table[table.columns[0]].tolist()
+    voice = table.loc[[row.startswith("1") for row in rows]]
+    votes = [
+        (name, code, float(count))
+        for letter, code in LETTERS.items()
+        for name, count in zip(voice["fileName"], voice[letter], strict=True)
+    ]
+    return pd.DataFrame(votes, columns=["utterance", "code", "weight"])

@@ -1,0 +1,185 @@
+"""IEMOCAP: 10,039 utterances of 10 actors in 5 sessions (Busso et al. 2008), labels from dialog/EmoEvaluation.
+
+Ses01F_impro01_M000 = session 01, dialogue whose markers F wears, improvisation 01, spoken by M: speaker Ses01M
+    [6.2901 - 8.2357] <tab> Ses01F_impro01_F000 <tab> neu <tab> [2.5000, 2.5000, 2.5000]     valence, arousal, dominance
+    C-E2: <tab> Neutral; Anger; <tab> ()                                                    one evaluator's vote
+Files are read as Latin-1. The actors' own votes (C-F1, C-M1) are left out, as the release leaves them out of its means.
+"""
+
+import dataclasses
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
+from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.release import audio_by_stem, release_folder, with_files
+from ser_core.corpus.schemes import SCHEMES, classes_of, labelled, schemes_of, vote_shares
+from ser_core.errors import CorpusError
+from ser_core.options import location, one_of, tolerance
+
+TURN = re.compile(
+    r"\[[\d.]+ - [\d.]+\]\t(?P<utterance>Ses\d\d[FM]_\w+_[FM]\d{3})\t(?P<code>\w{3})\t"
+    r"\[(?P<valence>[\d.]+), (?P<arousal>[\d.]+), (?P<dominance>[\d.]+)\]\s*"
+)
+VOTE = re.compile(r"C-E\d+:\t(?P<labels>[^\t]*)")
+LINE = re.compile(r"(Ses\d\d[FM]_\S+_[FM]\d{3}) \[[\d.]+-[\d.]+\]: (.*)")
+TAG = re.compile(r"\[[^\]]*\]")
+CATEGORIES = {
+    "Neutral": "neu",
+    "Neutral state": "neu",
+    "Happiness": "hap",
+    "Anger": "ang",
+    "Sadness": "sad",
+    "Frustration": "fru",
+    "Excited": "exc",
+    "Fear": "fea",
+    "Surprise": "sur",
+    "Disgust": "dis",
+    "Other": "oth",
+}
+DIMENSIONS = tuple(Dimension(name, 1, 5) for name in ("valence", "arousal", "dominance"))
+PARTS = {"impro": "improvised", "scrip": "scripted"}
+
+SESSIONS = {
+    "Ses01": {"neutral": 384, "happiness": 278, "anger": 229, "sadness": 194},
+    "Ses02": {"neutral": 362, "happiness": 327, "anger": 137, "sadness": 197},
+    "Ses03": {"neutral": 320, "happiness": 286, "anger": 240, "sadness": 305},
+    "Ses04": {"neutral": 258, "happiness": 303, "anger": 327, "sadness": 143},
+    "Ses05": {"neutral": 384, "happiness": 442, "anger": 170, "sadness": 245},
+}
+COUNTS_OF_THE_RELEASE = {
+    "utterances": 10039,
+    **{f"{session} {name}": count for session, counts in SESSIONS.items() for name, count in counts.items()},
+    "hap": 595,
+    "exc": 1041,
+    "improvised of iemocap4": 2943,
+    "scripted of iemocap4": 2588,
+}
+"""All utterances, and the 5,531 of iemocap4 by session and class, by how they were acted, hap and exc apart."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Iemocap(CorpusOption):
+    """Knobs of IEMOCAP."""
+
+    name: str = "iemocap"
+    """This option's name."""
+    root: str = location("")
+    """Folder of the release: the one that holds Session1 to Session5."""
+    scheme: str = "iemocap4"
+    """Label scheme: iemocap4 (happiness and excitement are one class; 5,531 utterances) or iemocap6 (with frustration)."""
+    part: str = "all"
+    """Which dialogues: all, improvised, or scripted (the same scripts are acted in every session)."""
+    text: str = "plain"
+    """Text channel: plain (transcripts without tags), gold (with tags like [LAUGHTER], which tell the emotion), or none."""
+    counts: str = tolerance("release")
+    """Counts per session and class: release (others than the published ones are refused) or any (noted on the card)."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "scheme", schemes_of("iemocap"))
+        one_of(self, "part", ("all", "improvised", "scripted"))
+        one_of(self, "text", ("plain", "gold", "none"))
+        one_of(self, "counts", COUNTS)
+
+    def read(self, cache: Path) -> Corpus:
+        """Utterances that the scheme knows. Raises CorpusError for other counts than released and for absent audio."""
+        folder = release_folder("iemocap", self.root)
+        turns, ballots = _evaluations(folder)
+        counts = check_counts("iemocap", COUNTS_OF_THE_RELEASE, _counted(turns), self.counts)
+        chosen = turns if self.part == "all" else turns.loc[turns["part"].eq(self.part)]
+        table, notes = labelled(chosen, self.scheme)
+        table, strange = _within_scales(table)
+        notes += [f"{strange} ratings outside 1 to 5 are absent"] if strange else []
+        if self.part != "all":
+            notes.insert(0, f"{self.part} dialogues only")
+        table = with_files("iemocap", table, _audio(folder))
+        texts = {} if self.text == "none" else _transcripts(folder, tags=self.text == "gold")
+        table["text"] = [texts.get(utterance, "") for utterance in table["utterance"]]
+        table = complete(table.drop(columns=["code", "part"]))
+        unwritten = table["text"].tolist().count("")
+        return Corpus(
+            name="iemocap",
+            table=table,
+            classes=classes_of(self.scheme),
+            dimensions=DIMENSIONS,
+            licence="IEMOCAP release agreement of USC SAIL: research only, no redistribution",
+            source="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, LREC 42, 2008",
+            text_source=f"{self.text} human transcripts, {unwritten} empty" if self.text != "none" else "none",
+            merged="; ".join(notes) or "none",
+            counts=counts,
+            votes=vote_shares(ballots, self.scheme, table["utterance"].tolist()),
+        )
+
+
+def _evaluations(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row per turn, and one per label that an evaluator gave; several labels in one vote share it."""
+    turns, ballots = [], []
+    for file in sorted(folder.glob("Session*/dialog/EmoEvaluation/Ses*.txt")):
+        utterance = ""
+        for line in file.read_text("latin-1").splitlines():
+            if match := TURN.fullmatch(line):
+                utterance = match["utterance"]
+                turns.append(_turn(match))
+            elif match := VOTE.match(line):
+                labels = [label.strip() for label in match["labels"].split(";") if label.strip()]
+                ballots += [(utterance, CATEGORIES.get(label, label), 1 / len(labels)) for label in labels]
+            elif line.startswith("["):
+                raise CorpusError(f"corpus iemocap: {file.name} has a turn that cannot be read: {line!r}")
+    if not turns:
+        raise CorpusError(f"corpus iemocap: no Session*/dialog/EmoEvaluation/Ses*.txt with turns below {folder}")
+    return pd.DataFrame(turns), pd.DataFrame(ballots, columns=["utterance", "code", "weight"])
+
+
+def _turn(match: re.Match[str]) -> dict[str, object]:
+    """What the head of an evaluation says of an utterance; the speaker is its last letter, not the dialogue's."""
+    utterance = match["utterance"]
+    session, letter = utterance[:5], utterance[-4]
+    return {
+        "utterance": utterance,
+        "speaker": session + letter,
+        "gender": {"F": "female", "M": "male"}[letter],
+        "session": session,
+        "part": PARTS.get(utterance.split("_")[1][:5], ""),
+        "code": match["code"],
+        **{dimension.name: float(match[dimension.name]) for dimension in DIMENSIONS},
+    }
+
+
+def _within_scales(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Ratings outside their scale (an evaluator's slip) become absent; their number."""
+    ratings = {dimension.name: table[dimension.name].to_numpy(float) for dimension in DIMENSIONS}
+    strange = {name: (values < 1) | (values > 5) for name, values in ratings.items()}
+    kept = {name: np.where(strange[name], np.nan, values) for name, values in ratings.items()}
+    return table.assign(**kept), sum(int(rows.sum()) for rows in strange.values())
+
+
+def _counted(turns: pd.DataFrame) -> dict[str, int]:
+    """The counts that COUNTS_OF_THE_RELEASE names."""
+    found = Counter({"utterances": len(turns)})
+    for session, part, code in zip(turns["session"], turns["part"], turns["code"], strict=True):
+        if emotion := SCHEMES["iemocap4"].get(code):
+            found.update([f"{session} {emotion}", f"{part} of iemocap4"])
+        if code in ("hap", "exc"):
+            found[code] += 1
+    return found
+
+
+def _audio(folder: Path) -> dict[str, str]:
+    """Sentences' audio by name."""
+    sessions = sorted(folder.glob("Session*/sentences/wav"))
+    return {name: file for session in sessions for name, file in audio_by_stem(session).items()}
+
+
+def _transcripts(folder: Path, tags: bool) -> dict[str, str]:
+    """Text by utterance; lines without times and turns without audio (_FXX0) are no transcripts of an utterance."""
+    texts = {}
+    for file in sorted(folder.glob("Session*/dialog/transcriptions/Ses*.txt")):
+        for line in file.read_text("latin-1").splitlines():
+            if match := LINE.fullmatch(line.rstrip()):
+                text = match[2] if tags else TAG.sub(" ", match[2])
+                texts[match[1]] = " ".join(text.split())
+    return texts

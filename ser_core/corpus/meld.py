@@ -1,0 +1,124 @@
+"""MELD: 13,708 utterances of the series Friends, 7 emotions (Poria et al. 2019), from {train,dev,test}_sent_emo.csv.
+
+dia0_utt3.mp4 = utterance 3 of dialogue 0 of one part; the numbers start anew in every part, so a name carries its part
+Clips are video: write the sound beside them as WAV or FLAC (ffmpeg -i dia0_utt3.mp4 -ac 1 -ar 16000 dia0_utt3.wav), which
+is preferred. The main characters speak in all three parts: the official split is not independent of the speaker.
+"""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, read_table, release_folder, with_files
+from ser_core.corpus.schemes import classes_of, labelled, schemes_of
+from ser_core.errors import CorpusError
+from ser_core.options import location, one_of, tolerance
+
+FOLDERS = {
+    "train": ("train_splits", "train"),
+    "dev": ("dev_splits_complete", "dev"),
+    "test": ("output_repeated_splits_test", "test"),
+}
+"""Where the clips of a part lie: the release's own folder first."""
+COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
+COUNTS_OF_THE_RELEASE = {
+    "train": 9989,
+    "dev": 1109,
+    "test": 2610,
+    "train neutral": 4710,
+    "train joy": 1743,
+    "train surprise": 1205,
+    "train anger": 1109,
+    "train sadness": 683,
+    "train disgust": 271,
+    "train fear": 268,
+}
+KNOWN_BAD = {"train dia125_utt3": "cannot be decoded", "dev dia110_utt7": "has no clip"}
+WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
+"""Windows-1252 quotes and dashes that came into the tables as control characters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Meld(CorpusOption):
+    """Knobs of MELD."""
+
+    name: str = "meld"
+    """This option's name."""
+    root: str = location("")
+    """Folder with the three tables and the clips of each part, anywhere below it."""
+    scheme: str = "meld7"
+    """Label scheme: meld7."""
+    text: str = "plain"
+    """Text channel: plain (subtitles) or none."""
+    known_bad: str = "drop"
+    """The two utterances whose clips are broken or absent in the release: drop or keep."""
+    counts: str = tolerance("release")
+    """Utterances per part: release (others than the published counts are refused) or any (noted on the card)."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "scheme", schemes_of("meld"))
+        one_of(self, "text", ("plain", "none"))
+        one_of(self, "known_bad", ("drop", "keep"))
+        one_of(self, "counts", COUNTS)
+
+    def read(self, cache: Path) -> Corpus:
+        """Utterances of the three parts. Raises CorpusError for other counts than released and for absent clips."""
+        folder = release_folder("meld", self.root)
+        table = pd.concat([_part(folder, split) for split in FOLDERS], ignore_index=True)
+        found = Counter(table["split"].tolist())
+        found.update(f"train {code}" for code, split in zip(table["code"], table["split"], strict=True) if split == "train")
+        counts = check_counts("meld", COUNTS_OF_THE_RELEASE, found, self.counts)
+        table, notes = labelled(table, self.scheme)
+        if self.known_bad == "drop":
+            bad = [name for name in table["clip"] if name in KNOWN_BAD]
+            table = table.loc[[name not in KNOWN_BAD for name in table["clip"]]]
+            notes += [f"dropped {name} ({KNOWN_BAD[name]})" for name in bad]
+        table = with_files("meld", table, _clips(folder), column="clip")
+        if self.text == "none":
+            table["text"] = ""
+        return Corpus(
+            name="meld",
+            table=complete(table.drop(columns=["code", "clip"])),
+            classes=classes_of(self.scheme),
+            dimensions=(),
+            licence="GPL-3.0 for the annotations; the clips belong to the makers of the series: research only",
+            source="Poria et al., MELD, ACL 2019, arXiv 1810.02508",
+            text_source="subtitles" if self.text == "plain" else "none",
+            merged="; ".join(notes) or "none",
+            counts=counts,
+        )
+
+
+def _part(folder: Path, split: str) -> pd.DataFrame:
+    """One part's utterances with their raw label in `code` and their clip; of the dyadic edition where only that is there."""
+    names = (f"{split}_sent_emo.csv", f"{split}_sent_emo_dya.csv")
+    file = next((file for name in names for file in sorted(folder.rglob(name))), None)
+    if file is None:
+        raise CorpusError(f"corpus meld: no {names[0]} below {folder}; put the three tables of the release there")
+    raw = read_table("meld", file, COLUMNS)
+    old = "Old_" if "Old_Dialogue_ID" in raw else ""
+    dialogues, utterances = raw[f"{old}Dialogue_ID"], raw[f"{old}Utterance_ID"]
+    return pd.DataFrame(
+        {
+            "utterance": [f"{split}_dia{d}_utt{u}" for d, u in zip(raw["Dialogue_ID"], raw["Utterance_ID"], strict=True)],
+            "clip": [f"{split} dia{d}_utt{u}" for d, u in zip(dialogues, utterances, strict=True)],
+            "speaker": [speaker.strip() for speaker in raw["Speaker"]],
+            "text": [" ".join(text.translate(WINDOWS).split()) for text in raw["Utterance"]],
+            "split": split,
+            "code": [emotion.strip().lower() for emotion in raw["Emotion"]],
+        }
+    )
+
+
+def _clips(folder: Path) -> dict[str, str]:
+    """Clips as "part name", sound files before video; within a part the release's own folder wins."""
+    suffixes = (*AUDIO_SUFFIXES, ".mp4")
+    clips: dict[str, str] = {}
+    for split, names in FOLDERS.items():
+        for place in (place for name in reversed(names) for place in sorted(folder.rglob(name)) if place.is_dir()):
+            clips |= {f"{split} {stem}": file for stem, file in audio_by_stem(place, suffixes).items()}
+    return clips

@@ -1,0 +1,159 @@
+"""MSP-Podcast: natural speech from podcasts (Lotfian and Busso 2019), labels from Labels/labels_consensus.csv.
+
+FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set        read by name: the order differs between releases
+labels_detailed.csv (votes) has one row per worker, in three generations:
+    1.6        Workers, EmoClass_Major, ...     1.7 to 1.12   EmoDetail = "WORKER0001; Neutral; Concerned; A:4; V:4; D:4;"
+    2.0        WorkerID, EmoClass_Major, ...
+Labels of Test3 are withheld, so its utterances are dropped as those without label.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
+from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.release import audio_by_stem, read_table, release_folder, with_files
+from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
+from ser_core.errors import CorpusError
+from ser_core.options import location, one_of, tolerance
+
+RELEASES = {"1.11": 151_654, "1.12": 207_136, "2.0": 264_705}
+"""Speaking turns, counted as audio files: the consensus table may leave out Test3."""
+COLUMNS = ("FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set")
+DIMENSIONS = {"arousal": "EmoAct", "valence": "EmoVal", "dominance": "EmoDom"}
+CATEGORIES = {
+    "Angry": "A",
+    "Contempt": "C",
+    "Disgust": "D",
+    "Fear": "F",
+    "Happy": "H",
+    "Neutral": "N",
+    "Sad": "S",
+    "Surprise": "U",
+}
+UNKNOWN = "Unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class MspPodcast(CorpusOption):
+    """Knobs of MSP-Podcast."""
+
+    name: str = "msp_podcast"
+    """This option's name."""
+    root: str = location("")
+    """Folder of the release: the one that holds Audios, Labels and Transcripts."""
+    release: str = "2.0"
+    """Which release it is, 1.11, 1.12 or 2.0; others have no count known here and need counts=any."""
+    scheme: str = "msp8"
+    """Label scheme: msp8 (all but Other and no agreement) or msp4 (anger, happiness, neutral, sadness)."""
+    unknown_speakers: str = "drop"
+    """Utterances of speakers not identified: drop, each (everyone a speaker, may part a voice), or one (a single speaker)."""
+    text: str = "plain"
+    """Text channel: plain (human transcripts) or none."""
+    counts: str = tolerance("release")
+    """Number of audio files: release (others than the published one are refused) or any (noted on the card)."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "scheme", schemes_of("msp"))
+        one_of(self, "unknown_speakers", ("drop", "each", "one"))
+        one_of(self, "text", ("plain", "none"))
+        one_of(self, "counts", COUNTS)
+        if self.counts == "release":
+            one_of(self, "release", tuple(RELEASES))
+
+    def read(self, cache: Path) -> Corpus:
+        """Utterances that the scheme knows. Raises CorpusError for another number of files and for absent audio."""
+        folder = release_folder("msp_podcast", self.root)
+        files = audio_by_stem(folder / "Audios")
+        counts = "not checked: the count of this release is not known"
+        if self.release in RELEASES:
+            counts = check_counts("msp_podcast", {"utterances": RELEASES[self.release]}, {"utterances": len(files)}, self.counts)
+        table, notes = labelled(_consensus(folder), self.scheme)
+        table, note = _identified(table, self.unknown_speakers)
+        table = with_files("msp_podcast", table, files)
+        if self.text != "none":
+            table["text"] = [_transcript(folder, utterance) for utterance in table["utterance"]]
+        table = complete(table.drop(columns="code"))
+        unwritten = table["text"].tolist().count("")
+        ballots = _ballots(folder)
+        return Corpus(
+            name="msp_podcast",
+            table=table,
+            classes=classes_of(self.scheme),
+            dimensions=tuple(Dimension(name, 1, 7) for name in DIMENSIONS),
+            licence="MSP-Podcast agreement of UT Dallas, signed by the institution: no redistribution",
+            source=f"Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019; release {self.release}",
+            text_source=f"plain human transcripts, {unwritten} empty" if self.text != "none" else "none",
+            merged="; ".join([*notes, *note]) or "none",
+            counts=counts,
+            votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
+        )
+
+
+def _labels(folder: Path, *names: str) -> Path | None:
+    """The first of these label files that is there."""
+    return next((folder / "Labels" / name for name in names if (folder / "Labels" / name).is_file()), None)
+
+
+def _consensus(folder: Path) -> pd.DataFrame:
+    """One row per utterance with its raw label in `code`."""
+    file = _labels(folder, "labels_consensus.csv", "labels_concensus.csv")
+    if file is None:
+        raise CorpusError(f"corpus msp_podcast: no Labels/labels_consensus.csv below {folder}; correct corpus.root")
+    raw = read_table("msp_podcast", file, COLUMNS)
+    try:
+        ratings = {name: [float(cell or "nan") for cell in raw[column]] for name, column in DIMENSIONS.items()}
+    except ValueError as error:
+        raise CorpusError(f"corpus msp_podcast: {file.name} has a rating that is not a number: {error}") from None
+    return pd.DataFrame(
+        {
+            "utterance": [Path(name).stem for name in raw["FileName"]],
+            "speaker": raw["SpkrID"],
+            "gender": [{"Female": "female", "Male": "male"}.get(gender, "") for gender in raw["Gender"]],
+            "split": raw["Split_Set"],
+            "code": raw["EmoClass"],
+            **ratings,
+        }
+    )
+
+
+def _identified(table: pd.DataFrame, unknown_speakers: str) -> tuple[pd.DataFrame, list[str]]:
+    """The table with every speaker named as `unknown_speakers` says, and that in words."""
+    speakers = np.array(table["speaker"].tolist(), object)
+    unknown = np.isin(speakers, [UNKNOWN, ""])
+    if not unknown.any():
+        return table, []
+    count = int(unknown.sum())
+    if unknown_speakers == "drop":
+        return table.loc[~unknown], [f"dropped {count} of unknown speakers"]
+    if unknown_speakers == "one":
+        return table.assign(speaker=np.where(unknown, UNKNOWN, speakers)), [f"{count} of unknown speakers are one speaker"]
+    own = np.array([f"{UNKNOWN} {utterance}" for utterance in table["utterance"]], object)
+    return table.assign(speaker=np.where(unknown, own, speakers)), [f"{count} of unknown speakers are a speaker each"]
+
+
+def _transcript(folder: Path, utterance: str) -> str:
+    """The transcript on one line, or "" where the release has none."""
+    file = folder / "Transcripts" / f"{utterance}.txt"
+    return " ".join(file.read_text("utf-8", errors="replace").split()) if file.is_file() else ""
+
+
+def _ballots(folder: Path) -> pd.DataFrame | None:
+    """The primary label of every worker, whichever generation the detailed table is of; None where there is none."""
+    file = _labels(folder, "labels_detailed.csv")
+    if file is None:
+        return None
+    raw = read_table("msp_podcast", file, ("FileName",))
+    if "EmoClass_Major" in raw:
+        labels = raw["EmoClass_Major"].tolist()
+    elif "EmoDetail" in raw:
+        labels = [detail.split(";")[1] if detail.count(";") else "" for detail in raw["EmoDetail"]]
+    else:
+        raise CorpusError(
+            f"corpus msp_podcast: {file} has neither EmoClass_Major nor EmoDetail; move it away to go without votes"
+        )
+    codes = [CATEGORIES.get(label.strip(), label.strip()) for label in labels]
+    return pd.DataFrame({"utterance": [Path(name).stem for name in raw["FileName"]], "code": codes, "weight": 1.0})
