@@ -90,6 +90,8 @@ def _crop(wave: np.ndarray, rate: int, audio: Audio) -> np.ndarray:
 
 def decode(path: Path, start: float, end: float) -> tuple[np.ndarray, int]:
     """Frames of a file or of a segment, float32 [frames channels], and their rate in Hz. Raises AudioError, as `load` does."""
+    if path.is_dir():
+        raise AudioError("a folder, not a file")
     if not path.is_file():
         raise AudioError("missing")
     if path.stat().st_size == 0:

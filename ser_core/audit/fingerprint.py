@@ -27,7 +27,7 @@ FEWEST_WORDS = 20
 COMMONEST = 60
 """A word that occurs more often proposes no pairs: it says that a sound is common, not that a recording is."""
 
-Words = tuple[UInt32[np.ndarray, "words"], np.ndarray]
+Words = tuple[UInt32[np.ndarray, "_"], np.ndarray]
 """The words of a clip, and which of them are loud."""
 SILENCE: Words = (np.zeros(0, np.uint32), np.zeros(0, bool))
 
@@ -59,6 +59,8 @@ def same_recordings(clips: Sequence[Words]) -> list[tuple[int, int]]:
 
 def _proposed(clips: Sequence[Words]) -> Iterator[tuple[int, int, int]]:
     """(clip, clip, shift) wherever two clips share a loud word that is not a common one."""
+    if not clips:
+        return
     places = [np.flatnonzero(loud) for _, loud in clips]
     words = np.concatenate([words[place] for (words, _), place in zip(clips, places, strict=True)])
     owners = np.repeat(np.arange(len(clips)), [len(place) for place in places])

@@ -64,7 +64,7 @@ class Shared:
 def equal(values: np.ndarray) -> Keys:
     """Rows of the same value match; "" matches nothing."""
     names, numbers = np.unique(values, return_inverse=True)
-    alike = scipy.sparse.csr_array(scipy.sparse.eye_array(len(names), dtype=np.int64))
+    alike = scipy.sparse.csr_array(scipy.sparse.eye_array(len(names), format="csr"))
     return Keys(np.where(values == "", -1, numbers), alike)
 
 
