@@ -56,7 +56,7 @@ def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:
         return []
     findings = []
     for name, keys, what in (
-        ("exact text", equal(texts), "its transcript"),
+        ("exact text", equal(texts), "their transcript"),
         ("near-duplicate text", near_texts(texts), "a transcript that differs in few words"),
     ):
         where = shared(corpus, folds, keys)
