@@ -122,6 +122,17 @@ def check(overrides: Overrides = None) -> None:
 
 
 @corpus_app.command()
+def audit(
+    overrides: Overrides = None,
+    json: Annotated[Path | None, typer.Option(help="File to write the findings to.", dir_okay=False)] = None,
+) -> None:
+    """Look for leaks between the parts of the folds and for faults of texts and files. Exit code 1 when the split leaks."""
+    from cluster.commands import audit_corpus
+
+    sys.exit(audit_corpus(console, overrides or [], json))
+
+
+@corpus_app.command()
 def card(overrides: Overrides = None) -> None:
     """Print the protocol card: counts, label map, licence, content hash, folds."""
     from cluster.commands import print_card

@@ -1,12 +1,14 @@
 """What each command of `ser` does: run the study, print the table, say where things are."""
 
 import contextlib
+import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -132,6 +134,32 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
         console.print(f"{utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
     console.print(f"{corpus.name}: {len(corpus)} utterances, {len(reasons)} with unusable audio")
     return 1 if reasons else 0
+
+
+def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) -> int:
+    """`ser corpus audit`: 0 when no finding breaks the split; warnings are allowed."""
+    from ser_core.audit import audit
+
+    if file and not file.absolute().parent.is_dir():
+        raise SettingError(f"--json {file}: there is no folder {file.absolute().parent}; make it first")
+    audited = audit(compose(split_overrides(overrides)[0]), progress=True)
+    colours = {"fail": "red", "warn": "yellow", "info": "dim"}
+    table = Table("", "finding", "what was found", "what to do", show_lines=True)
+    for finding in audited.findings:
+        found = "\n".join([finding.found, *(f"  {example}" for example in finding.examples), *filter(None, [finding.source])])
+        table.add_row(f"[{colours[finding.severity]}]{finding.severity}[/]", finding.name, escape(found), escape(finding.remedy))
+    console.print(table if audited.findings else "nothing found")
+    if file:
+        file.write_text(json.dumps(audited.plain(), indent=1, ensure_ascii=False) + "\n")
+    counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
+    summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
+    verdict = "passed" if audited.passed else "failed: the split does not test what its protocol says"
+    console.print(
+        f"{audited.corpus}: {summary}; {counts[0]} fail, {counts[1]} warn, {counts[2]} info; {verdict}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0 if audited.passed else 1
 
 
 def print_card(console: Console, overrides: Sequence[str]) -> None:

@@ -57,7 +57,11 @@ def load(file: Path | str, start: float, end: float, audio: Audio, minimum_sampl
     Raises AudioError with the reason alone: missing, empty, undecodable, truncated, segment outside the file, longer
     than allowed, non-finite, silent, or shorter than `minimum_samples` at 16 kHz.
     """
-    channels, rate = _decode(Path(file), start, end)
+    return usable(*decode(Path(file), start, end), audio, minimum_samples)
+
+
+def usable(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int = 400) -> np.ndarray:
+    """What `load` makes of decoded frames [frames channels]. Raises AudioError with the reason alone."""
     wave = _crop(channels.mean(axis=1, dtype=np.float32), rate, audio)
     if not np.isfinite(wave).all():
         raise AudioError("holds values that are not finite")
@@ -84,8 +88,10 @@ def _crop(wave: np.ndarray, rate: int, audio: Audio) -> np.ndarray:
     return wave[first : first + most]
 
 
-def _decode(path: Path, start: float, end: float) -> tuple[np.ndarray, int]:
-    """Frames of a file or of a segment, float32 [frames channels], and their rate in Hz."""
+def decode(path: Path, start: float, end: float) -> tuple[np.ndarray, int]:
+    """Frames of a file or of a segment, float32 [frames channels], and their rate in Hz. Raises AudioError, as `load` does."""
+    if path.is_dir():
+        raise AudioError("a folder, not a file")
     if not path.is_file():
         raise AudioError("missing")
     if path.stat().st_size == 0:

@@ -1,5 +1,6 @@
 """The command line: help for every command, one sentence and exit code 2 for every mistake."""
 
+import json
 import signal
 import sys
 
@@ -11,6 +12,7 @@ from typer.main import get_command
 
 from cluster import cli
 from cluster.resources import Settings
+from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.keys import chosen, leaves
 from tests.cluster.conftest import SMALL, ser
@@ -74,6 +76,8 @@ MISTAKES = {
     "an unknown key in options": (["options", "corpus.speaker=3"], "the nearest is corpus.speakers"),
     "a setting of the cluster": (["options", "cluster.retries=-1"], "retries"),
     "a corpus to check": (["corpus", "check", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
+    "a corpus to audit": (["corpus", "audit", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
+    "findings without a folder": (["corpus", "audit", "--json", "nowhere/found.json"], "no folder"),
     "a corpus for a card": (["corpus", "card", "corpus=nemo"], "no such option"),
 }
 
@@ -118,8 +122,6 @@ def test_options_show_every_leaf_with_its_sentence(typed, overrides):
 @pytest.fixture
 def damaged(tmp_path):
     """A table corpus of demo utterances, one of them cut short and one empty."""
-    from ser_core.compose import compose
-
     corpus = compose([*SMALL]).corpus.read(tmp_path / "cache")
     table = corpus.table[["utterance", "file", "speaker", "gender", "emotion", "text"]].reset_index(drop=True)
     (tmp_path / "audio").mkdir()
@@ -157,3 +159,24 @@ def test_corpus_check_of_sound_audio(typed):
     code, out, _ = typed("corpus", "check", *SMALL[:2])
     assert code == 0
     assert "0 with unusable audio" in out
+
+
+def test_corpus_audit_passes_the_demo_corpus_and_writes_its_findings(typed, tmp_path):
+    code, out, _ = typed("corpus", "audit", *SMALL[:2], "--json", "found.json")
+    written = json.loads((tmp_path / "found.json").read_text())
+    assert code == 0
+    assert written["passed"]
+    assert all(finding["name"] in out for finding in written["findings"])
+    assert f"split {written['split']}" in out.splitlines()[-1]
+
+
+def test_corpus_audit_fails_where_a_recording_is_in_two_parts(typed, tmp_path):
+    table = compose([*SMALL]).corpus.read(tmp_path / "bridgework" / "cache").table
+    copied = table[["utterance", "file", "speaker", "gender", "emotion", "text"]].copy()
+    rows = [copied.index[copied["speaker"] == speaker][0] for speaker in sorted(set(copied["speaker"]))[:2]]
+    copied.loc[rows[0], "file"] = copied.loc[rows[1], "file"]
+    copied.to_csv(tmp_path / "table.csv", index=False)
+    code, out, _ = typed("corpus", "audit", "corpus=table", "corpus.path=table.csv")
+    assert code == 1
+    assert "identical audio" in out
+    assert "failed" in out.splitlines()[-1]

@@ -54,7 +54,7 @@ def with_nan(file: Path) -> Path:
 
 DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda place: place / "a.wav", "missing"),
-    "a folder": (lambda place: place, "missing"),
+    "a folder": (lambda place: place, "a folder, not a file"),
     "empty file": (lambda place: written(place / "a.wav", b""), "empty: 0 bytes"),
     "no frames": (lambda place: write(place / "a.wav", SPEECHLIKE[:0]), "empty: no audio frames"),
     "random bytes": (lambda place: written(place / "a.wav", os.urandom(5000)), "undecodable: Format not recognised"),

@@ -1,0 +1,88 @@
+"""The audit of a configuration: its corpus as a run would use it, its folds, its encoders, and every check over them."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ser_core.audio import Audio
+from ser_core.audit.balance import balance
+from ser_core.audit.files import clipped, duplicated, longer, overlapping, unusable
+from ser_core.audit.finding import Finding, gravest_first
+from ser_core.audit.fingerprint import same_recordings
+from ser_core.audit.listening import Heard, listen
+from ser_core.audit.overlap import people, recordings
+from ser_core.audit.pretraining import checkpoint_names, pretraining
+from ser_core.audit.texts import tags, transcripts
+from ser_core.config import Config
+from ser_core.contents import content_hashes
+from ser_core.corpus.corpus import Corpus
+from ser_core.errors import CorpusError
+from ser_core.folds import Folds, make_folds
+from ser_core.inputs import device_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Audited:
+    """The findings of an audit, gravest first, and what was audited."""
+
+    corpus: str
+    utterances: int
+    protocol: str
+    split: str
+    """Hash of the split, as on the protocol card."""
+    findings: list[Finding]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no finding contradicts the protocol; warnings are allowed."""
+        return all(finding.severity != "fail" for finding in self.findings)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {**dataclasses.asdict(self), "passed": self.passed}
+
+
+def audit(config: Config, progress: bool = False) -> Audited:
+    """Audits what `config` would train and test on, as `run.on_bad_audio=skip` would leave it.
+
+    Raises CorpusError when the corpus cannot be read, no audio can be used, or the folds cannot be made.
+    """
+    cache = Path(config.run.store) / "cache"
+    corpus = config.corpus.read(cache)
+    extractor = config.model.speech.extractor(device_of(config))
+    heard = listen(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress)
+    broken = unusable(corpus, heard)
+    bad = {name: each.reason for name, each in zip(corpus.table["utterance"], heard, strict=True) if each.reason}
+    if extractor and len(bad) == len(corpus):
+        name, reason = next(iter(bad.items()))
+        raise CorpusError(f"corpus {corpus.name}: no utterance has usable audio; first {name}: {reason}; correct the paths")
+    if extractor and bad:
+        heard = [each for each in heard if not each.reason]
+        corpus = corpus.without(bad)
+    hashes = content_hashes(corpus.table["file"], cache, progress)
+    folds = make_folds(corpus, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
+    encoders = {
+        f"model.{channel}": checkpoint_names(getattr(getattr(config.model, channel), "path", ""))
+        for channel in ("speech", "text")
+    }
+    findings = [*broken, *findings_of(corpus, folds, heard, config.audio), *pretraining(corpus, encoders)]
+    return Audited(corpus.name, len(corpus), str(folds.protocol["protocol"]), folds.hash, gravest_first(findings))
+
+
+def findings_of(corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Audio) -> list[Finding]:
+    """Every check over a corpus, its folds and its audio, which is given in the order of the corpus table."""
+    content = np.array([each.content for each in heard], dtype=str)
+    pairs = sorted({*same_recordings([each.words for each in heard]), *overlapping(corpus)})
+    return [
+        *people(corpus, folds),
+        *recordings(corpus, folds, content, pairs),
+        *transcripts(corpus, folds),
+        *tags(corpus),
+        *balance(corpus, folds),
+        *clipped(corpus, heard),
+        *longer(corpus, heard, audio),
+        *duplicated(corpus, content, pairs),
+    ]

@@ -1,0 +1,144 @@
+"""What is wrong with the audio itself: unusable, clipped, longer than is read, there twice."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from ser_core.audio import Audio
+from ser_core.audit.finding import EXAMPLES, Finding, percent
+from ser_core.audit.listening import Heard
+from ser_core.audit.overlap import grouped
+from ser_core.corpus.corpus import Corpus
+
+CLIPPED_RUN = 8
+"""Samples at full scale in a row from which an utterance counts as clipped: a peak that was scaled to 1 has one or two."""
+CLIPPED_SHARE = 0.001
+"""Share of samples at full scale from which an utterance counts as clipped."""
+MANY = 0.05
+"""Share of utterances from which a cut or clipped corpus is a warning; below, a note."""
+
+
+def unusable(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
+    """Utterances whose audio cannot be used, counted by kind of reason."""
+    reasons = {name: each.reason for name, each in zip(corpus.column("utterance").tolist(), heard, strict=True) if each.reason}
+    if not reasons:
+        return []
+    kinds = Counter(kind(reason) for reason in reasons.values())
+    return [
+        Finding(
+            "unusable audio",
+            "warn",
+            f"{len(reasons)} of {len(corpus)} utterances have unusable audio: "
+            + ", ".join(f"{count} {name}" for name, count in kinds.most_common())
+            + ".",
+            "`ser corpus check` lists them all; mend them, or leave them out with run.on_bad_audio=skip.",
+            {"utterances": len(reasons), **kinds},
+            [f"{name}: {reason}" for name, reason in reasons.items()][:EXAMPLES],
+        )
+    ]
+
+
+def kind(reason: str) -> str:
+    """The part of a reason that is the same for all files of its kind.
+
+    >>> kind("silent: never above 0.0001 of full scale"), kind("the segment 3.00 to 4.00 s lies outside 0 to 2.00 s")
+    ('silent', 'segment outside its file')
+    """
+    beginnings = {"the segment": "segment outside its file", "the header": "implausible header", "a sample rate": "sample rate"}
+    return next((name for begin, name in beginnings.items() if reason.startswith(begin)), reason.partition(":")[0])
+
+
+def clipped(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
+    """Utterances that were recorded or scaled beyond full scale."""
+    hit = np.array([each.run >= CLIPPED_RUN or each.full_scale >= CLIPPED_SHARE for each in heard])
+    if not hit.any():
+        return []
+    worst = sorted(np.flatnonzero(hit).tolist(), key=lambda row: -heard[row].run)
+    names = corpus.column("utterance")
+    return [
+        Finding(
+            "clipped audio",
+            "warn" if hit.mean() >= MANY else "info",
+            f"{hit.sum()} utterances ({percent(hit.mean())}) are clipped: {CLIPPED_RUN} samples at full scale in a row, "
+            f"or {percent(CLIPPED_SHARE)} of all.",
+            "Check whether clipping goes with a class (loud anger); use the recordings before they were scaled, if any.",
+            {"utterances": int(hit.sum()), "per class": _per_class(corpus, hit)},
+            [f"{names[row]}: {heard[row].run} in a row, {percent(heard[row].full_scale)} of all" for row in worst[:EXAMPLES]],
+        )
+    ]
+
+
+def longer(corpus: Corpus, heard: Sequence[Heard], audio: Audio) -> list[Finding]:
+    """Utterances of which `audio.max_seconds` cuts something off."""
+    seconds = np.array([each.seconds for each in heard])
+    hit = seconds > audio.max_seconds
+    if not hit.any():
+        return []
+    row = int(seconds.argmax())
+    return [
+        Finding(
+            "longer than is read",
+            "warn" if hit.mean() >= MANY else "info",
+            f"{hit.sum()} utterances ({percent(hit.mean())}) are longer than audio.max_seconds={audio.max_seconds:g} "
+            f"and are cut; the longest has {seconds[row]:.1f} s.",
+            "Raise audio.max_seconds, or say what was cut.",
+            {
+                "utterances": int(hit.sum()),
+                "longest_seconds": round(float(seconds[row]), 2),
+                "per class": _per_class(corpus, hit),
+            },
+            [f"{corpus.column('utterance')[row]}: {seconds[row]:.1f} s"],
+        )
+    ]
+
+
+def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:
+    """Recordings that are in the corpus more than once, wherever the folds put them; grave where their labels differ."""
+    names, numbers = np.unique(content, return_inverse=True)
+    first = {number: row for row, number in reversed(list(enumerate(numbers.tolist())))}
+    equal = [(first[number], row) for row, number in enumerate(numbers.tolist()) if names[number] and first[number] != row]
+    links = sorted({*equal, *pairs})
+    if not links:
+        return []
+    groups = grouped(links, len(corpus)).numbers
+    labels, utterances = corpus.column("emotion"), corpus.column("utterance")
+    differing = [(one, other) for one, other in links if labels[one] != labels[other]]
+    copies = int((groups >= 0).sum()) - len(set(groups[groups >= 0].tolist()))
+    return [
+        Finding(
+            "duplicated audio",
+            "warn" if differing else "info",
+            f"{copies} utterances are copies of another, sample for sample or but for level, coding or a trim; "
+            f"{len(differing)} pairs have different labels.",
+            "Keep one of each: copies count twice in training and in the score.",
+            {"copies": copies, "sample for sample": len(equal), "pairs with different labels": len(differing)},
+            [
+                f"{utterances[one]} ({labels[one]}) = {utterances[other]} ({labels[other]})"
+                for one, other in [*differing, *links][:EXAMPLES]
+            ],
+        )
+    ]
+
+
+def overlapping(corpus: Corpus) -> list[tuple[int, int]]:
+    """Pairs of segments of one file that overlap in time: the same sound in two utterances, whatever their fingerprints."""
+    ends = [math.inf if math.isnan(end) else end for end in corpus.column("end").tolist()]
+    starts = np.nan_to_num(corpus.column("start")).tolist()
+    files = corpus.column("file").tolist()
+    last: dict[str, int] = {}
+    pairs = []
+    for row in sorted(range(len(corpus)), key=lambda row: (files[row], starts[row])):
+        before = last.get(files[row])
+        if before is not None and starts[row] < ends[before]:
+            pairs.append((min(before, row), max(before, row)))
+        if before is None or ends[row] > ends[before]:
+            last[files[row]] = row
+    return pairs
+
+
+def _per_class(corpus: Corpus, hit: np.ndarray) -> dict[str, str]:
+    """How many of each class are hit, of how many."""
+    labels = corpus.column("emotion")
+    return {name or "unlabelled": f"{(hit & (labels == name)).sum()} of {(labels == name).sum()}" for name in np.unique(labels)}

@@ -1,0 +1,159 @@
+"""What the parts of a fold have in common that they should not: speakers, sessions, texts, recordings.
+
+each row has a key (its speaker, its text, its recording); keys may be alike (texts that differ in a word)
+a row of one part is touched when the other part holds an equal or alike key
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.csgraph
+
+from ser_core.audit.finding import EXAMPLES, Finding, percent
+from ser_core.corpus.corpus import Corpus
+from ser_core.folds import Fold, Folds
+
+PAIRS = (("test", "train"), ("test", "dev"), ("dev", "train"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """What each row is compared by: a number, -1 for nothing to compare; `alike` [keys keys] says which numbers match."""
+
+    numbers: np.ndarray
+    alike: scipy.sparse.csr_array
+
+    @property
+    def size(self) -> int:
+        """Different keys."""
+        return len(self.alike.indptr) - 1
+
+    def touched(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Those of `rows` that have a match among `others`."""
+        rows, others = rows[self.numbers[rows] >= 0], others[self.numbers[others] >= 0]
+        present = np.bincount(self.numbers[others], minlength=self.size)
+        return rows[(self.alike @ present)[self.numbers[rows]] > 0]
+
+    def partner(self, row: int, others: np.ndarray) -> int:
+        """The first match of a touched row."""
+        near = self.alike[[self.numbers[row]]].indices
+        return int(others[np.isin(self.numbers[others], near)][0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """Where keys occur in two parts: rows touched by pair of parts, over all folds, and an example for the first few."""
+
+    rows: dict[str, int]
+    folds: int
+    tested: int
+    """Different utterances that are touched as test utterances."""
+    examples: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {**self.rows, "folds": self.folds, "test utterances": self.tested}
+
+
+def equal(values: np.ndarray) -> Keys:
+    """Rows of the same value match; "" matches nothing."""
+    names, numbers = np.unique(values, return_inverse=True)
+    alike = scipy.sparse.csr_array(scipy.sparse.eye_array(len(names), format="csr"))
+    return Keys(np.where(values == "", -1, numbers), alike)
+
+
+def grouped(pairs: list[tuple[int, int]], rows: int) -> Keys:
+    """Rows match that any chain of pairs connects."""
+    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    graph = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(rows, rows))
+    _, groups = scipy.sparse.csgraph.connected_components(graph, directed=False)
+    alone = np.bincount(groups)[groups] == 1
+    return equal(np.where(alone, "", groups.astype(str)))
+
+
+def shared(corpus: Corpus, folds: Folds, keys: Keys, column: str = "") -> Shared:
+    """Where the parts of the folds share keys. Examples name utterances, or the values of `column`."""
+    rows: dict[str, int] = {}
+    hit: set[int] = set()
+    tested: set[int] = set()
+    examples: list[str] = []
+    names = corpus.column("utterance")
+    for fold, (part, other), mine, theirs in _pairs(folds):
+        touched = keys.touched(mine, theirs)
+        if not len(touched):
+            continue
+        rows[f"{part} and {other}"] = rows.get(f"{part} and {other}", 0) + len(touched)
+        hit.add(fold.number)
+        tested.update(touched.tolist() if part == "test" else [])
+        if len(examples) < EXAMPLES:
+            partner = keys.partner(int(touched[0]), theirs)
+            what = f"{column} {corpus.column(column)[touched[0]]}: " if column else ""
+            examples.append(f"fold {fold.number}: {what}{part} {names[touched[0]]} = {other} {names[partner]}")
+    return Shared(rows, len(hit), len(tested), examples)
+
+
+def _pairs(folds: Folds) -> Iterator[tuple[Fold, tuple[str, str], np.ndarray, np.ndarray]]:
+    for (part, other), fold in itertools.product(PAIRS, folds.folds):
+        yield fold, (part, other), getattr(fold, part), getattr(fold, other)
+
+
+def people(corpus: Corpus, folds: Folds) -> list[Finding]:
+    """Speakers and sessions that are in two parts of a fold."""
+    findings = []
+    speakers = shared(corpus, folds, equal(corpus.column("speaker")), "speaker")
+    if speakers:
+        findings.append(
+            Finding(
+                "speaker overlap",
+                "fail",
+                f"In {speakers.folds} of {len(folds)} folds a speaker is in two parts: scores are not speaker-independent.",
+                "Use speaker-disjoint folds (folds=lospo or kfold), or correct the corpus's speaker column.",
+                speakers.counts,
+                speakers.examples,
+                "Wang et al. 2021, arXiv 2111.02735: 79.6 % speaker-dependent, 73.0 % speaker-independent on IEMOCAP",
+            )
+        )
+    sessions = shared(corpus, folds, equal(corpus.column("session")), "session")
+    if sessions:
+        broken = folds.protocol["protocol"] == "loso" and any(pair.startswith("test") for pair in sessions.rows)
+        findings.append(
+            Finding(
+                "session overlap",
+                "fail" if broken else "warn",
+                f"In {sessions.folds} of {len(folds)} folds a session is in two parts: they share room, dialogue and partner.",
+                "Use folds=loso to hold whole sessions out, and folds.dev_speakers to develop on a whole session.",
+                sessions.counts,
+                sessions.examples,
+            )
+        )
+    return findings
+
+
+def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:
+    """Recordings that are in two parts: by the hash of their samples, and, beyond those, by their fingerprint."""
+    exact = shared(corpus, folds, equal(content))
+    near = shared(corpus, folds, grouped([(a, b) for a, b in pairs if content[a] != content[b]], len(corpus)))
+    findings = []
+    for name, where, how in (
+        ("identical audio", exact, "sample for sample"),
+        ("near-duplicate audio", near, "but for level, coding or a trim"),
+    ):
+        if where:
+            findings.append(
+                Finding(
+                    name,
+                    "fail",
+                    f"In {where.folds} of {len(folds)} folds a recording is in two parts, the same {how}; "
+                    f"{where.tested} test utterances ({percent(where.tested / len(corpus))}) were heard before the test.",
+                    "Remove the copies, or give copies the same speaker so that they stay together.",
+                    where.counts,
+                    where.examples,
+                )
+            )
+    return findings
