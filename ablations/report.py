@@ -15,7 +15,7 @@ from ablations.render import to_csv, to_latex, to_markdown
 from ablations.tables import ABSENT, StudyTable, cells, columns, heading, number, plain
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
-CARD = ("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensions", "merged", "source", "content")
+CARD = ("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensions", "merged", "counts", "source", "content")
 """What the protocol card adds to the protocol line, in this order."""
 
 

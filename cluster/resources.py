@@ -25,7 +25,7 @@ class Cluster(Option):
     gpus_per_trial: float = 0.0
     """GPUs of a trial, at least 0; a fraction lets trials share one, whose memory they must then share too."""
     folds_per_trial: int = 2
-    """Folds that one trial of an ablation trains, at least 0; 0 is all of them. Smaller trials leave no worker idle at the end."""
+    """Folds that one trial of an ablation trains, at least 0; 0 is all of them. Small trials leave no worker idle at the end."""
     retries: int = 2
     """How often a trial whose worker died is started again, at least 0."""
     tracking: str = ""
