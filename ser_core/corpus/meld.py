@@ -85,7 +85,7 @@ class Meld(CorpusOption):
             table=complete(table.drop(columns=["code", "clip"])),
             classes=classes_of(self.scheme),
             dimensions=(),
-            licence="annotations GPL-3.0 by their repository, elsewhere called non-commercial: ask before any use but research; clips not free",
+            licence="annotations GPL-3.0 by their repository, called non-commercial elsewhere; clips not free: research only",
             source="Poria et al., MELD, ACL 2019, arXiv 1810.02508",
             text_source="subtitles" if self.text == "plain" else "none",
             merged="; ".join(notes) or "none",
