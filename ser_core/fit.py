@@ -27,7 +27,7 @@ from ser_core.noise import Noise
 
 @dataclasses.dataclass(frozen=True)
 class EpochEnd:
-    """Where training stands after an epoch. `dev` is the development score that the best epoch has most of."""
+    """Where training stands after an epoch. `dev` is the development score, more is better."""
 
     epoch: int
     dev: float
@@ -91,7 +91,7 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
         losses = train_epoch(config, inputs, course, epoch)
         dev = development_score(config, inputs, model, fold.dev.tolist())
         log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
-        steady = dev if math.isnan(steady) else (steady + dev) / 2
+        steady = steadied(steady, dev)
         if steady > best:
             best, chosen, kept = steady, epoch, copy.deepcopy(model.state_dict())
         yield EpochEnd(epoch, dev, losses)
@@ -105,6 +105,15 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
             train_epoch(config, inputs, course, epoch)
         model = course.model
     return Fitted(model, judged, chosen, log)
+
+
+def steadied(mean: float, score: float) -> float:
+    """Running mean of development scores, weights 1/2, 1/4, ... back; an epoch without a score (-inf) is forgotten by the next.
+
+    >>> steadied(steadied(math.nan, 0.5), 1.0), steadied(steadied(math.nan, -math.inf), 0.5)
+    (0.75, 0.5)
+    """
+    return (mean + score) / 2 if math.isfinite(mean) else score
 
 
 def rate(done: float, warmup: float) -> float:
