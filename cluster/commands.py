@@ -166,7 +166,7 @@ def print_card(console: Console, overrides: Sequence[str]) -> None:
     """`ser corpus card`."""
     planned = plan_once(compose(split_overrides(overrides)[0]), progress=True)
     for name, value in planned.card.items():
-        console.print(f"{name:>12}  {value}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _conclude(console: Console, finished: Finished) -> int:

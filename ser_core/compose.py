@@ -69,8 +69,8 @@ def resolved(config: Any) -> dict[str, Any]:
 def fingerprint(config: Config) -> str:
     """Names what a Config trains: 16 hex digits of SHA-256.
 
-    Left out: `run.*`, places on disk and whether other counts are accepted (the corpus's content is in the split hash; a
-    checkpoint counts by the hash of its weights), and the knobs of tasks of weight 0, which nobody builds.
+    Left out: `run.*`, places on disk, whether other counts are accepted and fields marked `content` (the corpus's content is
+    in the split hash; a checkpoint counts by the hash of its weights), and the knobs of tasks of weight 0, which nobody builds.
     """
     content = {**_identity(config), "program": ser_core.PROGRAM}
     del content["run"]
@@ -96,7 +96,7 @@ def _identity(option: Any) -> Any:
     fields = {
         field.name: _identity(getattr(option, field.name))
         for field in dataclasses.fields(option)
-        if not {"location", "tolerance"} & set(field.metadata)
+        if not {"location", "tolerance", "content"} & set(field.metadata)
     }
     return {**fields, **option.identity()} if isinstance(option, EncoderOption) else fields
 

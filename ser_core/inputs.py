@@ -13,6 +13,7 @@ from ser_core.batch import Batch, pad
 from ser_core.config import Config
 from ser_core.contents import content_hashes
 from ser_core.corpus import Corpus
+from ser_core.corpus.texts import cleaned
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.encoders.stems import FeatureStem, WordStem
 from ser_core.encoders.words import Words, word_numbers
@@ -128,7 +129,7 @@ def _spoken(config: Config, corpus: Corpus, hashes: dict[str, str], progress: bo
 
 
 def _written(config: Config, corpus: Corpus, progress: bool) -> Channel | None:
-    texts = corpus.table["text"].tolist()
+    texts = [cleaned(text) for text in corpus.table["text"]]
     if isinstance(config.model.text, Words):
         buckets = config.model.text.buckets
         numbers = [word_numbers(text, buckets) for text in texts]

@@ -37,6 +37,11 @@ def tolerance(default: str) -> Any:
     return dataclasses.field(default=default, metadata={"tolerance": True})
 
 
+def content(default: str) -> Any:
+    """A field that says what the corpus holds and nothing else: the split is named by that, so the fingerprint leaves it out."""
+    return dataclasses.field(default=default, metadata={"content": True})
+
+
 def at_least(option: Option, field: str, low: float) -> None:
     """Refuses a value below `low` (or not finite) with a SettingError that names the key, the bound and the value."""
     within(option, field, low, math.inf)

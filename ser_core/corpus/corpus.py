@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ser_core.corpus.texts import normalisation
 from ser_core.errors import CorpusError
 from ser_core.options import Option
 
@@ -102,6 +103,7 @@ class Corpus:
             "merged": self.merged,
             "counts": self.counts,
             "text_source": self.text_source,
+            "text_normalisation": normalisation(),
             "licence": self.licence,
             "source": self.source,
             "content": hashlib.sha256((self._rows() + audio_hash).encode()).hexdigest()[:16],

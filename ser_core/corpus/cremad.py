@@ -16,6 +16,7 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import audio_by_stem, read_table, release_folder
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.errors import CorpusError
 from ser_core.options import location, one_of, tolerance
 
@@ -51,7 +52,9 @@ class CremaD(CorpusOption):
     scheme: str = "cremad6"
     """Label scheme: cremad6, the emotions acted."""
     text: str = "sentence"
-    """Text channel: sentence (the acted one, which carries no emotion) or none."""
+    """Text channel: sentence (the acted one, which carries no emotion), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     known_bad: str = "drop"
     """The utterance whose audio is silent in the release: drop or keep."""
     counts: str = tolerance("release")
@@ -59,7 +62,8 @@ class CremaD(CorpusOption):
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("cremad"))
-        one_of(self, "text", ("sentence", "none"))
+        one_of(self, "text", ("sentence", "column", "none"))
+        check_text_file(self.text, self.text_file)
         one_of(self, "known_bad", ("drop", "keep"))
         one_of(self, "counts", COUNTS)
 
@@ -86,6 +90,9 @@ class CremaD(CorpusOption):
         table, notes = labelled(pd.DataFrame(rows), self.scheme)
         if len(rows) < len(found):
             notes.append(f"dropped {KNOWN_BAD} (silent)")
+        text_source = "acted sentence" if self.text == "sentence" else "none"
+        if self.text == "column":
+            table, text_source = with_text_file("cremad", table, self.text_file)
         table = complete(table.drop(columns="code"))
         ballots = _ballots(folder)
         return Corpus(
@@ -95,7 +102,7 @@ class CremaD(CorpusOption):
             dimensions=(),
             licence="Open Database License 1.0; contents under the Database Contents License 1.0",
             source="Cao et al., CREMA-D, IEEE Trans. Affective Computing 5(4), 2014",
-            text_source="acted sentence" if self.text == "sentence" else "none",
+            text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),

@@ -29,7 +29,8 @@ from ser_core.corpus import espeak
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.demo_script import CLASSES, MOST_SPEAKERS, write_script
 from ser_core.corpus.espeak import Line
-from ser_core.options import at_least, within
+from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
+from ser_core.options import at_least, content, location, one_of, within
 
 GENERATION = 1
 """Raised by one whenever a change makes other files of the same script."""
@@ -51,10 +52,17 @@ class DemoCorpus(CorpusOption):
     seed: int = 0
     """Draws sentences, voices' habits and the way each sentence is said; at least 0."""
 
+    text: str = content("gold")
+    """Text channel: gold (what was spoken, which has no tags: plain is the same), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
+
     def __post_init__(self) -> None:
         within(self, "speakers", 2, MOST_SPEAKERS)
         at_least(self, "sentences", 6)
         at_least(self, "seed", 0)
+        one_of(self, "text", TEXTS)
+        check_text_file(self.text, self.text_file)
 
     def read(self, cache: Path) -> Corpus:
         """The utterances, spoken under `cache` unless they already lie there."""
@@ -67,6 +75,9 @@ class DemoCorpus(CorpusOption):
                     speak_into(folder, rows, lines)
         table = read_manifest(folder)
         table["file"] = [str(folder / utterance) for utterance in table["utterance"]]
+        text_source = "spoken"
+        if self.text not in TRANSCRIBED:
+            table, text_source = with_text("demo", table, self.text, self.text_file, "spoken")
         return Corpus(
             name=self.name,
             table=complete(table),
@@ -74,7 +85,7 @@ class DemoCorpus(CorpusOption):
             dimensions=DIMENSIONS,
             licence="Apache-2.0 like Bridgework, which wrote it; the licence of espeak-ng does not cover what it says",
             source=f"spoken by espeak-ng (espeakng-loader {espeak.version()}), generation {GENERATION}",
-            text_source="spoken",
+            text_source=text_source,
         )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import labelled_files, with_companion_text
+from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location, one_of, tolerance
 
 NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<take>[a-z])")
@@ -59,12 +60,15 @@ class EmoDB(CorpusOption):
     root: str = location("")
     """Folder of the release; audio is looked for anywhere below it."""
     text: str = "sentence"
-    """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, six classes), or none."""
+    """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, six classes), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance("release")
     """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
-        one_of(self, "text", ("sentence", "companion", "none"))
+        one_of(self, "text", ("sentence", "companion", "column", "none"))
+        check_text_file(self.text, self.text_file)
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
@@ -82,8 +86,11 @@ class EmoDB(CorpusOption):
         ]
         table, dropped = pd.DataFrame(rows), []
         counts = check_counts("emodb", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts)
+        text_source = {"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none")
         if self.text == "companion":
             table, dropped = with_companion_text("emodb", self.root, table)
+        if self.text == "column":
+            table, text_source = with_text_file("emodb", table, self.text_file)
         return Corpus(
             name="emodb",
             table=complete(table),
@@ -91,7 +98,7 @@ class EmoDB(CorpusOption):
             dimensions=(),
             licence="CC0-1.0",
             source="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
-            text_source={"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none"),
+            text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
             counts=counts,
         )

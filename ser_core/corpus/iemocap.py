@@ -18,6 +18,7 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import audio_by_stem, release_folder, with_files
 from ser_core.corpus.schemes import SCHEMES, classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.errors import CorpusError
 from ser_core.options import location, one_of, tolerance
 
@@ -27,7 +28,6 @@ TURN = re.compile(
 )
 VOTE = re.compile(r"C-E\d+:\t(?P<labels>[^\t]*)")
 LINE = re.compile(r"(Ses\d\d[FM]_\S+_[FM]\d{3}) \[[\d.]+-[\d.]+\]: (.*)")
-TAG = re.compile(r"\[[^\]]*\]")
 CATEGORIES = {
     "Neutral": "neu",
     "Neutral state": "neu",
@@ -75,14 +75,17 @@ class Iemocap(CorpusOption):
     part: str = "all"
     """Which dialogues: all, improvised, or scripted (the same scripts are acted in every session)."""
     text: str = "plain"
-    """Text channel: plain (transcripts without tags), gold (with tags like [LAUGHTER], which tell the emotion), or none."""
+    """Text channel: plain (without tags), gold (with tags like [LAUGHTER], which tell the emotion), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance("release")
     """Counts per session and class: release (others than the published ones are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("iemocap"))
         one_of(self, "part", ("all", "improvised", "scripted"))
-        one_of(self, "text", ("plain", "gold", "none"))
+        one_of(self, "text", TEXTS)
+        check_text_file(self.text, self.text_file)
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
@@ -97,10 +100,10 @@ class Iemocap(CorpusOption):
         if self.part != "all":
             notes.insert(0, f"{self.part} dialogues only")
         table = with_files("iemocap", table, _audio(folder))
-        texts = {} if self.text == "none" else _transcripts(folder, tags=self.text == "gold")
+        texts = _transcripts(folder) if self.text in TRANSCRIBED else {}
         table["text"] = [texts.get(utterance, "") for utterance in table["utterance"]]
+        table, text_source = with_text("iemocap", table, self.text, self.text_file, "human transcripts")
         table = complete(table.drop(columns=["code", "part"]))
-        unwritten = table["text"].tolist().count("")
         return Corpus(
             name="iemocap",
             table=table,
@@ -108,7 +111,7 @@ class Iemocap(CorpusOption):
             dimensions=DIMENSIONS,
             licence="IEMOCAP release agreement of USC SAIL: research only, no redistribution",
             source="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, LREC 42, 2008",
-            text_source=f"{self.text} human transcripts, {unwritten} empty" if self.text != "none" else "none",
+            text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
             votes=vote_shares(ballots, self.scheme, table["utterance"].tolist()),
@@ -174,12 +177,11 @@ def _audio(folder: Path) -> dict[str, str]:
     return {name: file for session in sessions for name, file in audio_by_stem(session).items()}
 
 
-def _transcripts(folder: Path, tags: bool) -> dict[str, str]:
-    """Text by utterance; lines without times and turns without audio (_FXX0) are no transcripts of an utterance."""
+def _transcripts(folder: Path) -> dict[str, str]:
+    """Text with its tags by utterance; lines without times and turns without audio (_FXX0) are no transcripts of an utterance."""
     texts = {}
     for file in sorted(folder.glob("Session*/dialog/transcriptions/Ses*.txt")):
         for line in file.read_text("latin-1").splitlines():
             if match := LINE.fullmatch(line.rstrip()):
-                text = match[2] if tags else TAG.sub(" ", match[2])
-                texts[match[1]] = " ".join(text.split())
+                texts[match[1]] = " ".join(match[2].split())
     return texts

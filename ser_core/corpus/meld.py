@@ -15,6 +15,7 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of
+from ser_core.corpus.text_file import TEXTS, check_text_file, with_text
 from ser_core.errors import CorpusError
 from ser_core.options import location, one_of, tolerance
 
@@ -53,7 +54,9 @@ class Meld(CorpusOption):
     scheme: str = "meld7"
     """Label scheme: meld7."""
     text: str = "plain"
-    """Text channel: plain (subtitles) or none."""
+    """Text channel: plain (subtitles without tags), gold (as they were written), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     known_bad: str = "drop"
     """The two utterances whose clips are broken or absent in the release: drop or keep."""
     counts: str = tolerance("release")
@@ -61,7 +64,8 @@ class Meld(CorpusOption):
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("meld"))
-        one_of(self, "text", ("plain", "none"))
+        one_of(self, "text", TEXTS)
+        check_text_file(self.text, self.text_file)
         one_of(self, "known_bad", ("drop", "keep"))
         one_of(self, "counts", COUNTS)
 
@@ -78,8 +82,7 @@ class Meld(CorpusOption):
             table = table.loc[[name not in KNOWN_BAD for name in table["clip"]]]
             notes += [f"dropped {name} ({KNOWN_BAD[name]})" for name in bad]
         table = with_files("meld", table, _clips(folder), column="clip")
-        if self.text == "none":
-            table["text"] = ""
+        table, text_source = with_text("meld", table, self.text, self.text_file, "subtitles")
         return Corpus(
             name="meld",
             table=complete(table.drop(columns=["code", "clip"])),
@@ -87,7 +90,7 @@ class Meld(CorpusOption):
             dimensions=(),
             licence="annotations GPL-3.0 by their repository, called non-commercial elsewhere; clips not free: research only",
             source="Poria et al., MELD, ACL 2019, arXiv 1810.02508",
-            text_source="subtitles" if self.text == "plain" else "none",
+            text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
         )

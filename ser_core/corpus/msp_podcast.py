@@ -17,6 +17,7 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import audio_by_stem, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.errors import CorpusError
 from ser_core.options import location, one_of, tolerance
 
@@ -52,14 +53,17 @@ class MspPodcast(CorpusOption):
     unknown_speakers: str = "drop"
     """Utterances of speakers not identified: drop, each (everyone a speaker, may part a voice), or one (a single speaker)."""
     text: str = "plain"
-    """Text channel: plain (human transcripts) or none."""
+    """Text channel: plain (human transcripts without tags), gold (as they were written), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance("release")
     """Number of audio files: release (others than the published one are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("msp"))
         one_of(self, "unknown_speakers", ("drop", "each", "one"))
-        one_of(self, "text", ("plain", "none"))
+        one_of(self, "text", TEXTS)
+        check_text_file(self.text, self.text_file)
         one_of(self, "counts", COUNTS)
         if self.counts == "release":
             one_of(self, "release", tuple(RELEASES))
@@ -74,10 +78,10 @@ class MspPodcast(CorpusOption):
         table, notes = labelled(_consensus(folder), self.scheme)
         table, note = _identified(table, self.unknown_speakers)
         table = with_files("msp_podcast", table, files)
-        if self.text != "none":
+        if self.text in TRANSCRIBED:
             table["text"] = [_transcript(folder, utterance) for utterance in table["utterance"]]
+        table, text_source = with_text("msp_podcast", table, self.text, self.text_file, "human transcripts")
         table = complete(table.drop(columns="code"))
-        unwritten = table["text"].tolist().count("")
         ballots = _ballots(folder)
         return Corpus(
             name="msp_podcast",
@@ -86,7 +90,7 @@ class MspPodcast(CorpusOption):
             dimensions=tuple(Dimension(name, 1, 7) for name in DIMENSIONS),
             licence="MSP-Podcast agreement of UT Dallas, signed by the institution: no redistribution",
             source=f"Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019; release {self.release}",
-            text_source=f"plain human transcripts, {unwritten} empty" if self.text != "none" else "none",
+            text_source=text_source,
             merged="; ".join([*notes, *note]) or "none",
             counts=counts,
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),

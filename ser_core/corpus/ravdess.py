@@ -13,6 +13,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.release import labelled_files, with_companion_text
+from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location, one_of, tolerance
 
 NAME = re.compile(r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<take>0[12])-(?P<actor>\d\d)")
@@ -39,12 +40,15 @@ class Ravdess(CorpusOption):
     root: str = location("")
     """Folder of the release; audio is looked for anywhere below it, songs and video are passed over."""
     text: str = "sentence"
-    """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, seven classes), or none."""
+    """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, seven classes), column, or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance("release")
     """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
-        one_of(self, "text", ("sentence", "companion", "none"))
+        one_of(self, "text", ("sentence", "companion", "column", "none"))
+        check_text_file(self.text, self.text_file)
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
@@ -62,8 +66,11 @@ class Ravdess(CorpusOption):
         ]
         table, dropped = pd.DataFrame(rows), []
         counts = check_counts("ravdess", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts)
+        text_source = {"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none")
         if self.text == "companion":
             table, dropped = with_companion_text("ravdess", self.root, table)
+        if self.text == "column":
+            table, text_source = with_text_file("ravdess", table, self.text_file)
         return Corpus(
             name="ravdess",
             table=complete(table),
@@ -71,7 +78,7 @@ class Ravdess(CorpusOption):
             dimensions=(),
             licence="CC BY-NC-SA 4.0: not for commercial use",
             source="Livingstone and Russo, The Ryerson Audio-Visual Database, PLoS ONE 13(5), 2018; Zenodo 1188976",
-            text_source={"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none"),
+            text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
             counts=counts,
         )

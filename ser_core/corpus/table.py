@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
+from ser_core.corpus.text_file import check_text_file, with_text
 from ser_core.errors import CorpusError, SettingError
-from ser_core.options import location
+from ser_core.options import content, location, one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Table(CorpusOption):
     """Labels to rename before anything else, as [excited:happy]."""
     dimensions: list[str] = dataclasses.field(default_factory=list)
     """Columns that are dimensions with the ends of their scale, as ["valence:1:5","arousal:1:5"]."""
+    text: str = content("column")
+    """Text channel: column (of the table, or of text_file where one is given), plain (the table's without tags), or none."""
+    text_file: str = location("")
+    """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     licence: str = "not stated"
     """Licence text carried into the protocol card and every report."""
 
@@ -40,6 +45,8 @@ class Table(CorpusOption):
             if entry.count(":") != 1:
                 raise SettingError(f"corpus.merge takes entries like excited:happy, got {entry!r}")
         self.scales()
+        one_of(self, "text", ("column", "plain", "none"))
+        check_text_file(self.text, self.text_file)
 
     def scales(self) -> tuple[Dimension, ...]:
         """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
@@ -71,14 +78,18 @@ class Table(CorpusOption):
         notes = [*self.merge, *([f"dropped {dropped} rows of other classes"] if dropped else [])]
         dimensions = self.scales()
         columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
+        table = table.loc[kept, columns].reset_index(drop=True)
+        text_source = "column text" if (cells(table, "text") != "").any() else "none"
+        if self.text != "column" or self.text_file:
+            table, text_source = with_text("table", table, self.text, self.text_file, "column text")
         return Corpus(
             name=self.title,
-            table=table.loc[kept, columns].reset_index(drop=True),
+            table=table,
             classes=classes,
             dimensions=dimensions,
             licence=self.licence,
             source=Path(self.path).name,
-            text_source="column text" if (cells(table, "text") != "").any() else "none",
+            text_source=text_source,
             merged="; ".join(notes) or "none",
         )
 

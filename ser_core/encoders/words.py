@@ -6,18 +6,15 @@
 import dataclasses
 import functools
 import hashlib
-import re
-import unicodedata
 from typing import ClassVar
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ser_core.corpus.texts import words
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.options import at_least
-
-WORD_OR_SIGN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,16 +44,6 @@ def word_numbers(text: str, buckets: int) -> Int[Tensor, "words"]:
     [0]
     """
     return torch.tensor([_number(word, buckets) for word in words(text)] or [0], dtype=torch.int64)
-
-
-def words(text: str) -> list[str]:
-    """Words of a text in lower case, without punctuation; an emoji is a word.
-
-    >>> words("Don\u2019t go \U0001f62d \u2026 (please_now)!")
-    ["don't", 'go', '\U0001f62d', 'please', 'now']
-    """
-    found = WORD_OR_SIGN.findall(text.lower().replace("\u2019", "'"))
-    return [word for word in found if word[0].isalnum() or unicodedata.category(word) == "So"]
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -1,0 +1,72 @@
+"""The rules of the text channel, from a transcript to what encoders read and what look-ups compare.
+
+"[LAUGHTER] Don't   go!"   as transcribed (corpus.text=gold)
+    without_tags              "Don't go!"                corpus.text=plain: no annotators' tags
+    cleaned                   one Unicode spelling, single spaces: what every text encoder is fed
+    words                     don't, go: what word numbers are made from
+    normalised                words without tags: what look-ups and the audit compare
+The rules are one version with a hash, which stands on every protocol card.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+
+VERSION = "words-1"
+"""Raised with every change of a rule, together with ser_core.PROGRAM: other rules train other models."""
+TAG = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]{1,40}>")
+"""Annotators' tags: [LAUGHTER], {breath}, <LAUGH>. A < may also be a sign of its own, so what it opens must close soon."""
+WORD_OR_SIGN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]")
+SPECIMENS = (
+    "[LAUGHTER] Don\u2019t go \U0001f62d \u2026 (please_now)!",
+    "<laugh> so  {breath} one < two, three > one [[nested] tag] []",
+    "Cafe\u0301, caf\u00e9 \u00c4RGER stra\u00dfe 3rd 'tis rock'n'roll",
+)
+"""Texts on which every rule does something."""
+
+
+def without_tags(text: str) -> str:
+    """A text without annotators' tags, which tell the emotion and which no recogniser writes.
+
+    >>> without_tags("[LAUGHTER] No, <breath> I {noise} see. [a [b] c]")
+    'No, I see.'
+    """
+    while (fewer := TAG.sub(" ", text)) != text:
+        text = fewer
+    return " ".join(text.split())
+
+
+def cleaned(text: str) -> str:
+    """A text as encoders are fed it: composed Unicode (NFC) and one space where there was any white space.
+
+    >>> cleaned(" Cafe\u0301 \\n au  lait ")
+    'Caf\u00e9 au lait'
+    """
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def words(text: str) -> list[str]:
+    """Words of a text in lower case, without punctuation; an emoji is a word.
+
+    >>> words("Don\u2019t go \U0001f62d \u2026 (please_now)!")
+    ["don't", 'go', '\U0001f62d', 'please', 'now']
+    """
+    found = WORD_OR_SIGN.findall(cleaned(text).lower().replace("\u2019", "'"))
+    return [word for word in found if word[0].isalnum() or unicodedata.category(word) == "So"]
+
+
+def normalised(text: str) -> str:
+    """A text as it is compared: lower case, words alone, without tags.
+
+    >>> normalised("[LAUGHTER] Don't, please!")
+    "don't please"
+    """
+    return " ".join(words(without_tags(text)))
+
+
+def normalisation() -> str:
+    """Name of the rules for the protocol card: their version, and a hash of the patterns and of what SPECIMENS become."""
+    rules = [TAG.pattern, WORD_OR_SIGN.pattern]
+    made = [[without_tags(text), cleaned(text), words(text), normalised(text)] for text in SPECIMENS]
+    return f"{VERSION} {hashlib.sha256(json.dumps([rules, made]).encode()).hexdigest()[:8]}"
