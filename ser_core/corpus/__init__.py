@@ -3,6 +3,7 @@
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
 from ser_core.corpus.cremad import CremaD
 from ser_core.corpus.demo import DemoCorpus
+from ser_core.corpus.emobox import EmoBox
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.iemocap import Iemocap
 from ser_core.corpus.meld import Meld
@@ -19,6 +20,7 @@ CORPORA: dict[str, type[CorpusOption]] = {
     "meld": Meld,
     "msp_podcast": MspPodcast,
     "table": Table,
+    "emobox": EmoBox,
 }
 
 __all__ = ["CORPORA", "Corpus", "CorpusOption", "Dimension"]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ser_core.corpus.licences import terms_of
 from ser_core.errors import CorpusError
 from ser_core.options import Option
 
@@ -39,6 +40,12 @@ class CorpusOption(Option):
     """Base of the corpora: knobs, and `read`, which returns the Corpus or raises CorpusError."""
 
     key: ClassVar[str] = "corpus"
+    name: str = ""
+    """This option's name."""
+
+    def terms(self) -> str:
+        """What the corpus asks of those who use it, to be told on first use; "" where nothing is known before reading."""
+        return terms_of(self.name)
 
     def read(self, cache: Path) -> "Corpus":
         """The utterances. `cache` is a folder for what a reader has to make first (the demo corpus speaks into it)."""

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, release_folder, with_files
 from ser_core.corpus.schemes import SCHEMES, classes_of, labelled, schemes_of, vote_shares
 from ser_core.errors import CorpusError
@@ -106,7 +107,7 @@ class Iemocap(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=DIMENSIONS,
-            licence="IEMOCAP release agreement of USC SAIL: research only, no redistribution",
+            licence=TERMS["iemocap"].licence,
             source="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, LREC 42, 2008",
             text_source=f"{self.text} human transcripts, {unwritten} empty" if self.text != "none" else "none",
             merged="; ".join(notes) or "none",

@@ -56,7 +56,7 @@ def voted_shares(table: pd.DataFrame, merge: Sequence[str], classes: Sequence[st
     Merged labels add up; labels outside the classes are left out and the rest rescaled to 1, and a row that nothing is
     left of is NaN. Raises CorpusError for votes below 0.
     """
-    columns = [name for name in table.columns if name.startswith(VOTES)]
+    columns = [str(name) for name in table.columns if str(name).startswith(VOTES)]
     if not columns:
         return None
     renamed = parsed_merge(merge)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
 from ser_core.errors import CorpusError
@@ -84,7 +85,7 @@ class MspPodcast(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=tuple(Dimension(name, 1, 7) for name in DIMENSIONS),
-            licence="MSP-Podcast agreement of UT Dallas, signed by the institution: no redistribution",
+            licence=TERMS["msp_podcast"].licence,
             source=f"Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019; release {self.release}",
             text_source=f"plain human transcripts, {unwritten} empty" if self.text != "none" else "none",
             merged="; ".join([*notes, *note]) or "none",

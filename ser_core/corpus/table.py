@@ -55,7 +55,7 @@ class Table(CorpusOption):
         columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
         return Corpus(
             name=self.title,
-            table=table[columns],
+            table=table.loc[:, columns],
             classes=classes,
             dimensions=dimensions,
             licence=self.licence,
