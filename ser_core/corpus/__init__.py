@@ -1,5 +1,6 @@
 """One reader per corpus. CORPORA is the only list; `corpus=NAME` chooses from it."""
 
+from ser_core.corpus.audformat_database import Audformat
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
 from ser_core.corpus.cremad import CremaD
 from ser_core.corpus.demo import DemoCorpus
@@ -21,6 +22,7 @@ CORPORA: dict[str, type[CorpusOption]] = {
     "msp_podcast": MspPodcast,
     "table": Table,
     "emobox": EmoBox,
+    "audformat": Audformat,
 }
 
 __all__ = ["CORPORA", "Corpus", "CorpusOption", "Dimension"]
