@@ -4,6 +4,7 @@ The summary is printed the first time a corpus is used with a store; the agreeme
 """
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 from ser_core.contents import write_whole
@@ -80,12 +81,13 @@ def terms_of(corpus: str) -> str:
 
 
 def first_use(corpus: str, terms: str, cache: Path) -> str | None:
-    """The terms the first time a corpus is used with the store of this cache, and whenever they are others than then.
+    """The terms the first time that a corpus is used with the store of this cache; None afterwards and where there are none.
 
-    None afterwards, and where there are no terms to tell. What was told is kept in the cache, one file per corpus.
+    What was told is kept in the cache. Terms that have changed, or are another corpus's of the same name, are told again.
     """
-    told = cache / FOLDER / f"{corpus}.txt"
-    if not terms or (told.is_file() and told.read_text() == terms):
+    digest = hashlib.sha256(terms.encode()).hexdigest()[:8]
+    told = cache / FOLDER / f"{corpus}-{digest}.txt"
+    if not terms or told.is_file():
         return None
     told.parent.mkdir(parents=True, exist_ok=True)
     write_whole(told, terms)

@@ -182,9 +182,10 @@ def _identified(table: pd.DataFrame, unknown_speakers: str) -> tuple[pd.DataFram
 def _transcript(folder: Path, utterance: str) -> str:
     """The transcript on one line, or "" where the release has none."""
     try:
-        return " ".join((folder / "Transcripts" / f"{utterance}.txt").read_text("utf-8", errors="replace").split())
+        content = (folder / "Transcripts" / f"{utterance}.txt").read_bytes()
     except FileNotFoundError:
         return ""
+    return " ".join(content.decode("utf-8", errors="replace").split())
 
 
 def _ballots(folder: Path) -> pd.DataFrame | None:
