@@ -18,8 +18,9 @@ from cluster.conclude import conclude
 from cluster.resources import split_overrides
 from cluster.study import Finished, Watch, plan_ablation, run_ablation, run_search
 from cluster.study_record import StudyRecord, load_study, studies, study_id
+from cluster.terms import plan_and_tell, tell_terms
 from cluster.tracking import Tracker, tracking_uri
-from cluster.trial import Trial, plan_once
+from cluster.trial import Trial
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core import cross_validate as core
@@ -86,7 +87,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
-        planned = plan_once(compose(base), progress=True)
+        planned = plan_and_tell(compose(base))
         store = RunStore(planned.config.run.store)
         trained = 0
         for event in core.cross_validate(planned.config, planned=planned, store=store):
@@ -128,6 +129,7 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
 
     config = compose(split_overrides(overrides)[0])
     corpus = config.corpus.read(Path(config.run.store) / "cache")
+    tell_terms(config)
     extractor = config.model.speech.extractor(device_of(config))
     reasons = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
     for utterance, reason in sorted(reasons.items()):
@@ -142,7 +144,9 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
 
     if file and not file.absolute().parent.is_dir():
         raise SettingError(f"--json {file}: there is no folder {file.absolute().parent}; make it first")
-    audited = audit(compose(split_overrides(overrides)[0]), progress=True)
+    config = compose(split_overrides(overrides)[0])
+    audited = audit(config, progress=True)
+    tell_terms(config)
     colours = {"fail": "red", "warn": "yellow", "info": "dim"}
     table = Table("", "finding", "what was found", "what to do", show_lines=True)
     for finding in audited.findings:
@@ -164,7 +168,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
 
 def print_card(console: Console, overrides: Sequence[str]) -> None:
     """`ser corpus card`."""
-    planned = plan_once(compose(split_overrides(overrides)[0]), progress=True)
+    planned = plan_and_tell(compose(split_overrides(overrides)[0]))
     for name, value in planned.card.items():
         console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 

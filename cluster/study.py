@@ -18,6 +18,7 @@ from ablations.study import Study, configurations
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Proposed, Source
 from cluster.study_record import StudyRecord, study_id
+from cluster.terms import plan_and_tell
 from cluster.tracking import Tracker, tracking_uri
 from cluster.training import train
 from cluster.trial import Trial, plan_once
@@ -57,7 +58,7 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
     if any(override.startswith("seed=") for override in base):
         raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_once(compose(base), progress=True)
+    whole = plan_and_tell(compose(base))
     variants = study.variants(whole.config, whole.inputs.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
@@ -98,7 +99,7 @@ def run_search(
     if count < 1:
         raise SettingError(f"--trials must be at least 1, got {count}")
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_once(compose(_joined(base, space.fixed, space)), progress=True)
+    whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     name = f"search-{space.name}"

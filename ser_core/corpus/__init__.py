@@ -1,8 +1,10 @@
 """One reader per corpus. CORPORA is the only list; `corpus=NAME` chooses from it."""
 
+from ser_core.corpus.audformat_database import Audformat
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension
 from ser_core.corpus.cremad import CremaD
 from ser_core.corpus.demo import DemoCorpus
+from ser_core.corpus.emobox import EmoBox
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.iemocap import Iemocap
 from ser_core.corpus.meld import Meld
@@ -19,6 +21,8 @@ CORPORA: dict[str, type[CorpusOption]] = {
     "meld": Meld,
     "msp_podcast": MspPodcast,
     "table": Table,
+    "emobox": EmoBox,
+    "audformat": Audformat,
 }
 
 __all__ = ["CORPORA", "Corpus", "CorpusOption", "Dimension"]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ser_core.corpus.licences import terms_of
 from ser_core.corpus.texts import normalisation
 from ser_core.errors import CorpusError
 from ser_core.options import Option
@@ -22,6 +23,8 @@ WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion",
 """Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it."""
 SECONDS = ("start", "end")
 """Where the utterance lies in its file, in seconds; NaN is the file's own start or end."""
+PARTS = ("train", "dev", "test", "")
+"""What a fold of a corpus's own makes of an utterance; "" leaves it out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,12 @@ class CorpusOption(Option):
     """Base of the corpora: knobs, and `read`, which returns the Corpus or raises CorpusError."""
 
     key: ClassVar[str] = "corpus"
+    name: str = ""
+    """This option's name."""
+
+    def terms(self) -> str:
+        """What the corpus asks of those who use it, to be told on first use; "" where nothing is known before reading."""
+        return terms_of(self.name)
 
     def read(self, cache: Path) -> "Corpus":
         """The utterances. `cache` is a folder for what a reader has to make first (the demo corpus speaks into it)."""
@@ -52,6 +61,7 @@ class Corpus:
     sorted by `utterance`, which is unique and does not depend on where the corpus lies. `file` is an absolute path.
     `emotion` is one of `classes` or "" (unlabelled). `merged` says which labels were merged or dropped to get there.
     `votes` [utterances, classes] is the share of annotators for each class, a row of NaN where nobody voted for any.
+    `parts` has a column fold_1, fold_2, ... for every fold that comes with the corpus, each cell one of PARTS.
     `counts` says whether the reader found the counts of the release.
     """
 
@@ -65,11 +75,14 @@ class Corpus:
     merged: str = "none"
     counts: str = "not checked"
     votes: np.ndarray | None = None
+    parts: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)
         if self.votes is not None:
             check_votes(self.name, self.votes, (len(self.table), len(self.classes)))
+        if self.parts is not None:
+            check_parts(self.name, self.parts, len(self.table))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -87,7 +100,8 @@ class Corpus:
         """The corpus less the named utterances (bad audio that the user chose to skip)."""
         kept = ~np.isin(self.column("utterance"), list(utterances))
         votes = None if self.votes is None else self.votes[kept]
-        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True), votes=votes)
+        parts = None if self.parts is None else self.parts.loc[kept].reset_index(drop=True)
+        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True), votes=votes, parts=parts)
 
     def card(self, audio_hash: str) -> dict[str, Any]:
         """The protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""
@@ -110,11 +124,13 @@ class Corpus:
         }
 
     def _rows(self) -> str:
-        """Every cell but the file's place, as JSON; a corpus without split or votes hashes as if there were no such thing."""
+        """Every cell but the file's place, as JSON; what a corpus does not have hashes as if there were no such thing."""
         absent = ["file"] if (self.column("split") != "").any() else ["file", "split"]
         content = self.table.drop(columns=absent).to_dict("list")
         if self.votes is not None:
             content["votes"] = self.votes.round(6).tolist()
+        if self.parts is not None:
+            content["parts"] = self.parts.to_dict("list")
         return json.dumps(content, sort_keys=True)
 
 
@@ -155,6 +171,18 @@ def check_votes(name: str, votes: np.ndarray, shape: tuple[int, int]) -> None:
         raise CorpusError(
             f"corpus {name}: the votes of row {int(wrong.argmax())} are no distribution: {votes[wrong][0].tolist()}"
         )
+
+
+def check_parts(name: str, parts: pd.DataFrame, utterances: int) -> None:
+    """Raises CorpusError unless there is a column fold_1, fold_2, ... in order, with one of PARTS for every utterance."""
+    if len(parts) != utterances:
+        raise CorpusError(f"corpus {name}: parts of {len(parts)} utterances; the table has {utterances}")
+    expected = [f"fold_{number}" for number in range(1, max(len(parts.columns), 1) + 1)]
+    if list(parts.columns) != expected:
+        raise CorpusError(f"corpus {name}: the columns of parts are {list(parts.columns)}, not {expected}")
+    for column in expected:
+        if unknown := sorted(set(parts[column].map(repr)) - set(map(repr, PARTS))):
+            raise CorpusError(f"corpus {name}: part {unknown[0]} of {column} is none of {', '.join(map(repr, PARTS))}")
 
 
 def cells(table: pd.DataFrame, column: str) -> np.ndarray:

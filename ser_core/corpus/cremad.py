@@ -14,6 +14,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, read_table, release_folder
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import check_text_file, with_text_file
@@ -100,7 +101,7 @@ class CremaD(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=(),
-            licence="Open Database License 1.0; contents under the Database Contents License 1.0",
+            licence=TERMS["cremad"].licence,
             source="Cao et al., CREMA-D, IEEE Trans. Affective Computing 5(4), 2014",
             text_source=text_source,
             merged="; ".join(notes) or "none",

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location, one_of, tolerance
@@ -96,7 +97,7 @@ class EmoDB(CorpusOption):
             table=complete(table),
             classes=tuple(name for name in sorted(EMOTIONS.values()) if name not in dropped),
             dimensions=(),
-            licence="CC0-1.0",
+            licence=TERMS["emodb"].licence,
             source="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",

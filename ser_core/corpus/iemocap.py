@@ -16,8 +16,9 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, release_folder, with_files
-from ser_core.corpus.schemes import SCHEMES, classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.schemes import KEEP, SCHEMES, classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.errors import CorpusError
 from ser_core.options import location, one_of, tolerance
@@ -72,6 +73,8 @@ class Iemocap(CorpusOption):
     """Folder of the release: the one that holds Session1 to Session5."""
     scheme: str = "iemocap4"
     """Label scheme: iemocap4 (happiness and excitement are one class; 5,531 utterances) or iemocap6 (with frustration)."""
+    keep: str = "labelled"
+    """Which utterances: labelled (those that the scheme has a class for) or all (10,039, the others without emotion)."""
     part: str = "all"
     """Which dialogues: all, improvised, or scripted (the same scripts are acted in every session)."""
     text: str = "plain"
@@ -83,18 +86,19 @@ class Iemocap(CorpusOption):
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("iemocap"))
+        one_of(self, "keep", KEEP)
         one_of(self, "part", ("all", "improvised", "scripted"))
         one_of(self, "text", TEXTS)
         check_text_file(self.text, self.text_file)
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """Utterances that the scheme knows. Raises CorpusError for other counts than released and for absent audio."""
+        """The utterances that `keep` asks for. Raises CorpusError for other counts than released and for absent audio."""
         folder = release_folder("iemocap", self.root)
         turns, ballots = _evaluations(folder)
         counts = check_counts("iemocap", COUNTS_OF_THE_RELEASE, _counted(turns), self.counts)
         chosen = turns if self.part == "all" else turns.loc[turns["part"].eq(self.part)]
-        table, notes = labelled(chosen, self.scheme)
+        table, notes = labelled(chosen, self.scheme, self.keep)
         table, strange = _within_scales(table)
         notes += [f"{strange} ratings outside 1 to 5 are absent"] if strange else []
         if self.part != "all":
@@ -109,7 +113,7 @@ class Iemocap(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=DIMENSIONS,
-            licence="IEMOCAP release agreement of USC SAIL: research only, no redistribution",
+            licence=TERMS["iemocap"].licence,
             source="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, LREC 42, 2008",
             text_source=text_source,
             merged="; ".join(notes) or "none",

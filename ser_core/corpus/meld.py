@@ -13,6 +13,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of
 from ser_core.corpus.text_file import TEXTS, check_text_file, with_text
@@ -88,7 +89,7 @@ class Meld(CorpusOption):
             table=complete(table.drop(columns=["code", "clip"])),
             classes=classes_of(self.scheme),
             dimensions=(),
-            licence="annotations GPL-3.0 by their repository, called non-commercial elsewhere; clips not free: research only",
+            licence=TERMS["meld"].licence,
             source="Poria et al., MELD, ACL 2019, arXiv 1810.02508",
             text_source=text_source,
             merged="; ".join(notes) or "none",

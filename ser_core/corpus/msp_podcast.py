@@ -4,17 +4,22 @@ FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set        read by na
 labels_detailed.csv (votes) has one row per worker, in three generations:
     1.6        Workers, EmoClass_Major, ...     1.7 to 1.12   EmoDetail = "WORKER0001; Neutral; Concerned; A:4; V:4; D:4;"
     2.0        WorkerID, EmoClass_Major, ...
-Labels of Test3 are withheld, so its utterances are dropped as those without label.
+The labels may lie there as JSON instead, {"MSP-PODCAST_0001_0008.wav": {"EmoClass": "N", ...}}; CSV is read before JSON.
+Labels of Test3 are withheld: its utterances are left out.
 """
 
 import dataclasses
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
+from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
@@ -36,6 +41,7 @@ CATEGORIES = {
     "Surprise": "U",
 }
 UNKNOWN = "Unknown"
+WITHHELD = "Test3"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +81,10 @@ class MspPodcast(CorpusOption):
         counts = "not checked: the count of this release is not known"
         if self.release in RELEASES:
             counts = check_counts("msp_podcast", {"utterances": RELEASES[self.release]}, {"utterances": len(files)}, self.counts)
-        table, notes = labelled(_consensus(folder), self.scheme)
+        table = _consensus(folder)
+        withheld = cells(table, "split") == WITHHELD
+        table, notes = labelled(table.loc[~withheld], self.scheme)
+        notes += [f"left out {withheld.sum()} of {WITHHELD} (labels withheld)"] if withheld.any() else []
         table, note = _identified(table, self.unknown_speakers)
         table = with_files("msp_podcast", table, files)
         if self.text in TRANSCRIBED:
@@ -88,7 +97,7 @@ class MspPodcast(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=tuple(Dimension(name, 1, 7) for name in DIMENSIONS),
-            licence="MSP-Podcast agreement of UT Dallas, signed by the institution: no redistribution",
+            licence=TERMS["msp_podcast"].licence,
             source=f"Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019; release {self.release}",
             text_source=text_source,
             merged="; ".join([*notes, *note]) or "none",
@@ -102,12 +111,47 @@ def _labels(folder: Path, *names: str) -> Path | None:
     return next((folder / "Labels" / name for name in names if (folder / "Labels" / name).is_file()), None)
 
 
+def _read(file: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of labels, CSV or JSON. Raises CorpusError when it lacks one of `columns` or is no JSON of labels."""
+    if file.suffix == ".csv":
+        return read_table("msp_podcast", file, columns)
+    try:
+        rows = _json_rows(json.loads(file.read_text("utf-8")))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise CorpusError(f"corpus msp_podcast: {file} holds no labels by file name: {error}") from None
+    table = pd.DataFrame(rows).fillna("")
+    if missing := [column for column in columns if column not in table]:
+        raise CorpusError(f"corpus msp_podcast: {file} lacks {missing[0]!r}; it has {', '.join(table.columns)}")
+    return table
+
+
+def _json_rows(labels: dict[str, Any]) -> list[dict[str, str]]:
+    """A row per utterance, and per worker in the detailed labels; old releases put an utterance's labels into a list."""
+    rows = []
+    for name, entry in labels.items():
+        entries = entry if isinstance(entry, list) else [entry]
+        workers = [own for each in entries for own in (each.values() if _by_worker(each) else [each])]
+        rows += [{"FileName": name, **{field: _text(cell) for field, cell in own.items()}} for own in workers]
+    return rows
+
+
+def _text(cell: Any) -> str:
+    """A cell as the CSV spells it."""
+    return "" if cell is None or cell != cell else str(cell)
+
+
+def _by_worker(entry: dict[str, Any]) -> bool:
+    """Whether an entry holds one of labels for every worker rather than labels."""
+    return bool(entry) and all(isinstance(own, dict) for own in entry.values())
+
+
 def _consensus(folder: Path) -> pd.DataFrame:
     """One row per utterance with its raw label in `code`."""
-    file = _labels(folder, "labels_consensus.csv", "labels_concensus.csv")
+    names = [f"labels_{word}{suffix}" for suffix in (".csv", ".json") for word in ("consensus", "concensus")]
+    file = _labels(folder, *names)
     if file is None:
-        raise CorpusError(f"corpus msp_podcast: no Labels/labels_consensus.csv below {folder}; correct corpus.root")
-    raw = read_table("msp_podcast", file, COLUMNS)
+        raise CorpusError(f"corpus msp_podcast: no Labels/labels_consensus.csv (or .json) below {folder}; correct corpus.root")
+    raw = _read(file, COLUMNS)
     try:
         ratings = {name: [float(cell or "nan") for cell in raw[column]] for name, column in DIMENSIONS.items()}
     except ValueError as error:
@@ -141,16 +185,19 @@ def _identified(table: pd.DataFrame, unknown_speakers: str) -> tuple[pd.DataFram
 
 def _transcript(folder: Path, utterance: str) -> str:
     """The transcript on one line, or "" where the release has none."""
-    file = folder / "Transcripts" / f"{utterance}.txt"
-    return " ".join(file.read_text("utf-8", errors="replace").split()) if file.is_file() else ""
+    try:
+        content = (folder / "Transcripts" / f"{utterance}.txt").read_bytes()
+    except FileNotFoundError:
+        return ""
+    return " ".join(content.decode("utf-8", errors="replace").split())
 
 
 def _ballots(folder: Path) -> pd.DataFrame | None:
     """The primary label of every worker, whichever generation the detailed table is of; None where there is none."""
-    file = _labels(folder, "labels_detailed.csv")
+    file = _labels(folder, "labels_detailed.csv", "labels_detailed.json")
     if file is None:
         return None
-    raw = read_table("msp_podcast", file, ("FileName",))
+    raw = _read(file, ("FileName",))
     if "EmoClass_Major" in raw:
         labels = raw["EmoClass_Major"].tolist()
     elif "EmoDetail" in raw:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
+from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location, one_of, tolerance
@@ -76,7 +77,7 @@ class Ravdess(CorpusOption):
             table=complete(table),
             classes=tuple(name for name in sorted(EMOTIONS.values()) if name not in dropped),
             dimensions=(),
-            licence="CC BY-NC-SA 4.0: not for commercial use",
+            licence=TERMS["ravdess"].licence,
             source="Livingstone and Russo, The Ryerson Audio-Visual Database, PLoS ONE 13(5), 2018; Zenodo 1188976",
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",

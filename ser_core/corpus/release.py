@@ -95,3 +95,9 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
         raise CorpusError(f"corpus {corpus}: {file} has no line for some utterances of {partly[0]}")
     dropped = [name for name, share in shares.items() if share == 0]
     return table.loc[~np.isin(emotions, dropped)], dropped
+
+
+def check_some_file(corpus: str, files: Sequence[str]) -> None:
+    """Raises CorpusError when not one of the files is there: the paths are wrong. Single absent files are the run's to judge."""
+    if not any(Path(file).is_file() for file in files):
+        raise CorpusError(f"corpus {corpus}: none of {len(files)} audio files is there, first {files[0]}; correct corpus.root")

@@ -47,6 +47,9 @@ SCHEMES: dict[str, dict[str, str]] = {
 }
 """iemocap4 is the 5,531 utterances of most IEMOCAP work; msp8 is MSP-Podcast without Other and without agreement (X)."""
 
+KEEP = ("labelled", "all")
+"""Values of the knob `keep`: the utterances that the scheme has a class for, or all, the others without emotion."""
+
 
 def schemes_of(corpus: str) -> tuple[str, ...]:
     """Names of the schemes of a corpus.
@@ -66,16 +69,21 @@ def classes_of(scheme: str) -> tuple[str, ...]:
     return tuple(sorted(set(SCHEMES[scheme].values())))
 
 
-def labelled(table: pd.DataFrame, scheme: str) -> tuple[pd.DataFrame, list[str]]:
-    """The rows whose `code` the scheme knows, with their `emotion`; what was merged and what was dropped, in words."""
+def labelled(table: pd.DataFrame, scheme: str, keep: str = "labelled") -> tuple[pd.DataFrame, list[str]]:
+    """The rows whose `code` the scheme knows, with their `emotion`; what was merged and what was dropped, in words.
+
+    With `keep` all, the other rows stay and have no emotion.
+    """
     codes = SCHEMES[scheme]
     emotions = np.array([codes.get(code, "") for code in table["code"]], str)
     shared = Counter(codes.values())
     notes = [f"{' and '.join(c for c in codes if codes[c] == name)} are {name}" for name in shared if shared[name] > 1]
-    dropped = Counter(code or "without label" for code in table["code"] if code not in codes)
-    if dropped:
-        notes.append("dropped " + ", ".join(f"{count} {code}" for code, count in sorted(dropped.items())))
-    return table.assign(emotion=emotions).loc[emotions != ""], notes
+    others = Counter(code or "without label" for code in table["code"] if code not in codes)
+    if others:
+        counted = ", ".join(f"{count} {code}" for code, count in sorted(others.items()))
+        notes.append(f"{counted} have no emotion" if keep == "all" else f"dropped {counted}")
+    labels = table.assign(emotion=emotions)
+    return labels if keep == "all" else labels.loc[emotions != ""], notes
 
 
 def vote_shares(ballots: pd.DataFrame, scheme: str, utterances: Sequence[str]) -> np.ndarray:

@@ -1,17 +1,18 @@
 """Any corpus from a CSV or Parquet table: `file` and `speaker`, and whatever else of the schema it has.
 
-file,speaker,text,emotion,gender,session,start,end,valence,...
+file,speaker,text,emotion,gender,session,split,start,end,valence,votes.anger,votes.joy,...
+A column votes.<label> holds how many annotators chose the label, or their share.
 """
 
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
+from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, segment_names, voted_shares
 from ser_core.corpus.text_file import check_text_file, with_text
-from ser_core.errors import CorpusError, SettingError
+from ser_core.errors import CorpusError
 from ser_core.options import content, location, one_of
 
 
@@ -41,25 +42,14 @@ class Table(CorpusOption):
     """Licence text carried into the protocol card and every report."""
 
     def __post_init__(self) -> None:
-        for entry in self.merge:
-            if entry.count(":") != 1:
-                raise SettingError(f"corpus.merge takes entries like excited:happy, got {entry!r}")
+        parsed_merge(self.merge)
         self.scales()
         one_of(self, "text", ("column", "plain", "none"))
         check_text_file(self.text, self.text_file)
 
     def scales(self) -> tuple[Dimension, ...]:
         """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
-        scales = []
-        for entry in self.dimensions:
-            try:
-                name, low, high = entry.split(":")
-                scales.append(Dimension(name, float(low), float(high)))
-            except ValueError:
-                raise SettingError(f"corpus.dimensions takes entries like valence:1:5, got {entry!r}") from None
-            if not scales[-1].low < scales[-1].high:
-                raise SettingError(f"corpus.dimensions: the scale of {name} must rise, got {low} to {high}")
-        return tuple(scales)
+        return tuple(parsed_scale(entry) for entry in self.dimensions)
 
     def read(self, cache: Path) -> Corpus:
         """The rows of the table. Raises CorpusError naming the column or row that cannot be used."""
@@ -67,30 +57,22 @@ class Table(CorpusOption):
         folder = Path(self.root) if self.root else Path(self.path).parent
         table["utterance"] = _names(table)
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
-        renamed = dict(entry.split(":") for entry in self.merge)
-        table = complete(table).replace({"emotion": renamed})
-        known = sorted(set(table["emotion"]) - {""})
-        classes = tuple(self.classes) or tuple(known)
-        if absent := set(classes) - set(known):
-            raise CorpusError(f"corpus.classes names {sorted(absent)[0]!r}; the table has {', '.join(known)}")
-        kept = np.isin(cells(table, "emotion"), [*classes, ""])
-        dropped = int((~kept).sum())
-        notes = [*self.merge, *([f"dropped {dropped} rows of other classes"] if dropped else [])]
+        table, classes, notes = chosen_rows(complete(table), self.merge, self.classes)
         dimensions = self.scales()
         columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
-        table = table.loc[kept, columns].reset_index(drop=True)
         text_source = "column text" if (cells(table, "text") != "").any() else "none"
         if self.text != "column" or self.text_file:
             table, text_source = with_text("table", table, self.text, self.text_file, "column text")
         return Corpus(
             name=self.title,
-            table=table,
+            table=table.loc[:, columns],
             classes=classes,
             dimensions=dimensions,
             licence=self.licence,
             source=Path(self.path).name,
             text_source=text_source,
             merged="; ".join(notes) or "none",
+            votes=voted_shares(table, self.merge, classes),
         )
 
     def _rows(self) -> pd.DataFrame:
@@ -100,7 +82,6 @@ class Table(CorpusOption):
         file = Path(self.path)
         if not file.is_file():
             raise CorpusError(f"corpus table: no file {file}; correct corpus.path")
-        numbers = [*SECONDS, *(dimension.name for dimension in self.scales())]
         if file.suffix == ".parquet":
             table = pd.read_parquet(file)
         else:
@@ -108,7 +89,8 @@ class Table(CorpusOption):
         for column in ("file", "speaker", *(d.name for d in self.scales())):
             if column not in table:
                 raise CorpusError(f"{file}: column {column!r} is missing; it has {', '.join(map(str, table.columns))}")
-        for column in set(numbers) & set(table.columns):
+        numbers = {*SECONDS, *(dimension.name for dimension in self.scales())}
+        for column in [name for name in table.columns if name in numbers or name.startswith(VOTES)]:
             try:
                 table[column] = pd.to_numeric(table[column].replace("", float("nan")))
             except ValueError as error:
@@ -120,9 +102,5 @@ def _names(table: pd.DataFrame) -> list[str]:
     """Utterance names: the `utterance` column, or the file with its segment where it has one."""
     if "utterance" in table:
         return [str(name) for name in table["utterance"]]
-    starts = table["start"] if "start" in table else [float("nan")] * len(table)
-    ends = table["end"] if "end" in table else [float("nan")] * len(table)
-    return [
-        str(file) if pd.isna(start) and pd.isna(end) else f"{file}#{start:g}-{end:g}"
-        for file, start, end in zip(table["file"], starts, ends, strict=True)
-    ]
+    absent = [float("nan")] * len(table)
+    return segment_names(table["file"].tolist(), *(table[column].tolist() if column in table else absent for column in SECONDS))

@@ -180,3 +180,13 @@ def test_corpus_audit_fails_where_a_recording_is_in_two_parts(typed, tmp_path):
     assert code == 1
     assert "identical audio" in out
     assert "failed" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("verb", ["check", "audit", "card"])
+def test_a_corpus_is_used_for_the_first_time_once(typed, damaged, tmp_path, monkeypatch, verb):
+    overrides, _ = damaged
+    monkeypatch.setattr(type(compose(overrides).corpus), "terms", lambda own: "redistribution: not allowed")
+    words = ["corpus", verb, *overrides, "run.on_bad_audio=skip", "run.store=fresh", "model.text.buckets=64", "run.device=cpu"]
+    told = [typed(*words)[2] for _ in range(2)]
+    assert "redistribution: not allowed" in told[0]
+    assert "redistribution" not in told[1]

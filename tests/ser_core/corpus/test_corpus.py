@@ -110,3 +110,33 @@ def test_a_missing_column_and_an_empty_table_are_named() -> None:
         corpus(table=table.drop(columns="valence"))
     with pytest.raises(CorpusError, match="has no utterances"):
         corpus(table=table.iloc[:0])
+
+
+def with_parts(*folds: list[str]) -> Corpus:
+    parts = pd.DataFrame({f"fold_{number}": cells for number, cells in enumerate(folds, start=1)})
+    return dataclasses.replace(corpus(), parts=parts)
+
+
+def test_parts_stay_with_their_utterances_and_count_as_content() -> None:
+    parted = with_parts(["train", "dev", "test"], ["test", "", "train"])
+    less = parted.without({"a"}).parts
+    assert less is not None and less.to_dict("list") == {"fold_1": ["dev", "test"], "fold_2": ["", "train"]}
+    assert less.index.tolist() == [0, 1] and corpus().without({"a"}).parts is None
+    contents = {made.card("hash")["content"] for made in (corpus(), parted, with_parts(["train", "dev", "test"]))}
+    assert len(contents) == 3
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (pd.DataFrame({"fold_1": ["train", "test"]}), "parts of 2 utterances; the table has 3"),
+        (pd.DataFrame({"fold_2": ["train"] * 3}), r"columns of parts are \['fold_2'\], not \['fold_1'\]"),
+        (pd.DataFrame({"fold_2": ["test"] * 3, "fold_1": ["test"] * 3}), r"not \['fold_1', 'fold_2'\]"),
+        (pd.DataFrame(index=range(3)), r"columns of parts are \[\], not \['fold_1'\]"),
+        (pd.DataFrame({"fold_1": ["train", "valid", "test"]}), "part 'valid' of fold_1 is none of 'train', 'dev', 'test', ''"),
+        (pd.DataFrame({"fold_1": ["train", None, "test"]}), "part (None|nan) of fold_1 is none of"),
+    ],
+)
+def test_parts_that_are_no_folds_are_refused(parts: pd.DataFrame, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        dataclasses.replace(corpus(), parts=parts)

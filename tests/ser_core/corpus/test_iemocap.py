@@ -92,6 +92,14 @@ def test_every_cell_comes_through(tmp_path: Path) -> None:
     assert corpus.merged == "exc and hap are happiness; dropped 1 xxx; 1 ratings outside 1 to 5 are absent"
 
 
+def test_utterances_outside_the_scheme_can_stay_without_emotion(tmp_path: Path) -> None:
+    corpus = read(tree(tmp_path), keep="all")
+    assert corpus.column("emotion").tolist() == ["neutral", "happiness", "", "anger"]
+    assert corpus.column("valence").tolist() == [2.5, 4.5, 2.5, 1.0] and corpus.card("")["unlabelled"] == 1
+    assert "1 xxx have no emotion" in corpus.merged and "dropped" not in corpus.merged
+    assert corpus.votes is not None and np.isnan(corpus.votes[2]).all()
+
+
 def test_votes_are_the_evaluators_shared_where_one_vote_has_several_labels(tmp_path: Path) -> None:
     corpus = read(tree(tmp_path))
     assert corpus.votes is not None
@@ -136,7 +144,9 @@ def test_what_is_no_release_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@pytest.mark.parametrize("knobs", [{"scheme": "iemocap5"}, {"part": "both"}, {"text": "asr"}, {"counts": "some"}])
+@pytest.mark.parametrize(
+    "knobs", [{"scheme": "iemocap5"}, {"keep": "most"}, {"part": "both"}, {"text": "asr"}, {"counts": "some"}]
+)
 def test_a_knob_lists_its_values(knobs: dict[str, str]) -> None:
     with pytest.raises(
         SettingError, match=f"corpus.{next(iter(knobs))} must be one of .*{'iemocap4, iemocap6' * ('scheme' in knobs)}"
@@ -179,6 +189,8 @@ def test_the_counts_of_the_release(tmp_path: Path) -> None:
     assert card["emotions"] == {"anger": 1103, "happiness": 1636, "neutral": 1708, "sadness": 1084}
     improvised = dataclasses.replace(Iemocap(root=str(root)), part="improvised").read(tmp_path)
     assert len(improvised) == 2943 and improvised.counts == "as released"
+    whole = Iemocap(root=str(root), keep="all").read(tmp_path).card("")
+    assert (whole["utterances"], whole["unlabelled"], whole["emotions"]) == (10_039, 10_039 - 5531, card["emotions"])
     file = root / "Session3/dialog/EmoEvaluation/Ses03F_script01_1.txt"
     text = file.read_text()
     file.write_text(text[: text.rindex("[1.0000")])

@@ -1,9 +1,11 @@
 """MSP-Podcast from trees of its exact layout, with made-up rows: cells by name, votes of all three generations."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ser_core.corpus import msp_podcast
@@ -67,7 +69,7 @@ def test_every_cell_comes_through_by_name(tmp_path: Path) -> None:
     ]
     corpus = read(root)
     assert corpus.table[columns].to_numpy().tolist() == expected
-    assert corpus.merged == "dropped 1 O, 1 X, 1 without label; dropped 2 of unknown speakers"
+    assert corpus.merged == "dropped 1 O, 1 X; left out 1 of Test3 (labels withheld); dropped 2 of unknown speakers"
     assert corpus.text_source == "plain human transcripts, 1 empty"
     assert corpus.scheme["dimensions"] == {"arousal": [1, 7], "valence": [1, 7], "dominance": [1, 7]}
     challenge = [line.split(",") for line in CONSENSUS.splitlines()]
@@ -85,6 +87,48 @@ def test_votes_of_every_generation(tmp_path: Path, generation: str) -> None:
     assert {name: share for name, share in votes[0].items() if share} == {"neutral": 2 / 3, "sadness": 1 / 3}
     assert votes[1]["happiness"] == 1
     assert np.isnan(corpus.votes[2:]).all()
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_labels_are_read_from_json_where_there_is_no_csv(tmp_path: Path, listed: bool) -> None:
+    root = tree(tmp_path)
+    whole = read(root, unknown_speakers="each")
+    consensus = pd.read_csv(root / "Labels/labels_consensus.csv").astype(object)
+    rows = {row.pop("FileName"): row for row in consensus.where(consensus.notna(), None).to_dict("records")}
+    entries = {name: [row] if listed else row for name, row in rows.items()}
+    (root / f"Labels/labels_{'concensus' if listed else 'consensus'}.json").write_text(json.dumps(entries))
+    workers: dict[str, dict[str, dict[str, str]]] = {}
+    for number, row in enumerate(pd.read_csv(root / "Labels/labels_detailed.csv").to_dict("records")):
+        workers.setdefault(row["FileName"], {})[f"W{number}"] = {"EmoClass_Major": row["EmoClass_Major"]}
+    (root / "Labels/labels_detailed.json").write_text(json.dumps(workers))
+    for name in ("consensus", "detailed"):
+        (root / f"Labels/labels_{name}.csv").unlink()
+    corpus = read(root, unknown_speakers="each")
+    assert corpus.table.equals(whole.table) and corpus.merged == whole.merged
+    np.testing.assert_array_equal(corpus.votes, whole.votes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "holds no labels by file name"),
+        ("[1]", "holds no labels by file"),
+        ('{"a.wav": {"EmoClass": "N"}}', "lacks 'EmoAct'"),
+    ],
+)
+def test_json_that_holds_no_labels_is_named(tmp_path: Path, text: str, message: str) -> None:
+    root = tree(tmp_path)
+    (root / "Labels/labels_consensus.csv").unlink()
+    (root / "Labels/labels_consensus.json").write_text(text)
+    with pytest.raises(CorpusError, match=message):
+        read(root)
+
+
+def test_labels_of_test3_are_never_used(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    rows = CONSENSUS.replace("0004_0001.wav,,,,,,,Test3", "0004_0001.wav,H,4,4,4,9,Male,Test3")
+    (root / "Labels/labels_consensus.csv").write_text(rows)
+    assert "Test3" not in set(read(root).column("split")) and len(read(root)) == 2
 
 
 def test_votes_are_absent_without_their_table_and_refused_when_unreadable(tmp_path: Path) -> None:

@@ -124,3 +124,20 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
 def test_wrong_knobs_are_refused(knobs: dict[str, list[str]], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         Table(**knobs)
+
+
+def test_votes_become_shares_of_the_classes_kept(tmp_path: Path) -> None:
+    votes = {"votes.joy": ["2", "0", "", "0"], "votes.excited": ["1", "0", "", "0"], "votes.sad": ["1", "2", "", "0"]}
+    rows = {**ROWS, **votes, "votes.envy": ["4", "0", "", "3"], "split": ["train", "dev", "dev", ""]}
+    corpus = read(written(tmp_path, rows), merge=["excited:joy"], classes=["sad", "joy"])
+    assert corpus.votes is not None and corpus.column("split").tolist() == ["train", "dev", "dev", ""]
+    np.testing.assert_allclose(corpus.votes, [[0.25, 0.75], [1, 0], [np.nan, np.nan], [np.nan, np.nan]])
+    assert read(written(tmp_path)).votes is None
+    for cell, message in (("-1", "column 'votes.joy': votes are counts or shares"), ("many", "'votes.joy' holds something")):
+        with pytest.raises(CorpusError, match=message):
+            read(written(tmp_path, {**ROWS, "votes.joy": ["1", "1", "1", cell]}))
+
+
+def test_milliseconds_late_in_a_long_file_still_tell_segments_apart(tmp_path: Path) -> None:
+    rows = {"file": ["a.wav", "a.wav"], "speaker": ["1", "2"], "start": ["5000.001", "5000.002"], "end": ["5001", "5001"]}
+    assert read(written(tmp_path, rows)).column("utterance").tolist() == ["a.wav#5000.001-5001", "a.wav#5000.002-5001"]

@@ -1,0 +1,150 @@
+"""Any database in audformat, as audb and audEERING publish them: db.yaml with its schemes, db.<table>.csv or .parquet.
+
+tables: [emotion]      rows: one file each, or one segment each      emotion: emotion        the column with the label
+speaker: files/speaker       of another table                        gender: gender          a field of the speaker's labels
+Pickled tables are never opened, nor YAML that is more than data.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ser_core.corpus.audformat_tables import (
+    SPLITS,
+    Place,
+    check_stored,
+    find,
+    opened,
+    read_header,
+    scheme_of,
+    tables_with,
+    values,
+)
+from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
+from ser_core.corpus.labels import chosen_rows, parsed_merge, parsed_scale, segment_names
+from ser_core.corpus.release import check_some_file, release_folder
+from ser_core.errors import CorpusError, SettingError
+from ser_core.options import location
+
+if TYPE_CHECKING:
+    from audformat import Database
+
+
+@dataclasses.dataclass(frozen=True)
+class Audformat(CorpusOption):
+    """Knobs of an audformat database."""
+
+    name: str = "audformat"
+    """This option's name."""
+    root: str = location("")
+    """Folder of the database: the one that holds db.yaml, and from which its files are named."""
+    tables: list[str] = dataclasses.field(default_factory=list)
+    """Tables whose rows are the utterances; emotion stands for emotion.train, emotion.test where there is no such table,
+    and empty for the only table that has the emotion column."""
+    emotion: str = "emotion"
+    """Where the emotion is: a column of these tables, or table/column for one of another; empty leaves emotions out."""
+    speaker: str = "speaker"
+    """Where the speaker is: likewise, and a column that only one other table has needs no table/."""
+    gender: str = ""
+    """Where the gender is: likewise, or a field of the speakers' labels; empty leaves it out."""
+    session: str = ""
+    """Where the session is: likewise; empty leaves it out."""
+    text: str = ""
+    """Where the text is, such as transcription: likewise; empty leaves it out."""
+    dimensions: list[str] = dataclasses.field(default_factory=list)
+    """Columns that are dimensions: [valence] on the scale of its scheme, or ["valence:1:5"] on the one given."""
+    classes: list[str] = dataclasses.field(default_factory=list)
+    """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
+    merge: list[str] = dataclasses.field(default_factory=list)
+    """Labels to rename before anything else, as [excited:happy]."""
+
+    def __post_init__(self) -> None:
+        parsed_merge(self.merge)
+        for entry in self.dimensions:
+            if ":" in entry:
+                parsed_scale(entry)
+        if not self.speaker:
+            raise SettingError("corpus.speaker must name a column: folds keep speakers apart, so every utterance has one")
+        if not (self.emotion or self.tables):
+            raise SettingError("corpus.tables must name the tables of the utterances where corpus.emotion is empty")
+
+    def terms(self) -> str:
+        """Licence and usage by the header. Raises CorpusError when there is none."""
+        header = read_header(release_folder("audformat", self.root))
+        return f"licence:        {header.get('license', 'not stated')}\nusage:          {header.get('usage', 'not stated')}"
+
+    def read(self, cache: Path) -> Corpus:
+        """The rows of the tables. Raises CorpusError naming the table, column or scheme that cannot be used."""
+        root = release_folder("audformat", self.root)
+        with opened(root) as database:
+            own = tables_with(database, self.tables, self.emotion)
+            rows = pd.concat([_rows(database, root, table) for table in own], ignore_index=True)
+            places = self._places(database, own)
+            words = {knob: _words(values(database, root, place, own)) for knob, place in places.items()}
+            scales = [self._scale(database, own, entry) for entry in self.dimensions]
+            ratings = {scale.name: _numbers(scale, values(database, root, place, own)) for place, scale in scales}
+            licence = f"{database.license or 'licence not stated'}; usage: {database.usage}"
+            title, source = str(database.name), str(database.source)
+        table = complete(rows.assign(**words, **ratings, file=[str((root / file).absolute()) for file in rows["file"]]))
+        table, classes, notes = chosen_rows(table, self.merge, self.classes)
+        check_some_file("audformat", table["file"].tolist())
+        return Corpus(
+            name=title,
+            table=table.loc[:, [*WORDS, *SECONDS, *ratings]],
+            classes=classes,
+            dimensions=tuple(scale for _, scale in scales),
+            licence=licence,
+            source=f"audformat database {title}: {source}",
+            text_source=f"column {self.text}" if (cells(table, "text") != "").any() else "none",
+            merged="; ".join(notes) or "none",
+        )
+
+    def _places(self, database: "Database", own: list[str]) -> dict[str, Place]:
+        """Where the words of the schema are that are asked for."""
+        speaker = find(database, "speaker", self.speaker, own)
+        asked = {"emotion": self.emotion, "gender": self.gender, "session": self.session, "text": self.text}
+        found = {knob: find(database, knob, name, own, speaker) for knob, name in asked.items() if name}
+        return {"speaker": speaker, **found}
+
+    def _scale(self, database: "Database", own: list[str], entry: str) -> tuple[Place, Dimension]:
+        """Where a dimension is, and its scale. Raises CorpusError when neither the entry nor the scheme has one."""
+        place = find(database, "dimensions", entry.partition(":")[0], own)
+        if ":" in entry:
+            return place, dataclasses.replace(parsed_scale(entry), name=place.column)
+        scheme = scheme_of(database, place, own)
+        if scheme is None or scheme.minimum is None or scheme.maximum is None:
+            raise CorpusError(
+                f"corpus audformat: the scheme of column {entry!r} has no minimum and maximum; "
+                f'give its scale, as corpus.dimensions=["{entry}:1:5"]'
+            )
+        return place, Dimension(place.column, float(scheme.minimum), float(scheme.maximum))
+
+
+def _rows(database: "Database", root: Path, name: str) -> pd.DataFrame:
+    """File, segment, name and split of every row of a table. A segment from 0 to an open end is the whole file."""
+    check_stored(root, name)
+    table = database.tables[name]
+    files = [str(file) for file in table.index.get_level_values("file")]
+    starts = ends = np.full(len(files), np.nan)
+    if table.is_segmented:
+        starts, ends = (table.index.get_level_values(level).total_seconds().to_numpy(float) for level in SECONDS)
+        starts = np.where((starts == 0) & np.isnan(ends), np.nan, starts)
+    split = table.split_id or next((part for part in name.split(".") if part in SPLITS), "")
+    utterances = segment_names(files, starts.tolist(), ends.tolist())
+    return pd.DataFrame({"utterance": utterances, "file": files, "start": starts, "end": ends, "split": split})
+
+
+def _words(found: list[Any]) -> list[str]:
+    """Cells as text, "" where absent."""
+    return ["" if pd.isna(cell) else str(cell) for cell in found]
+
+
+def _numbers(scale: Dimension, found: list[Any]) -> list[float]:
+    """Cells as numbers. Raises CorpusError for one that is none."""
+    try:
+        return [float("nan") if pd.isna(cell) else float(cell) for cell in found]
+    except ValueError as error:
+        raise CorpusError(f"corpus audformat: column {scale.name!r} holds something that is not a number: {error}") from None

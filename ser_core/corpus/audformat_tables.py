@@ -1,0 +1,200 @@
+"""An audformat database opened without running anything it holds, and where in it a column lies.
+
+audformat itself reads a table's .pkl where there is one, and its header with YAML's tags; either can run code of whoever
+wrote the file. Here it sees a folder with the header as plain data and links to the .csv and .parquet tables alone.
+"""
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from ser_core.errors import CorpusError
+
+if TYPE_CHECKING:
+    from audformat import Database
+
+HEADER = "db.yaml"
+TABLES = (".csv", ".parquet")
+SPLITS = ("train", "dev", "devel", "valid", "test")
+"""Parts of a table's name that are its split, as in emotion.train."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A column of a table, or a field of the labels of that column's scheme."""
+
+    table: str
+    column: str
+    field: str = ""
+
+
+def read_header(root: Path) -> dict[str, Any]:
+    """The header as plain data. Raises CorpusError when it is missing or more than plain data."""
+    file = root / HEADER
+    if not file.is_file():
+        raise CorpusError(f"corpus audformat: no {HEADER} in {root}; correct corpus.root")
+    try:
+        header = yaml.safe_load(file.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CorpusError(f"corpus audformat: {file} is not plain YAML, so it is not read: {error}") from None
+    if not isinstance(header, dict):
+        raise CorpusError(f"corpus audformat: {file} is no header of a database")
+    return header
+
+
+@contextlib.contextmanager
+def opened(root: Path) -> Iterator["Database"]:
+    """The database below `root`, whose tables load while this is open. Raises CorpusError for a header that is none."""
+    import audformat
+
+    header = read_header(root)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / HEADER).write_text(yaml.safe_dump(header, sort_keys=False, allow_unicode=True), "utf-8")
+        for file in root.glob("db.*"):
+            if file.suffix in TABLES:
+                (folder / file.name).symlink_to(file.absolute())
+        try:
+            database = audformat.Database.load(str(folder))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise CorpusError(f"corpus audformat: {root / HEADER} is no header of a database: {error!r}") from None
+        for table in database.misc_tables:
+            check_stored(root, table)
+        yield database
+
+
+def check_stored(root: Path, table: str) -> None:
+    """Raises CorpusError unless the table lies there as CSV or Parquet."""
+    if any((root / f"db.{table}{suffix}").is_file() for suffix in TABLES):
+        return
+    if (root / f"db.{table}.pkl").is_file():
+        raise CorpusError(
+            f"corpus audformat: table {table} is there as {root / f'db.{table}.pkl'} alone, and a pickle is never opened, "
+            "since it can run code; whoever trusts it saves it anew with audformat: db.save(root, storage_format='parquet')"
+        )
+    raise CorpusError(f"corpus audformat: table {table} has no file db.{table}.csv or .parquet in {root}")
+
+
+def columns_of(database: "Database") -> list[str]:
+    """Every column of the tables of utterances, as table/column."""
+    return [f"{table}/{column}" for table in database.tables for column in database.tables[table].columns]
+
+
+def tables_with(database: "Database", wanted: Sequence[str], column: str) -> list[str]:
+    """The tables whose rows are the utterances: those wanted, or the only one that has the column.
+
+    A table that is not there stands for its splits: emotion for emotion.train and emotion.test. Raises CorpusError for a
+    table that is not there, and where none is wanted and not exactly one has the column.
+    """
+    if not wanted:
+        found = [table for table in database.tables if column in database.tables[table].columns]
+        if len(found) == 1:
+            return found
+        there = f"{', '.join(found)} have it" if found else f"there are {', '.join(columns_of(database)) or 'no columns'}"
+        raise CorpusError(
+            f"corpus audformat: not one table has the column {column!r} of corpus.emotion: {there}; "
+            "choose with corpus.tables=[...]"
+        )
+    tables = []
+    for table in wanted:
+        own = [table] if table in database.tables else [f"{table}.{split}" for split in SPLITS]
+        if not (own := [name for name in own if name in database.tables]):
+            raise CorpusError(f"corpus audformat: no table {table!r} of corpus.tables; there are {', '.join(database.tables)}")
+        tables += own
+    return tables
+
+
+def find(database: "Database", knob: str, name: str, own: Sequence[str], labels: Place | None = None) -> Place:
+    """Where `name` is: table/column, a column of the utterances' own tables, of the only other table that has it, or a
+    field of the labels of another column (the speaker's).
+
+    Raises CorpusError, naming the knob and what is there, when it is nowhere or in several places.
+    """
+    table, slash, column = name.rpartition("/")
+    if slash:
+        if table not in database.tables or column not in database.tables[table].columns:
+            raise CorpusError(f"corpus audformat: corpus.{knob}={name} is not there; there are {', '.join(columns_of(database))}")
+        return Place(table, column)
+    if all(name in database.tables[each].columns for each in own):
+        return Place("", name)
+    found = [table for table in database.tables if name in database.tables[table].columns]
+    if len(found) == 1:
+        return Place(found[0], name)
+    if found:
+        raise CorpusError(
+            f"corpus audformat: corpus.{knob}={name} is in several tables; say which: "
+            + ", ".join(f"{table}/{name}" for table in found)
+        )
+    fields = label_fields(database, labels, own) if labels else []
+    if labels and name in fields:
+        return dataclasses.replace(labels, field=name)
+    have = f", and the labels of the speakers have {', '.join(fields) or 'no fields'}" if labels else ""
+    raise CorpusError(f"corpus audformat: corpus.{knob}={name} is in no table; there are {', '.join(columns_of(database))}{have}")
+
+
+def scheme_of(database: "Database", place: Place, own: Sequence[str]) -> Any:
+    """The scheme of a column, None where it has none."""
+    return database.tables[place.table or own[0]].columns[place.column].scheme
+
+
+def label_fields(database: "Database", place: Place, own: Sequence[str]) -> list[str]:
+    """What the labels of a column's scheme say of each label: keys of their dictionaries, or columns of a misc table."""
+    scheme = scheme_of(database, place, own)
+    if scheme is None or isinstance(scheme.labels, list | None):
+        return []
+    if scheme.uses_table:
+        return list(database.misc_tables[scheme.labels].columns)
+    return sorted({field for about in scheme.labels.values() if isinstance(about, dict) for field in about})
+
+
+def values(database: "Database", root: Path, place: Place, own: Sequence[str]) -> list[Any]:
+    """The cells of a place for every utterance of the own tables, NaN where it says nothing of one.
+
+    Raises CorpusError for a table stored as pickle alone, one with a row twice, labels that the scheme does not list, and
+    segments looked up for whole files.
+    """
+    cells: list[Any] = []
+    for table in own:
+        series = _column(database, root, dataclasses.replace(place, table=place.table or table))
+        index = database.tables[table].index
+        if place.table and place.table != table:
+            if database.tables[place.table].is_filewise:
+                index = index.get_level_values("file")
+            elif database.tables[table].is_filewise:
+                raise CorpusError(f"corpus audformat: {place.table}/{place.column} is of segments, table {table} of whole files")
+            series = series.reindex(index)
+        cells += series.tolist()
+    return cells
+
+
+def _column(database: "Database", root: Path, place: Place) -> pd.Series:
+    """One column, or the field of its labels."""
+    check_stored(root, place.table)
+    table = database.tables[place.table]
+    series = table.columns[place.column].get()
+    if series.index.has_duplicates:
+        twice = series.index[series.index.duplicated()][0]
+        raise CorpusError(f"corpus audformat: table {place.table} has a row twice: {twice}")
+    check_labels(root, place, table.columns[place.column].scheme)
+    return table.columns[place.column].get(map=place.field) if place.field else series
+
+
+def check_labels(root: Path, place: Place, scheme: Any) -> None:
+    """Raises CorpusError for labels that the scheme does not list, which audformat would take for absent."""
+    if scheme is None or scheme.labels is None:
+        return
+    stem = root / f"db.{place.table}"
+    parquet = Path(f"{stem}.parquet")
+    raw = pd.read_parquet(parquet) if parquet.is_file() else pd.read_csv(f"{stem}.csv", dtype=str)
+    listed = {str(label) for label in scheme.labels_as_list}
+    if strange := sorted({str(cell) for cell in raw[place.column].dropna()} - listed):
+        raise CorpusError(
+            f"corpus audformat: column {place.table}/{place.column} has {strange[0]!r}, which its scheme does not list: "
+            f"{', '.join(sorted(listed))}; correct the one or the other"
+        )

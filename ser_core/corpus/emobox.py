@@ -1,0 +1,104 @@
+"""A corpus from EmoBox manifests, with the folds that come with them (Ma et al. 2024, arXiv 2406.07162).
+
+data/emodb/emodb.jsonl         {"key": "emodb-03a01Fa", "dataset": "emodb", "wav": "downloads/...", "emo": "happy", ...}
+data/emodb/label_map.json      {"happy": "Happy", ...}      what labels are called, and which are one class
+data/emodb/fold_1/emodb_{train,valid,test}_fold_1.jsonl     valid may be absent
+The folds are EmoBox's, not always fair: those of EmoDB and CREMA-D test on speakers that they train on.
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from ser_core.corpus.corpus import Corpus, CorpusOption, complete
+from ser_core.corpus.emobox_manifest import TIMES, joined_lines, mapped_labels, parts_of, read_folds, speakers_of
+from ser_core.corpus.labels import chosen_rows, parsed_merge
+from ser_core.corpus.licences import TERMS, terms_of
+from ser_core.corpus.release import check_some_file
+from ser_core.errors import CorpusError, SettingError
+from ser_core.options import location
+
+OTHERWISE_SPELLED = {"msppodcast": "msp_podcast"}
+"""Corpora that EmoBox names otherwise than the table of corpora does."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EmoBox(CorpusOption):
+    """Knobs of EmoBox manifests."""
+
+    name: str = "emobox"
+    """This option's name."""
+    path: str = location("")
+    """Folder of one corpus's manifests: data/<corpus> of EmoBox, with label_map.json and fold_1, fold_2, ..."""
+    root: str = location("")
+    """Folder that relative `wav` entries start from; empty is EmoBox's own, two above `path`."""
+    speaker: str = ""
+    """Regular expression over the key, else the wav, whose groups name the speaker; empty is the corpus's own rule."""
+    text: str = ""
+    """Field of the lines that holds the text; empty is none, as EmoBox's own lines have none."""
+    classes: list[str] = dataclasses.field(default_factory=list)
+    """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
+    merge: list[str] = dataclasses.field(default_factory=list)
+    """Classes of label_map.json to rename before anything else, as [Angry:anger]."""
+
+    def __post_init__(self) -> None:
+        parsed_merge(self.merge)
+        try:
+            groups = re.compile(self.speaker).groups
+        except re.error as error:
+            raise SettingError(f"corpus.speaker is no regular expression: {error}, in {self.speaker!r}") from None
+        if self.speaker and not groups:
+            raise SettingError(f"corpus.speaker needs a group round the speaker, as (..)$; got {self.speaker!r}")
+
+    def terms(self) -> str:
+        """Those of the corpus that the manifests are of, by the name of their folder."""
+        return terms_of(_own_name(Path(self.path).name))
+
+    def read(self, cache: Path) -> Corpus:
+        """The utterances of the manifests. Raises CorpusError naming the file, line, label or fold that cannot be used."""
+        folder = self._folder()
+        folds = read_folds(folder)
+        lines = joined_lines(folder, folds)
+        dataset = next(iter(lines.values()))["dataset"]
+        emotions, notes = mapped_labels(folder, lines)
+        root = Path(self.root) if self.root else folder.parent.parent
+        if self.text and (silent := [key for key, line in lines.items() if self.text not in line]):
+            raise CorpusError(f"corpus emobox: corpus.text={self.text}, but {silent[0]} has {', '.join(lines[silent[0]])}")
+        rows = {
+            "utterance": list(lines),
+            "file": [str((root / line["wav"]).absolute()) for line in lines.values()],
+            "speaker": speakers_of(folder, lines, self.speaker),
+            "emotion": emotions,
+            "text": [str(line[self.text]) if self.text else "" for line in lines.values()],
+            "start": [line.get(TIMES[0], float("nan")) for line in lines.values()],
+            "end": [line.get(TIMES[1], float("nan")) for line in lines.values()],
+        }
+        table, classes, more = chosen_rows(complete(pd.DataFrame(rows)), self.merge, self.classes)
+        check_some_file("emobox", table["file"].tolist())
+        known = TERMS.get(_own_name(dataset))
+        return Corpus(
+            name=f"emobox-{dataset}",
+            table=table,
+            classes=classes,
+            dimensions=(),
+            licence=known.licence if known else f"that of {dataset}, not known here",
+            source=f"manifests of {dataset}, Ma et al., EmoBox, Interspeech 2024, arXiv 2406.07162",
+            text_source=f"field {self.text}" if self.text else "none",
+            merged="; ".join(["labels by label_map.json", *notes, *more]),
+            parts=parts_of(table["utterance"].tolist(), folds) if folds else None,
+        )
+
+    def _folder(self) -> Path:
+        """The folder of the manifests."""
+        if not self.path:
+            raise CorpusError("corpus emobox needs its manifests: add corpus.path=EmoBox/data/CORPUS")
+        folder = Path(self.path).absolute()
+        if not folder.is_dir():
+            raise CorpusError(f"corpus emobox: no folder {folder}; correct corpus.path")
+        return folder
+
+
+def _own_name(dataset: str) -> str:
+    return OTHERWISE_SPELLED.get(dataset, dataset)

@@ -1,0 +1,178 @@
+"""The files of an EmoBox manifest: its lines, its folds, its label map, and who speaks in them.
+
+Every fold file repeats the lines of its utterances, and some corpora come without the file of all lines: the lines of all
+files are joined, and two that disagree on an utterance are refused.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ser_core.errors import CorpusError
+
+Line = Mapping[str, Any]
+Folds = dict[int, dict[str, list[Line]]]
+"""Lines by the number of the fold and the part."""
+
+FIELDS = ("key", "dataset", "wav", "emo")
+"""What every line has to say."""
+TIMES = ("start_time", "end_time")
+"""Where in the wav it lies, in seconds; few corpora have them."""
+PARTS = {"train": "train", "valid": "dev", "test": "test"}
+"""Parts of a fold: as EmoBox spells them and as a corpus's `parts` do."""
+SPEAKERS = {
+    "emodb": r"(\d\d)[ab]\d\d[A-Z][a-z]$",
+    "ravdess": r"(\d\d)$",
+    "cremad": r"\b(1\d{3})[-_]",
+    "iemocap": r"(Ses\d\d)[FM]_\w+_([FM])\d{3}$",
+}
+"""Who speaks, from the key, where the corpus documents it. IEMOCAP: session and speaker, not who wears the markers."""
+STM = "data.seg.wrd.stm"
+STM_LINE = re.compile(r"(\S+) \S+ (.+?) [\d.e-]+ [\d.e-]+ <id=")
+
+
+def read_lines(file: Path) -> list[Line]:
+    """The lines of one JSONL file. Raises CorpusError with the number of one that cannot be used and the reason."""
+    lines = []
+    for number, text in enumerate(file.read_text("utf-8", errors="replace").splitlines(), start=1):
+        if text.strip():
+            try:
+                lines.append(_parsed(text))
+            except ValueError as error:
+                raise CorpusError(f"corpus emobox: line {number} of {file}: {error}") from None
+    return lines
+
+
+def _parsed(text: str) -> Line:
+    """One line. Raises ValueError when it is no JSON, lacks one of FIELDS, or has times that are no numbers."""
+    line = json.loads(text)
+    if not isinstance(line, dict):
+        raise ValueError("it is no JSON object")
+    for field in FIELDS:
+        if not isinstance(line.get(field), str) or not line[field]:
+            raise ValueError(f"it has no text in {field!r}")
+    for field in TIMES:
+        if not isinstance(line.get(field, 0.0), int | float):
+            raise ValueError(f"{field} is {line[field]!r}, no number of seconds")
+    return line
+
+
+def read_folds(folder: Path) -> Folds:
+    """The folds below a folder, by number; {} where there are none.
+
+    Raises CorpusError unless they are numbered from 1 without a gap, each with a training and a test file.
+    """
+    numbers = sorted(int(match[1]) for place in folder.iterdir() if (match := re.fullmatch(r"fold_(\d+)", place.name)))
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise CorpusError(f"corpus emobox: {folder} has the folds {numbers}, which are not all from 1 to {len(numbers)}")
+    return {number: _read_parts(folder / f"fold_{number}", number) for number in numbers}
+
+
+def _read_parts(folder: Path, number: int) -> dict[str, list[Line]]:
+    parts: dict[str, list[Line]] = {}
+    for spelled, part in PARTS.items():
+        files = sorted(folder.glob(f"*_{spelled}_fold_{number}.jsonl"))
+        if len(files) > 1 or not (files or part == "dev"):
+            found = ", ".join(file.name for file in files) or "none"
+            raise CorpusError(f"corpus emobox: {folder} needs one file *_{spelled}_fold_{number}.jsonl and has {found}")
+        if files:
+            parts[part] = read_lines(files[0])
+    return parts
+
+
+def joined_lines(folder: Path, folds: Folds) -> dict[str, Line]:
+    """Every utterance's line by its key, from the file of all lines and those of the folds.
+
+    Raises CorpusError where there is none, where two disagree, and where the lines are of several corpora.
+    """
+    lines: dict[str, Line] = {}
+    own = [line for file in sorted(folder.glob("*.jsonl")) for line in read_lines(file)]
+    for line in (*own, *(line for parts in folds.values() for part in parts.values() for line in part)):
+        known = lines.setdefault(line["key"], line)
+        for field in (*FIELDS, *TIMES):
+            if known.get(field) != line.get(field):
+                raise CorpusError(
+                    f"corpus emobox: the files below {folder} disagree on {field} of {line['key']}: "
+                    f"{known.get(field)!r} and {line.get(field)!r}"
+                )
+    if not lines:
+        raise CorpusError(f"corpus emobox: no lines in {folder}/*.jsonl or {folder}/fold_*; correct corpus.path")
+    if len(datasets := sorted({line["dataset"] for line in lines.values()})) > 1:
+        raise CorpusError(f"corpus emobox: {folder} holds several corpora ({', '.join(datasets)}); give each a folder")
+    return lines
+
+
+def mapped_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], list[str]]:
+    """The class of every line by label_map.json, and in words the labels that it spells in other capitals.
+
+    Raises CorpusError when the map is missing, is no map of words, or lacks a label.
+    """
+    file = folder / "label_map.json"
+    try:
+        given = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"corpus emobox: {file} cannot be read ({error}); write one like {{'hap': 'Happy'}}") from None
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
+        raise CorpusError(f"corpus emobox: {file} must say a class for each label, like {{'hap': 'Happy'}}")
+    capitals = {label.casefold(): label for label in given}
+    spelled = {emo: emo if emo in given else capitals.get(emo.casefold(), "") for emo in {line["emo"] for line in lines.values()}}
+    for key, line in lines.items():
+        if not spelled[line["emo"]]:
+            raise CorpusError(
+                f"corpus emobox: label {line['emo']!r} of {key} is not in {file}, which has {', '.join(given)}; add it there"
+            )
+    notes = [f"{emo} is {own} of label_map.json" for emo, own in sorted(spelled.items()) if emo != own]
+    return [given[spelled[line["emo"]]] for line in lines.values()], notes
+
+
+def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]:
+    """The speaker of every line: by `rule`, else the documented rule of the corpus, else EmoBox's own table.
+
+    Raises CorpusError when there is none of them, or where it leaves an utterance without speaker.
+    """
+    dataset = next(iter(lines.values()))["dataset"]
+    rule = rule or SPEAKERS.get(dataset, "")
+    if rule:
+        speakers = {key: _by_rule(rule, key, line["wav"]) for key, line in lines.items()}
+        source = f"the rule {rule}"
+    elif (folder / STM).is_file():
+        matches = [STM_LINE.match(text) for text in (folder / STM).read_text("utf-8").splitlines()]
+        speakers = {match[1]: match[2] for match in matches if match}
+        source = str(folder / STM)
+    else:
+        raise CorpusError(
+            f"corpus emobox: the manifests of {dataset} do not name speakers; say with corpus.speaker='(...)' which part "
+            f"of a key like {next(iter(lines))} does, or put EmoBox's {STM} beside them"
+        )
+    if silent := [key for key in lines if not speakers.get(key)]:
+        raise CorpusError(
+            f"corpus emobox: {source} names no speaker for {len(silent)} of {len(lines)} utterances, first {silent[0]}; "
+            "give corpus.speaker a regular expression with a group that does"
+        )
+    return [speakers[key] for key in lines]
+
+
+def _by_rule(rule: str, key: str, wav: str) -> str:
+    """What the groups of the rule find in the key, else in the wav without suffix; "" where they find nothing."""
+    match = re.search(rule, key) or re.search(rule, str(Path(wav).with_suffix("")))
+    return "".join(group or "" for group in match.groups()) if match else ""
+
+
+def parts_of(utterances: Sequence[str], folds: Folds) -> pd.DataFrame:
+    """The part of every utterance in every fold. Raises CorpusError for an utterance in two parts of one fold."""
+    columns: dict[str, list[str]] = {}
+    for number, parts in folds.items():
+        places: dict[str, str] = {}
+        for part, key in _placed(parts):
+            if places.setdefault(key, part) != part:
+                raise CorpusError(f"corpus emobox: fold_{number} has {key} in {places[key]} and in {part}")
+        columns[f"fold_{number}"] = [places.get(utterance, "") for utterance in utterances]
+    return pd.DataFrame(columns)
+
+
+def _placed(parts: Mapping[str, Sequence[Line]]) -> Iterator[tuple[str, str]]:
+    return ((part, line["key"]) for part, lines in parts.items() for line in lines)

@@ -1,0 +1,85 @@
+"""The label knobs that readers of any corpus share: which labels to merge, which to keep, which columns are dimensions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ser_core.corpus.corpus import Dimension, cells
+from ser_core.errors import CorpusError, SettingError
+
+VOTES = "votes."
+"""What the name of a column of votes begins with; the label follows."""
+
+
+def parsed_merge(entries: Sequence[str]) -> dict[str, str]:
+    """New name by label, from entries like excited:happy. Raises SettingError for any other."""
+    for entry in entries:
+        if entry.count(":") != 1:
+            raise SettingError(f"corpus.merge takes entries like excited:happy, got {entry!r}")
+    return dict(entry.split(":") for entry in entries)
+
+
+def parsed_scale(entry: str) -> Dimension:
+    """The dimension of an entry name:low:high. Raises SettingError for any other and unless low < high."""
+    try:
+        name, low, high = entry.split(":")
+        scale = Dimension(name, float(low), float(high))
+    except ValueError:
+        raise SettingError(f"corpus.dimensions takes entries like valence:1:5, got {entry!r}") from None
+    if not scale.low < scale.high:
+        raise SettingError(f"corpus.dimensions: the scale of {name} must rise, got {low} to {high}")
+    return scale
+
+
+def chosen_rows(
+    table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str]
+) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
+    """The rows of the classes wanted (all where none are named) and the unlabelled ones; the classes; notes in words.
+
+    Raises CorpusError for a class that no row has.
+    """
+    table = table.replace({"emotion": parsed_merge(merge)})
+    known = sorted(set(table["emotion"]) - {""})
+    wanted = tuple(classes) or tuple(known)
+    if absent := set(wanted) - set(known):
+        raise CorpusError(f"corpus.classes names {sorted(absent)[0]!r}; the table has {', '.join(known)}")
+    kept = np.isin(cells(table, "emotion"), [*wanted, ""])
+    dropped = int((~kept).sum())
+    notes = [*merge, *([f"dropped {dropped} rows of other classes"] if dropped else [])]
+    return table.loc[kept].reset_index(drop=True), wanted, notes
+
+
+def voted_shares(table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str]) -> np.ndarray | None:
+    """Shares [rows, classes] of the counts or shares in the columns votes.<label>; None where there is no such column.
+
+    Merged labels add up; labels outside the classes are left out and the rest rescaled to 1, and a row that nothing is
+    left of is NaN. Raises CorpusError for votes below 0.
+    """
+    columns = [str(name) for name in table.columns if str(name).startswith(VOTES)]
+    if not columns:
+        return None
+    renamed = parsed_merge(merge)
+    sums = np.zeros((len(table), len(classes)))
+    for column in columns:
+        counts = np.nan_to_num(table[column].to_numpy(float))
+        if (counts < 0).any():
+            raise CorpusError(f"column {column!r}: votes are counts or shares of at least 0, got {counts.min():g}")
+        label = column.removeprefix(VOTES)
+        label = renamed.get(label, label)
+        if label in classes:
+            sums[:, list(classes).index(label)] += counts
+    totals = sums.sum(axis=1, keepdims=True)
+    return sums / np.where(totals > 0, totals, np.nan)
+
+
+def segment_names(files: Sequence[str], starts: Sequence[float], ends: Sequence[float]) -> list[str]:
+    """Utterance names: the file, with the seconds of its segment where it has one.
+
+    >>> segment_names(["a.wav", "a.wav"], [float("nan"), 0.5], [float("nan"), 1.5])
+    ['a.wav', 'a.wav#0.5-1.5']
+    """
+    return [
+        str(file) if pd.isna(start) and pd.isna(end) else f"{file}#{start:.9g}-{end:.9g}"
+        for file, start, end in zip(files, starts, ends, strict=True)
+    ]
