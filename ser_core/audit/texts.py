@@ -4,7 +4,6 @@ Speaker-independent is not text-independent: in IEMOCAP 22.5 % of test utterance
 24.1 % a near duplicate whose emotion is the same in 76.5 % (computed on the 5531 utterances of four classes).
 """
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,23 +12,13 @@ import scipy.sparse
 from ser_core.audit.finding import EXAMPLES, Finding, percent
 from ser_core.audit.overlap import Keys, Shared, equal, shared
 from ser_core.corpus.corpus import Corpus
-from ser_core.encoders.words import words
+from ser_core.encoders.words import TAG, normalised
 from ser_core.folds import Folds
 
 LEAST_JACCARD = 0.7
 FEWEST_TOKENS = 4
 """Distinct tokens that both texts need to be called near duplicates: short answers are alike by chance."""
-TAG = re.compile(r"\[[^\[\]]{1,40}\]|<[^<>]{1,40}>|\{[^{}]{1,40}\}")
 PEPINO = "Pepino et al. 2020, ICASSP; Atmaja and Sasou 2022, arXiv 2210.14501"
-
-
-def normalised(text: str) -> str:
-    """A text as it is compared: lower case, words alone, without tags.
-
-    >>> normalised("[LAUGHTER] Don't, please!")
-    "don't please"
-    """
-    return " ".join(words(TAG.sub(" ", text)))
 
 
 def near_texts(texts: np.ndarray) -> Keys:

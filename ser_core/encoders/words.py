@@ -18,6 +18,8 @@ from ser_core.encoders.encoder import EncoderOption
 from ser_core.options import at_least
 
 WORD_OR_SIGN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]")
+TAG = re.compile(r"\[[^\[\]]{1,40}\]|<[^<>]{1,40}>|\{[^{}]{1,40}\}")
+"""What annotators put between words, such as [LAUGHTER]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,15 @@ def words(text: str) -> list[str]:
     """
     found = WORD_OR_SIGN.findall(text.lower().replace("\u2019", "'"))
     return [word for word in found if word[0].isalnum() or unicodedata.category(word) == "So"]
+
+
+def normalised(text: str) -> str:
+    """A text as it is compared: lower case, words alone, without tags.
+
+    >>> normalised("[LAUGHTER] Don't, please!")
+    "don't please"
+    """
+    return " ".join(words(TAG.sub(" ", text)))
 
 
 @functools.lru_cache(maxsize=65_536)
