@@ -17,6 +17,7 @@ import numpy as np
 
 from ablations.outcomes import Outcome, metrics_of
 from ser_core.errors import BridgeworkError
+from ser_core.metrics import less_is_better, term
 
 LEVEL = 0.05
 """Error rate of the two-sided tests; intervals cover 1 - LEVEL."""
@@ -55,7 +56,7 @@ class CorrectedT:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One variant on one metric, against the baseline. Scores and differences are fractions (CCC: as it is)."""
+    """One variant on one metric, against the baseline. Scores and differences are fractions (CCC, PCC, MAE: as they are)."""
 
     variant: str
     metric: str
@@ -182,14 +183,14 @@ def pair(outcomes: Sequence[Outcome], baseline: str) -> dict[str, Pairs]:
 
 
 def amount(size: float, metric: str) -> str:
-    """A size in the words of its metric: points (hundredths) for recall and accuracy, three decimals for CCC.
+    """A size in the words of its metric: points (hundredths) for what is printed in percent, else three decimals.
 
     >>> amount(.0412, "uar"), amount(.0412, "ccc.valence")
     ('4.1 points', '.041')
     """
-    if metric.startswith("ccc."):
-        return f"{size:.3f}".replace("0.", ".", 1)
-    return f"{100 * size:.1f} points"
+    if term(metric).percent:
+        return f"{100 * size:.1f} points"
+    return f"{size:.3f}".removeprefix("0")
 
 
 def probability(p: float) -> str:
@@ -223,7 +224,8 @@ def _verdict(found: Comparison, asked: int, variants: int) -> str:
         return f"no test: no fold has {metric} in both the variant and the baseline"
     missing = asked - found.pairs
     left = f" ({missing} of {asked} pairs have no {metric} and are left out)" if missing else ""
-    gap = f"{'better' if difference.value > 0 else 'worse'} by {amount(abs(difference.value), metric)}"
+    better = (difference.value > 0) != less_is_better(metric)
+    gap = f"{'better' if better else 'worse'} by {amount(abs(difference.value), metric)}"
     if difference == Interval(0.0, 0.0, 0.0):
         return f"the same score in every fold{left}"
     if found.folds < 2:

@@ -1,4 +1,4 @@
-"""Two drawings of a study as SVG text: differences with what could have been detected, and the scores fold by fold.
+"""Three drawings of a study as SVG text: differences with what could have been detected, scores fold by fold, calibration.
 
 Ink is `currentColor`, so a page in dark mode shows it light; the same records give the same bytes.
 """
@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablations.compare import Comparison, pair
+from ablations.details import Details
 from ablations.outcomes import Outcome
-from ablations.tables import StudyTable, heading
+from ablations.tables import StudyTable, heading, number
+from ser_core.metrics import term
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK = "#010203"
 """Stands for `currentColor` until the drawing is text."""
@@ -22,6 +25,8 @@ MARK = "#3a86c8"
 SHADE = "#8a8a8a"
 WIDTH_INCHES = 7.2
 ROW_INCHES = 0.36
+PANELS = 4
+"""Panels side by side in the drawing of calibration."""
 FONT = "font-family: system-ui, sans-serif"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -67,6 +72,33 @@ def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
     return _drawing("strip", [row.name for row in table.rows], draw)
 
 
+def reliability(details: Details) -> str:
+    """Accuracy over confidence, a panel per variant; areas grow with the utterances in a bin, the honest lie on the line."""
+    rows = -(-len(details.bins) // PANELS)
+
+    def paint(figure: "Figure") -> None:
+        panels = figure.subplots(rows, PANELS, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes in panels[len(details.bins) :]:
+            axes.remove()
+        for axes, (name, bins) in zip(panels, details.bins.items(), strict=False):
+            axes.plot([0, 100], [0, 100], color=SHADE, linewidth=0.8)
+            most = max(one.utterances for one in bins) if bins else 1
+            axes.scatter(
+                [100 * one.confidence for one in bins],
+                [100 * one.accuracy for one in bins],
+                s=[4 + 56 * one.utterances / most for one in bins],
+                color=MARK,
+                linewidths=0,
+            )
+            axes.set_title(f"{_short(name, 18)}\nECE {number(details.scores[name]['ece'].pooled, 'ece')}", fontsize=9)
+            axes.set_aspect("equal")
+            axes.tick_params(labelbottom=True)
+        figure.supxlabel("confidence (percent)", fontsize=9)
+        figure.supylabel("right (percent)", fontsize=9)
+
+    return _svg("reliability", 0.5 + 2.1 * rows, paint)
+
+
 def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None:
     """One row of the forest: shade, interval, value."""
     if one.mde == one.mde:
@@ -77,20 +109,17 @@ def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None
 
 
 def _scale(metric: str) -> float:
-    return 1.0 if metric.startswith("ccc.") else 100.0
+    return 100.0 if term(metric).percent else 1.0
 
 
 def _unit(metric: str) -> str:
-    return "" if metric.startswith("ccc.") else " (points)"
+    return " (points)" if term(metric).percent else ""
 
 
 def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> str:
-    """SVG text of one panel with a labelled row per name, first on top, without anything that varies between runs."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    """SVG text of one panel with a labelled row per name, first on top."""
 
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(WIDTH_INCHES, 0.75 + ROW_INCHES * max(len(rows), 1)), layout="constrained")
+    def paint(figure: "Figure") -> None:
         axes = figure.add_subplot()
         draw(axes)
         axes.set_yticks(range(len(rows)), [_short(row) for row in rows])
@@ -98,6 +127,18 @@ def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> 
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=SHADE, alpha=0.25, linewidth=0.6)
         axes.set_axisbelow(True)
+
+    return _svg(name, 0.75 + ROW_INCHES * max(len(rows), 1), paint)
+
+
+def _svg(name: str, height_inches: float, paint: Callable[["Figure"], None]) -> str:
+    """What is painted as SVG text, without anything that varies between runs."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+        paint(figure)
         page = io.StringIO()
         figure.savefig(page, format="svg", transparent=True, metadata={"Date": None})
     svg = page.getvalue()

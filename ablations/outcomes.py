@@ -7,7 +7,7 @@ import pandas as pd
 
 from ser_core.records import FoldRecord, TestPart
 
-LEADING_METRICS = ("uar", "wa", "ccc.valence", "ccc.arousal", "ccc.dominance")
+LEADING_METRICS = ("uar", "wa", "macro_f1", "ccc.valence", "ccc.arousal", "ccc.dominance")
 """The order in which metrics are shown; other CCC follow, then the rest by name."""
 
 

@@ -43,7 +43,7 @@ def pooled(
     """Every variant's pooled score and its difference to the baseline's, with 95 % bootstrap intervals over speakers.
 
     A variant without the predictions that `metric` needs gets NaN. Raises ComparisonError as `compare` does, when
-    two variants were tested on different utterances, and for a metric that is neither recall, accuracy nor CCC.
+    two variants were tested on different utterances, and for a metric that is neither UAR, WA, macro-F1 nor CCC.
     """
     answers = {name: read(pairs, metric) for name, pairs in pair(outcomes, baseline).items()}
     known = {name: by_seed for name, by_seed in answers.items() if by_seed}
@@ -68,8 +68,8 @@ def pooled(
 def read(pairs: Pairs, metric: str) -> list[Answers]:
     """The labelled predictions that `metric` scores, per seed; empty when a fold has none."""
     task, _, kind = metric.rpartition(".")
-    if task != "ccc" and kind not in ("uar", "wa"):
-        raise ComparisonError(f"no pooled score for {metric!r}; there is one for uar, wa and ccc.<dimension>")
+    if task != "ccc" and kind not in ("uar", "wa", "macro_f1"):
+        raise ComparisonError(f"no pooled score for {metric!r}; there is one for uar, wa, macro_f1 and ccc.<dimension>")
     column = f"dimensions.{kind}" if task == "ccc" else task or "emotion"
     by_seed: dict[int, list[pd.DataFrame]] = {}
     for (seed, _), outcome in pairs.items():
@@ -109,7 +109,8 @@ def redraw(answers: Answers, metric: str, speakers: np.ndarray, weights: np.ndar
     found, present = confusion.diagonal(axis1=1, axis2=2), confusion.sum(axis=2)
     if metric.endswith("wa"):
         return _ratio(found.sum(axis=1), present.sum(axis=1))
-    return _ratio(_ratio(found, present, 0).sum(axis=1), (present > 0).sum(axis=1))
+    shares = _ratio(2 * found, present + confusion.sum(axis=1), 0) if metric.endswith("f1") else _ratio(found, present, 0)
+    return _ratio(shares.sum(axis=1), (present > 0).sum(axis=1))
 
 
 def interval(value: float, redraws: np.ndarray) -> Interval:

@@ -1,5 +1,7 @@
 """A StudyTable written down: rich for the terminal, Markdown, LaTeX (booktabs) and CSV; the protocol goes with each.
 
+The details go into Markdown and CSV only.
+
 Names and titles come from the user, so every renderer escapes them for its own syntax.
 """
 
@@ -9,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ablations.compare import Interval
+from ablations.details import Details, confusion_cells, details_cells, details_columns, details_notes
 from ablations.tables import StudyTable, cells, columns
 
 if TYPE_CHECKING:
@@ -58,20 +61,42 @@ def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
 
 def to_markdown(table: StudyTable) -> str:
     """A section with heading, question, protocol, table, verdicts and notes."""
-    rows = [columns(table), ["---", *["---:"] * (len(columns(table)) - 1)]]
-    rows += [[markdown(name), *values] for name, *values in cells(table)]
     return "\n".join(
         [
             f"## {markdown(table.title)}\n",
             f"{markdown(table.question)}\n",
             f"{markdown(table.protocol_line)}\n",
-            *(f"| {' | '.join(row)} |" for row in rows),
+            *_grid(columns(table), cells(table)),
             "",
             *(f"- **{markdown(name)}**: {markdown(verdict)}" for name, verdict in table.verdicts.items()),
             "",
             *(f"{markdown(note)}\n" for note in table.notes),
         ]
     )
+
+
+def details_to_markdown(details: Details) -> str:
+    """A section below the table's: the details, and a matrix of confusions for each variant that predicts emotions."""
+    lines = ["### Details\n", *_grid(details_columns(details), details_cells(details)), ""]
+    lines += [f"{markdown(note)}\n" for note in details_notes(details)]
+    for name, one in details.confusions.items():
+        lines += [f"### Confusions of {markdown(name)}: percent of each true class (rows), all test parts and seeds\n"]
+        lines += [*_grid(["true", *one.classes, "n"], confusion_cells(one)), ""]
+    return "\n".join(lines)
+
+
+def details_to_csv(details: Details) -> str:
+    """One row per metric and variant or reference: raw numbers in full precision, empty where there is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["metric", "variant", "kind", "mean", "mean.low", "mean.high", "pooled"])
+    for metric in details.metrics:
+        for place, (name, scores) in enumerate(details.scores.items()):
+            one, kind = scores[metric], "variant" if place else "baseline"
+            writer.writerow(_blank([metric, name, kind, one.folds.value, one.folds.low, one.folds.high, one.pooled]))
+        for name, means in details.references.items():
+            writer.writerow(_blank([metric, name, "reference", means[metric], "", "", ""]))
+    return text.getvalue()
 
 
 def to_latex(table: StudyTable) -> str:
@@ -120,7 +145,7 @@ def to_csv(table: StudyTable) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(found[0]), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: "" if value != value else value for key, value in line.items()} for line in found)
+    writer.writerows(dict(zip(line, _blank(list(line.values())), strict=True)) for line in found)
     return text.getvalue()
 
 
@@ -140,6 +165,18 @@ def latex(text: str) -> str:
     '50\\% of tasks\\_gender \\& \\{x\\}'
     """
     return "".join(LATEX.get(sign, sign) for sign in _line(text))
+
+
+def _grid(headings: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a Markdown table: names on the left, numbers on the right."""
+    lines = [[markdown(name) for name in headings], ["---", *["---:"] * (len(headings) - 1)]]
+    lines += [[markdown(name), *values] for name, *values in rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _blank(values: list[object]) -> list[object]:
+    """The cells of a CSV row: nothing for NaN."""
+    return ["" if value != value else value for value in values]
 
 
 def _narrow(table: StudyTable) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""A study on paper: table.md, table.csv, table.tex and one HTML page that needs nothing but itself.
+"""A study on paper: table.md, table.csv, details.csv, table.tex and one HTML page that needs nothing but itself.
 
 The page holds scores, counts and settings; no audio, no transcript and no label of an utterance. The same records
 give the same bytes, so a report can be committed and compared.
@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ablations.compare import Pairs, pair
-from ablations.figures import forest, strip
+from ablations.details import (
+    Details,
+    confusion_cells,
+    details_cells,
+    details_columns,
+    details_notes,
+    study_details,
+)
+from ablations.figures import forest, reliability, strip
 from ablations.outcomes import Outcome
-from ablations.render import to_csv, to_latex, to_markdown
+from ablations.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown
 from ablations.tables import ABSENT, StudyTable, cells, columns, heading, number, plain
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
@@ -20,22 +28,24 @@ CARD = ("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensio
 
 
 def write_report(table: StudyTable, outcomes: Sequence[Outcome], folder: Path | str) -> dict[str, Path]:
-    """Writes four files into `folder`, made if need be; their paths come back as markdown, csv, latex and html."""
+    """Writes five files into `folder`, made if need be; their paths come back as markdown, csv, details, latex and html."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    details = study_details(table, outcomes)
     texts = {
-        "markdown": ("table.md", to_markdown(table)),
+        "markdown": ("table.md", f"{to_markdown(table)}\n{details_to_markdown(details)}"),
         "csv": ("table.csv", to_csv(table)),
+        "details": ("details.csv", details_to_csv(details)),
         "latex": ("table.tex", to_latex(table)),
-        "html": ("report.html", to_html(table, outcomes)),
+        "html": ("report.html", to_html(table, outcomes, details)),
     }
     for name, text in texts.values():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return {kind: folder / name for kind, (name, _) in texts.items()}
 
 
-def to_html(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
-    """The page: question, verdicts, table, drawings, folds, protocol card, how to reproduce, licence."""
+def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details) -> str:
+    """The page: question, verdicts, table, drawings, details, folds, protocol card, how to reproduce, licence."""
     from jinja2 import Environment, StrictUndefined
 
     study = pair(outcomes, table.baseline)
@@ -44,7 +54,13 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         table=table,
         columns=columns(table),
-        rows=[[name, *(value.partition(" ")[::2] for value in values)] for name, *values in cells(table)],
+        rows=_stacked(cells(table)),
+        details=details,
+        details_columns=details_columns(details),
+        details_rows=_stacked(details_cells(details)),
+        details_notes=details_notes(details),
+        confusions={name: (one.classes, confusion_cells(one)) for name, one in details.confusions.items()},
+        reliability=reliability(details) if details.bins else "",
         forest=forest(table) if table.verdicts else "",
         strip=strip(table, outcomes),
         primary=heading(table.primary),
@@ -57,6 +73,11 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
         licence=plain(first.card.get("licence", "")) or "not recorded",
         source=plain(first.card.get("source", "")),
     )
+
+
+def _stacked(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """Rows of cells with each number parted from what stands below it in small type."""
+    return [[name, *(value.partition(" ")[::2] for value in values)] for name, *values in rows]
 
 
 def card_facts(table: StudyTable, card: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """A study as one table: scores with intervals, differences with verdicts, and the protocol they hold under.
 
-`study_table` computes everything once and `cells` puts it in words: points (hundredths) with two decimals for UAR and
-WA, three decimals for CCC. render.py writes the words as rich, Markdown and LaTeX, and the raw fractions as CSV.
+`study_table` computes everything once and `cells` puts it in words: points (hundredths) with two decimals for UAR, WA
+and macro-F1, three decimals for CCC. render.py writes the words as rich, Markdown and LaTeX, and the raw fractions as
+CSV. What has no column here is in details.py.
 """
 
 import dataclasses
@@ -13,8 +14,12 @@ from typing import Any
 from ablations.compare import Comparison, Interval, compare, probability
 from ablations.outcomes import Outcome, metrics_of, variants_of
 from ablations.pooled import Pooled, pooled
+from ser_core.baselines import BASELINES
+from ser_core.metrics import AMBIGUOUS, TERMS, term
 
-HEADINGS = {"uar": "UAR", "wa": "WA", "ccc.valence": "V", "ccc.arousal": "A", "ccc.dominance": "D"}
+COLUMNS = ("uar", "wa", "macro_f1")
+"""The metrics that have a column beside CCC."""
+LETTERS = {"ccc.valence": "V", "ccc.arousal": "A", "ccc.dominance": "D"}
 ABSENT = "—"
 """A cell that has no value: the task is off, or the row is not tested."""
 
@@ -86,7 +91,7 @@ def study_table(
         Row(name, {metric: scores[metric][name].score for metric in shown}, comparison, together[name])
         for name, comparison in first.items()
     ]
-    references = _references([one for one in outcomes if one.variant == baseline], shown)
+    references = mean_references([one for one in outcomes if one.variant == baseline], shown)
     return StudyTable(
         title=title,
         question=question,
@@ -138,22 +143,33 @@ def plain(value: Any) -> str:
 
 
 def heading(metric: str) -> str:
-    """The metric as a column is headed."""
-    task, _, kind = metric.rpartition(".")
-    return HEADINGS.get(metric) or (f"CCC {kind}" if task == "ccc" else f"{task} {kind.upper()}".strip())
+    """The metric as a column is headed.
+
+    >>> [heading(metric) for metric in ("uar", "ccc.valence", "ccc.tension", "gender.wa", "recall.anger", "uar.gap")]
+    ['UAR', 'V', 'CCC tension', 'gender WA', 'recall anger', 'UAR gap']
+    """
+    return LETTERS.get(metric) or spelled_out(metric)
+
+
+def spelled_out(metric: str) -> str:
+    """The metric as it is headed where there is room: V is CCC valence."""
+    first, _, rest = metric.partition(".")
+    if first in TERMS:
+        return f"{term(metric).heading} {rest}".strip()
+    return f"{metric.rpartition('.')[0]} {term(metric).heading}".strip()
 
 
 def number(value: float, metric: str, sign: str = "") -> str:
-    """A score as it is printed: points with two decimals, or CCC with three and no leading zero.
+    """A score as it is printed: points with two decimals, or as it is with three and no leading zero.
 
     >>> number(.67416, "uar"), number(-.0412, "ccc.valence"), number(.031, "uar", "+")
     ('67.42', '-.041', '+3.10')
     """
     if not math.isfinite(value):
         return ABSENT
-    if metric.startswith("ccc."):
-        return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
-    return format(100 * value, f"{sign}.2f")
+    if term(metric).percent:
+        return format(100 * value, f"{sign}.2f")
+    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
 
 
 def half_width(one: Interval, metric: str, sign: str = "") -> str:
@@ -189,21 +205,35 @@ def cells(table: StudyTable) -> list[list[str]]:
 
 
 def _shown(outcomes: Sequence[Outcome], primary: str) -> list[str]:
-    """The metrics that get a column: recall, accuracy, CCC and the primary one, where any fold has them."""
-    wanted = [name for name in metrics_of(outcomes) if name in HEADINGS or name.startswith("ccc.") or name == primary]
+    """The metrics that get a column: COLUMNS, CCC and the primary one, where any fold has them."""
+    wanted = [name for name in metrics_of(outcomes) if name in COLUMNS or name.startswith("ccc.") or name == primary]
     return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 
-def _references(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Mean over the folds that have one, per reference model and metric; NaN where none has."""
-    found: dict[str, dict[str, float]] = {}
-    for name in dict.fromkeys(name for one in outcomes for name in one.test.baselines):
-        found[name] = {}
-        for metric in metrics:
-            values = [one.test.baselines.get(name, {}).get(metric, math.nan) for one in outcomes]
-            values = [value for value in values if math.isfinite(value)]
-            found[name][metric] = math.fsum(values) / len(values) if values else math.nan
-    return found
+def mean_references(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Mean over the folds that have one, per reference model and metric, in the order of BASELINES; NaN where none has.
+
+    A reference without any of these metrics is left out.
+    """
+    names = dict.fromkeys([*BASELINES, *(name for one in outcomes for name in one.test.baselines)])
+    found = {name: {metric: _mean(outcomes, name, metric) for metric in metrics} for name in names}
+    return {name: scores for name, scores in found.items() if any(map(math.isfinite, scores.values()))}
+
+
+def _mean(outcomes: Sequence[Outcome], reference: str, metric: str) -> float:
+    values = [one.test.baselines.get(reference, {}).get(metric, math.nan) for one in outcomes]
+    values = [value for value in values if math.isfinite(value)]
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def explained(metric: str) -> str:
+    """A metric's name, what it stands for, and its other names, as the notes say it.
+
+    >>> explained("uar")
+    'UAR = unweighted average recall (also UA, balanced accuracy)'
+    """
+    also = f" (also {', '.join(term(metric).aliases)})" if term(metric).aliases else ""
+    return f"{term(metric).heading} = {term(metric).meaning}{also}"
 
 
 def _notes(
@@ -215,12 +245,10 @@ def _notes(
     references: Mapping[str, Any],
 ) -> list[str]:
     """What a reader has to know to read the columns, in the order of the columns."""
-    terms = ["UAR = unweighted average recall (also UA)", "WA = accuracy (also weighted accuracy)"]
-    letters = [name for name in metrics if name.startswith("ccc.") and name in HEADINGS]
-    if letters:
-        names = ", ".join(f"{HEADINGS[name]} = {name.removeprefix('ccc.')}" for name in letters)
-        terms.append(f"{names}: concordance correlation (CCC)")
-    notes = [f"{'; '.join(terms)}. UAR and WA in percent, on the test parts."]
+    terms = [explained(metric) for metric in COLUMNS]
+    if letters := [name for name in metrics if name in LETTERS]:
+        terms.append(f"{', '.join(f'{LETTERS[name]} = {name[4:]}' for name in letters)}: concordance correlation (CCC)")
+    notes = [f"{'; '.join(terms)}. All but CCC in percent, on the test parts. {AMBIGUOUS}."]
     speakers = max(row.pooled.speakers for row in rows)
     tested = len(rows) - 1
     notes.append(
@@ -234,7 +262,11 @@ def _notes(
         "It takes the trained models as they are; verdicts rest on the folds."
     )
     if references:
-        notes.append(f"{' and '.join(references)}: the reference models of {baseline}, averaged over its folds and not tested.")
+        said = "; ".join(f"{name}: {BASELINES[name].sentence}" if name in BASELINES else name for name in references)
+        notes.append(
+            f"References, averaged over the folds of {baseline} and not tested; they learn from training and development "
+            f"part together. {said}."
+        )
     if skipped := {utterance for one in outcomes for utterance in one.record.skipped}:
         notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)}.")
     return notes

@@ -196,7 +196,9 @@ def _print_report(console: Console, record: StudyRecord, store: RunStore) -> dic
         console.print(part)
     folder = record.folder(store)
     console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)
-    console.print(f"report     {files['html']} (and table.md, table.csv, table.tex)", highlight=False, soft_wrap=True)
+    console.print(
+        f"report     {files['html']} (and table.md, table.csv, details.csv, table.tex)", highlight=False, soft_wrap=True
+    )
     console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
     console.print(f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
     return files

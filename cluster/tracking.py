@@ -9,6 +9,7 @@ import json
 import math
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,15 @@ ENVIRONMENT = {
 def tracking_uri(store: RunStore, configured: str) -> str:
     """The configured address, or the SQLite database beside the records."""
     return configured or f"sqlite:///{store.folder / 'mlflow.db'}"
+
+
+def accepted(metric: str) -> str:
+    """The name under which MLflow takes a metric: signs of a class name that it refuses become their code.
+
+    >>> accepted("test.recall.anger"), accepted("test.recall.joy & love/like")
+    ('test.recall.anger', 'test.recall.joy _26_ love_2f_like')
+    """
+    return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric)
 
 
 class Tracker:
@@ -233,7 +243,7 @@ class Projection:
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
-        points = [Metric(name, value, now, step) for name, value, step in metrics if math.isfinite(value)]
+        points = [Metric(accepted(name), value, now, step) for name, value, step in metrics if math.isfinite(value)]
         named = [Param(name, value[:6000]) for name, value in list(parameters.items())[:100]]
         for start in range(0, max(1, len(points)), 1000):
             self.client.log_batch(run, metrics=points[start : start + 1000], params=named if start == 0 else [])

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import ser_core
-from ser_core.baselines import baselines
+from ser_core.baselines import baselines, remembered
 from ser_core.compose import channels_fingerprint, fingerprint, resolved
 from ser_core.config import Config
 from ser_core.errors import SettingError
@@ -130,8 +130,8 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         skipped=planned.inputs.skipped,
         environment=environment(config),
     )
-    remembered = store.folder / "baselines" / f"{planned.folds.hash}-{planned.channels}" / f"fold-{fold.number:02d}.json"
-    store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, remembered), tested))
+    place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
+    store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, place), tested))
 
 
 def environment(config: Config) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ser_core.config import Config, Optim
 from ser_core.errors import TrainingError
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs, device_of
-from ser_core.metrics import score
+from ser_core.metrics import main_scores
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from ser_core.noise import Noise
 
@@ -199,7 +199,7 @@ def development_score(config: Config, inputs: Inputs, model: SpeechEmotionModel,
     """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss."""
     if config.optim.monitor == "loss":
         return -development_loss(config, inputs, model, rows)
-    return headline(score(predict(config, inputs, model, rows)))
+    return headline(main_scores(predict(config, inputs, model, rows)))
 
 
 @torch.no_grad()

@@ -1,14 +1,81 @@
-"""The field's scores, by definition and under one name each; audmetric computes them.
+"""The field's scores, by definition and under one name each (TERMS); audmetric computes what it has.
 
-uar  unweighted average recall (also UA, balanced accuracy): mean recall over the classes present in the truth
-wa   accuracy (also WA, weighted accuracy)
-ccc  concordance correlation coefficient (Lin 1989), over a whole set, never the mean of batches
+    predictions --score--> uar wa macro_f1 ece | recall.<class> | ccc. pcc. mae.<dimension> | uar. mean_ccc.<female male gap>
+Every score is taken over a whole part, never as the mean of batches. What is undefined is NaN or left out, never guessed.
 """
 
-from collections.abc import Sequence
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+
+CALIBRATION_BINS = 15
+"""Bins of equal width between confidence 0 and 1 (Guo et al. 2017)."""
+GENDERS = ("female", "male")
+"""The groups of speakers that are told apart, as the corpora spell them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """How a metric is called, printed and read."""
+
+    heading: str
+    meaning: str
+    aliases: tuple[str, ...] = ()
+    """Other names of the same thing. A name stands for one metric only."""
+    percent: bool = True
+    """Whether it is printed in percent, with two decimals; otherwise as it is, with three."""
+    less_is_better: bool = False
+
+
+TERMS: dict[str, Term] = {
+    "uar": Term("UAR", "unweighted average recall", ("UA", "balanced accuracy")),
+    "wa": Term("WA", "accuracy", ("weighted accuracy",)),
+    "macro_f1": Term("macro-F1", "mean F1 over classes", ("UAF",)),
+    "recall": Term("recall", "share of a class that is found"),
+    "ece": Term("ECE", "expected calibration error of the emotion head", less_is_better=True),
+    "ccc": Term("CCC", "concordance correlation", percent=False),
+    "pcc": Term("PCC", "Pearson correlation", ("Pearson's r",), percent=False),
+    "mae": Term("MAE", "mean absolute error in the corpus's own scale", percent=False, less_is_better=True),
+    "mean_ccc": Term("mean CCC", "mean of CCC over dimensions", percent=False),
+}
+"""The only list of names: `uar` is UAR wherever it is stored, printed or plotted, and so for every other."""
+AMBIGUOUS = "WAR (weighted average recall) is WA by definition, yet some papers print it for UAR"
+
+
+def term(metric: str) -> Term:
+    """The term of a metric, whatever it is taken of; a score that has none is headed by its own name.
+
+    >>> term("ccc.valence").heading, term("gender.uar").heading, term("recall.wa").heading, term("loss").heading
+    ('CCC', 'UAR', 'recall', 'LOSS')
+    """
+    kind, last = metric.partition(".")[0], metric.rpartition(".")[2]
+    return TERMS.get(kind) or TERMS.get(last) or Term(last.upper(), last)
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether a smaller value is the better one.
+
+    >>> less_is_better("mae.valence"), less_is_better("uar.gap"), less_is_better("uar.female")
+    (True, True, False)
+    """
+    return term(metric).less_is_better or metric in ("uar.gap", "mean_ccc.gap")
+
+
+def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> dict[str, float]:
+    """Per class of the truth, in order of name, the share found; a class that is only predicted has none.
+
+    >>> recalls(["a", "a", "b"], ["a", "c", "b"])
+    {'a': 0.5, 'b': 1.0}
+    """
+    import audmetric
+
+    if not len(truth):
+        return {}
+    found, present = audmetric.recall_per_class(list(truth), list(predicted)), set(truth)
+    return {str(name): recall for name, recall in found.items() if name in present}
 
 
 def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
@@ -19,12 +86,7 @@ def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray
     >>> uar(["b", "b"], ["b", "c"])
     0.5
     """
-    import audmetric
-
-    if not len(truth):
-        return float("nan")
-    recalls, present = audmetric.recall_per_class(list(truth), list(predicted)), set(truth)
-    return float(np.mean([recall for name, recall in recalls.items() if name in present]))
+    return float(np.mean(list(recalls(truth, predicted).values()))) if len(truth) else float("nan")
 
 
 def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
@@ -38,8 +100,25 @@ def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray)
     return float(audmetric.accuracy(list(truth), list(predicted))) if len(truth) else float("nan")
 
 
+def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
+    """Mean F1 over the classes present in `truth`; in [0, 1], NaN without utterances.
+
+    As with UAR, a class that is only predicted costs the class it was taken from, and is no class of its own: a single
+    stray answer in a small test part would otherwise add a zero to the mean.
+
+    >>> round(macro_f1(["a", "a", "a", "b"], ["a", "a", "b", "c"]), 4)
+    0.4
+    """
+    import audmetric
+
+    if not len(truth):
+        return float("nan")
+    scores, present = audmetric.fscore_per_class(list(truth), list(predicted)), set(truth)
+    return float(np.mean([score for name, score in scores.items() if name in present]))
+
+
 def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
-    """Agreement of two ratings in [-1, 1]: 1 only on the diagonal; NaN with fewer than two utterances.
+    """Agreement of two ratings in [-1, 1] (Lin 1989): 1 only on the diagonal; NaN with fewer than two utterances.
 
     >>> round(ccc([1, 2, 3], [1, 2, 4]), 4)
     0.8571
@@ -51,18 +130,129 @@ def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.nda
     return float(audmetric.concordance_cc(np.asarray(truth, float).tolist(), np.asarray(predicted, float).tolist()))
 
 
+def pcc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
+    """Pearson's correlation in [-1, 1], blind to scale and offset; NaN where either side does not vary.
+
+    >>> pcc([1, 2, 3], [10, 20, 30])
+    1.0
+    """
+    import audmetric
+
+    if len(truth) < 2 or np.ptp(truth) == 0 or np.ptp(predicted) == 0:
+        return float("nan")
+    return float(audmetric.pearson_cc(np.asarray(truth, float).tolist(), np.asarray(predicted, float).tolist()))
+
+
+def mae(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
+    """Mean absolute error in the unit of the ratings, at least 0; NaN without utterances.
+
+    >>> mae([1, 2, 3], [1, 2, 4.5])
+    0.5
+    """
+    import audmetric
+
+    return float(audmetric.mean_absolute_error(list(truth), list(predicted))) if len(truth) else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bin:
+    """The predictions whose confidence lies in one bin: how many, how sure on average, and what share is right."""
+
+    utterances: int
+    confidence: float
+    accuracy: float
+
+
+def calibration(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray) -> list[Bin]:
+    """The bins that hold a prediction, by rising confidence; each of CALIBRATION_BINS is open below and closed above."""
+    confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
+    numbers = np.searchsorted(np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1], confidence)
+    inside = [numbers == number for number in np.unique(numbers)]
+    return [Bin(int(rows.sum()), float(confidence[rows].mean()), float(correct[rows].mean())) for rows in inside]
+
+
+def ece(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray) -> float:
+    """Expected calibration error of the top class, in [0, 1]: mean distance of confidence and accuracy over bins.
+
+    Naeini et al. 2015, AAAI; Guo et al. 2017, arXiv 1706.04599. NaN without utterances. With few utterances per bin it is
+    too large, so the value over all test parts together says more than the mean over folds.
+
+    >>> round(ece([0.9, 0.9, 0.3, 0.3], [True, True, False, True]), 4)
+    0.15
+    """
+    bins = calibration(confidence, correct)
+    total = sum(one.utterances for one in bins)
+    return sum(one.utterances * abs(one.accuracy - one.confidence) for one in bins) / total if total else float("nan")
+
+
+def main_scores(predictions: pd.DataFrame) -> dict[str, float]:
+    """UAR, WA and CCC alone, as far as the columns allow: what early stopping asks for after every epoch."""
+    scores: dict[str, float] = {}
+    for task, prefix in (("emotion", ""), ("gender", "gender.")):
+        if f"{task}.target" in predictions:
+            truth, predicted = labelled(predictions, task)
+            scores[f"{prefix}uar"], scores[f"{prefix}wa"] = uar(truth, predicted), wa(truth, predicted)
+    return scores | {f"ccc.{name}": ccc(*rated(predictions, name)) for name in dimensions(predictions)}
+
+
 def score(predictions: pd.DataFrame) -> dict[str, float]:
     """Every metric that the columns of `predictions` (see TestPart) allow; unlabelled utterances are left out."""
-    scores: dict[str, float] = {}
-    cells = {str(column): predictions[column].to_numpy() for column in predictions}
-    for task, prefix in (("emotion", ""), ("gender", "gender.")):
-        if f"{task}.target" in cells:
-            truth, predicted = cells[f"{task}.target"].astype(str), cells[f"{task}.predicted"].astype(str)
-            truth, predicted = truth[truth != ""], predicted[truth != ""]
-            scores[f"{prefix}uar"], scores[f"{prefix}wa"] = uar(truth, predicted), wa(truth, predicted)
-    for column, truth in cells.items():
-        task, _, name = column.partition(".")
-        if task == "dimensions" and name.endswith(".target"):
-            name, rated = name.removesuffix(".target"), ~np.isnan(truth)
-            scores[f"ccc.{name}"] = ccc(truth[rated], cells[f"dimensions.{name}.predicted"][rated])
-    return scores
+    scores = main_scores(predictions)
+    if "emotion.target" in predictions:
+        truth, predicted = labelled(predictions, "emotion")
+        scores["macro_f1"] = macro_f1(truth, predicted)
+        scores |= {f"recall.{name}": recall for name, recall in recalls(truth, predicted).items()}
+    if likelihoods(predictions):
+        scores["ece"] = ece(*confidences(predictions))
+    for name in dimensions(predictions):
+        scores[f"pcc.{name}"], scores[f"mae.{name}"] = pcc(*rated(predictions, name)), mae(*rated(predictions, name))
+    return scores | by_gender(predictions)
+
+
+def by_gender(predictions: pd.DataFrame) -> dict[str, float]:
+    """UAR and mean CCC of the women and of the men, and the distance of the two; {} unless the part has both."""
+    found: dict[str, float] = {}
+    if "gender" not in predictions:
+        return found
+    groups = {gender: main_scores(predictions.loc[predictions["gender"] == gender]) for gender in GENDERS}
+    for kind, of in (("uar", lambda scores: scores.get("uar", math.nan)), ("mean_ccc", mean_ccc)):
+        one, other = (of(groups[gender]) for gender in GENDERS)
+        if math.isfinite(one) and math.isfinite(other):
+            found |= dict(zip([f"{kind}.{each}" for each in (*GENDERS, "gap")], [one, other, abs(one - other)], strict=True))
+    return found
+
+
+def mean_ccc(scores: Mapping[str, float]) -> float:
+    """Mean of CCC over the dimensions; NaN where one is undefined, and without dimensions."""
+    values = [value for name, value in scores.items() if name.startswith("ccc.")]
+    return sum(values) / len(values) if values else float("nan")
+
+
+def labelled(predictions: pd.DataFrame, task: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and predicted class of the labelled utterances of a class task."""
+    truth, predicted = (predictions[f"{task}.{part}"].to_numpy().astype(str) for part in ("target", "predicted"))
+    return truth[truth != ""], predicted[truth != ""]
+
+
+def rated(predictions: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction of the rated utterances of a dimension, in the corpus's own scale."""
+    truth, predicted = (predictions[f"dimensions.{name}.{part}"].to_numpy() for part in ("target", "predicted"))
+    return truth[~np.isnan(truth)], predicted[~np.isnan(truth)]
+
+
+def confidences(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of the likeliest emotion, and whether the prediction is right, of the labelled utterances."""
+    truth, predicted = labelled(predictions, "emotion")
+    surest = predictions[likelihoods(predictions)].to_numpy(float).max(axis=1)
+    return surest[predictions["emotion.target"].to_numpy().astype(str) != ""], truth == predicted
+
+
+def likelihoods(predictions: pd.DataFrame) -> list[str]:
+    """The columns that hold the probability of each emotion, in order."""
+    return [str(column) for column in predictions if str(column).startswith("emotion.p.")]
+
+
+def dimensions(predictions: pd.DataFrame) -> list[str]:
+    """Names of the dimensions that have a target column, in order."""
+    parts = [str(column).split(".", 1) for column in predictions]
+    return [one[1].removesuffix(".target") for one in parts if one[0] == "dimensions" and one[1].endswith(".target")]

@@ -47,7 +47,7 @@ class FoldRecord:
     sizes: dict[str, int]
     """Utterances in train, dev and test, and `parameters` of the model."""
     dev: dict[str, float]
-    """Development metrics at the chosen epoch: uar, wa, ccc.<dimension>, gender.uar, loss."""
+    """Development metrics at the chosen epoch, under the names of metrics.TERMS."""
     epochs: list[dict[str, float]]
     """Per epoch: losses by task, learning rate, development score."""
     chosen_epoch: int
@@ -70,7 +70,7 @@ class TestPart:
     key: FoldKey
     metrics: dict[str, float]
     baselines: dict[str, dict[str, float]]
-    """`majority` and `linear` (mean-pooled logistic regression on the same features): metrics each."""
+    """Metrics of each of baselines.BASELINES that the corpus allows."""
     predictions: pd.DataFrame
 
 

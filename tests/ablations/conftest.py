@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ablations.outcomes import Outcome
+from ser_core.metrics import score
 from ser_core.records import FoldKey, FoldRecord, TestPart
 
 CLASSES = np.array(["anger", "happiness", "neutral", "sadness"])
@@ -77,8 +78,6 @@ def spoken() -> Callable[..., list[Outcome]]:
     """Outcomes with predictions: each variant finds the emotion with its probability, else it guesses."""
 
     def build(skill: Mapping[str, float], folds: int = 6, seeds: int = 2, utterances: int = 20) -> list[Outcome]:
-        from ser_core.metrics import ccc, wa
-
         outcomes = []
         for place, (variant, probability) in enumerate(skill.items()):
             for seed in range(seeds):
@@ -88,25 +87,22 @@ def spoken() -> Callable[..., list[Outcome]]:
                     knows = drawn.random(utterances) < probability
                     guess = np.where(knows, truth, drawn.choice(CLASSES, utterances))
                     felt = valence + drawn.normal(0, 1.5 - probability, utterances)
+                    likely = np.where(guess[:, None] == CLASSES, 1, 0) * drawn.uniform(0, 0.9, (utterances, 1)) + 0.1
+                    likely /= likely.sum(axis=1, keepdims=True)
                     predictions = pd.DataFrame(
                         {
                             "utterance": [f"u{fold:02d}-{number:03d}" for number in range(utterances)],
                             "speaker": f"{fold:02d}",
-                            "gender": "female",
+                            "gender": "female" if fold % 2 else "male",
                             "emotion.target": truth,
                             "emotion.predicted": guess,
+                            **{f"emotion.p.{name}": likely[:, index] for index, name in enumerate(CLASSES)},
                             "dimensions.valence.target": valence,
                             "dimensions.valence.predicted": felt,
                         }
                     )
-                    recalls = [(guess[truth == one] == one).mean() for one in set(truth)]
-                    metrics = {
-                        "uar": float(np.mean(recalls)),
-                        "wa": wa(truth, guess),
-                        "ccc.valence": ccc(valence, felt),
-                    }
                     sizes = ((folds - 2) * utterances, utterances)
-                    outcomes.append(outcome(variant, seed, fold, metrics, predictions, sizes=sizes))
+                    outcomes.append(outcome(variant, seed, fold, score(predictions), predictions, sizes=sizes))
         return outcomes
 
     return build

@@ -12,7 +12,7 @@ from ablations.compare import ComparisonError, pair
 from ablations.pooled import Answers, draw, interval, point, pooled, read, redraw
 from ser_core import metrics
 
-METRICS = ("uar", "wa", "ccc.valence")
+METRICS = ("uar", "wa", "macro_f1", "ccc.valence")
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -56,6 +56,17 @@ def test_seeds_are_pooled_one_by_one(spoken):
     assert found["base"].speakers == 6
 
 
+def test_pooled_ccc_is_of_all_utterances_together(spoken):
+    """Not the mean of parts: shifting one fold's truth and answers alike changes no fold and still changes the whole."""
+    outcomes = spoken({"base": 0.6}, seeds=1)
+    outcomes[0].test.predictions[["dimensions.valence.target", "dimensions.valence.predicted"]] += 100
+    table = pd.concat([one.test.predictions for one in outcomes])
+    whole = metrics.ccc(table["dimensions.valence.target"].tolist(), table["dimensions.valence.predicted"].tolist())
+    parts = np.mean([metrics.main_scores(one.test.predictions)["ccc.valence"] for one in outcomes])
+    assert pooled(outcomes, "base", "ccc.valence")["base"].score.value == pytest.approx(whole)
+    assert whole > 0.99 > parts + 0.05
+
+
 def test_same_seed_same_interval_whatever_the_order(spoken):
     outcomes = spoken({"base": 0.4, "more": 0.7})
     assert pooled(outcomes, "base") == pooled([outcomes[0], *outcomes[:0:-1]], "base")
@@ -92,7 +103,7 @@ def test_unlabelled_utterances_are_left_out(spoken):
     outcomes[0].test.predictions["emotion.target"] = table["emotion.target"].where(table.index > 4, "")
     outcomes[0].test.predictions.loc[:2, "dimensions.valence.target"] = math.nan
     pairs = pair(outcomes, "base")["base"]
-    assert [len(read(pairs, metric)[0].target) for metric in METRICS] == [115, 115, 117]
+    assert [len(read(pairs, metric)[0].target) for metric in METRICS] == [115, 115, 115, 117]
     assert math.isfinite(pooled(outcomes, "base", "ccc.valence")["base"].score.low)
 
 
@@ -111,5 +122,5 @@ def test_refuses_other_utterances_and_other_metrics(spoken):
     outcomes[-1].test.predictions["utterance"] = table["utterance"].replace("u06-003", "u99")
     with pytest.raises(ComparisonError, match=r"'more' and 'base' .* different utterances, such as 'u06-003'; run the"):
         pooled(outcomes, "base")
-    with pytest.raises(ComparisonError, match=r"no pooled score for 'loss'; there is one for uar, wa and ccc"):
+    with pytest.raises(ComparisonError, match=r"no pooled score for 'loss'; there is one for uar, wa, macro_f1 and ccc"):
         pooled(outcomes, "base", "loss")

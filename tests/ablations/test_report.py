@@ -7,12 +7,13 @@ from xml.etree import ElementTree
 import pytest
 
 from ablations.compare import pair
-from ablations.figures import forest, strip
+from ablations.details import study_details
+from ablations.figures import forest, reliability, strip
 from ablations.outcomes import variants_of
 from ablations.report import changes, to_html, write_report
 from ablations.tables import study_table
 
-NASTY = "<script>alert('&')</script> $x$"
+NASTY = "$x$ <script>alert('&')</script>"
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,13 @@ def table(outcomes):
 
 
 @pytest.fixture(scope="module")
-def page(outcomes, table):
-    return to_html(table, outcomes)
+def details(outcomes, table):
+    return study_details(table, outcomes)
+
+
+@pytest.fixture(scope="module")
+def page(outcomes, table, details):
+    return to_html(table, outcomes, details)
 
 
 class Page(HTMLParser):
@@ -84,7 +90,8 @@ def test_page_says_everything(page, table):
         assert part in text
     for name, verdict in table.verdicts.items():
         assert f"{name}: {verdict}." in text
-    for title in ("Verdicts", "Scores", "Drawings", "fold by fold", "Protocol card", "How to reproduce", "Licence"):
+    titles = ("Details", "Confusions", "Calibration")
+    for title in (*titles, "Verdicts", "Scores", "Drawings", "fold by fold", "Protocol card", "How to reproduce", "Licence"):
         assert title in text
     assert "speaker 06" in text
     assert "fingerprints bridge-0, bridge-1" in text
@@ -109,6 +116,7 @@ def test_files(outcomes, table, tmp_path):
     assert {kind: path.name for kind, path in paths.items()} == {
         "markdown": "table.md",
         "csv": "table.csv",
+        "details": "details.csv",
         "latex": "table.tex",
         "html": "report.html",
     }
@@ -119,11 +127,12 @@ def test_files(outcomes, table, tmp_path):
     assert again == table
     write_report(again, turned, tmp_path / "deep" / "report")
     assert {kind: path.read_bytes() for kind, path in paths.items()} == first
-    assert first["html"].decode().count("<svg") == 2
+    assert first["html"].decode().count("<svg") == 3
 
 
-def test_drawings_are_well_formed_and_name_every_row(outcomes, table):
-    for svg, names in ((forest(table), ["bridge"]), (strip(table, outcomes), ["concat", "bridge"])):
+def test_drawings_are_well_formed_and_name_every_row(outcomes, table, details):
+    both = ["concat", "bridge"]
+    for svg, names in ((forest(table), ["bridge"]), (strip(table, outcomes), both), (reliability(details), both)):
         root = ElementTree.fromstring(svg)
         words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
         assert set(names) <= set(words)
@@ -136,9 +145,15 @@ def test_drawings_are_well_formed_and_name_every_row(outcomes, table):
 def test_drawings_stand_without_scores(scored):
     """A study of the baseline alone, and one whose variant has no score, still have a page."""
     alone = scored({"base": [[0.5, 0.6]]})
-    assert "Verdicts" not in to_html(study_table(alone, "t", "q"), alone)
+    assert "Verdicts" not in written(study_table(alone, "t", "q"), alone)
     off = alone + scored({"off": [[0.5, 0.6]]}, "wa")
-    assert "no test: no fold has uar" in to_html(study_table(off, "t", "q"), off)
+    assert "no test: no fold has uar" in written(study_table(off, "t", "q"), off)
+
+
+def written(table, outcomes):
+    page = to_html(table, outcomes, study_details(table, outcomes))
+    assert "Confusions" not in page and "Calibration" not in page
+    return page
 
 
 def test_changes_are_the_settings_that_differ(outcomes):

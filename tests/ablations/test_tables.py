@@ -14,6 +14,7 @@ from ablations.compare import compare
 from ablations.pooled import pooled
 from ablations.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
 from ablations.tables import StudyTable, cells, columns, number, protocol_facts, study_table
+from ser_core.baselines import BASELINES
 
 NASTY = r"a_b & 50% $x$ #1 {y} ~^ \foo <b> [red] | * `q`"
 SKILL = {"concat": 0.3, "bridge": 0.8, NASTY: 0.35}
@@ -30,32 +31,48 @@ def table(outcomes) -> StudyTable:
 
 
 def test_cells_are_the_statistics_in_points(outcomes, table):
-    assert columns(table) == ["Variant", "UAR", "WA", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
+    assert columns(table) == ["Variant", "UAR", "WA", "macro-F1", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
     row = next(row for row in cells(table) if row[0] == "bridge")
     found, together = compare(outcomes, "concat")["bridge"], pooled(outcomes, "concat")["bridge"]
     half = (found.score.high - found.score.low) / 2
     assert row[1] == f"{100 * found.score.value:.2f} ± {100 * half:.2f}"
     valence = compare(outcomes, "concat", "ccc.valence")["bridge"].score
-    assert row[3] == f"{valence.value:.3f} ± {(valence.high - valence.low) / 2:.3f}".replace("0.", ".")
-    assert row[4].startswith(f"+{100 * found.difference.value:.2f} ± ")
-    assert row[5] == f"{found.p_holm:.3f}".removeprefix("0")
+    assert row[4] == f"{valence.value:.3f} ± {(valence.high - valence.low) / 2:.3f}".replace("0.", ".")
+    assert row[5].startswith(f"+{100 * found.difference.value:.2f} ± ")
+    assert row[6] == f"{found.p_holm:.3f}".removeprefix("0")
     low, high = together.score.low, together.score.high
-    assert row[6] == f"{100 * together.score.value:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
-    assert row[7].startswith(f"+{100 * together.difference.value:.2f} [+")
+    assert row[7] == f"{100 * together.score.value:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    assert row[8].startswith(f"+{100 * together.difference.value:.2f} [+")
 
 
 def test_references_are_averaged_and_not_tested(table):
     assert cells(table)[-2:] == [
-        ["majority", "25.00", "30.00", "—", "—", "—", "—", "—"],
-        ["linear", "53.50", "60.00", "—", "—", "—", "—", "—"],
+        ["majority", "25.00", "30.00", "—", "—", "—", "—", "—", "—"],
+        ["linear", "53.50", "60.00", "—", "—", "—", "—", "—", "—"],
     ]
     assert set(table.verdicts) == {"bridge", NASTY}
 
 
-def test_names_of_metrics_are_never_swapped(table):
+def test_the_notes_give_every_name_and_say_what_each_reference_is(table):
     notes = " ".join(table.notes)
-    assert "UAR = unweighted average recall (also UA); WA = accuracy (also weighted accuracy)" in notes
+    assert "UAR = unweighted average recall (also UA, balanced accuracy); WA = accuracy (also weighted accuracy)" in notes
+    assert "some papers print it for UAR" in notes
     assert "V = valence: concordance correlation (CCC)" in notes
+    for name in ("majority", "linear"):
+        assert f"{name}: {BASELINES[name].sentence}" in notes
+
+
+def test_references_stand_in_their_order_and_only_where_they_say_something(outcomes):
+    for one in outcomes:
+        one.test.baselines["class_oracle"] = {"ccc.valence": 0.8}
+        one.test.baselines["chance"] = {"uar": 0.25}
+        one.test.baselines["elsewhere"] = {"mae.valence": 0.8}
+    table = study_table(outcomes, "Fusion", "Which?")
+    assert list(table.references) == ["chance", "majority", "linear", "class_oracle"]
+    assert cells(table)[-1] == ["class_oracle", "—", "—", "—", ".800", *["—"] * 4]
+    for one in outcomes:
+        for name in ("class_oracle", "chance", "elsewhere"):
+            del one.test.baselines[name]
 
 
 def test_protocol_goes_with_every_table(table):
@@ -134,7 +151,7 @@ def test_pooled_difference_is_shown_where_it_is_all_there_is(spoken):
 def test_markdown_survives_any_name(table):
     lines = to_markdown(table).splitlines()
     grid = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")]
-    assert {len(row) for row in grid} == {8}
+    assert {len(row) for row in grid} == {9}
     assert grid[4][0].strip() == markdown(NASTY)
     assert "<b>" not in to_markdown(table).replace("\\<b\\>", "")
 
@@ -143,7 +160,7 @@ def test_latex_survives_any_name(table):
     text = to_latex(table)
     assert latex(NASTY) in text
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {6}
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {7}
     bare = re.sub(r"\\[&%$#_{}]", "", text.replace(r"\\", ""))
     assert bare.count("{") == bare.count("}")
     assert bare.count("$") % 2 == 0
@@ -168,7 +185,7 @@ def test_another_baseline_and_another_metric(outcomes):
     assert table.baseline == "bridge"
     assert set(table.verdicts) == {"concat", NASTY}
     assert columns(table)[-4:] == ["Δ V", "Holm p", "pooled V", "Δ pooled"]
-    assert re.fullmatch(r"-\.\d{3} ± \.\d{3}", cells(table)[0][4])
+    assert re.fullmatch(r"-\.\d{3} ± \.\d{3}", cells(table)[0][5])
 
 
 def test_what_was_left_out_is_told(scored):
