@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablations.outcomes import Outcome, metrics_of
-from ser_core.errors import BridgeworkError
+from ablations.pairing import ComparisonError, Pairs, pair
 from ser_core.metrics import less_is_better, term
 
 LEVEL = 0.05
@@ -26,10 +26,6 @@ POWER = 0.8
 RESOLUTION = 1e-12
 """Scores closer than this are the same: no test set is fine enough to part them, only rounding does."""
 NAN = float("nan")
-
-
-class ComparisonError(BridgeworkError):
-    """Variants that cannot be compared: other folds, other seeds, folds missing, or a metric nobody has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +73,6 @@ class Comparison:
 
 
 UNTESTED = CorrectedT(Interval(), NAN, NAN, 0)
-Pairs = dict[tuple[int, int], Outcome]
-"""The outcomes of one variant by (seed, fold)."""
 
 
 def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> CorrectedT:
@@ -125,13 +119,13 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar") -> dict[str, Comparison]:
+def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", across: Sequence[str] = ()) -> dict[str, Comparison]:
     """Every variant against the baseline on one test metric, in order of appearance, the baseline included.
 
-    Raises ComparisonError when the variants do not share split, seeds and folds, or when nobody has the metric.
+    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when nobody has the metric.
     A pair in which either score is NaN (CCC of a constant target) is left out, and the verdict says so.
     """
-    study = pair(outcomes, baseline)
+    study = pair(outcomes, baseline, across)
     if metric not in metrics_of(outcomes):
         raise ComparisonError(f"no variant has the metric {metric!r}; measured are {', '.join(metrics_of(outcomes))}")
     sizes = [outcome.record.sizes for outcome in outcomes]
@@ -160,26 +154,6 @@ def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar") -> 
             found = dataclasses.replace(found, verdict=_verdict(found, used.size, len(tests)))
         comparisons[name] = found
     return comparisons
-
-
-def pair(outcomes: Sequence[Outcome], baseline: str) -> dict[str, Pairs]:
-    """The outcomes of each variant by (seed, fold), sorted; every variant has the same ones, on the same split.
-
-    Raises ComparisonError with what is missing or different.
-    """
-    study: dict[str, Pairs] = {}
-    for outcome in outcomes:
-        key = outcome.record.seed, outcome.record.key.fold
-        if key in study.setdefault(outcome.variant, {}):
-            raise ComparisonError(f"{outcome.variant!r} has fold {key[1]} of seed {key[0]} twice; give each once")
-        study[outcome.variant][key] = outcome
-    if baseline not in study:
-        found = ", ".join(map(repr, study)) or "none at all"
-        raise ComparisonError(f"the baseline {baseline!r} has no folds; there are {found}: run the study again")
-    _check_split(study, baseline)
-    _check_complete(study)
-    _check_sizes(study, baseline)
-    return {name: dict(sorted(pairs.items())) for name, pairs in study.items()}
 
 
 def amount(size: float, metric: str) -> str:
@@ -237,44 +211,3 @@ def _verdict(found: Comparison, asked: int, variants: int) -> str:
     once = f" after Holm over {variants} variants (p {probability(found.p)} alone)" if found.p < LEVEL else ""
     size = f"{found.folds} folds x {found.seeds} seed{'s' * (found.seeds != 1)}"
     return f"within noise{once}; {size} could have detected {amount(found.mde, metric)}{left}"
-
-
-def _check_split(study: dict[str, Pairs], baseline: str) -> None:
-    hashes = {name: sorted({one.record.key.split for one in pairs.values()}) for name, pairs in study.items()}
-    for name, found in hashes.items():
-        if found != hashes[baseline][:1]:
-            raise ComparisonError(
-                f"{name!r} was trained on split {' and '.join(found)}, the baseline {baseline!r} on "
-                f"{' and '.join(hashes[baseline])}: scores on different folds cannot be compared; "
-                "run the study again with the same corpus and folds settings for every variant and seed"
-            )
-
-
-def _check_complete(study: dict[str, Pairs]) -> None:
-    """Every variant has every fold of every seed that any variant has."""
-    seeds = sorted({seed for pairs in study.values() for seed, _ in pairs})
-    folds = sorted({fold for pairs in study.values() for _, fold in pairs})
-    missing = []
-    for name, pairs in study.items():
-        for seed in seeds:
-            lacking = [fold for fold in folds if (seed, fold) not in pairs]
-            if lacking == folds:
-                missing.append(f"{name!r} lacks seed {seed}")
-            elif lacking:
-                missing.append(f"{name!r} lacks fold {', '.join(map(str, lacking))} of seed {seed}")
-    if missing:
-        raise ComparisonError(
-            f"the study is incomplete: {'; '.join(missing)}. Run the study again: it trains only what is missing"
-        )
-
-
-def _check_sizes(study: dict[str, Pairs], baseline: str) -> None:
-    """Every variant was tested on as many utterances as the baseline, fold by fold."""
-    for name, pairs in study.items():
-        for (seed, fold), one in pairs.items():
-            size, expected = one.record.sizes["test"], study[baseline][seed, fold].record.sizes["test"]
-            if size != expected:
-                raise ComparisonError(
-                    f"{name!r} was tested on {size} utterances in fold {fold} of seed {seed}, the baseline "
-                    f"{baseline!r} on {expected}; run the study again with the same corpus for every variant"
-                )

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ablations.compare import Interval, Pairs, compare, pair
+from ablations.compare import Interval, compare
 from ablations.outcomes import Outcome, metrics_of
+from ablations.pairing import Pairs, pair
 from ablations.tables import ABSENT, StudyTable, explained, half_width, mean_references, number, spelled_out
 from ser_core.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, confidences, labelled, likelihoods, score
 
@@ -53,12 +54,12 @@ class Details:
 
 def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
     """The details of the study that `table` shows, its variants in the same order."""
-    study = pair(outcomes, table.baseline)
+    study = pair(outcomes, table.baseline, table.across)
     tables = {name: by_seed(pairs) for name, pairs in study.items()}
     pooled = {name: _mean_scores([score(one) for one in each]) for name, each in tables.items()}
     measured = metrics_of(outcomes)
     metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=_rank)
-    folds = {metric: compare(outcomes, table.baseline, metric) for metric in measured}
+    folds = {metric: compare(outcomes, table.baseline, metric, table.across) for metric in measured}
     scores = {
         name: {
             metric: Detail(folds[metric][name].score if metric in folds else Interval(), pooled[name].get(metric, math.nan))

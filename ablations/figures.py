@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablations.compare import Comparison, pair
+from ablations.compare import Comparison
 from ablations.details import Details
 from ablations.outcomes import Outcome
+from ablations.pairing import pair
 from ablations.tables import StudyTable, heading, number
 from ser_core.metrics import term
 
@@ -55,7 +56,7 @@ def forest(table: StudyTable) -> str:
 
 def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
     """Test scores of every fold and seed, one dot each, with the mean of each variant as a stroke."""
-    study, metric = pair(outcomes, table.baseline), table.primary
+    study, metric = pair(outcomes, table.baseline, table.across), table.primary
     scale = _scale(metric)
 
     def draw(axes: "Axes") -> None:

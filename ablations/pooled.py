@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ablations.compare import LEVEL, ComparisonError, Interval, Pairs, pair
+from ablations.compare import LEVEL, Interval
 from ablations.outcomes import Outcome
+from ablations.pairing import ComparisonError, Pairs, pair
 from ser_core import metrics
 
 
@@ -38,14 +39,20 @@ class Answers:
 
 
 def pooled(
-    outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", *, redraws: int = 2000, seed: int = 0
+    outcomes: Sequence[Outcome],
+    baseline: str,
+    metric: str = "uar",
+    across: Sequence[str] = (),
+    *,
+    redraws: int = 2000,
+    seed: int = 0,
 ) -> dict[str, Pooled]:
     """Every variant's pooled score and its difference to the baseline's, with 95 % bootstrap intervals over speakers.
 
     A variant without the predictions that `metric` needs gets NaN. Raises ComparisonError as `compare` does, when
     two variants were tested on different utterances, and for a metric that is neither UAR, WA, macro-F1 nor CCC.
     """
-    answers = {name: read(pairs, metric) for name, pairs in pair(outcomes, baseline).items()}
+    answers = {name: read(pairs, metric) for name, pairs in pair(outcomes, baseline, across).items()}
     known = {name: by_seed for name, by_seed in answers.items() if by_seed}
     _check_utterances(known)
     if not known:

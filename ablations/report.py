@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.compare import Pairs, pair
 from ablations.details import (
     Details,
     confusion_cells,
@@ -19,11 +18,25 @@ from ablations.details import (
 )
 from ablations.figures import forest, reliability, strip
 from ablations.outcomes import Outcome
+from ablations.pairing import Pairs, pair
 from ablations.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown
 from ablations.tables import ABSENT, StudyTable, cells, columns, heading, number, plain
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
-CARD = ("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensions", "merged", "counts", "source", "content")
+CARD = (
+    "utterances",
+    "speakers",
+    "emotions",
+    "unlabelled",
+    "classes",
+    "dimensions",
+    "merged",
+    "counts",
+    "source",
+    "content",
+    "text_normalisation",
+    "unused",
+)
 """What the protocol card adds to the protocol line, in this order."""
 
 
@@ -48,7 +61,7 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details) ->
     """The page: question, verdicts, table, drawings, details, folds, protocol card, how to reproduce, licence."""
     from jinja2 import Environment, StrictUndefined
 
-    study = pair(outcomes, table.baseline)
+    study = pair(outcomes, table.baseline, table.across)
     first = next(iter(study[table.baseline].values())).record
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(

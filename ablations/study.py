@@ -31,6 +31,8 @@ class Study:
     variants: Callable[[Config, Corpus], Sequence[Variant]]
     primary: str = "uar"
     """The metric that the verdict is about."""
+    across: tuple[str, ...] = ()
+    """Entries of the protocol card that the variants differ in on purpose."""
 
 
 def combined(base: Sequence[str], variant: Variant) -> list[str]:

@@ -20,6 +20,15 @@ from ser_core.metrics import AMBIGUOUS, TERMS, term
 COLUMNS = ("uar", "wa", "macro_f1")
 """The metrics that have a column beside CCC."""
 LETTERS = {"ccc.valence": "V", "ccc.arousal": "A", "ccc.dominance": "D"}
+OPTIONAL_FACTS = {
+    "content": "content",
+    "classes": "classes",
+    "merged": "merged",
+    "tested model": "tested_model",
+    "metrics": "metrics",
+    "flags": "flags",
+}
+"""Protocol facts by the entry of the card that holds them; left out where no card has it."""
 ABSENT = "—"
 """A cell that has no value: the task is off, or the row is not tested."""
 
@@ -44,6 +53,8 @@ class StudyTable:
     baseline: str
     primary: str
     """The metric that verdicts are about."""
+    across: tuple[str, ...]
+    """Entries of the protocol card that the variants differ in on purpose."""
     metrics: tuple[str, ...]
     """The columns."""
     rows: tuple[Row, ...]
@@ -74,6 +85,7 @@ def study_table(
     *,
     baseline: str = "",
     primary: str = "uar",
+    across: Sequence[str] = (),
     command: str = "",
     overrides: Mapping[str, Sequence[str]] | None = None,
     redraws: int = 2000,
@@ -84,9 +96,9 @@ def study_table(
     `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
-    first, shown = compare(outcomes, baseline, primary), _shown(outcomes, primary)
-    scores = {metric: compare(outcomes, baseline, metric) for metric in shown}
-    together = pooled(outcomes, baseline, primary, redraws=redraws, seed=seed)
+    first, shown = compare(outcomes, baseline, primary, across), _shown(outcomes, primary)
+    scores = {metric: compare(outcomes, baseline, metric, across) for metric in shown}
+    together = pooled(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
     rows = [
         Row(name, {metric: scores[metric][name].score for metric in shown}, comparison, together[name])
         for name, comparison in first.items()
@@ -97,6 +109,7 @@ def study_table(
         question=question,
         baseline=baseline,
         primary=primary,
+        across=tuple(across),
         metrics=tuple(shown),
         rows=tuple(rows),
         references=references,
@@ -118,7 +131,7 @@ def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
     folds, seeds = {one.key.fold for one in records}, {one.seed for one in records}
     planned = max((card for one in records if isinstance(card := one.card.get("folds"), int)), default=len(folds))
     part = f"{len(folds)} of {planned}" if planned > len(folds) else str(len(folds))
-    return {
+    facts = {
         "corpus": fact([one.card.get("corpus", "") for one in records]),
         "protocol": fact([one.card.get("protocol", "") for one in records]),
         "split": fact([one.key.split for one in records]),
@@ -127,6 +140,10 @@ def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
         "text": fact([one.card.get("text_source", "") for one in records]),
         "audio": fact([one.config.get("audio", "") for one in records]),
     }
+    for name, entry in OPTIONAL_FACTS.items():
+        if any(entry in one.card for one in records):
+            facts[name] = fact([one.card.get(entry) or "none" for one in records])
+    return facts
 
 
 def plain(value: Any) -> str:

@@ -76,6 +76,7 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         base=list(base),
         trials=trials,
         command=command,
+        across=study.across,
     )
     return record, RunStore(whole.config.run.store)
 
@@ -100,6 +101,8 @@ def run_search(
         raise SettingError(f"--trials must be at least 1, got {count}")
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
+    if not whole.folds.develops:
+        raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     name = f"search-{space.name}"

@@ -34,6 +34,8 @@ class StudyRecord:
     command: str
     asked: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """A search's suggestions, in the order in which they were asked for."""
+    across: tuple[str, ...] = ()
+    """Entries of the protocol card that the variants differ in on purpose."""
 
     @property
     def keys(self) -> list[FoldKey]:

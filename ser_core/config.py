@@ -12,6 +12,7 @@ from ser_core.corpus import CORPORA, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.folds import FOLDS, FoldsOption
+from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.options import Option, at_least, location, one_of, within
 from ser_core.tasks import Tasks
@@ -19,6 +20,7 @@ from ser_core.tasks import Tasks
 GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "corpus": (CORPORA, "demo"),
     "folds": (FOLDS, "lospo"),
+    "folds.dev": (DEVELOPMENT, "auto"),
     "model.speech": (SPEECH, "logmel"),
     "model.text": (TEXT, "words"),
     "model.fusion": (FUSIONS, "concat"),

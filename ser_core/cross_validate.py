@@ -19,8 +19,9 @@ from ser_core.config import Config
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit, predict
 from ser_core.folds import Fold, Folds, make_folds
+from ser_core.folds.flags import flags
 from ser_core.inputs import Inputs, load_inputs
-from ser_core.metrics import score
+from ser_core.metrics import DEFINITIONS, score
 from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 
 
@@ -74,7 +75,14 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
-    card |= {**folds.protocol, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
+    card |= {
+        "metrics": DEFINITIONS,
+        **folds.protocol,
+        "flags": flags(inputs.corpus, folds, settled.optim.refit),
+        "split": folds.hash,
+        "audio": audio,
+        "skipped": len(inputs.skipped),
+    }
     return Plan(settled, inputs, folds, card, fingerprint(settled), channels_fingerprint(settled))
 
 
@@ -123,7 +131,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
             **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},
             "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
         },
-        dev=score(dev),
+        dev=score(dev) if len(dev) else {},
         epochs=fitted.epochs,
         chosen_epoch=fitted.chosen_epoch,
         seconds=time.perf_counter() - begun,

@@ -78,28 +78,30 @@ def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs
 def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
     """Trains on the fold's training part, yields after each epoch, returns the best model.
 
-    With `optim.refit` a second model is then trained from the start on training and development part together, for as
-    many epochs as the first needed, and is what `Fitted.model` holds.
-    The chosen epoch has the greatest running mean of development scores, since one speaker's score jumps about.
+    The chosen epoch has the greatest running mean of development scores, since one speaker's score jumps about; without
+    a development part it is the last. With `optim.refit` a second model is then trained from the start on training and
+    development part together, as far as the protocol lets them join, for that many epochs, and is what `Fitted.model` holds.
     Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
     course = begin(config, inputs, fold.train.tolist(), fold.number, config.optim.epochs)
     model = course.model
     best, chosen, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
-    steady = math.nan
+    steady, develops = math.nan, len(fold.dev) > 0
     for epoch in range(1, config.optim.epochs + 1):
         losses = train_epoch(config, inputs, course, epoch)
-        dev = development_score(config, inputs, model, fold.dev.tolist())
+        dev = development_score(config, inputs, model, fold.dev.tolist()) if develops else math.nan
         log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
         steady = steadied(steady, dev)
         if steady > best:
             best, chosen, kept = steady, epoch, copy.deepcopy(model.state_dict())
         yield EpochEnd(epoch, dev, losses)
-        if epoch - chosen >= config.optim.patience:
+        if develops and epoch - chosen >= config.optim.patience:
             break
+    if not develops:
+        return Fitted(model, predict(config, inputs, model, fold.test.tolist()[:1]).iloc[:0], config.optim.epochs, log)
     model.load_state_dict(kept)
     judged = predict(config, inputs, model, fold.dev.tolist())
-    if config.optim.refit:
+    if config.optim.refit and fold.joins:
         course = begin(config, inputs, [*fold.train.tolist(), *fold.dev.tolist()], fold.number, chosen)
         for epoch in range(1, chosen + 1):
             train_epoch(config, inputs, course, epoch)

@@ -95,15 +95,15 @@ def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:
 
 def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str]) -> str:
     """The message for a key that is not in the tree as chosen."""
-    group = next((name for name in groups if key.startswith(f"{name}.")), None)
+    group = max((name for name in groups if key.startswith(f"{name}.")), key=len, default=None)
     if group:
         knob = key[len(group) + 1 :]
         owners = [name for name, option in groups[group][0].items() if knob in field_sentences(option)]
         if owners:
             close = difflib.get_close_matches(key, valid, n=1, cutoff=0.9)
             return (
-                f"{key}: {group}={names[group]} has no knob {knob!r}{f', the nearest is {close[0]}' if close else ''}; it belongs to {' and '.join(owners)}: "
-                f"add {group}={owners[0]} or leave {key} out"
+                f"{key}: {group}={names[group]} has no knob {knob!r}{f', the nearest is {close[0]}' if close else ''}; "
+                f"it belongs to {' and '.join(owners)}: add {group}={owners[0]} or leave {key} out"
             )
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
     return f"unknown key {key}{f'; the nearest is {close[0]}' if close else ''} (`ser options` prints them all)"

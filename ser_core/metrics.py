@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+DEFINITIONS = "metrics-1"
+"""Names these definitions on every protocol card; raised when one of them changes."""
 CALIBRATION_BINS = 15
 """Bins of equal width between confidence 0 and 1 (Guo et al. 2017)."""
 GENDERS = ("female", "male")

@@ -66,7 +66,7 @@ def _missing(corpus: Corpus, folds: Folds) -> list[Finding]:
             "warn",
             "Folds lack a class in " + ", ".join(f"{count} {part} parts" for part, count in counts.items()) + ".",
             "A fold's UAR covers only the classes tested: read the pooled UAR, or hold out more speakers (folds=kfold, "
-            "folds.dev_speakers=2).",
+            "folds.dev=speakers folds.dev.count=2).",
             counts,
             [example for found in examples.values() for example in found[:EXAMPLES]],
         )
@@ -86,7 +86,8 @@ def _single(corpus: Corpus, folds: Folds) -> list[Finding]:
             "Parts of one speaker: "
             + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
             + f" (of {len(folds)}).",
-            "Expect development scores, and the epoch they choose, to follow that speaker; folds.dev_speakers=2 steadies them.",
+            "Expect development scores, and the epoch they choose, to follow that speaker; folds.dev=speakers folds.dev.count=2 "
+            "steadies them.",
             {part: count for part, count in counts.items() if count},
             [f"{name}: {corpus.column('speaker')[_rows(folds, name)][0]}" for _, name in alone[:EXAMPLES]],
         )

@@ -9,38 +9,13 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.csgraph
 
 from ser_core.audit.finding import EXAMPLES, Finding, percent
 from ser_core.corpus.corpus import Corpus
 from ser_core.folds import Fold, Folds
+from ser_core.matches import Keys, equal, grouped
 
 PAIRS = (("test", "train"), ("test", "dev"), ("dev", "train"))
-
-
-@dataclasses.dataclass(frozen=True)
-class Keys:
-    """What each row is compared by: a number, -1 for nothing to compare; `alike` [keys keys] says which numbers match."""
-
-    numbers: np.ndarray
-    alike: scipy.sparse.csr_array
-
-    @property
-    def size(self) -> int:
-        """Different keys."""
-        return len(self.alike.indptr) - 1
-
-    def touched(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Those of `rows` that have a match among `others`."""
-        rows, others = rows[self.numbers[rows] >= 0], others[self.numbers[others] >= 0]
-        present = np.bincount(self.numbers[others], minlength=self.size)
-        return rows[(self.alike @ present)[self.numbers[rows]] > 0]
-
-    def partner(self, row: int, others: np.ndarray) -> int:
-        """The first match of a touched row."""
-        near = self.alike[[self.numbers[row]]].indices
-        return int(others[np.isin(self.numbers[others], near)][0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,22 +34,6 @@ class Shared:
     @property
     def counts(self) -> dict[str, int]:
         return {**self.rows, "folds": self.folds, "test utterances": self.tested}
-
-
-def equal(values: np.ndarray) -> Keys:
-    """Rows of the same value match; "" matches nothing."""
-    names, numbers = np.unique(values, return_inverse=True)
-    alike = scipy.sparse.csr_array(scipy.sparse.eye_array(len(names), format="csr"))
-    return Keys(np.where(values == "", -1, numbers), alike)
-
-
-def grouped(pairs: list[tuple[int, int]], rows: int) -> Keys:
-    """Rows match that any chain of pairs connects."""
-    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    graph = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(rows, rows))
-    _, groups = scipy.sparse.csgraph.connected_components(graph, directed=False)
-    alone = np.bincount(groups)[groups] == 1
-    return equal(np.where(alone, "", groups.astype(str)))
 
 
 def shared(corpus: Corpus, folds: Folds, keys: Keys, column: str = "") -> Shared:
@@ -127,7 +86,7 @@ def people(corpus: Corpus, folds: Folds) -> list[Finding]:
                 "session overlap",
                 "fail" if broken else "warn",
                 f"In {sessions.folds} of {len(folds)} folds a session is in two parts: they share room, dialogue and partner.",
-                "Use folds=loso to hold whole sessions out, and folds.dev_speakers to develop on a whole session.",
+                "Use folds=loso to hold whole sessions out, and folds.dev=session to develop on a whole one.",
                 sessions.counts,
                 sessions.examples,
             )

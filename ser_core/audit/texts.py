@@ -7,35 +7,15 @@ Speaker-independent is not text-independent: in IEMOCAP 22.5 % of test utterance
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse
 
 from ser_core.audit.finding import EXAMPLES, Finding, percent
-from ser_core.audit.overlap import Keys, Shared, equal, shared
+from ser_core.audit.overlap import Shared, shared
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.texts import TAG, normalised
 from ser_core.folds import Folds
+from ser_core.matches import Keys, equal, near_texts
 
-LEAST_JACCARD = 0.7
-FEWEST_TOKENS = 4
-"""Distinct tokens that both texts need to be called near duplicates: short answers are alike by chance."""
 PEPINO = "Pepino et al. 2020, ICASSP; Atmaja and Sasou 2022, arXiv 2210.14501"
-
-
-def near_texts(texts: np.ndarray) -> Keys:
-    """Different texts (normalised) match when their token sets have a Jaccard index of at least LEAST_JACCARD."""
-    names, numbers = np.unique(texts, return_inverse=True)
-    sets = [set(name.split()) for name in names.tolist()]
-    column = {token: number for number, token in enumerate(sorted(set().union(*sets)))}
-    columns = [column[token] for tokens in sets for token in tokens]
-    starts = np.cumsum([0, *map(len, sets)])
-    has = scipy.sparse.csr_array((np.ones(len(columns), np.int64), columns, starts), shape=(len(sets), max(1, len(column))))
-    both = scipy.sparse.coo_array(has @ has.T)
-    one, other = both.coords
-    sizes = np.diff(starts)
-    long = (sizes[one] >= FEWEST_TOKENS) & (sizes[other] >= FEWEST_TOKENS) & (one != other)
-    near = long & (both.data >= LEAST_JACCARD * (sizes[one] + sizes[other] - both.data) - 1e-9)
-    alike = scipy.sparse.csr_array((np.ones(near.sum(), np.int64), (one[near], other[near])), shape=both.shape)
-    return Keys(np.where(texts == "", -1, numbers), alike)
 
 
 def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:

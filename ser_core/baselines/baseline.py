@@ -25,8 +25,8 @@ class Baseline:
 
 
 def known(corpus: Corpus, fold: Fold) -> np.ndarray:
-    """Rows with an emotion in the training and development part."""
-    rows = np.concatenate([fold.train, fold.dev])
+    """Rows with an emotion among what the tested model may be trained on."""
+    rows = fold.known
     return rows[corpus.column("emotion")[rows] != ""]
 
 

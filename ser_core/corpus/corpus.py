@@ -19,8 +19,9 @@ from ser_core.corpus.texts import normalisation
 from ser_core.errors import CorpusError
 from ser_core.options import Option
 
-WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion", "split")
-"""Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it."""
+WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion", "split", "script")
+"""Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it; `script` the
+sentence, script or scenario that was acted."""
 SECONDS = ("start", "end")
 """Where the utterance lies in its file, in seconds; NaN is the file's own start or end."""
 PARTS = ("train", "dev", "test", "")
@@ -125,7 +126,7 @@ class Corpus:
 
     def _rows(self) -> str:
         """Every cell but the file's place, as JSON; what a corpus does not have hashes as if there were no such thing."""
-        absent = ["file"] if (self.column("split") != "").any() else ["file", "split"]
+        absent = ["file", *(column for column in ("split", "script") if not (self.column(column) != "").any())]
         content = self.table.drop(columns=absent).to_dict("list")
         if self.votes is not None:
             content["votes"] = self.votes.round(6).tolist()

@@ -82,6 +82,7 @@ class CremaD(CorpusOption):
                 "file": file,
                 "speaker": match["actor"],
                 "gender": genders.get(match["actor"], ""),
+                "script": match["sentence"],
                 "text": SENTENCES.get(match["sentence"], "") if self.text == "sentence" else "",
                 "code": match["code"],
             }

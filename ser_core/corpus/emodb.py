@@ -80,6 +80,7 @@ class EmoDB(CorpusOption):
                 "file": str(file),
                 "speaker": match["speaker"],
                 "gender": "male" if match["speaker"] in MALE else "female",
+                "script": match["sentence"],
                 "text": SENTENCES.get(match["sentence"], "") if self.text == "sentence" else "",
                 "emotion": EMOTIONS[match["emotion"]],
             }

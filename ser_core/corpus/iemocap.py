@@ -150,6 +150,7 @@ def _turn(match: re.Match[str]) -> dict[str, object]:
         "speaker": session + letter,
         "gender": {"F": "female", "M": "male"}[letter],
         "session": session,
+        "script": re.findall(r"[a-z]+\d\d|$", utterance.split("_")[1])[0],
         "part": PARTS.get(utterance.split("_")[1][:5], ""),
         "code": match["code"],
         **{dimension.name: float(match[dimension.name]) for dimension in DIMENSIONS},

@@ -60,6 +60,7 @@ class Ravdess(CorpusOption):
                 "file": str(file),
                 "speaker": match["actor"],
                 "gender": "female" if int(match["actor"]) % 2 == 0 else "male",
+                "script": match["sentence"],
                 "text": SENTENCES[match["sentence"]] if self.text == "sentence" else "",
                 "emotion": EMOTIONS[match["emotion"]],
             }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ablations.compare import ComparisonError, amount, compare, corrected_t, holm, probability
+from ablations.compare import amount, compare, corrected_t, holm, probability
 from ablations.outcomes import score_table
 
 SCORES = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-6)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score
 
-from ablations.compare import ComparisonError, pair
+from ablations.pairing import ComparisonError, pair
 from ablations.pooled import Answers, draw, interval, point, pooled, read, redraw
 from ser_core import metrics
 

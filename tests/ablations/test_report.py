@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ablations.compare import pair
 from ablations.details import study_details
 from ablations.figures import forest, reliability, strip
 from ablations.outcomes import variants_of
+from ablations.pairing import pair
 from ablations.report import changes, to_html, write_report
 from ablations.tables import study_table
 

@@ -52,7 +52,7 @@ def corpus(folder: Path, **columns: Sequence[Any]) -> Corpus:
 
 
 def split(made: Corpus, protocol: str = "kfold", **knobs: int) -> Folds:
-    chosen = FOLDS[protocol](**({"count": 3, "dev_speakers": 2} | knobs if protocol == "kfold" else knobs))  # type: ignore[arg-type]
+    chosen = FOLDS[protocol](**({"count": 3, "dev": Speakers(count=2)} | knobs if protocol == "kfold" else knobs))  # type: ignore[arg-type]
     return make_folds(made, chosen, made.card("0"))
 
 

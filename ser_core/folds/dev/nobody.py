@@ -1,0 +1,22 @@
+"""Nobody develops: every model trains for optim.epochs, and nothing may be chosen by its scores (protocols without validation)."""
+
+import dataclasses
+
+import numpy as np
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.folds.dev.development import DevelopmentOption, Held
+
+
+@dataclasses.dataclass(frozen=True)
+class Nobody(DevelopmentOption):
+    """Knobs of no development: none."""
+
+    name: str = "none"
+    """This option's name."""
+
+    def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+        return held.outside[:0]
+
+    def words(self) -> str:
+        return "none: epochs are fixed beforehand"

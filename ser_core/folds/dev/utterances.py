@@ -1,0 +1,32 @@
+"""Random utterances of the training side develop. They share speakers with training, so that the chosen epoch comes late.
+
+Published often (emotion2vec, PMTSU), so it is here for comparison; every card and table made with it carries a flag.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.folds.dev.development import DevelopmentOption, Held
+from ser_core.options import within
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterances(DevelopmentOption):
+    """Knobs of development by random utterances."""
+
+    name: str = "utterances"
+    """This option's name."""
+    share: float = 0.2
+    """Share of the training side's utterances that develop, from 0.01 to 0.5."""
+
+    def __post_init__(self) -> None:
+        within(self, "share", 0.01, 0.5)
+
+    def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+        drawn = np.random.default_rng([seed, number]).permutation(held.outside)
+        return drawn[: max(1, round(self.share * len(drawn)))]
+
+    def words(self) -> str:
+        return f"{100 * self.share:g} % of the training side's utterances at random"

@@ -1,0 +1,26 @@
+"""Leave one session out: each session is tested once; whoever speaks in it is never trained on."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.errors import CorpusError
+from ser_core.folds.dev.development import Held
+from ser_core.folds.protocol import FoldsOption, held_out_by
+
+
+@dataclasses.dataclass(frozen=True)
+class LeaveOneSessionOut(FoldsOption):
+    """One fold per session (recording group)."""
+
+    name: str = "loso"
+    """This option's name."""
+
+    def held(self, corpus: Corpus) -> Iterator[Held]:
+        if (corpus.column("session") == "").any():
+            raise CorpusError(f"folds=loso needs a session for every utterance; corpus {corpus.name} has none: use lospo")
+        for one in held_out_by(corpus, "session"):
+            others = ~np.isin(corpus.column("speaker")[one.outside], corpus.column("speaker")[one.test])
+            yield dataclasses.replace(one, outside=one.outside[others])

@@ -1,0 +1,82 @@
+"""What every protocol offers, and how folds are made from it.
+
+    protocol --held out--> test   and, outside it, a development rule --> dev   the rest --> train   --purge--> Fold
+A protocol says what is tested and what may be trained on beside it; a development rule says who of those develops.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.errors import CorpusError
+from ser_core.folds.dev import DevelopmentOption
+from ser_core.folds.dev.development import Held
+from ser_core.folds.folds import Fold, Folds, split_hash
+from ser_core.options import Option, at_least
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldsOption(Option):
+    """Base of the protocols: one abstract method, `held`."""
+
+    key: ClassVar[str] = "folds"
+    name: str = ""
+    """This option's name."""
+    dev: DevelopmentOption = dataclasses.field(default_factory=DevelopmentOption)
+    """Which utterances early stopping listens to."""
+    seed: int = 0
+    """Seed of the order in which speakers take their turn as development set, and of grouped folds; at least 0."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "seed", 0)
+
+    def held(self, corpus: Corpus) -> Iterator[Held]:
+        """What each fold tests, and what is there to train and develop on."""
+        raise NotImplementedError
+
+    def purged(self, corpus: Corpus, fold: Fold) -> Fold:
+        """The fold less whatever may not stand beside its test part; the fold itself for most protocols."""
+        return fold
+
+
+def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> Folds:
+    """The folds of a corpus: pure, seeded, the same for every trial of a study.
+
+    `card` is the corpus's protocol card, whose content hash goes into the split's. Raises CorpusError when a fold would
+    be left without training, test or (unless folds.dev=none) development utterances.
+    """
+    held = list(option.held(corpus))
+    rule = option.dev.settled(corpus, held)
+    folds = []
+    for number, one in enumerate(held, start=1):
+        dev = rule.rows(corpus, one, number, option.seed)
+        train = np.setdiff1d(one.outside, dev)
+        fold = option.purged(corpus, Fold(number, one.held_out, train, np.sort(dev), np.sort(one.test), rule.joins))
+        for part in ("train", "test", *(["dev"] if rule.name != "none" else [])):
+            if not len(getattr(fold, part)):
+                raise CorpusError(
+                    f"fold {number} ({one.held_out}) of folds={option.name} has no {part} utterances left; "
+                    "a corpus needs more speakers for it, or another protocol"
+                )
+        folds.append(fold)
+    used = np.unique(np.concatenate([np.concatenate([fold.train, fold.dev, fold.test]) for fold in folds]))
+    tested = "training and development part" if rule.joins and rule.name != "none" else "training part alone"
+    protocol = {
+        "protocol": option.name,
+        "folds": len(folds),
+        "dev_rule": rule.words(),
+        "tested_model": tested,
+        "unused": len(corpus) - len(used),
+    }
+    return Folds(tuple(folds), split_hash(corpus, folds, card), protocol)
+
+
+def held_out_by(corpus: Corpus, column: str) -> Iterator[Held]:
+    """One fold per value of a column of the corpus table."""
+    values = corpus.column(column)
+    for value in sorted(set(values.tolist())):
+        rows = np.flatnonzero(values == value)
+        yield Held(f"{column} {value}", rows, np.setdiff1d(np.arange(len(corpus)), rows))
