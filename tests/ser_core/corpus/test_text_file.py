@@ -91,6 +91,13 @@ def test_names_that_say_nothing_are_refused(tmp_path: Path) -> None:
         heard(str(tmp_path / "nowhere.csv"))
 
 
+@pytest.mark.parametrize("name", ["empty.csv", "broken.parquet"])
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"" if name == "empty.csv" else b"PAR1 and no more")
+    with pytest.raises(CorpusError, match=f"{name} cannot be read as a table"):
+        heard(str(tmp_path / name))
+
+
 @pytest.mark.parametrize("name", CORPORA)
 def test_every_reader_offers_a_column_and_none_and_refuses_a_file_that_nobody_reads(name: str) -> None:
     option = CORPORA[name]
