@@ -53,7 +53,8 @@ class Speech:
 
     @property
     def key(self) -> str:
-        return _digest(f"{self.content} {float(self.start)!r} {float(self.end)!r}")
+        """Files that cannot be read are told apart by their place, since each is refused for a reason of its own."""
+        return _digest(f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}")
 
     def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
         """The waveform. Raises AudioError."""

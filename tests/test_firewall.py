@@ -1,19 +1,35 @@
-"""The test part decides nothing: with its labels, ratings and audio poisoned, everything before the test stays the same."""
+"""The test part decides nothing: with its labels, ratings and audio poisoned, everything before the test stays the same.
+
+what decides             how it is shown that it does not look
+early stopping, refit    a fold trained twice, its test labels noise the second time: same epochs, same model
+searching                the same search over records whose test parts are noise: same points, same order, same best
+all the rest             only what reports may open a test part at all: the source is searched
+"""
 
 import ast
 import dataclasses
+import hashlib
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from cluster.searcher import Proposed
+from cluster.study import development
+from cluster.trial import Trial
+from search_spaces.weights import SPACE as WEIGHTS
+from ser_core import cross_validate as seam
+from ser_core.config import Config
 from ser_core.cross_validate import FoldResult, cross_validate, plan
-from ser_core.fit import fit
+from ser_core.fit import EpochEnd, Fitted, fit
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
-from ser_core.records import FoldRecord, RunStore, TestPart
+from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
+from ser_core.tasks import Tasks
 from tests.conftest import Configure
 from tests.shared_material import ROOT
 
@@ -66,6 +82,61 @@ def test_poisoned_test_labels_change_the_test_scores_and_nothing_else(
     assert clean_test.metrics["ccc.valence"] == pytest.approx(-poisoned_test.metrics["ccc.valence"], abs=0.3)
 
 
+def noisy_labels(inputs: Inputs, rows: np.ndarray, seed: int) -> Inputs:
+    """Every answer of these rows handed to another of them by lot."""
+    order = np.random.default_rng(seed).permutation(rows)
+    table, columns = inputs.corpus.table.copy(), ["emotion", "gender", *(d.name for d in inputs.corpus.dimensions)]
+    table.loc[rows, columns] = inputs.corpus.table.loc[order, columns].to_numpy()
+    corpus = dataclasses.replace(inputs.corpus, table=table)
+    targets = {name: task.targets(corpus) for name, task in Tasks().all().items()}
+    return dataclasses.replace(inputs, corpus=corpus, targets=targets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Decided:
+    """All that is settled before a fold is tested, and the test metrics that come after."""
+
+    model: dict[str, torch.Tensor]
+    chosen_epoch: int
+    epochs: list[dict[str, float]]
+    dev_scores: dict[str, float]
+    dev_predictions: pd.DataFrame
+    test_scores: dict[str, float]
+
+
+def decided(config: Config, inputs: Inputs, number: int) -> Decided:
+    """One fold through the seam; the model is caught on its way from training to the test."""
+    fitted: list[Fitted] = []
+    train = seam.fit
+
+    def caught(*given: Any) -> Generator[EpochEnd, None, Fitted]:
+        fitted.append((yield from train(*given)))
+        return fitted[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seam, "fit", caught)
+        (*_, result) = cross_validate(config, [number], planned=plan(config, inputs=inputs))
+    assert isinstance(result, FoldResult)
+    record, store = result.record, RunStore(config.run.store)
+    predictions, test = store.dev_predictions(record.key), store.open_test(record.key)
+    return Decided(fitted[0].model.state_dict(), record.chosen_epoch, record.epochs, record.dev, predictions, test.metrics)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_noise_in_place_of_test_labels_changes_no_decision(
+    number: int, refit: bool, configure: Configure, inputs: Inputs
+) -> None:
+    knobs = (*TASKS, f"optim.refit={refit}", "optim.epochs=4", "optim.learning_rate=0.02")
+    rows = plan(configure(), inputs=inputs).folds.folds[number - 1].test
+    clean = decided(configure(*knobs, store="clean"), inputs, number)
+    noisy = decided(configure(*knobs, store="noisy"), noisy_labels(inputs, rows, seed=number), number)
+    assert (clean.chosen_epoch, clean.epochs, clean.dev_scores) == (noisy.chosen_epoch, noisy.epochs, noisy.dev_scores)
+    pd.testing.assert_frame_equal(clean.dev_predictions, noisy.dev_predictions, check_exact=True)
+    assert [name for name in clean.model if not torch.equal(clean.model[name], noisy.model[name])] == []
+    assert clean.test_scores != noisy.test_scores
+
+
 def states(config_inputs: Inputs, fold: Fold, configure: Configure, *overrides: str) -> dict[str, torch.Tensor]:
     """The weights that training ends with."""
     training = fit(configure(*overrides), config_inputs, fold)
@@ -91,6 +162,38 @@ def test_without_refit_the_development_labels_choose_and_do_not_teach(configure:
     clean = states(inputs, fold, configure, *overrides)
     poisoned = states(poisoned_labels(inputs, fold.dev), fold, configure, *overrides)
     assert all(torch.equal(clean[name], poisoned[name]) for name in clean)
+
+
+def searched(folder: Path, noise: int) -> tuple[list[dict[str, Any]], list[float | None], dict[str, Any]]:
+    """Points in the order of asking, their values and the best of them; development scores follow the points alone."""
+    store, lot = RunStore(folder), np.random.default_rng(noise)
+
+    def make(overrides: list[str]) -> Trial:
+        return Trial(" ".join(overrides), 0, tuple(overrides), (FoldKey(" ".join(overrides).replace("/", "-"), "split", 1),))
+
+    source = Proposed(WEIGHTS, 15, make, lambda trial: development(trial, store), store)
+    while piece := source.next():
+        (key,) = piece[0].keys
+        digest = hashlib.sha256(piece[0].variant.encode()).digest()
+        test = TestPart(
+            key, {"uar": lot.uniform()}, {"majority": {"uar": lot.uniform()}}, pd.DataFrame({"noise": lot.uniform(size=3)})
+        )
+        record = FoldRecord(key, 0, "speaker 1", {}, {}, {}, {"uar": digest[0] / 255}, [], 1, 0.0, {}, {})
+        store.write(record, pd.DataFrame({"utterance": ["a"]}), test)
+        source.finished(piece[0])
+    return source.asked, [trial.value for trial in source.study.trials], source.study.best_params
+
+
+def test_a_search_over_noise_in_sealed_parts_asks_and_concludes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a test part while searching is not merely useless: here it raises."""
+
+    def sealed(store: RunStore, key: FoldKey) -> TestPart:
+        raise AssertionError(f"{key} was opened while searching")
+
+    monkeypatch.setattr(RunStore, "open_test", sealed)
+    one, other = (searched(tmp_path / str(noise), noise) for noise in (1, 2))
+    assert one == other
+    assert len(one[0]) == 15 and max(score for score in one[1] if score is not None) > 0.5
 
 
 def test_only_reports_open_the_test_part() -> None:

@@ -51,7 +51,6 @@ class DemoCorpus(CorpusOption):
     """Sentences of each speaker in each of the four emotions, at least 6."""
     seed: int = 0
     """Draws sentences, voices' habits and the way each sentence is said; at least 0."""
-
     text: str = content("gold")
     """Text channel: gold (what was spoken, which has no tags: plain is the same), column, or none."""
     text_file: str = location("")

@@ -66,7 +66,10 @@ def _texts(corpus: str, text_file: str) -> tuple[str, dict[str, str]]:
     file = Path(text_file)
     if not file.is_file():
         raise CorpusError(f"corpus {corpus}: no file {file}; correct corpus.text_file")
-    texts = pd.read_parquet(file) if file.suffix == ".parquet" else read_table(corpus, file, [])
+    try:
+        texts = pd.read_parquet(file) if file.suffix == ".parquet" else read_table(corpus, file, [])
+    except ValueError as error:
+        raise CorpusError(f"corpus {corpus}: {file} cannot be read as a table: {error}") from None
     key = next((column for column in ("utterance", "file") if column in texts), None)
     if key is None or "text" not in texts:
         raise CorpusError(

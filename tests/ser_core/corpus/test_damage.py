@@ -2,19 +2,19 @@
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from rich.console import Console
 
-from ser_core.audio import Audio
+from cluster.commands import check_corpus
 from ser_core.compose import compose
-from ser_core.corpus.check import check_audio
-from ser_core.corpus.corpus import Corpus, complete
-from ser_core.cross_validate import plan
+from ser_core.cross_validate import FoldResult, cross_validate, plan
+from ser_core.errors import CorpusError
 from tests.conftest import SMALL
 
 FILES = 300
@@ -49,6 +49,7 @@ def with_field(generator: np.random.Generator, offset: int, form: str, value: in
     return bytes(content)
 
 
+Damaged = tuple[list[str], dict[str, str], int]
 Make = Callable[[np.random.Generator], bytes | None]
 KINDS: dict[str, tuple[str, Make, str]] = {
     "zero bytes": ("wav", lambda g: b"", "empty: 0 bytes"),
@@ -89,27 +90,50 @@ def plant(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
     return files, reasons
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
-def test_each_damaged_file_is_named_with_the_reason_of_its_kind(tmp_path: Path) -> None:
-    files, reasons = plant(tmp_path)
-    rows = [{"utterance": name, "file": str(file), "speaker": "x"} for name, file in files.items()]
-    said = check_audio(Corpus("made", complete(pd.DataFrame(rows)), (), (), "none", "made here"), Audio())
-    assert len(KINDS) >= 12 and len(files) == FILES
-    assert {name: said.get(name) for name in files if not said.get(name, "").startswith(reasons[name])} == {}
-
-
-def test_a_run_that_skips_goes_on_without_them(tmp_path: Path, spoken_store: Path) -> None:
-    files, _ = plant(tmp_path)
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory, spoken_store: Path) -> Damaged:
+    """Overrides of a table of all damaged files among the small demo corpus, the reasons, and how many files are sound."""
+    folder = tmp_path_factory.mktemp("damaged")
+    files, reasons = plant(folder)
     columns = ["utterance", "file", "speaker", "gender", "emotion", "text"]
     good = compose([*SMALL]).corpus.read(spoken_store / "cache").table[columns]
     speakers = good["speaker"].to_numpy()
-    damaged = [
+    bad = [
         {"utterance": name, "file": str(file), "speaker": speakers[number % len(good)], "emotion": "anger", "text": "no"}
-        for number, (name, file) in enumerate(list(files.items())[:36])
+        for number, (name, file) in enumerate(files.items())
     ]
-    pd.concat([good, pd.DataFrame(damaged)]).to_csv(tmp_path / "table.csv", index=False)
-    chosen = [f"corpus.path={tmp_path / 'table.csv'}", f"run.store={tmp_path / 'store'}", "run.on_bad_audio=skip"]
-    planned = plan(compose(["corpus=table", *chosen, "run.device=cpu"]))
-    assert planned.card["skipped"] == len(damaged)
-    assert len(planned.inputs.corpus) == len(good)
-    assert set(planned.inputs.skipped) == {row["utterance"] for row in damaged}
+    pd.concat([good, pd.DataFrame(bad)]).to_csv(folder / "table.csv", index=False)
+    place = [f"corpus.path={folder / 'table.csv'}", f"run.store={folder / 'store'}", "run.device=cpu"]
+    return ["corpus=table", *place, "optim.epochs=1", "model.width=16"], reasons, len(good)
+
+
+def unlike(said: Mapping[str, str], reasons: Mapping[str, str]) -> dict[str, str]:
+    """What was said of files whose reason is another, or of sound ones."""
+    wrong = {name: said.get(name, "nothing") for name in reasons if not said.get(name, "nothing").startswith(reasons[name])}
+    return wrong | {name: why for name, why in said.items() if name not in reasons}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_the_check_names_each_damaged_file_with_the_reason_of_its_kind(damaged: Damaged) -> None:
+    overrides, reasons, sound_files = damaged
+    assert len(KINDS) + 1 >= 12 and len(reasons) == FILES
+    screen = io.StringIO()
+    assert check_corpus(Console(file=screen, width=500), overrides) == 1
+    *lines, last = screen.getvalue().splitlines()
+    said = {name: why for name, _, why in (line.partition(": ") for line in lines)}
+    assert len(lines) == FILES and unlike(said, reasons) == {}
+    assert last == f"table: {FILES + sound_files} utterances, {FILES} with unusable audio"
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_study_goes_on_without_them_when_asked_to(damaged: Damaged) -> None:
+    overrides, reasons, sound_files = damaged
+    with pytest.raises(CorpusError, match=f"{FILES} of {FILES + sound_files} utterances have unusable audio, first "):
+        plan(compose(overrides))
+    config = compose([*overrides, "run.on_bad_audio=skip"])
+    *_, result = cross_validate(config, [1])
+    assert isinstance(result, FoldResult)
+    assert unlike(result.record.skipped, reasons) == {} and set(result.record.skipped) == set(reasons)
+    sizes = result.record.sizes
+    assert result.record.card["skipped"] == FILES
+    assert sizes["train"] + sizes["dev"] + sizes["test"] == sound_files

@@ -20,6 +20,8 @@ from ser_core.options import field_sentences
 from tests.ser_core.corpus import test_iemocap, test_meld, test_msp_podcast, test_release
 
 NAMES = ("a1", "a2", "b1")
+CHOOSING = [name for name, option in CORPORA.items() if getattr(option(), "text", "unsaid")]
+"""Readers whose `corpus.text` chooses a source; where it is empty by default it names a column of the corpus's own tables."""
 
 
 def table(**columns: Any) -> pd.DataFrame:
@@ -91,7 +93,14 @@ def test_names_that_say_nothing_are_refused(tmp_path: Path) -> None:
         heard(str(tmp_path / "nowhere.csv"))
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", ["empty.csv", "broken.parquet"])
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"" if name == "empty.csv" else b"PAR1 and no more")
+    with pytest.raises(CorpusError, match=f"{name} cannot be read as a table"):
+        heard(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", CHOOSING)
 def test_every_reader_offers_a_column_and_none_and_refuses_a_file_that_nobody_reads(name: str) -> None:
     option = CORPORA[name]
     assert {"text", "text_file"} <= set(field_sentences(option))
