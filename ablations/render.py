@@ -204,6 +204,8 @@ def _stack(cell: str, stacked: bool) -> "Text":
     from rich.text import Text
 
     value, _, interval = cell.partition(" ")
+    if stacked:
+        interval = interval.replace("± ", "±")
     return Text.assemble(value, ("\n" if stacked else " ") if interval else "", (interval, "dim"))
 
 

@@ -125,13 +125,13 @@ def _printed(table: StudyTable, width: int) -> str:
 
 
 def test_rich_table_fits_100_columns_and_takes_names_as_they_are(spoken):
-    outcomes = spoken(SKILL)
+    outcomes = spoken(SKILL | {"cross_attention": 0.4})
     for one in outcomes:
         one.test.metrics["ccc.arousal"] = one.test.metrics["ccc.dominance"] = one.test.metrics["ccc.valence"]
     table = study_table(outcomes, "Fusion", "Which?")
     printed = _printed(table, width=100)
     assert max(map(len, printed.splitlines())) <= 100
-    for word in ("concat", "[red]", "Holm p", "pooled UAR", "majority", "± ", "[red] | * `q`: "):
+    for word in ("concat", "cross_attention", "[red]", "Holm p", "pooled UAR", "majority", "± ", "[red] | * `q`: "):
         assert word in printed
     first = next(line for line in printed.splitlines() if line.strip().startswith("bridge "))
     values = [cell.split(" ")[0] for cell in cells(table)[1]]
