@@ -122,7 +122,8 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", across: Sequence[str] = ()) -> dict[str, Comparison]:
     """Every variant against the baseline on one test metric, in order of appearance, the baseline included.
 
-    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when nobody has the metric.
+    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when nobody has
+    the metric.
     A pair in which either score is NaN (CCC of a constant target) is left out, and the verdict says so.
     """
     study = pair(outcomes, baseline, across)

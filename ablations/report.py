@@ -24,18 +24,8 @@ from ablations.tables import ABSENT, StudyTable, cells, columns, heading, number
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
 CARD = (
-    "utterances",
-    "speakers",
-    "emotions",
-    "unlabelled",
-    "classes",
-    "dimensions",
-    "merged",
-    "counts",
-    "source",
-    "content",
-    "text_normalisation",
-    "unused",
+    *("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensions", "merged", "counts", "source", "content"),
+    *("text_normalisation", "unused"),
 )
 """What the protocol card adds to the protocol line, in this order."""
 

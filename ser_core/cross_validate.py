@@ -75,14 +75,9 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
-    card |= {
-        "metrics": DEFINITIONS,
-        **folds.protocol,
-        "flags": flags(inputs.corpus, folds, settled.optim.refit),
-        "split": folds.hash,
-        "audio": audio,
-        "skipped": len(inputs.skipped),
-    }
+    flagged = flags(inputs.corpus, folds, settled.optim.refit)
+    card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
+    card["metrics"] = DEFINITIONS
     return Plan(settled, inputs, folds, card, fingerprint(settled), channels_fingerprint(settled))
 
 

@@ -24,7 +24,7 @@ class Fold:
     """Empty where nothing is chosen (folds.dev=none)."""
     test: np.ndarray
     joins: bool = True
-    """Whether development utterances may join the training of the tested model; not where they are the test speakers' partners."""
+    """Whether development utterances may join the training of the tested model; partners of test speakers may not."""
 
     @property
     def known(self) -> np.ndarray:

@@ -52,8 +52,8 @@ class ScriptDisjoint(FoldsOption):
         if "" in names or len(names) < self.groups or (corpus.column(self.by) == "").any():
             known = "no script for some utterances" if "" in names else f"{len(names)} scripts"
             raise CorpusError(
-                f"folds=script_disjoint needs a {self.by} and a script for every utterance, and folds.groups={self.groups} scripts "
-                f"at least; corpus {corpus.name} has {known}: use folds=text_disjoint"
+                f"folds=script_disjoint needs a {self.by} and a script for every utterance, and folds.groups={self.groups} "
+                f"scripts at least; corpus {corpus.name} has {known}: use folds=text_disjoint"
             )
         sizes, group = [0] * self.groups, np.zeros(len(corpus), int)
         for index in np.random.default_rng(self.seed).permutation(len(names)):

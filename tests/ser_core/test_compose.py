@@ -18,7 +18,7 @@ MANY = (
     *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
 )
 
-PINNED = "4d281759691d7ff2"
+PINNED = "a5de4a781bb4e9bc"
 """Fingerprint of the defaults. Where a change moves it on purpose, records of before no longer count: write the new one here."""
 
 
@@ -30,7 +30,7 @@ def test_what_is_given_is_what_is_resolved() -> None:
     config = compose(MANY)
     assert isinstance(config.model.fusion, Bridge)
     assert (config.model.fusion.tokens, config.seed, config.optim.epochs) == (4, 3, 7)
-    assert resolved(config)["folds"] == {"name": "kfold", "dev_speakers": 1, "seed": 0, "count": 3}
+    assert resolved(config)["folds"] == {"name": "kfold", "dev": {"name": "auto"}, "seed": 0, "count": 3}
 
 
 @given(st.permutations(MANY))

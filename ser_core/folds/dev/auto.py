@@ -1,18 +1,24 @@
-"""The strictest rule that the corpus allows: its own part, else the test speaker's partner, else whole speakers."""
+"""The strictest rule that the corpus and the protocol allow; the protocol card says which one it came to.
+
+the corpus's own part (official, emobox) > the test speaker's partner > another session, where sessions are held out > a speaker
+"""
 
 import dataclasses
 from collections.abc import Sequence
+
+import numpy as np
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.folds.dev.development import DevelopmentOption, Held
 from ser_core.folds.dev.given import Given
 from ser_core.folds.dev.partner import Partner
+from ser_core.folds.dev.session import Session
 from ser_core.folds.dev.speakers import Speakers
 
 
 @dataclasses.dataclass(frozen=True)
 class Auto(DevelopmentOption):
-    """Knobs of the automatic rule: none. The card says which rule it came to."""
+    """Knobs of the automatic rule: none."""
 
     name: str = "auto"
     """This option's name."""
@@ -20,12 +26,21 @@ class Auto(DevelopmentOption):
     def settled(self, corpus: Corpus, held: Sequence[Held]) -> DevelopmentOption:
         if all(one.given is not None and len(one.given) for one in held):
             return Given()
-        return Partner() if all(_pairs(corpus, one) for one in held) else Speakers()
+        if all(_paired(corpus, one) for one in held):
+            return Partner()
+        return Session() if all(_apart(corpus, one) for one in held) else Speakers()
 
 
-def _pairs(corpus: Corpus, held: Held) -> bool:
-    """Whether one speaker is tested whose sessions all have one other, the same in all of them."""
+def _paired(corpus: Corpus, held: Held) -> bool:
+    """Whether one speaker is tested who has the same one partner in every session, and the partner is outside."""
     speakers, sessions = corpus.column("speaker"), corpus.column("session")
-    tested = set(sessions[held.test].tolist())
-    together = [set(speakers[sessions == name].tolist()) for name in tested]
-    return "" not in tested and len(set(speakers[held.test].tolist())) == 1 and len(set().union(*together)) == 2
+    tested, there = set(speakers[held.test].tolist()), set(sessions[held.test].tolist())
+    present = set(speakers[np.isin(sessions, list(there))].tolist())
+    return "" not in there and len(tested) == 1 and len(present) == 2 and present - tested <= set(speakers[held.outside].tolist())
+
+
+def _apart(corpus: Corpus, held: Held) -> bool:
+    """Whether no session is tested in part, and there are two more at least."""
+    sessions = corpus.column("session")
+    outside = set(sessions[held.outside].tolist())
+    return "" not in outside and len(outside) > 1 and not outside & set(sessions[held.test].tolist())

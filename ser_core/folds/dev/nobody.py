@@ -1,4 +1,4 @@
-"""Nobody develops: every model trains for optim.epochs, and nothing may be chosen by its scores (protocols without validation)."""
+"""Nobody develops: every model trains for optim.epochs and nothing may be chosen by its scores."""
 
 import dataclasses
 

@@ -22,8 +22,8 @@ class Session(DevelopmentOption):
         left = set(sessions[held.outside].tolist()) - tested
         if "" in left or len(left) < 2:
             raise CorpusError(
-                f"fold {number} ({held.held_out}): folds.dev=session needs a session for every utterance and two sessions outside "
-                f"the test part; corpus {corpus.name} has {len(left - {''})} there: use folds.dev=speakers"
+                f"fold {number} ({held.held_out}): folds.dev=session needs a session for every utterance and two sessions "
+                f"outside the test part; corpus {corpus.name} has {len(left - {''})} there: use folds.dev=speakers"
             )
         names = sorted(set(sessions.tolist()))
         developing = in_turn(names, set(names) - left, number, seed, 1)

@@ -19,6 +19,7 @@ from ser_core.audit.pretraining import pretraining
 from ser_core.compose import compose
 from ser_core.corpus.corpus import Corpus, complete
 from ser_core.folds import FOLDS, Fold, Folds, make_folds
+from ser_core.folds.dev.speakers import Speakers
 
 SPEAKERS, COUNT = 6, 4
 SECONDS = 1.0
@@ -52,7 +53,8 @@ def corpus(folder: Path, **columns: Sequence[Any]) -> Corpus:
 
 
 def split(made: Corpus, protocol: str = "kfold", **knobs: int) -> Folds:
-    chosen = FOLDS[protocol](**({"count": 3, "dev": Speakers(count=2)} | knobs if protocol == "kfold" else knobs))  # type: ignore[arg-type]
+    own = {"count": 3} if protocol == "kfold" else {}
+    chosen = FOLDS[protocol](**({"dev": Speakers(count=1 + (protocol == "kfold"))} | own | knobs))  # type: ignore[arg-type]
     return make_folds(made, chosen, made.card("0"))
 
 
