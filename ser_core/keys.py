@@ -101,8 +101,9 @@ def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str
         owners = [name for name, option in groups[group][0].items() if knob in field_sentences(option)]
         if owners:
             close = difflib.get_close_matches(key, valid, n=1, cutoff=0.9)
+            near = f", the nearest is {close[0]}" if close else ""
             return (
-                f"{key}: {group}={names[group]} has no knob {knob!r}{f', the nearest is {close[0]}' if close else ''}; it belongs to {' and '.join(owners)}: "
+                f"{key}: {group}={names[group]} has no knob {knob!r}{near}; it belongs to {' and '.join(owners)}: "
                 f"add {group}={owners[0]} or leave {key} out"
             )
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
