@@ -35,7 +35,8 @@ class EmoBox(CorpusOption):
     root: str = location("")
     """Folder that relative `wav` entries start from; empty is EmoBox's own, two above `path`."""
     speaker: str = ""
-    """Regular expression over the key, else the wav, whose groups name the speaker; empty is the corpus's own rule."""
+    """Regular expression over the key, else the wav, whose groups name the speaker, in both quotes, as
+    "corpus.speaker='_(..)$'"; empty is the corpus's own rule, or EmoBox's table beside the manifests."""
     text: str = ""
     """Field of the lines that holds the text; empty is none, as EmoBox's own lines have none."""
     classes: list[str] = dataclasses.field(default_factory=list)
@@ -50,7 +51,7 @@ class EmoBox(CorpusOption):
         except re.error as error:
             raise SettingError(f"corpus.speaker is no regular expression: {error}, in {self.speaker!r}") from None
         if self.speaker and not groups:
-            raise SettingError(f"corpus.speaker needs a group round the speaker, as (..)$; got {self.speaker!r}")
+            raise SettingError(f"corpus.speaker needs a group round the speaker, as _(..)$; got {self.speaker!r}")
 
     def terms(self) -> str:
         """Those of the corpus that the manifests are of, by the name of their folder."""

@@ -145,8 +145,8 @@ def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]
         source = str(folder / STM)
     else:
         raise CorpusError(
-            f"corpus emobox: the manifests of {dataset} do not name speakers; say with corpus.speaker='(...)' which part "
-            f"of a key like {next(iter(lines))} does, or put EmoBox's {STM} beside them"
+            f"corpus emobox: the manifests of {dataset} do not name speakers; say with \"corpus.speaker='(...)'\" (both "
+            f"quotes) which part of a key like {next(iter(lines))} does, or put EmoBox's {STM} beside them"
         )
     if silent := [key for key in lines if not speakers.get(key)]:
         raise CorpusError(

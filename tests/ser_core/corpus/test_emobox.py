@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ser_core.compose import compose
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.emobox import EmoBox
 from ser_core.corpus.emodb import EmoDB
@@ -111,7 +112,7 @@ def test_the_speaker_is_in_the_key_of_known_corpora(tmp_path: Path, dataset: str
 def test_other_corpora_need_a_rule_or_emoboxs_own_table(tmp_path: Path) -> None:
     lines = [line("dia0_utt0-dev", "joy", "meld"), line("dia0_utt1-dev", "joy", "meld")]
     place = manifest(tmp_path, lines, {"joy": "Happy"}, [])
-    with pytest.raises(CorpusError, match=r"do not name speakers; say with corpus\.speaker=.* of a key like meld-dia0_utt0-dev"):
+    with pytest.raises(CorpusError, match=r"do not name speakers; say with .corpus\.speaker=.* of a key like meld-dia0_utt0-dev"):
         read(place)
     assert read(place, speaker=r"utt(\d)").column("speaker").tolist() == ["0", "1"]
     assert read(place, speaker=r"/(dia\d)_utt\d-dev$").column("speaker").tolist() == ["dia0", "dia0"]
@@ -190,6 +191,8 @@ def test_a_missing_folder_and_wrong_paths_are_refused(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(CorpusError, match=r"none of 4 audio files is there, first .*correct corpus\.root"):
         read(emodb(tmp_path), root=str(tmp_path / "elsewhere"))
+    composed = compose(["corpus=emobox", f"corpus.path={tmp_path}", r"corpus.speaker='_(\d\d)$'"]).corpus
+    assert isinstance(composed, EmoBox) and composed.speaker == r"_(\d\d)$"
     for rule, message in ((r"\d\d", "needs a group"), ("(", "is no regular expression")):
         with pytest.raises(SettingError, match=message):
             EmoBox(speaker=rule)
