@@ -27,7 +27,7 @@ from ser_core.inputs import Channel, Inputs
 from ser_core.records import RunStore
 from tests import test_chance, test_firewall, test_fitted
 from tests.conftest import Configure
-from tests.ser_core import test_folds
+from tests.ser_core.folds import test_folds
 
 
 @pytest.mark.parametrize("protocol", ["lospo", "loso", "kfold"])

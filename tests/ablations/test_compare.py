@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ablations.compare import amount, compare, corrected_t, holm, probability
 from ablations.outcomes import score_table
+from ablations.pairing import ComparisonError
 
 SCORES = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-6)
 RATIOS = st.floats(0, 1)
@@ -192,13 +193,13 @@ def test_refusals_say_what_is_missing(scored, one_outcome):
     assert "'base' lacks fold 1 of seed 0." in _refusal(whole[1:])
     assert _refusal([*whole, whole[0]]) == "'base' has fold 1 of seed 0 twice; give each once"
     split = _refusal(scored({"base": A}) + scored({"more": A}, split="ffffffffffff"))
-    assert "'more' was trained on split ffffffffffff, the baseline 'base' on 0123456789ab" in split
+    assert "'more' stands under another protocol card than the baseline 'base': split ffffffffffff against 0123456789ab" in split
     assert "run the study again with the same corpus" in split
     sizes = _refusal(scored({"base": A}) + scored({"more": A}, sizes=(80, 9)))
     assert sizes.startswith("'more' was tested on 9 utterances in fold 1 of seed 0, the baseline 'base' on 10")
     assert _refusal(whole, metric="wa") == "no variant has the metric 'wa'; measured are uar"
     mixed = [*whole[:9], dataclasses.replace(one_outcome("base", 1, 5, {"uar": 0.5}, split="eeeeeeeeeeee"))]
-    assert "on 0123456789ab and eeeeeeeeeeee" in _refusal(mixed)
+    assert "split eeeeeeeeeeee against 0123456789ab" in _refusal(mixed)
 
 
 def test_long_table_is_sorted_and_whole(scored):

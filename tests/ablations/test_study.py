@@ -26,7 +26,7 @@ def test_the_variants_of_every_study_compose_and_differ(corpora, name, corpus):
     made = configurations(name, [], study.variants(config, corpus))
     assert len(made) >= 2
     settled = [dataclasses.replace(each, tasks=each.tasks.settled(corpus)) for _, each in made.values()]
-    assert len({fingerprint(each) for each in settled}) == len(settled)
+    assert len({(fingerprint(each), str(each.corpus)) for each in settled}) == len(settled)
     assert study.question.endswith("?")
 
 
