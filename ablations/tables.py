@@ -281,8 +281,8 @@ def _notes(
     if references:
         said = "; ".join(f"{name}: {BASELINES[name].sentence}" if name in BASELINES else name for name in references)
         notes.append(
-            f"References, averaged over the folds of {baseline} and not tested; they learn from training and development "
-            f"part together. {said}."
+            f"References, averaged over the folds of {baseline} and not tested; they learn from what the tested model may "
+            f"learn from. {said}."
         )
     if skipped := {utterance for one in outcomes for utterance in one.record.skipped}:
         notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)}.")

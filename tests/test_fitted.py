@@ -101,7 +101,7 @@ def test_training_learns_from_the_training_part(configure: Configure, inputs: In
 
 
 def test_a_refit_learns_from_training_and_development_part(configure: Configure, inputs: Inputs) -> None:
-    config = configure(*TASKS, "optim.refit=true")
+    config = configure(*TASKS, "optim.refit=true", "folds.dev=speakers")
     fold = plan(config, inputs=inputs).folds.folds[0]
     assert moved(trained(config, inputs, fold), trained(config, poisoned(inputs, fold.test), fold)) == []
     assert "stems.speech.mean" in moved(trained(config, inputs, fold), trained(config, poisoned(inputs, fold.dev), fold))
@@ -110,7 +110,7 @@ def test_a_refit_learns_from_training_and_development_part(configure: Configure,
 def test_the_linear_baseline_learns_from_training_and_development_part(
     configure: Configure, inputs: Inputs, tmp_path: Path
 ) -> None:
-    fold = plan(configure(), inputs=inputs).folds.folds[0]
+    fold = plan(configure("folds.dev=speakers"), inputs=inputs).folds.folds[0]
     clean, other = tmp_path / "clean", tmp_path / "other"
     learned = estimators(inputs, fold, clean)
     assert any(name.endswith(".mean_") for name in learned) and any(name.endswith(".coef_") for name in learned)

@@ -1,6 +1,6 @@
 """What every table shows beneath the models: one file per reference. BASELINES is the only list.
 
-All of them learn from training and development part together, since they have nothing to select.
+All of them learn from whatever the tested model may be trained on: the development part too, where it may join.
 """
 
 import hashlib

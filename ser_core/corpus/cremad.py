@@ -72,9 +72,7 @@ class CremaD(CorpusOption):
         """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
         folder = release_folder("cremad", self.root)
         genders = _genders(folder)
-        found = {name: (match, file) for name, file in audio_by_stem(folder).items() if (match := NAME.fullmatch(name))}
-        if not found:
-            raise CorpusError(f"corpus cremad: no audio file named like 1001_IEO_ANG_HI below {folder}; correct corpus.root")
+        found = _recordings(folder)
         counts = check_counts("cremad", COUNTS_OF_THE_RELEASE, Counter(match["code"] for match, _ in found.values()), self.counts)
         rows = [
             {
@@ -109,6 +107,14 @@ class CremaD(CorpusOption):
             counts=counts,
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
+
+
+def _recordings(folder: Path) -> dict[str, tuple[re.Match[str], str]]:
+    """What each file name says, and the file, by utterance. Raises CorpusError when there are none."""
+    found = {name: (match, file) for name, file in audio_by_stem(folder).items() if (match := NAME.fullmatch(name))}
+    if not found:
+        raise CorpusError(f"corpus cremad: no audio file named like 1001_IEO_ANG_HI below {folder}; correct corpus.root")
+    return found
 
 
 def _genders(folder: Path) -> dict[str, str]:

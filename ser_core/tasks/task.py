@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.noise import Dropout, Noise
@@ -70,13 +71,9 @@ def class_loss(output: Tensor, targets: Tensor, weights: Tensor, smoothing: floa
 
     Written without branches on the data, so that it batches over models.
     """
-    labelled = (targets >= 0).to(output.dtype)
-    classes = targets.clamp(min=0)
-    log_p = output.log_softmax(-1)
-    chosen = log_p.gather(-1, classes[:, None]).squeeze(-1)
-    losses = -(1 - smoothing) * chosen - smoothing * log_p.mean(-1)
-    counted = labelled * weights[classes]
-    return (losses * counted).sum() / counted.sum().clamp(min=1e-8)
+    summed = cross_entropy(output, targets, weights, ignore_index=-1, reduction="sum", label_smoothing=smoothing)
+    counted = weights[targets.clamp(min=0)] * (targets >= 0)
+    return summed / counted.sum().clamp(min=1e-8)
 
 
 def class_columns(task: str, classes: list[str], output: Tensor, targets: Tensor) -> pd.DataFrame:

@@ -79,16 +79,33 @@ def test_without_refit_the_model_is_that_of_the_chosen_epoch(configure: Configur
 
 
 def test_refit_learns_from_development_too_and_is_judged_without(configure: Configure, inputs: Inputs) -> None:
-    plain, refitted = (trained(configure(f"optim.refit={refit}"), inputs)[1] for refit in (False, True))
+    plain, refitted = (trained(configure(f"optim.refit={refit}", "folds.dev=speakers"), inputs)[1] for refit in (False, True))
     assert plain.chosen_epoch == refitted.chosen_epoch
     pd.testing.assert_frame_equal(plain.dev_predictions, refitted.dev_predictions)
-    fold = first_fold(configure(), inputs)
+    fold = first_fold(configure("folds.dev=speakers"), inputs)
     mean = refitted.model.state_dict()["stems.speech.mean"]
     both = torch.tensor([*fold.train.tolist(), *fold.dev.tolist()])
     assert torch.equal(mean, inputs.channels["speech"].statistics(both)[0])
     assert torch.equal(
         plain.model.state_dict()["stems.speech.mean"], inputs.channels["speech"].statistics(torch.as_tensor(fold.train))[0]
     )
+
+
+def test_partners_of_the_test_speaker_never_join_a_refit(configure: Configure, inputs: Inputs) -> None:
+    plain, refitted = (
+        trained(configure(f"optim.refit={refit}", "folds.dev=partner"), inputs)[1].model.state_dict() for refit in (False, True)
+    )
+    assert all(torch.equal(plain[name], refitted[name]) for name in plain)
+
+
+def test_without_development_the_last_epoch_is_tested(configure: Configure, inputs: Inputs) -> None:
+    config = configure("folds.dev=none", "optim.epochs=3", "optim.patience=1")
+    ends, fitted = trained(config, inputs)
+    fold = first_fold(config, inputs)
+    assert fitted.chosen_epoch == len(ends) == len(fitted.epochs) == 3
+    assert not len(fitted.dev_predictions) and "emotion.predicted" in fitted.dev_predictions
+    train = torch.as_tensor(fold.train)
+    assert torch.equal(fitted.model.state_dict()["stems.speech.mean"], inputs.channels["speech"].statistics(train)[0])
 
 
 def test_predictions_do_not_depend_on_what_else_is_predicted(configure: Configure, inputs: Inputs) -> None:

@@ -7,6 +7,7 @@ import pytest
 from ser_core.config import GROUPS, Config
 from ser_core.errors import SettingError
 from ser_core.keys import check_keys, chosen, expand, leaves, nearest, rewrite
+from ser_core.options import field_sentences
 
 DEFAULTS = {key: default for key, (_, default) in GROUPS.items()}
 
@@ -80,5 +81,8 @@ def test_nearest_asks_only_about_something_near() -> None:
     assert nearest("xyz", ["bridge", "concat"]) == ""
 
 
-def test_no_two_groups_share_a_knob_key() -> None:
-    assert not any(f"{b}.".startswith(f"{a}.") for a, b in itertools.permutations(GROUPS, 2))
+def test_a_group_within_a_group_is_no_knob_of_it() -> None:
+    for outer, inner in itertools.permutations(GROUPS, 2):
+        if inner.startswith(f"{outer}."):
+            knob = inner.removeprefix(f"{outer}.")
+            assert all(knob in field_sentences(option) for option in GROUPS[outer][0].values())

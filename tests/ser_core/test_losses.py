@@ -73,8 +73,17 @@ def test_class_loss_is_torchs_cross_entropy(seed: int, smoothing: float) -> None
     targets[0] = 1
     expected = torch.nn.functional.cross_entropy(output, targets, ignore_index=-1, label_smoothing=smoothing)
     assert torch.allclose(class_loss(output, targets, torch.ones(4), smoothing), expected, atol=1e-6)
-    plain = torch.nn.functional.cross_entropy(output, targets, weight=weights, ignore_index=-1)
-    assert torch.allclose(class_loss(output, targets, weights, 0.0), plain, atol=1e-6)
+    weighted = torch.nn.functional.cross_entropy(output, targets, weights, ignore_index=-1, label_smoothing=smoothing)
+    assert torch.allclose(class_loss(output, targets, weights, smoothing), weighted, atol=1e-6)
+
+
+def test_class_loss_batches_over_models() -> None:
+    generator = torch.Generator().manual_seed(0)
+    output, weights = torch.randn(3, 8, 4, generator=generator), torch.rand(3, 4, generator=generator) + 0.5
+    targets = torch.randint(-1, 4, (3, 8), generator=generator)
+    together = torch.vmap(lambda *each: class_loss(*each, 0.1))(output, targets, weights)
+    alone = torch.stack([class_loss(*each, 0.1) for each in zip(output, targets, weights, strict=True)])
+    assert torch.allclose(together, alone, atol=1e-6)
 
 
 def test_class_loss_without_labels_is_nothing() -> None:
