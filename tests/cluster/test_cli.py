@@ -57,6 +57,12 @@ def test_every_command_explains_itself(typed, words):
 
 
 MISTAKES = {
+    "a search without development": (["search", "weights", "folds.dev=none"], "a search decides by development scores"),
+    "a rule that the corpus cannot follow": (
+        ["run", "folds=loso", "folds.dev=partner"],
+        "nobody shares a session with the test part",
+    ),
+    "a knob of another rule": (["run", "folds.dev.share=0.1"], "it belongs to utterances"),
     "a study with a near name": (["ablate", "fusoin"], "did you mean fusion?"),
     "no seeds": (["ablate", "fusion", "--seeds", "0"], "--seeds must be at least 1, got 0"),
     "seed= in a study": (["ablate", "fusion", "seed=3"], "with --seeds"),

@@ -14,7 +14,9 @@ from cluster.ray_session import MARK
 from ser_core.fusion import FUSIONS
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
 
-FOLDS = len(FUSIONS) * 2 * 4
+SEEDS = 4
+"""So many that no machine trains all folds before the first blow falls."""
+FOLDS = len(FUSIONS) * SEEDS * 4
 
 
 def marked(driver: int) -> list[psutil.Process]:
@@ -43,7 +45,7 @@ def training(driver: int) -> list[psutil.Process]:
 
 def test_a_study_survives_what_kills_it(tmp_path):
     """Ctrl-C after 2 records, kill -9 after 6 and after 12, then the death of a worker: every fold is trained once."""
-    command = ("ablate", "fusion", *SMALL, "--seeds", "2")
+    command = ("ablate", "fusion", *SMALL, "--seeds", str(SEEDS))
     stamps: dict[str, tuple[int, int]] = {}
     orphans: list[psutil.Process] = []
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, env={**os.environ, MARK: "elsewhere-1-1"}) as other:

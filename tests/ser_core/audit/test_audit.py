@@ -20,6 +20,7 @@ from ser_core.compose import compose
 from ser_core.corpus.corpus import Corpus, complete
 from ser_core.folds import FOLDS, Fold, Folds, make_folds
 from ser_core.folds.dev.speakers import Speakers
+from ser_core.folds.dev.utterances import Utterances
 
 SPEAKERS, COUNT = 6, 4
 SECONDS = 1.0
@@ -52,7 +53,7 @@ def corpus(folder: Path, **columns: Sequence[Any]) -> Corpus:
     return Corpus("made", table, ("anger", "joy"), (), "none", "made here")
 
 
-def split(made: Corpus, protocol: str = "kfold", **knobs: int) -> Folds:
+def split(made: Corpus, protocol: str = "kfold", **knobs: Any) -> Folds:
     own = {"count": 3} if protocol == "kfold" else {}
     chosen = FOLDS[protocol](**({"dev": Speakers(count=1 + (protocol == "kfold"))} | own | knobs))  # type: ignore[arg-type]
     return make_folds(made, chosen, made.card("0"))
@@ -93,6 +94,12 @@ def test_a_speaker_moved_from_training_to_test_fails(tmp_path: Path) -> None:
     assert finding.severity == "fail"
     assert finding.counts["test and train"] == 1 and finding.counts["folds"] == 1
     assert finding.examples[0].startswith(f"fold 1: speaker {made.column('speaker')[row]}: test")
+
+
+def test_development_that_shares_speakers_with_training_is_warned_of(tmp_path: Path) -> None:
+    made = corpus(tmp_path)
+    finding = found(made, split(made, dev=Utterances()))["speaker overlap"]
+    assert finding.severity == "warn" and "development is not speaker-independent" in finding.found
 
 
 @pytest.mark.parametrize(("protocol", "severity"), [("loso", "fail"), ("lospo", "warn")])
