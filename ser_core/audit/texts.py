@@ -43,7 +43,7 @@ def _overlap(name: str, what: str, where: Shared, corpus: Corpus, looked_up: dic
         f"{percent(looked_up['lookup'])}, the majority class in {percent(looked_up['majority'])}."
     )
     remedy = (
-        "Report these utterances apart, or make folds in which a sentence is in one part; a text encoder can learn them by heart."
+        "Use folds=text_disjoint or script_disjoint, or report these utterances apart; a text encoder can learn them by heart."
         if telling
         else "None needed where sentences are acted in every emotion by design; say so beside scores of a text channel."
     )
