@@ -17,6 +17,7 @@ from torch.func import functional_call
 
 from ser_core.batch import Batch, batches_by_length
 from ser_core.config import Config, Optim
+from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import TrainingError
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs, device_of
@@ -130,15 +131,24 @@ def rate(done: float, warmup: float) -> float:
 
 
 def parameter_groups(model: SpeechEmotionModel, optim: Optim) -> list[dict[str, object]]:
-    """Matrices decay; biases, norms and tokens do not; layer weights have a rate of their own."""
+    """Matrices decay; biases, norms and tokens do not; layer weights and trained encoder layers have rates of their own."""
     groups: dict[str, list[Tensor]] = {"decay": [], "plain": [], "layers": []}
+    tuned = {
+        parameter: factor for stem in model.stems.values() if isinstance(stem, TunedStem) for parameter, factor in stem.rates()
+    }
     for name, parameter in model.named_parameters():
+        if parameter in tuned:
+            continue
         kind = "layers" if name.endswith("layer_scores") else "plain" if parameter.ndim < 2 or "tokens" in name else "decay"
         groups[kind].append(parameter)
     return [
         {"params": groups["decay"], "weight_decay": optim.weight_decay},
         {"params": groups["plain"], "weight_decay": 0.0},
         {"params": groups["layers"], "weight_decay": 0.0, "lr": optim.learning_rate * optim.layer_rate},
+        *(
+            {"params": [parameter], "weight_decay": optim.weight_decay * (parameter.ndim > 1), "lr": optim.learning_rate * factor}
+            for parameter, factor in tuned.items()
+        ),
     ]
 
 

@@ -16,6 +16,7 @@ from ser_core.corpus import Corpus
 from ser_core.corpus.texts import cleaned
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.encoders.stems import FeatureStem, WordStem
+from ser_core.encoders.tuned import TunedStem, Tuning
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Features, FeatureStore, Speech, Text
@@ -32,17 +33,24 @@ class Channel:
     """Layers of the features; 0 for word numbers."""
     size: int
     """Dimension of the features; the number of buckets for word numbers."""
+    tuning: Tuning | None = None
+    """Layers trained above the sequences, which are then the state below them; None for frozen features."""
+    frozen: Sequence[Tensor] | Features | None = None
+    """What the layers would yield untrained, for statistics and linear models; None where that is `sequences`."""
 
     def stem(self, width: int, dropout: float) -> nn.Module:
         """A fresh stem for this channel."""
+        if self.tuning:
+            return TunedStem(self.tuning, layers=self.layers, dim=self.size, width=width, dropout=dropout)
         if self.layers:
             return FeatureStem(layers=self.layers, dim=self.size, width=width, dropout=dropout)
         return WordStem(buckets=self.size, width=width, dropout=dropout)
 
     @functools.cached_property
     def means(self) -> Float[Tensor, "n layers dim"]:
-        """Mean over time of each utterance's features."""
-        return torch.stack([self.sequences[row].float().mean(0) for row in range(len(self.lengths))])
+        """Mean over time of each utterance's features, as they are before training."""
+        features = self.sequences if self.frozen is None else self.frozen
+        return torch.stack([features[row].float().mean(0) for row in range(len(self.lengths))])
 
     def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
         """Mean and standard deviation, over these utterances alone, of their means over time.
@@ -146,7 +154,11 @@ def _extracted(
         return None
     store = FeatureStore(Path(config.run.store) / "cache")
     features = store.features(items, extractor, config.audio, progress)
-    return Channel(name, features, features.lengths, *extractor.shape)
+    tuning = option.tuning(device_of(config))
+    if tuning is None:
+        return Channel(name, features, features.lengths, *extractor.shape)
+    lower = store.features(items, option.lower(device_of(config)), config.audio, progress)
+    return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features)
 
 
 def _refuse(config: Config, corpus: Corpus, skipped: dict[str, str]) -> None:

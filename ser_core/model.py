@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ser_core.batch import Batch, Stream
 from ser_core.config import Config
 from ser_core.encoders.stems import FeatureStem
+from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
 from ser_core.inputs import Inputs
@@ -55,8 +56,9 @@ def build_model(config: Config, inputs: Inputs, train: Tensor, seed: int) -> Spe
         fusion = config.model.fusion.build(list(stems), width, dropout)
         heads = {name: task.build(inputs.corpus, fusion.out_width, dropout) for name, task in tasks.items()}
     for name, stem in stems.items():
-        if isinstance(stem, FeatureStem):
-            stem.standardise_by(*inputs.channels[name].statistics(train))
+        reader = stem.read if isinstance(stem, TunedStem) else stem
+        if isinstance(reader, FeatureStem):
+            reader.standardise_by(*inputs.channels[name].statistics(train))
     for name, head in heads.items():
         head.fit_targets(inputs.targets[name][train])
     return SpeechEmotionModel(stems, fusion, heads)

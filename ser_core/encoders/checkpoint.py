@@ -19,6 +19,7 @@ from torch import nn
 from ser_core.audio import SAMPLE_RATE_HZ
 from ser_core.encoders.encoder import weight_files
 from ser_core.errors import SettingError
+from ser_core.options import at_least, within
 
 HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -91,14 +92,30 @@ def check_layers(layers: str, key: str) -> None:
         raise SettingError(f"{key}.layers must be weighted, last or a layer number (0 and up), got {layers!r}")
 
 
-def chosen_layers(layers: str, count: int, key: str) -> list[int]:
-    """Numbers of the hidden states chosen from an encoder of `count` transformer layers.
+def check_tuning(option: Any) -> None:
+    """Refuses a number of trained layers, a rate or a choice of states that cannot be, with a SettingError."""
+    at_least(option, "tune", 0)
+    within(option, "rate", 1e-9, 1)
+    within(option, "decay", 1e-3, 1)
+    if option.tune and option.layers not in ("weighted", "last"):
+        raise SettingError(f"{option.key}.tune trains the uppermost layers, so {option.key}.layers must be weighted or last")
+
+
+def tuned_layers(tune: int, count: int, key: str) -> int:
+    """Number of the hidden state below the trained layers. Raises SettingError when there are fewer layers."""
+    if tune > count:
+        raise SettingError(f"{key}.tune must be 0 to {count} for this checkpoint, got {tune}")
+    return count - tune
+
+
+def chosen_layers(layers: str, count: int, key: str, lowest: int = 0) -> list[int]:
+    """Numbers of the hidden states chosen from an encoder of `count` transformer layers, of those from `lowest` up.
 
     >>> chosen_layers("weighted", 2, ""), chosen_layers("last", 2, ""), chosen_layers("1", 2, "")
     ([0, 1, 2], [2], [1])
     """
     if layers == "weighted":
-        return list(range(count + 1))
+        return list(range(lowest, count + 1))
     number = count if layers == "last" else int(layers)
     if number > count:
         raise SettingError(f"{key}.layers must be 0 to {count} for this checkpoint, got {layers}")

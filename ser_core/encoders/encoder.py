@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.contents import file_hash
+from ser_core.encoders.tuned import Tuning
 from ser_core.errors import SettingError
 from ser_core.options import Option
 
@@ -61,6 +62,14 @@ class EncoderOption(Option):
         Raises SettingError when the checkpoint cannot be found or is of another kind.
         """
         raise NotImplementedError
+
+    def lower(self, device: torch.device) -> Extractor:
+        """What yields the hidden state that the trained layers read, for encoders that `tuning` says are trained."""
+        raise NotImplementedError
+
+    def tuning(self, device: torch.device) -> Tuning | None:
+        """The layers that are trained; None while the encoder is frozen."""
+        return None
 
     def identity(self) -> dict[str, Any]:
         """Content identity of what `location` fields point to, in their place in the fingerprint; {} without any."""

@@ -37,6 +37,8 @@ class Family:
     """Waveform, settings, preparation -> what `run` reads, float32, batch of one."""
     run: Callable[[Any, Tensor], Float[Tensor, "1 frames dim"]]
     """Model, inputs -> the encoder's output; `model.encoder.layers` are its transformer layers."""
+    closes: Callable[[dict[str, Any]], bool]
+    """Settings -> whether `model.encoder.layer_norm` comes after the layers (otherwise it comes before)."""
 
 
 def receptive_field(settings: dict[str, Any]) -> int:
@@ -101,8 +103,12 @@ def run_whisper(model: Any, inputs: Tensor) -> Tensor:
     return encoder.layer_norm(states)
 
 
-WAVEFORM = Family(("num_hidden_layers", 12), ("hidden_size", 768), receptive_field, normalised, run_waveform)
-WHISPER = Family(("encoder_layers", 4), ("d_model", 384), lambda settings: 400, log_mel, run_whisper)
+def _stable(settings: dict[str, Any]) -> bool:
+    return bool(settings.get("do_stable_layer_norm", False))
+
+
+WAVEFORM = Family(("num_hidden_layers", 12), ("hidden_size", 768), receptive_field, normalised, run_waveform, _stable)
+WHISPER = Family(("encoder_layers", 4), ("d_model", 384), lambda settings: 400, log_mel, run_whisper, lambda settings: True)
 
 FAMILIES = {
     "wav2vec2": WAVEFORM,

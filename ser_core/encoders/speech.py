@@ -19,15 +19,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.encoders import checkpoint
-from ser_core.encoders.encoder import EncoderOption, Extractor, average_frames, half, weights_hash
+from ser_core.encoders.encoder import EncoderOption, average_frames, half, weights_hash
 from ser_core.encoders.families import FAMILIES
+from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
 from ser_core.options import at_least, location
 
 
 @dataclasses.dataclass(frozen=True)
 class SpeechCheckpoint(EncoderOption):
-    """A frozen pre-trained speech encoder."""
+    """A pre-trained speech encoder, frozen or with its uppermost layers trained."""
 
     key: ClassVar[str] = "model.speech"
 
@@ -39,16 +40,34 @@ class SpeechCheckpoint(EncoderOption):
     """Hidden states used: weighted (a learned sum of all), last, or one number, where 0 is the embedding output."""
     stride: int = 4
     """Consecutive frames (20 ms each) averaged into one step, at least 1."""
+    tune: int = 0
+    """Uppermost transformer layers that are trained, at least 0 (none: all is frozen); layers=weighted then mixes these alone."""
+    rate: float = 0.02
+    """Factor on optim.learning_rate for the uppermost trained layer, above 0 and at most 1."""
+    decay: float = 0.9
+    """Factor on the rate from each trained layer to the one below it, from 0.001 to 1."""
 
     def __post_init__(self) -> None:
         checkpoint.check_layers(self.layers, self.key)
         at_least(self, "stride", 1)
+        checkpoint.check_tuning(self)
 
-    def extractor(self, device: torch.device) -> Extractor:
-        return SpeechExtractor(checkpoint.find(self.path, self.key), self.layers, self.stride, device)
+    def extractor(self, device: torch.device) -> "SpeechExtractor":
+        return SpeechExtractor(checkpoint.find(self.path, self.key), self.layers, self.stride, device, self.tune)
+
+    def lower(self, device: torch.device) -> "SpeechExtractor":
+        frozen = SpeechExtractor(checkpoint.find(self.path, self.key), "last", 1, device, self.tune)
+        return SpeechExtractor(frozen.folder, str(frozen.below), 1, device)
+
+    def tuning(self, device: torch.device) -> Tuning | None:
+        if not self.tune:
+            return None
+        extractor = self.extractor(device)
+        return Tuning(extractor.top, self.stride, self.layers == "last", self.rate, self.decay)
 
     def identity(self) -> dict[str, Any]:
-        return {"path": weights_hash(checkpoint.find(self.path, self.key))}
+        untuned = {} if self.tune else {"rate": 0, "decay": 0}
+        return {"path": weights_hash(checkpoint.find(self.path, self.key)), **untuned}
 
 
 class SpeechExtractor:
@@ -57,7 +76,7 @@ class SpeechExtractor:
     Raises SettingError when the folder holds another kind of model or fewer layers than asked for.
     """
 
-    def __init__(self, folder: Path, layers: str, stride: int, device: torch.device) -> None:
+    def __init__(self, folder: Path, layers: str, stride: int, device: torch.device, tune: int = 0) -> None:
         key = SpeechCheckpoint.key
         self.settings = checkpoint.settings(folder, "config.json", key)
         kind = self.settings.get("model_type")
@@ -66,7 +85,8 @@ class SpeechExtractor:
         self.folder, self.stride, self.device, self.family = folder, stride, device, FAMILIES[kind]
         self.preparation = checkpoint.preparation(folder, key)
         count = self.settings.get(*self.family.layers)
-        self.numbers = checkpoint.chosen_layers(layers, count, key)
+        self.below = checkpoint.tuned_layers(tune, count, key)
+        self.numbers = checkpoint.chosen_layers(layers, count, key, self.below if tune else 0)
         self.complete = count in self.numbers
         self.shape = (len(self.numbers), self.settings.get(*self.family.dim))
         self.minimum_samples = self.family.minimum_samples(self.settings)
@@ -94,6 +114,12 @@ class SpeechExtractor:
             del model.decoder
         del model.encoder.layers[max(1, self.numbers[-1]) :]
         return model
+
+    def top(self) -> TopLayers:
+        """A fresh copy of the layers above state `below`, for training."""
+        encoder = self.model.encoder
+        closing = encoder.layer_norm if self.family.closes(self.settings) else None
+        return TopLayers(encoder.layers[self.below :], closing, encoder.layers[0])
 
     def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
         """The chosen hidden states of one waveform, caught on their way through the layers."""

@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.encoders import checkpoint
-from ser_core.encoders.encoder import EncoderOption, Extractor, half, weights_hash
+from ser_core.encoders.encoder import EncoderOption, half, weights_hash
+from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
 from ser_core.options import location, within
 
@@ -30,11 +31,15 @@ class Kind:
     layers: str = "num_hidden_layers"
     dim: str = "hidden_size"
     reserved: int = 0
+    tunable: bool = False
+    """Whether `model.encoder.layer` can be run layer by layer with nothing but a mask, so that its top can be trained."""
 
 
 KINDS = {
-    **{name: Kind() for name in ("bert", "electra", "albert", "deberta", "deberta-v2", "modernbert")},
-    **{name: Kind(reserved=2) for name in ("roberta", "xlm-roberta", "camembert", "mpnet")},
+    **{name: Kind(tunable=True) for name in ("bert", "electra")},
+    **{name: Kind() for name in ("albert", "deberta", "deberta-v2", "modernbert")},
+    **{name: Kind(reserved=2, tunable=True) for name in ("roberta", "xlm-roberta", "camembert")},
+    "mpnet": Kind(reserved=2),
     "distilbert": Kind("n_layers", "dim"),
 }
 """By `model_type` of config.json."""
@@ -42,7 +47,7 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class TextCheckpoint(EncoderOption):
-    """A frozen pre-trained text encoder."""
+    """A pre-trained text encoder, frozen or with its uppermost layers trained."""
 
     key: ClassVar[str] = "model.text"
 
@@ -55,15 +60,33 @@ class TextCheckpoint(EncoderOption):
     max_tokens: int = 128
     """Tokens read of a text, the marks at its ends included, 3 to 512; the rest is cut off."""
 
+    tune: int = 0
+    """Uppermost transformer layers that are trained, at least 0 (none: all is frozen); layers=weighted then mixes these alone."""
+    rate: float = 0.02
+    """Factor on optim.learning_rate for the uppermost trained layer, above 0 and at most 1."""
+    decay: float = 0.9
+    """Factor on the rate from each trained layer to the one below it, from 0.001 to 1."""
+
     def __post_init__(self) -> None:
         checkpoint.check_layers(self.layers, self.key)
         within(self, "max_tokens", 3, 512)
+        checkpoint.check_tuning(self)
 
-    def extractor(self, device: torch.device) -> Extractor:
-        return TextExtractor(checkpoint.find(self.path, self.key), self.layers, self.max_tokens, device)
+    def extractor(self, device: torch.device) -> "TextExtractor":
+        return TextExtractor(checkpoint.find(self.path, self.key), self.layers, self.max_tokens, device, self.tune)
+
+    def lower(self, device: torch.device) -> "TextExtractor":
+        below = self.extractor(device).below
+        return TextExtractor(checkpoint.find(self.path, self.key), str(below), self.max_tokens, device)
+
+    def tuning(self, device: torch.device) -> Tuning | None:
+        if not self.tune:
+            return None
+        return Tuning(self.extractor(device).top, 1, self.layers == "last", self.rate, self.decay)
 
     def identity(self) -> dict[str, Any]:
-        return {"path": weights_hash(checkpoint.find(self.path, self.key))}
+        untuned = {} if self.tune else {"rate": 0, "decay": 0}
+        return {"path": weights_hash(checkpoint.find(self.path, self.key)), **untuned}
 
 
 class TextExtractor:
@@ -74,7 +97,7 @@ class TextExtractor:
 
     minimum_samples = 0
 
-    def __init__(self, folder: Path, layers: str, max_tokens: int, device: torch.device) -> None:
+    def __init__(self, folder: Path, layers: str, max_tokens: int, device: torch.device, tune: int = 0) -> None:
         key = TextCheckpoint.key
         settings = checkpoint.settings(folder, "config.json", key)
         self.kind = settings.get("model_type", "")
@@ -85,7 +108,11 @@ class TextExtractor:
         if max_tokens > room:
             raise SettingError(f"{key}.max_tokens must be at most {room} for this checkpoint, got {max_tokens}")
         self.folder, self.max_tokens, self.device = folder, max_tokens, device
-        self.numbers = checkpoint.chosen_layers(layers, settings[kind.layers], key)
+        if tune and not kind.tunable:
+            able = ", ".join(name for name, each in KINDS.items() if each.tunable)
+            raise SettingError(f"{key}.tune: layers of kind {self.kind} cannot be trained here; those of {able} can")
+        self.below = checkpoint.tuned_layers(tune, settings[kind.layers], key)
+        self.numbers = checkpoint.chosen_layers(layers, settings[kind.layers], key, self.below if tune else 0)
         self.shape = (len(self.numbers), settings[kind.dim])
 
     def identity(self) -> dict[str, Any]:
@@ -110,6 +137,11 @@ class TextExtractor:
     @functools.cached_property
     def tokenizer(self) -> Any:
         return checkpoint.load_tokenizer(self.folder, TextCheckpoint.key)
+
+    def top(self) -> TopLayers:
+        """A fresh copy of the layers above state `below`, for training."""
+        layers = self.model.encoder.layer
+        return TopLayers(layers[self.below :], None, layers[0])
 
     def _states(self, text: str) -> Float[Tensor, "tokens layers dim"]:
         tokens = self.tokenizer(text, truncation=True, max_length=self.max_tokens, return_tensors="pt")

@@ -1,0 +1,117 @@
+"""The upper transformer layers of a checkpoint, trained; what lies below is frozen and comes from the feature store.
+
+    state of layer k (stored) --layer k+1 ... layer n--> n - k + 1 states --mean of `stride`--> FeatureStem
+Before the first step the network equals the frozen one. Its own dropout stays off, so that all randomness is the seed's;
+convolutions and embeddings are below every layer and so are never trained.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.encoders.stems import FeatureStem
+from ser_core.noise import Noise
+
+FAR = -1e4
+"""Added to the attention scores of padding steps."""
+
+
+class TopLayers(nn.Module):
+    """Transformer layers as `transformers` builds them, run over padded batches without looking at the padding."""
+
+    def __init__(self, layers: nn.ModuleList, closing: nn.Module | None, first: nn.Module) -> None:
+        super().__init__()
+        self.layers = copy.deepcopy(layers).requires_grad_(True)
+        self.closing = copy.deepcopy(closing or nn.Identity()).requires_grad_(True)
+        self.biases = RelativeBiases(first.attention) if hasattr(getattr(first, "attention", None), "rel_attn_embed") else None
+
+    def train(self, mode: bool = True) -> "TopLayers":
+        """Stays in evaluation mode: dropout of the checkpoint would draw from a generator that no seed of ours reaches."""
+        return super().train(False)
+
+    def forward(self, states: Float[Tensor, "batch time dim"], mask: Bool[Tensor, "batch time"]) -> list[Tensor]:
+        """The states given and those of each layer, the last after the closing norm."""
+        padding = torch.where(mask, 0.0, FAR).to(states.dtype)[:, None, None, :]
+        found = [states]
+        biased = self.biases(padding) if self.biases else None
+        for layer in self.layers:
+            output: Any = layer(found[-1], None, position_bias=biased) if self.biases else layer(found[-1], padding)
+            found.append(output[0] if isinstance(output, tuple) else output)
+        return [*found[:-1], self.closing(found[-1])]
+
+
+class RelativeBiases(nn.Module):
+    """WavLM's position biases, which its first layer keeps for all: frozen, with the padding added to them.
+
+    The layers scale them by a gate above 1, which leaves what is far away far away.
+    """
+
+    table: Float[Tensor, "buckets heads"]
+
+    def __init__(self, attention: Any) -> None:
+        super().__init__()
+        self.register_buffer("table", attention.rel_attn_embed.weight.detach().clone())
+        self.buckets = attention._relative_positions_bucket
+
+    def forward(self, padding: Float[Tensor, "batch 1 1 time"]) -> Float[Tensor, "rows time time"]:
+        steps = torch.arange(padding.shape[-1], device=padding.device)
+        places = self.buckets(steps[None, :] - steps[:, None])
+        biases = nn.functional.embedding(places, self.table).permute(2, 0, 1)
+        return (biases + padding).flatten(0, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """How the upper layers of a channel are trained."""
+
+    top: Callable[[], TopLayers]
+    """A fresh copy of the pre-trained layers."""
+    stride: int
+    """Consecutive steps averaged into one."""
+    last: bool
+    """Whether only the last state is read, instead of a weighted sum of all."""
+    rate: float
+    """Factor on the learning rate of the uppermost layer."""
+    decay: float
+    """Factor from each layer to the one below it."""
+
+
+class TunedStem(nn.Module):
+    """Trained layers below a FeatureStem."""
+
+    def __init__(self, tuning: Tuning, layers: int, dim: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.tuning = tuning
+        self.read = FeatureStem(layers=layers, dim=dim, width=width, dropout=dropout)
+        self.top = tuning.top()
+
+    def forward(self, raw: Stream, noise: Noise) -> Stream:
+        states = self.top(raw.steps[:, :, 0].to(self.read.mean.dtype), raw.mask)
+        steps = torch.stack(states[-1:] if self.tuning.last else states, dim=2)
+        return self.read(strided(Stream(steps, raw.mask), self.tuning.stride), noise)
+
+    def rates(self) -> Iterator[tuple[Tensor, float]]:
+        """Every parameter of the trained layers with its factor on the learning rate."""
+        for depth, layer in enumerate(reversed(list(self.top.layers))):
+            yield from ((parameter, self.tuning.rate * self.tuning.decay**depth) for parameter in layer.parameters())
+        yield from ((parameter, self.tuning.rate) for parameter in self.top.closing.parameters())
+
+
+def strided(stream: Stream, stride: int) -> Stream:
+    """Means of `stride` consecutive steps [batch time layers dim]; the last one averages what is real of it.
+
+    >>> stream = Stream(torch.tensor([1.0, 3.0, 5.0]).reshape(1, 3, 1, 1), torch.ones(1, 3, dtype=torch.bool))
+    >>> strided(stream, 2).steps.flatten().tolist()
+    [2.0, 5.0]
+    """
+    short = -stream.steps.shape[1] % stride
+    mask = nn.functional.pad(stream.mask, (0, short)).unflatten(1, (-1, stride))
+    steps = nn.functional.pad(stream.steps, (0, 0, 0, 0, 0, short)).unflatten(1, (-1, stride))
+    counted = mask[..., None, None].to(steps.dtype)
+    return Stream((steps * counted).sum(2) / counted.sum(2).clamp(min=1), mask.any(2))

@@ -1,0 +1,129 @@
+"""Trained upper layers: equal to the frozen encoder before the first step, blind to padding, moved by training alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ser_core.batch import Stream, pad
+from ser_core.compose import compose, fingerprint
+from ser_core.cross_validate import plan
+from ser_core.encoders.speech import SpeechCheckpoint
+from ser_core.encoders.text import TextCheckpoint
+from ser_core.encoders.tuned import TunedStem, strided
+from ser_core.errors import SettingError
+from ser_core.fit import Fitted, fit, parameter_groups
+from ser_core.model import build_model
+from tests.conftest import Configure
+from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, speech_checkpoint, text_checkpoint
+
+CPU = torch.device("cpu")
+WAVES = [np.random.default_rng(row).normal(size=size).astype("f4") for row, size in enumerate((16_000, 9_000, 24_000))]
+TEXTS = ["i am so happy !", "sad", "i am sadder"]
+ROUNDED = 4e-3
+"""Features are stored in half precision; states of these checkpoints are about 2."""
+
+
+def states_of(option: SpeechCheckpoint | TextCheckpoint, items: list) -> tuple[Stream, list[torch.Tensor]]:
+    """What the trained layers make of a padded batch before training, and what the frozen encoder yields."""
+    tuning = option.tuning(CPU)
+    assert tuning is not None
+    lower = pad(option.lower(CPU)(items))
+    with torch.no_grad():
+        states = tuning.top()(lower.steps[:, :, 0].float(), lower.mask)
+    return strided(Stream(torch.stack(states, dim=2), lower.mask), tuning.stride), option.extractor(CPU)(items)
+
+
+def assert_equal(batch: Stream, frozen: list[torch.Tensor]) -> None:
+    for steps, mask, alone in zip(batch.steps, batch.mask, frozen, strict=True):
+        assert int(mask.sum()) == len(alone)
+        assert torch.allclose(steps[: len(alone)], alone.float(), atol=ROUNDED)
+
+
+@pytest.mark.parametrize("tune", range(1, LAYERS + 1))
+@pytest.mark.parametrize("family", SPEECH)
+def test_untrained_layers_equal_the_frozen_speech_encoder(tmp_path: Path, family: str, tune: int) -> None:
+    path = str(speech_checkpoint(tmp_path / "it", family))
+    assert_equal(*states_of(SpeechCheckpoint(path=path, tune=tune, stride=3), WAVES))
+
+
+@pytest.mark.parametrize("tune", range(1, LAYERS + 1))
+def test_untrained_layers_equal_the_frozen_text_encoder(tmp_path: Path, tune: int) -> None:
+    path = str(text_checkpoint(tmp_path / "it"))
+    assert_equal(*states_of(TextCheckpoint(path=path, tune=tune, layers="weighted", max_tokens=32), TEXTS))
+
+
+def fitted(config, inputs) -> Fitted:
+    training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])
+    while True:
+        try:
+            next(training)
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.fixture
+def tuned(configure: Configure, tmp_path: Path):
+    """A configuration over tiny checkpoints in both channels, by its own overrides."""
+    speech, text = speech_checkpoint(tmp_path / "speech", "wavlm"), text_checkpoint(tmp_path / "text")
+    paths = ("model.speech=checkpoint", f"model.speech.path={speech}", "model.text=checkpoint", f"model.text.path={text}")
+    return lambda *overrides: configure(*paths, "model.text.max_tokens=32", "optim.epochs=2", "optim.refit=false", *overrides)
+
+
+def test_training_moves_the_trained_layers_and_is_repeatable(tuned) -> None:
+    config = tuned("model.speech.tune=1", "model.text.tune=2", "model.speech.rate=1")
+    inputs = plan(config).inputs
+    before = build_model(config, inputs, torch.arange(8), 1).state_dict()
+    once, again = (fitted(config, inputs) for _ in range(2))
+    after = once.model.state_dict()
+    moved = {name.rpartition(".layers.")[0] for name, values in after.items() if not torch.equal(values, before[name])}
+    assert {"stems.speech.top", "stems.text.top"} <= moved
+    assert torch.equal(after["stems.speech.top.biases.table"], before["stems.speech.top.biases.table"])
+    assert all(torch.equal(values, again.model.state_dict()[name]) for name, values in after.items())
+    assert once.epochs == again.epochs
+
+
+def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
+    config = tuned("model.speech.tune=2")
+    inputs = plan(config).inputs
+    stem = build_model(config, inputs, torch.arange(8), 1).stems["speech"]
+    from ser_core.noise import Noise
+
+    together = stem(inputs.batch([0, 5, 9]).streams["speech"], Noise(None))
+    for place, row in enumerate((0, 5, 9)):
+        alone = stem(inputs.batch([row]).streams["speech"], Noise(None))
+        assert torch.allclose(together.steps[place, : alone.steps.shape[1]], alone.steps[0], atol=1e-4)
+
+
+def test_lower_layers_learn_slower(tuned) -> None:
+    config = tuned("model.speech.tune=2", "model.speech.rate=0.1", "model.speech.decay=0.5")
+    model = build_model(config, plan(config).inputs, torch.arange(8), 1)
+    stem = model.stems["speech"]
+    assert isinstance(stem, TunedStem)
+    rates = {id(p): group.get("lr") for group in parameter_groups(model, config.optim) for p in group["params"]}
+    assert len(rates) == len(list(model.parameters()))
+    lowest, uppermost = (rates[id(next(layer.parameters()))] for layer in stem.top.layers)
+    assert uppermost == pytest.approx(0.1 * config.optim.learning_rate) and lowest == pytest.approx(uppermost / 2)
+
+
+def test_statistics_are_those_of_the_frozen_encoder(tuned) -> None:
+    """So the linear model beside a tuned one, and the tuned one before its first step, see what the frozen one sees."""
+    frozen, trained = (plan(tuned(f"model.speech.tune={tune}")).inputs.channels["speech"] for tune in (0, LAYERS))
+    assert trained.layers == frozen.layers == LAYERS + 1
+    assert torch.equal(frozen.means, trained.means)
+
+
+def test_rates_of_a_frozen_encoder_make_no_other_experiment(tuned) -> None:
+    assert fingerprint(tuned()) == fingerprint(tuned("model.speech.rate=0.5", "model.text.decay=0.5"))
+    assert len({fingerprint(tuned(f"model.speech.tune={tune}")) for tune in range(3)}) == 3
+
+
+def test_impossible_tuning_is_refused(tmp_path: Path) -> None:
+    path = str(speech_checkpoint(tmp_path / "it", "hubert"))
+    with pytest.raises(SettingError, match=r"model\.speech\.tune must be 0 to 3 for this checkpoint, got 4"):
+        SpeechCheckpoint(path=path, tune=4).extractor(CPU)
+    with pytest.raises(SettingError, match=r"model\.speech\.layers must be weighted or last"):
+        compose(["model.speech=checkpoint", f"model.speech.path={path}", "model.speech.tune=1", "model.speech.layers=1"])
+    with pytest.raises(SettingError, match=r"model\.speech\.rate must be from 1e-09 to 1"):
+        SpeechCheckpoint(path=path, rate=2)
