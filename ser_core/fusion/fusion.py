@@ -17,7 +17,7 @@ class Fusion(nn.Module):
     """Base of the fusion networks. `out_width` is the width of the vector that the task heads read.
 
     Layers that read one channel alone hang in a ModuleDict named `refine`, by the channel's name: while an epoch masks
-    the channel they are frozen (ser_core/masking/epoch.py).
+    the channel they are frozen (ser_core/masking/masking.py).
     """
 
     out_width: int
