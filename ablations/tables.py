@@ -88,12 +88,13 @@ def study_table(
     across: Sequence[str] = (),
     command: str = "",
     overrides: Mapping[str, Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
     redraws: int = 2000,
     seed: int = 0,
 ) -> StudyTable:
     """The table of a study; the first variant is the baseline unless `baseline` names another.
 
-    `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
+    `notes` stand below its own; `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
     first, shown = compare(outcomes, baseline, primary, across), _shown(outcomes, primary)
@@ -114,7 +115,7 @@ def study_table(
         rows=tuple(rows),
         references=references,
         protocol=protocol_facts(outcomes),
-        notes=tuple(_notes(outcomes, baseline, primary, shown, rows, references)),
+        notes=(*_notes(outcomes, baseline, primary, shown, rows, references), *notes),
         command=command,
         overrides={name: tuple(changes) for name, changes in (overrides or {}).items()},
     )

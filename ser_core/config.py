@@ -1,7 +1,7 @@
 """The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
 
     seed  corpus  folds  audio  model(speech text fusion masking)  tasks(emotion dimensions gender)  optim  run
-Options with a file of their own (corpora, protocols, encoders, fusions, ...) are chosen by name: corpus=emodb, model/fusion=bridge.
+Options with a file of their own (corpora, protocols, encoders, fusions) are chosen by name: corpus=emodb, model/fusion=bridge.
 """
 
 import dataclasses

@@ -10,11 +10,11 @@ import sys
 
 import psutil
 
+from ablations.fusion import COMPARED
 from cluster.ray_session import MARK
-from ser_core.fusion import FUSIONS
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
 
-FOLDS = len(FUSIONS) * 2 * 4
+FOLDS = len(COMPARED) * 2 * 4
 
 
 def marked(driver: int) -> list[psutil.Process]:
