@@ -94,16 +94,14 @@ def study_table(
 ) -> StudyTable:
     """The table of a study; the first variant is the baseline unless `baseline` names another.
 
-    `notes` stand below its own; `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
+    `notes` end the table's own; `redraws` and `seed` are the bootstrap's over speakers. Raises ComparisonError as `compare`.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
     first, shown = compare(outcomes, baseline, primary, across), _shown(outcomes, primary)
     scores = {metric: compare(outcomes, baseline, metric, across) for metric in shown}
     together = pooled(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
-    rows = [
-        Row(name, {metric: scores[metric][name].score for metric in shown}, comparison, together[name])
-        for name, comparison in first.items()
-    ]
+    found = {name: {metric: scores[metric][name].score for metric in shown} for name in first}
+    rows = [Row(name, found[name], comparison, together[name]) for name, comparison in first.items()]
     references = mean_references([one for one in outcomes if one.variant == baseline], shown)
     return StudyTable(
         title=title,
