@@ -33,6 +33,8 @@ class Study:
     """The metric that the verdict is about."""
     across: tuple[str, ...] = ()
     """Entries of the protocol card that the variants differ in on purpose."""
+    notes: tuple[str, ...] = ()
+    """Sentences that stand below the table, such as published figures."""
 
 
 def combined(base: Sequence[str], variant: Variant) -> list[str]:

@@ -88,21 +88,20 @@ def study_table(
     across: Sequence[str] = (),
     command: str = "",
     overrides: Mapping[str, Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
     redraws: int = 2000,
     seed: int = 0,
 ) -> StudyTable:
     """The table of a study; the first variant is the baseline unless `baseline` names another.
 
-    `redraws` and `seed` belong to the bootstrap over speakers. Raises ComparisonError as `compare` does.
+    `notes` end the table's own; `redraws` and `seed` are the bootstrap's over speakers. Raises ComparisonError as `compare`.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
     first, shown = compare(outcomes, baseline, primary, across), _shown(outcomes, primary)
     scores = {metric: compare(outcomes, baseline, metric, across) for metric in shown}
     together = pooled(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
-    rows = [
-        Row(name, {metric: scores[metric][name].score for metric in shown}, comparison, together[name])
-        for name, comparison in first.items()
-    ]
+    found = {name: {metric: scores[metric][name].score for metric in shown} for name in first}
+    rows = [Row(name, found[name], comparison, together[name]) for name, comparison in first.items()]
     references = mean_references([one for one in outcomes if one.variant == baseline], shown)
     return StudyTable(
         title=title,
@@ -114,7 +113,7 @@ def study_table(
         rows=tuple(rows),
         references=references,
         protocol=protocol_facts(outcomes),
-        notes=tuple(_notes(outcomes, baseline, primary, shown, rows, references)),
+        notes=(*_notes(outcomes, baseline, primary, shown, rows, references), *notes),
         command=command,
         overrides={name: tuple(changes) for name, changes in (overrides or {}).items()},
     )

@@ -77,6 +77,7 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         trials=trials,
         command=command,
         across=study.across,
+        notes=study.notes,
     )
     return record, RunStore(whole.config.run.store)
 

@@ -36,6 +36,8 @@ class StudyRecord:
     """A search's suggestions, in the order in which they were asked for."""
     across: tuple[str, ...] = ()
     """Entries of the protocol card that the variants differ in on purpose."""
+    notes: tuple[str, ...] = ()
+    """Sentences that stand below the table, such as published figures."""
 
     @property
     def keys(self) -> list[FoldKey]:

@@ -66,6 +66,21 @@ class Choice:
 
 
 @dataclasses.dataclass(frozen=True)
+class OneOf:
+    """One of some options of a group, and what varies in the one that is chosen: `<key>.<knob>` for each of its knobs.
+
+    The asker is asked for `<key>.<option>.<knob>`, so that a knob of the same name in another option is another question.
+    """
+
+    options: Mapping[str, Mapping[str, Range]]
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        name = asker.suggest_categorical(key, tuple(self.options))
+        nested = [each for knob, varied in self.options[name].items() for each in varied.overrides(f"{key}.{name}.{knob}", asker)]
+        return [f"{key}={name}", *(each.replace(f"{key}.{name}.", f"{key}.", 1) for each in nested)]
+
+
+@dataclasses.dataclass(frozen=True)
 class Simplex:
     """Shares of 1, to two decimals, for the keys `<key>.<part>.<leaf>`: scaling all weights alike is no direction.
 

@@ -20,6 +20,10 @@ class Stream:
     def to(self, device: torch.device) -> "Stream":
         return Stream(self.steps.to(device, non_blocking=True), self.mask.to(device, non_blocking=True))
 
+    def like(self, steps: Float[Tensor, "batch time width"]) -> "Stream":
+        """These steps under the same mask, zero where it has none."""
+        return Stream(steps * self.mask.unsqueeze(-1).to(steps.dtype), self.mask)
+
     def mean(self) -> Float[Tensor, "batch dim"]:
         """Mean over the real steps; 0 for a sequence without any."""
         mask = self.mask.unsqueeze(-1).to(self.steps.dtype)

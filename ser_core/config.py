@@ -1,6 +1,6 @@
 """The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
 
-    seed  corpus  folds  audio  model(speech text fusion)  tasks(emotion dimensions gender)  optim  run
+    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(emotion dimensions gender)  optim  run
 Options with a file of their own (corpora, protocols, encoders, fusions) are chosen by name: corpus=emodb, model/fusion=bridge.
 """
 
@@ -14,6 +14,7 @@ from ser_core.encoders.encoder import EncoderOption
 from ser_core.folds import FOLDS, FoldsOption
 from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
+from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.options import Option, at_least, location, one_of, within
 from ser_core.tasks import Tasks
 
@@ -24,6 +25,7 @@ GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "model.speech": (SPEECH, "logmel"),
     "model.text": (TEXT, "words"),
     "model.fusion": (FUSIONS, "concat"),
+    "model.masking": (MASKINGS, "none"),
 }
 """Every node that is chosen by name: its table and the default choice."""
 
@@ -39,6 +41,8 @@ class Model(Option):
     """Encoder of the text channel."""
     fusion: FusionOption = dataclasses.field(default_factory=FusionOption)
     """How the channels become one vector."""
+    masking: MaskingOption = dataclasses.field(default_factory=MaskingOption)
+    """Whether training hides a channel now and then."""
     width: int = 128
     """Width that every channel is projected to, at least 4."""
     dropout: float = 0.3

@@ -21,6 +21,7 @@ from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import TrainingError
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs, device_of
+from ser_core.masking.masking import masked
 from ser_core.metrics import main_scores
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from ser_core.noise import Noise
@@ -63,6 +64,8 @@ class Course:
     optimiser: torch.optim.Optimizer
     rates: torch.optim.lr_scheduler.LambdaLR
     generator: torch.Generator
+    masked: Sequence[str]
+    """The channel that is hidden in each epoch, "" in an epoch without any."""
 
 
 def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs: int) -> Course:
@@ -73,7 +76,8 @@ def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs
     steps = epochs * math.ceil(len(rows) / config.optim.batch)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
     generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, "order"))
-    return Course(model, rows, optimiser, rates, generator)
+    masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, "masking"))
+    return Course(model, rows, optimiser, rates, generator, config.model.masking.plan(list(inputs.channels), epochs, masks))
 
 
 def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
@@ -89,7 +93,8 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
     best, chosen, kept, log = -math.inf, 0, copy.deepcopy(model.state_dict()), []
     steady, develops = math.nan, len(fold.dev) > 0
     for epoch in range(1, config.optim.epochs + 1):
-        losses = train_epoch(config, inputs, course, epoch)
+        with masked(model, course.masked[epoch - 1]):
+            losses = train_epoch(config, inputs, course, epoch)
         dev = development_score(config, inputs, model, fold.dev.tolist()) if develops else math.nan
         log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
         steady = steadied(steady, dev)
@@ -105,7 +110,8 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
     if config.optim.refit and fold.joins:
         course = begin(config, inputs, [*fold.train.tolist(), *fold.dev.tolist()], fold.number, chosen)
         for epoch in range(1, chosen + 1):
-            train_epoch(config, inputs, course, epoch)
+            with masked(course.model, course.masked[epoch - 1]):
+                train_epoch(config, inputs, course, epoch)
         model = course.model
     return Fitted(model, judged, chosen, log)
 

@@ -61,7 +61,7 @@ def build_model(config: Config, inputs: Inputs, train: Tensor, seed: int) -> Spe
             reader.standardise_by(*inputs.channels[name].statistics(train))
     for name, head in heads.items():
         head.fit_targets(inputs.targets[name][train])
-    return SpeechEmotionModel(stems, fusion, heads)
+    return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads)
 
 
 def derived_seed(seed: int, fold: int, purpose: str) -> int:

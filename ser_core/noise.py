@@ -41,13 +41,18 @@ class Noise:
     key: Tensor | None
 
 
-class Dropout(nn.Module):
+class Site(nn.Module):
+    """Base of the layers that draw from the noise, each under a number of its own."""
+
+    site: int = 0
+
+
+class Dropout(Site):
     """Drops whole dimensions of an utterance, the same ones at all its steps, and scales up the rest."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.site = 0
 
     def forward(self, values: Tensor, noise: Noise) -> Tensor:
         if noise.key is None or self.rate == 0:
@@ -58,7 +63,7 @@ class Dropout(nn.Module):
 
 
 def number_sites(model: nn.Module) -> None:
-    """Gives every Dropout of a model a site of its own, so that their masks are independent."""
-    dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
-    for site, dropout in enumerate(dropouts, start=1):
-        dropout.site = site
+    """Gives every layer of a model that draws a site of its own, so that their masks are independent."""
+    sites = [module for module in model.modules() if isinstance(module, Site)]
+    for number, module in enumerate(sites, start=1):
+        module.site = number

@@ -1,10 +1,26 @@
 """One file per fusion. FUSIONS is the only list; `model/fusion=NAME` chooses from it."""
 
 from ser_core.fusion.bridge import Bridge
+from ser_core.fusion.coattn_weight import CoattnWeight
+from ser_core.fusion.coattn_xattn import CoattnXattn
 from ser_core.fusion.concat import Concat
 from ser_core.fusion.cross_attention import CrossAttention
 from ser_core.fusion.fusion import Fusion, FusionOption
+from ser_core.fusion.mbt import Mbt
+from ser_core.fusion.mmer import Mmer
+from ser_core.fusion.perceiver import Perceiver
+from ser_core.fusion.self_attention import SelfAttention
 
-FUSIONS: dict[str, type[FusionOption]] = {"concat": Concat, "cross_attention": CrossAttention, "bridge": Bridge}
+FUSIONS: dict[str, type[FusionOption]] = {
+    "concat": Concat,
+    "self_attention": SelfAttention,
+    "cross_attention": CrossAttention,
+    "bridge": Bridge,
+    "mbt": Mbt,
+    "perceiver": Perceiver,
+    "mmer": Mmer,
+    "coattn_xattn": CoattnXattn,
+    "coattn_weight": CoattnWeight,
+}
 
 __all__ = ["FUSIONS", "Fusion", "FusionOption"]

@@ -1,6 +1,11 @@
-"""Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762) with separate query, key and value, and a key mask."""
+"""Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762) with separate query, key and value, and a key mask.
 
-import torch.nn.functional as F
+The softmax is written out: torch's fused kernel has no batching rule on a CPU, and models are stacked and stepped as one.
+"""
+
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -30,7 +35,9 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "batch keys"],
     ) -> Float[Tensor, "batch queries width"]:
         q, k, v = self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+        barred = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -torch.inf)
+        mixed = (scores + barred[:, None, None, :]).softmax(-1).to(v.dtype) @ v
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, values: Tensor) -> Tensor:
@@ -48,5 +55,9 @@ class SelfAttentionLayer(nn.Module):
 
     def forward(self, stream: Stream) -> Stream:
         normed = self.norm(stream.steps)
-        steps = stream.steps + self.attention(normed, normed, normed, stream.mask)
-        return Stream(steps * stream.mask.unsqueeze(-1).to(steps.dtype), stream.mask)
+        return stream.like(stream.steps + self.attention(normed, normed, normed, stream.mask))
+
+
+def refinement(channels: Sequence[str], width: int, heads: int, layers: int) -> nn.ModuleDict:
+    """So many self-attention layers for each channel, by its name; 0 leaves the channels as they are."""
+    return nn.ModuleDict({name: nn.Sequential(*(SelfAttentionLayer(width, heads) for _ in range(layers))) for name in channels})

@@ -3,7 +3,8 @@
     s, t --self-attention--> s', t'
     e_s = MHA(Q=tokens_s, K=s', V=t')     e_t = MHA(Q=tokens_t, K=t', V=s')     z = mean(mean e_s, mean e_t)
 `kv_mode=split` pairs step j of one channel with step j of the other, so the shorter channel is padded with zeros to the
-longer one. The paper does not say whether that padding is masked, nor of residuals: those parts are reconstruction.
+longer one. The paper does not say whether that padding is masked, and describes no residual, normalisation or
+feed-forward part around the bridge: leaving them out is reconstruction, and each is a knob that is off by default.
 """
 
 import dataclasses
@@ -14,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.fusion.attention import Attention, SelfAttentionLayer
+from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
+from ser_core.fusion.layers import FeedForward
 from ser_core.noise import Dropout, Noise
 from ser_core.options import at_least, one_of
 
@@ -37,6 +39,12 @@ class Bridge(FusionOption):
     (both of both channels)."""
     mask_padding: bool = False
     """Whether, under kv_mode=split, the zeros that lengthen the shorter channel get no attention."""
+    residual: bool = False
+    """Whether tokens keep what they were beside what they read; also around the feed-forward part."""
+    norm: bool = False
+    """Whether layer normalisation comes before the attention (tokens and channels) and before the feed-forward part."""
+    feedforward: int = 0
+    """Width of a feed-forward part after the attention, in multiples of model.width, at least 0; 0 leaves it out."""
     skip: bool = True
     """Whether the heads also read the mean of each channel beside the tokens; false is the paper."""
 
@@ -44,11 +52,11 @@ class Bridge(FusionOption):
         at_least(self, "tokens", 1)
         at_least(self, "heads", 1)
         at_least(self, "refine", 0)
+        at_least(self, "feedforward", 0)
         one_of(self, "kv_mode", ("split", "same", "concat"))
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        knobs = {name: value for name, value in dataclasses.asdict(self).items() if name != "name"}
-        return BridgeFusion(channels=channels, width=width, dropout=dropout, **knobs)
+        return BridgeFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
 
 
 class BridgeFusion(Fusion):
@@ -63,28 +71,41 @@ class BridgeFusion(Fusion):
         refine: int,
         kv_mode: str,
         mask_padding: bool,
+        residual: bool,
+        norm: bool,
+        feedforward: int,
         skip: bool,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.kv_mode, self.mask_padding, self.skip = kv_mode, mask_padding, skip
+        self.kv_mode, self.mask_padding, self.residual, self.skip = kv_mode, mask_padding, residual, skip
         self.out_width = width + len(channels) * width * skip
         self.other = {name: channels[(index + 1) % len(channels)] for index, name in enumerate(channels)}
-        layers = {name: nn.Sequential(*(SelfAttentionLayer(width, heads) for _ in range(refine))) for name in channels}
-        self.refine = nn.ModuleDict(layers)
+        self.refine = refinement(channels, width, heads, refine)
         self.tokens = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(tokens, width)) for name in channels})
         self.attentions = nn.ModuleDict({name: Attention(width, heads) for name in channels})
+        self.norms, self.token_norms = _norms(channels, width, norm), _norms(channels, width, norm)
+        self.inner_norms = _norms(channels if feedforward else (), width, norm)
+        self.feedforwards = nn.ModuleDict({name: FeedForward(width, feedforward) for name in channels if feedforward})
         self.dropout = Dropout(dropout)
 
     def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
         refined = {name: self.refine[name](stream) for name, stream in streams.items()}
-        read = []
-        for name, stream in refined.items():
-            key, value, mask = self._keys_and_values(stream, refined[self.other[name]])
-            tokens = self.tokens[name].expand(len(key), -1, -1)
-            read.append(self.attentions[name](tokens, key, value, mask).mean(1))
-        fused = self.dropout(torch.stack(read).mean(0), noise)
+        normed = {name: stream.like(self.norms[name](stream.steps)) for name, stream in refined.items()}
+        read = [self._read(name, stream, normed[self.other[name]]) for name, stream in normed.items()]
+        fused = self.dropout(torch.stack([tokens.mean(1) for tokens in read]).mean(0), noise)
         return torch.cat([fused, means(streams)], dim=-1) if self.skip else fused
+
+    def _read(self, name: str, own: Stream, other: Stream) -> Float[Tensor, "batch tokens width"]:
+        """What a channel's group of tokens becomes."""
+        key, value, mask = self._keys_and_values(own, other)
+        tokens = self.tokens[name].expand(len(key), -1, -1)
+        read = self.attentions[name](self.token_norms[name](tokens), key, value, mask)
+        read = tokens + read if self.residual else read
+        if name not in self.feedforwards:
+            return read
+        inner = self.feedforwards[name](self.inner_norms[name](read))
+        return read + inner if self.residual else inner
 
     def _keys_and_values(self, own: Stream, other: Stream) -> tuple[Tensor, Tensor, Tensor]:
         """Keys, values [batch keys width] and which keys count [batch keys]."""
@@ -96,6 +117,10 @@ class BridgeFusion(Fusion):
         longest = max(own.steps.shape[1], other.steps.shape[1])
         own, other = lengthen(own, longest), lengthen(other, longest)
         return own.steps, other.steps, own.mask & other.mask if self.mask_padding else own.mask | other.mask
+
+
+def _norms(channels: Sequence[str], width: int, norm: bool) -> nn.ModuleDict:
+    return nn.ModuleDict({name: nn.LayerNorm(width) if norm else nn.Identity() for name in channels})
 
 
 def lengthen(stream: Stream, time: int) -> Stream:

@@ -2,19 +2,23 @@
 
     s' = s + MHA(Q=LN s, K=V=LN t)      t' = t + MHA(Q=LN t, K=V=LN s)      z = [mean s' ; mean t']
 The pairwise form of Tsai et al. 2019 (arXiv 1906.00295), one layer. A channel that is alone asks itself.
+The variant without tokens of Ispas et al. 2023 (arXiv 2401.00536), e_s = MHA(Q=s, K=V=t) after self-attention and
+z = mean(mean e_s, mean e_t), is refine=1 residual=false norm=false pool=mean; that it has no residual is reconstruction.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import cast
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.fusion.attention import Attention
+from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
 from ser_core.noise import Dropout, Noise
-from ser_core.options import at_least
+from ser_core.options import at_least, one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,30 +29,55 @@ class CrossAttention(FusionOption):
     """This option's name."""
     heads: int = 4
     """Attention heads, at least 1; they divide model.width."""
+    refine: int = 0
+    """Self-attention layers on each channel before it asks, at least 0 (none)."""
+    residual: bool = True
+    """Whether a channel keeps what it was beside what it heard."""
+    norm: bool = True
+    """Whether layer normalisation comes before the attention."""
+    pool: str = "concat"
+    """How the channels' means become one vector: concat (normalised, side by side) or mean (their mean)."""
 
     def __post_init__(self) -> None:
         at_least(self, "heads", 1)
+        at_least(self, "refine", 0)
+        one_of(self, "pool", ("concat", "mean"))
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return CrossAttentionFusion(channels=channels, width=width, heads=self.heads, dropout=dropout)
+        return CrossAttentionFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
 
 
 class CrossAttentionFusion(Fusion):
     """One attention per channel, asking the next channel in turn."""
 
-    def __init__(self, channels: Sequence[str], width: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self,
+        channels: Sequence[str],
+        width: int,
+        heads: int,
+        refine: int,
+        residual: bool,
+        norm: bool,
+        pool: str,
+        dropout: float,
+    ) -> None:
         super().__init__()
-        self.out_width = len(channels) * width
+        self.residual, self.averaged = residual, pool == "mean"
+        self.out_width = width if self.averaged else len(channels) * width
         self.asked = {name: channels[(index + 1) % len(channels)] for index, name in enumerate(channels)}
-        self.norms = nn.ModuleDict({name: nn.LayerNorm(width) for name in channels})
+        self.refine = refinement(channels, width, heads, refine)
+        self.norms = nn.ModuleDict({name: nn.LayerNorm(width) if norm else nn.Identity() for name in channels})
         self.attentions = nn.ModuleDict({name: Attention(width, heads) for name in channels})
         self.dropout = Dropout(dropout)
 
     def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
-        normed = {name: self.norms[name](stream.steps) for name, stream in streams.items()}
+        refined = {name: cast(Stream, self.refine[name](stream)) for name, stream in streams.items()}
+        normed = {name: self.norms[name](stream.steps) for name, stream in refined.items()}
         answered = {}
-        for name, stream in streams.items():
+        for name, stream in refined.items():
             other = self.asked[name]
-            heard = self.attentions[name](normed[name], normed[other], normed[other], streams[other].mask)
-            answered[name] = Stream(stream.steps + self.dropout(heard, noise), stream.mask)
+            heard = self.dropout(self.attentions[name](normed[name], normed[other], normed[other], streams[other].mask), noise)
+            answered[name] = Stream(stream.steps + heard if self.residual else heard, stream.mask)
+        if self.averaged:
+            return torch.stack([stream.mean() for stream in answered.values()]).mean(0)
         return means(answered)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,11 @@ from ser_core.options import Option
 
 
 class Fusion(nn.Module):
-    """Base of the fusion networks. `out_width` is the width of the vector that the task heads read."""
+    """Base of the fusion networks. `out_width` is the width of the vector that the task heads read.
+
+    Layers that read one channel alone hang in a ModuleDict named `refine`, by the channel's name: while an epoch masks
+    the channel they are frozen (ser_core/masking/masking.py).
+    """
 
     out_width: int
 
@@ -31,6 +35,10 @@ class FusionOption(Option):
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
         """The network for these channels (one or more), all of the given width."""
         raise NotImplementedError
+
+    def knobs(self) -> dict[str, Any]:
+        """Every knob by name, for a network that takes them all as they are."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "name"}
 
 
 def means(streams: Mapping[str, Stream]) -> Float[Tensor, "batch out"]:

@@ -5,7 +5,7 @@ import shutil
 
 from filelock import FileLock
 
-from ser_core.fusion import FUSIONS
+from ablations.fusion import COMPARED
 from tests.cluster.conftest import SMALL, records, ser, shown
 
 FOLDS = 4
@@ -19,10 +19,10 @@ def table(out: str) -> str:
 def test_a_fresh_study_prints_table_verdicts_and_paths(studied):
     out = studied.first.out
     assert studied.first.code == 0
-    assert all(f"\n {name} " in out for name in [*FUSIONS, "linear", "majority"])
-    assert all(f"\n{name}: " in out for name in FUSIONS if name != "concat")
+    assert all(f"\n {name} " in out for name in [*COMPARED, "linear", "majority"])
+    assert all(f"\n{name}: " in out for name in COMPARED if name != "concat")
     assert "could have detected" in out.replace("\n", " ")
-    assert f"{len(FUSIONS) * FOLDS} folds trained, 0 found recorded" in out
+    assert f"{len(COMPARED) * FOLDS} folds trained, 0 found recorded" in out
     for line in out.splitlines():
         if line.startswith("report "):
             assert (studied.folder / line.split()[1]).exists()
@@ -47,7 +47,7 @@ def test_mlflow_shows_the_study_its_trials_and_each_fold_once(studied):
         kinds[run.kind].append(run)
     (study,) = kinds["ablation"]
     assert study.parent == ""
-    assert len(kinds["trial"]) == 2 * len(FUSIONS)
+    assert len(kinds["trial"]) == 2 * len(COMPARED)
     assert {trial.parent for trial in kinds["trial"]} == {study.id}
     assert collections.Counter(fold.parent for fold in kinds["fold"]) == {trial.id: FOLDS for trial in kinds["trial"]}
     keys = [run.tags["ser.key"].split("/", 3)[3] for run in kinds["fold"]]
@@ -65,7 +65,7 @@ def test_reports_lie_in_the_study_and_in_mlflow(studied):
 
 
 def test_more_seeds_train_only_the_new(studied):
-    new = len(FUSIONS) * FOLDS
+    new = len(COMPARED) * FOLDS
     assert f"{new} folds trained, {new} found recorded" in studied.second.out
     after = records(studied.folder)
     assert len(after) == 2 * new
@@ -76,7 +76,7 @@ def test_the_same_command_again_trains_nothing_and_loads_neither_ray_nor_mlflow(
     before, again = records(studied.folder), ser(studied.folder, "ablate", "fusion", *SMALL, "--seeds", "2")
     assert again.code == 0
     assert again.loaded == []
-    assert f"0 folds trained, {2 * len(FUSIONS) * FOLDS} found recorded" in again.out
+    assert f"0 folds trained, {2 * len(COMPARED) * FOLDS} found recorded" in again.out
     assert table(again.out) == table(studied.second.out)
     assert records(studied.folder) == before
     print(f"a study that is complete took {again.seconds:.1f} s")

@@ -10,13 +10,13 @@ import sys
 
 import psutil
 
+from ablations.fusion import COMPARED
 from cluster.ray_session import MARK
-from ser_core.fusion import FUSIONS
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
 
 SEEDS = 4
 """So many that no machine trains all folds before the first blow falls."""
-FOLDS = len(FUSIONS) * SEEDS * 4
+FOLDS = len(COMPARED) * SEEDS * 4
 
 
 def marked(driver: int) -> list[psutil.Process]:

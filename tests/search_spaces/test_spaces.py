@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.space import Choice, Float, Int, Simplex, Space, chosen_space
+from search_spaces.space import Choice, Float, Int, OneOf, Simplex, Space, chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.compose import compose, fingerprint
 from ser_core.errors import SettingError
+from ser_core.fusion import FUSIONS
 
 
 class Drawn:
@@ -79,6 +80,28 @@ def test_a_simplex_is_uniform():
 def test_ranges_write_overrides():
     space = Space("made", "?", {"a": Float(0, 1), "b": Int(2, 8), "c": Choice(("x", "y"))}, fixed=("d=1",))
     assert space.overrides(Drawn(lambda: 1 / 3)) == ["d=1", "a=0.333", "b=4", "c=x"]
+
+
+def test_one_of_asks_for_the_knobs_of_what_is_chosen_alone():
+    asked = []
+
+    class Noting(Drawn):
+        def suggest_categorical(self, name, choices):
+            asked.append(name)
+            return choices[-1]
+
+    varied = OneOf({"plain": {}, "odd": {"tokens": Int(1, 2)}, "bridge": {"tokens": Choice((1, 4)), "skip": Choice(("true",))}})
+    overrides = varied.overrides("model.fusion", Noting(lambda: 0.0))
+    assert overrides == ["model.fusion=bridge", "model.fusion.tokens=4", "model.fusion.skip=true"]
+    assert asked == ["model.fusion", "model.fusion.bridge.tokens", "model.fusion.bridge.skip"]
+    assert varied.overrides("model.fusion", Drawn(lambda: 0.0)) == ["model.fusion=plain"]
+
+
+def test_the_space_of_fusions_reaches_every_fusion():
+    reached = {
+        SPACES["fusion"].overrides(Drawn(lambda share=index: (share + 0.5) / len(FUSIONS)))[0] for index in range(len(FUSIONS))
+    }
+    assert reached == {f"model.fusion={name}" for name in FUSIONS}
 
 
 def test_an_unknown_space_is_named_with_the_nearest():

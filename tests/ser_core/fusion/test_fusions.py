@@ -11,7 +11,13 @@ from ser_core.batch import Stream, pad
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS, Fusion, FusionOption
 from ser_core.fusion.bridge import Bridge, BridgeFusion
+from ser_core.fusion.coattn_weight import CoattnWeight
+from ser_core.fusion.coattn_xattn import CoattnXattn
+from ser_core.fusion.cross_attention import CrossAttention
 from ser_core.fusion.fusion import means
+from ser_core.fusion.mbt import Mbt
+from ser_core.fusion.perceiver import Perceiver
+from ser_core.fusion.self_attention import SelfAttention
 from ser_core.noise import Noise
 
 WIDTH = 8
@@ -21,7 +27,21 @@ BRIDGES = {
     for mask in (False, True)
     for skip in (False, True)
 }
-OPTIONS: dict[str, FusionOption] = {**{name: option() for name, option in FUSIONS.items()}, **BRIDGES}
+AROUND = {
+    f"bridge residual={residual} norm={norm} feedforward={multiple}": Bridge(
+        residual=residual, norm=norm, feedforward=multiple, tokens=3, skip=False
+    )
+    for residual in (False, True)
+    for norm in (False, True)
+    for multiple in (0, 2)
+}
+OTHERS = {
+    "cross_attention, the paper's": CrossAttention(refine=1, residual=False, norm=False, pool="mean"),
+    "mbt, refined": Mbt(refine=1, layers=3),
+    "perceiver, twice": Perceiver(reads=2, layers=0),
+    "coattn_xattn, both ways": CoattnXattn(reverse=True, helpers=2),
+}
+OPTIONS: dict[str, FusionOption] = {**{name: option() for name, option in FUSIONS.items()}, **BRIDGES, **AROUND, **OTHERS}
 CHANNELS = ("speech", "text")
 SILENT = Noise(None)
 
@@ -100,6 +120,40 @@ def test_dropout_follows_the_key(option: FusionOption) -> None:
     assert torch.equal(fusion(made, SILENT), fusion(made, SILENT))
 
 
+def test_another_channel_changes_the_result(option: FusionOption) -> None:
+    fusion, made = built(option), streams()
+    fused = fusion(made, SILENT)
+    for name, stream in made.items():
+        changed = {**made, name: stream.like(stream.steps + torch.randn_like(stream.steps))}
+        assert not torch.allclose(fusion(changed, SILENT), fused, atol=1e-4)
+
+
+def test_streams_of_another_width_are_refused(option: FusionOption) -> None:
+    fusion = built(option)
+    wide = {name: pad([torch.randn(4, WIDTH + 4), torch.randn(2, WIDTH + 4)]) for name in CHANNELS}
+    if option == FUSIONS["concat"]():
+        assert fusion(wide, SILENT).shape[1] != fusion.out_width  # it has no weights to refuse with; the heads do
+        return
+    with pytest.raises(Exception, match=r"size|shape|annotation|dimension"):
+        fusion(wide, SILENT)
+
+
+def test_stacked_fusions_are_the_fusions_alone(option: FusionOption) -> None:
+    torch.manual_seed(0)
+    models, made = [option.build(CHANNELS, WIDTH, 0.5) for _ in range(2)], streams()
+    keys = torch.tensor([3, 4])
+    state, _ = torch.func.stack_module_state(models)  # type: ignore[arg-type]
+
+    def run(each: dict[str, Tensor], key: Tensor) -> Tensor:
+        return torch.func.functional_call(models[0], each, (made, Noise(key)))
+
+    if option == FUSIONS["concat"]():
+        state = {"none": torch.zeros(2)}
+    together = torch.func.vmap(run)(state, keys)
+    for index, model in enumerate(models):
+        assert torch.allclose(together[index], model(made, Noise(keys[index])), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", [name for name, option in FUSIONS.items() if hasattr(option(), "heads")])
 def test_heads_that_do_not_divide_the_width_are_refused(name: str) -> None:
     option = dataclasses.replace(FUSIONS[name](), heads=3)  # type: ignore[call-arg]
@@ -136,6 +190,48 @@ def test_the_bridge_is_the_papers() -> None:
     assert torch.allclose(bridge(made, SILENT)[0], expected, atol=1e-5)
 
 
+def test_without_tokens_it_is_the_papers_cross_attention() -> None:
+    """Ispas et al. 2023, the rows without tokens: e_a = MHA(Q=a', K=V=t'), e_t = MHA(Q=t', K=V=a'), mean of both means."""
+    fusion = built(CrossAttention(heads=2, refine=1, residual=False, norm=False, pool="mean"))
+    made, refined = streams(speech=(6,), text=(2,)), {}
+    for name, stream in made.items():
+        steps, layer = stream.steps[0], fusion.refine[name][0]  # type: ignore[index]
+        normed = layer.norm(steps)
+        refined[name] = steps + attention(layer.attention, normed, normed, normed)
+    speech, text = refined["speech"], refined["text"]
+    e_speech = attention(fusion.attentions["speech"], speech, text, text)  # type: ignore[index]
+    e_text = attention(fusion.attentions["text"], text, speech, speech)  # type: ignore[index]
+    assert torch.allclose(fusion(made, SILENT)[0], (e_speech.mean(0) + e_text.mean(0)) / 2, atol=1e-5)
+
+
+def test_around_the_bridge_nothing_is_built_by_default() -> None:
+    names = [name for name, _ in built(Bridge()).named_parameters()]
+    assert {name.partition(".")[0] for name in names} == {"refine", "tokens", "attentions"}
+    around = [name for name, _ in built(Bridge(norm=True, feedforward=2)).named_parameters()]
+    assert {name.partition(".")[0] for name in around} - {"refine", "tokens", "attentions"} == {
+        *("norms", "token_norms", "inner_norms", "feedforwards")
+    }
+
+
+def test_bottleneck_tokens_are_all_that_one_channel_hears_of_the_other() -> None:
+    """Without a second exchanging layer nothing crosses over; with it, text reaches the mean of the speech."""
+    fusion, made = built(Mbt(layers=2)), streams()
+    changed_text = {**made, "text": made["text"].like(made["text"].steps.roll(1, -1))}
+    heard = fusion(made, SILENT)[:, :WIDTH], fusion(changed_text, SILENT)[:, :WIDTH]
+    assert not torch.allclose(*heard, atol=1e-5)
+    fusion.exchange = torch.nn.ModuleDict({name: layers[:1] for name, layers in fusion.exchange.items()})  # type: ignore
+    deaf = fusion(made, SILENT)[:, :WIDTH], fusion(changed_text, SILENT)[:, :WIDTH]
+    assert torch.equal(*deaf)
+
+
+def test_re_weighting_gives_the_mean_where_the_query_is_silent() -> None:
+    fusion, made = built(CoattnWeight(helpers=1)), streams()
+    torch.nn.init.zeros_(fusion.query.weight)  # type: ignore[arg-type, union-attr]
+    torch.nn.init.zeros_(fusion.query.bias)  # type: ignore[arg-type, union-attr]
+    emotion = fusion.features(made)[0]  # type: ignore[operator]
+    assert torch.allclose(fusion(made, SILENT)[:, :WIDTH], means({"emotion": emotion}), atol=1e-6)
+
+
 def test_masking_the_padding_reads_the_shorter_channels_length_alone() -> None:
     bridge, made = built(Bridge(mask_padding=True, refine=0, skip=False)), streams(speech=(6,), text=(2,))
     cut = {"speech": Stream(made["speech"].steps[:, :2], made["speech"].mask[:, :2]), "text": made["text"]}
@@ -148,6 +244,20 @@ def test_the_skip_adds_the_means_of_the_channels() -> None:
     made = streams()
     skipping = built(Bridge(skip=True))(made, SILENT)
     assert torch.equal(skipping[:, WIDTH:], means(made))
+
+
+@pytest.mark.parametrize(
+    ("option", "knobs"),
+    [
+        *((CrossAttention, knobs) for knobs in ({"refine": -1}, {"pool": "max"})),
+        *((Mbt, knobs) for knobs in ({"layers": 1}, {"tokens": 0})),
+        *((Perceiver, {"reads": 0}), (SelfAttention, {"refine": 0}), (CoattnXattn, {"helpers": 0})),
+        *((CoattnWeight, {"adapter": 0}), (Bridge, {"feedforward": -1})),
+    ],
+)
+def test_impossible_knobs_of_the_others_are_refused(option: type[FusionOption], knobs: dict[str, object]) -> None:
+    with pytest.raises(SettingError, match=f"model.fusion.{next(iter(knobs))} must be"):
+        option(**knobs)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("knobs", [{"tokens": 0}, {"heads": 0}, {"refine": -1}, {"kv_mode": "both"}])

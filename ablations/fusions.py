@@ -1,0 +1,14 @@
+"""Which of all the fusions is best?
+
+    ser ablate fusions
+Every fusion of the table against plain concatenation, with its default knobs, all else equal.
+"""
+
+from ablations.study import Study, Variant
+from ser_core.fusion import FUSIONS
+
+STUDY = Study(
+    name="fusions",
+    question="Does any fusion (bridge and co-attention: reconstructions where their papers are silent) beat concatenation?",
+    variants=lambda config, corpus: [Variant(name, (f"model.fusion={name}",)) for name in FUSIONS],
+)

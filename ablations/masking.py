@@ -1,0 +1,14 @@
+"""Does hiding a channel in training help?
+
+    ser ablate masking model.fusion=bridge
+Every masking of the table with its default knobs against none. Ispas et al. 2023 find no gain of masking by epoch.
+"""
+
+from ablations.study import Study, Variant
+from ser_core.masking import MASKINGS
+
+STUDY = Study(
+    name="masking",
+    question="Does hiding a channel in training (by epoch: in part a reconstruction) help?",
+    variants=lambda config, corpus: [Variant(name, (f"model.masking={name}",)) for name in MASKINGS],
+)

@@ -1,0 +1,71 @@
+"""Multimodal dynamic fusion (MMER, Ghosh et al. 2023, arXiv 2203.16794): three chained cross-encoders, a gate, max-pooling.
+
+    T' = BERT(T)     P = CME(W2 A <- T')     R = CME(T' <- P)     S = CME(T' <- W1 A)     A audio, T text, Q <- K = V
+    S <- sigmoid(Wg [R ; S] + bg) * S
+    z = [max A ; W max [R ; S]]
+CME is a BERT layer with queries from one channel, keys and values from the other. The audio's maximum goes past the fusion.
+From the authors' code (Sreyan88/MMER), which pools over real steps alone. Dropout is model.dropout (theirs .1) and drops
+dimensions. Audio is the first channel, text the last; a channel that is alone is both.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.fusion.fusion import Fusion, FusionOption
+from ser_core.fusion.layers import PostNormLayer
+from ser_core.noise import Noise
+from ser_core.options import at_least
+
+
+@dataclasses.dataclass(frozen=True)
+class Mmer(FusionOption):
+    """Knobs of MMER's fusion network."""
+
+    name: str = "mmer"
+    """This option's name."""
+    heads: int = 4
+    """Attention heads, at least 1; they divide model.width (the paper: 12 over 768)."""
+    feedforward: int = 4
+    """Width of each layer's feed-forward part in multiples of model.width, at least 1 (the paper: 4)."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "heads", 1)
+        at_least(self, "feedforward", 1)
+
+    def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
+        return MmerFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+
+
+class MmerFusion(Fusion):
+    """Text refined, three cross-encoders, acoustic gate, late audio skip; letters are those of the drawing above."""
+
+    def __init__(self, channels: Sequence[str], width: int, heads: int, feedforward: int, dropout: float) -> None:
+        super().__init__()
+        self.audio, self.text = channels[0], channels[-1]
+        self.out_width = 2 * width
+        layers = [PostNormLayer(width, heads, feedforward, dropout) for _ in range(4)]
+        self.refine = nn.ModuleDict({self.text: layers[0]})
+        self.audio_asks_text, self.text_asks_mixed, self.text_asks_audio = layers[1:]
+        self.asking_audio, self.asked_audio = nn.Linear(width, width), nn.Linear(width, width)
+        self.gate = nn.Linear(2 * width, width)
+        self.pooled = nn.Linear(2 * width, width)
+
+    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+        audio, text = streams[self.audio], streams[self.text]
+        text = self.refine[self.text](text, text, noise)
+        mixed = self.audio_asks_text(audio.like(self.asking_audio(audio.steps)), text, noise)
+        words = self.text_asks_mixed(text, mixed, noise).steps
+        sounds = self.text_asks_audio(text, audio.like(self.asked_audio(audio.steps)), noise).steps
+        sounds = self.gate(torch.cat([words, sounds], -1)).sigmoid() * sounds
+        fused = self.pooled(maximum(Stream(torch.cat([words, sounds], -1), text.mask)))
+        return torch.cat([maximum(audio), fused], -1)
+
+
+def maximum(stream: Stream) -> Float[Tensor, "batch dim"]:
+    """Largest value of each dimension over the real steps, of which there is at least one."""
+    return stream.steps.masked_fill(~stream.mask.unsqueeze(-1), -torch.inf).amax(1)

@@ -1,0 +1,88 @@
+"""What every masking offers: it may hide a channel from the fusion while a model trains, never while it is evaluated.
+
+stems --> streams --silence (training only)--> fusion        a hidden channel's steps are zero, its mask stays
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.batch import Stream
+from ser_core.fusion import Fusion
+from ser_core.noise import Noise
+from ser_core.options import Option
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskingOption(Option):
+    """Base of the maskings. A model of one channel is never masked."""
+
+    key: ClassVar[str] = "model.masking"
+
+    def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
+        """The fusion with whatever hides channels before it."""
+        raise NotImplementedError
+
+    def plan(self, channels: Sequence[str], epochs: int, generator: torch.Generator) -> tuple[str, ...]:
+        """The channel that is hidden in each epoch, "" in an epoch without any."""
+        raise NotImplementedError
+
+
+class MaskedFusion(Fusion):
+    """A fusion that reads what `silence` lets through."""
+
+    def __init__(self, silence: nn.Module, fusion: Fusion) -> None:
+        super().__init__()
+        self.out_width = fusion.out_width
+        self.silence = silence
+        self.fusion = fusion
+
+    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+        return self.fusion(self.silence(streams, noise), noise)
+
+
+class Silence(nn.Module):
+    """Hides one channel of all utterances for as long as `masked` says so."""
+
+    heard: Float[Tensor, "channels"]
+    """1 for a channel that is heard, 0 for one that is hidden."""
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        super().__init__()
+        self.channels = list(channels)
+        self.register_buffer("heard", torch.ones(len(channels)), persistent=False)
+
+    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> dict[str, Stream]:
+        shares = {name: self.heard[index] for index, name in enumerate(self.channels)}
+        return {name: Stream(stream.steps * shares[name], stream.mask) for name, stream in streams.items()}
+
+
+@contextlib.contextmanager
+def masked(model: nn.Module, channel: str) -> Iterator[None]:
+    """Hides a channel and freezes the layers that read it alone (its stem, its `refine`) until the context ends.
+
+    Frozen means no gradient, no momentum and no decay. "" hides nothing.
+    """
+    if not channel:
+        yield
+        return
+    alone = (f"stems.{channel}.", f".refine.{channel}.")
+    frozen = [each for name, each in model.named_parameters() if each.requires_grad and any(part in name for part in alone)]
+    silences = [module for module in model.modules() if isinstance(module, Silence)]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+            parameter.grad = None
+        for silence in silences:
+            silence.heard[silence.channels.index(channel)] = 0
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        for silence in silences:
+            silence.heard.fill_(1)

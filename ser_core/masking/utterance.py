@@ -1,0 +1,55 @@
+"""Channel dropout: each utterance of a training step loses one of its channels with a fixed probability, never both.
+
+Neverova et al. 2016 (ModDrop, arXiv 1501.00102) drop channels independently; here one is kept, so that something is left
+to learn from. Which utterances lose what follows from the step's key, like dropout.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from ser_core.batch import Stream
+from ser_core.fusion import Fusion
+from ser_core.masking.masking import MaskedFusion, MaskingOption
+from ser_core.noise import Noise, Site, uniform
+from ser_core.options import within
+
+
+@dataclasses.dataclass(frozen=True)
+class UtteranceMasking(MaskingOption):
+    """Knobs of masking by utterance."""
+
+    name: str = "utterance"
+    """This option's name."""
+    probability: float = 0.2
+    """Probability that an utterance loses a channel, from 0 (never) to 1."""
+    text: float = 0.5
+    """Probability that the lost channel is the text and not the speech, from 0 to 1."""
+
+    def __post_init__(self) -> None:
+        within(self, "probability", 0, 1)
+        within(self, "text", 0, 1)
+
+    def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
+        return MaskedFusion(ChannelDropout(self.probability, self.text), fusion) if len(channels) > 1 else fusion
+
+    def plan(self, channels: Sequence[str], epochs: int, generator: torch.Generator) -> tuple[str, ...]:
+        return ("",) * epochs
+
+
+class ChannelDropout(Site):
+    """Sets the steps of a lost channel to zero."""
+
+    def __init__(self, probability: float, text: float) -> None:
+        super().__init__()
+        self.probability, self.text = probability, text
+
+    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> dict[str, Stream]:
+        if noise.key is None:
+            return dict(streams)
+        size = len(next(iter(streams.values())).steps)
+        whether, which = uniform(noise.key, self.site, (size, 2)).unbind(-1)
+        lost, textual = whether < self.probability, which < self.text
+        heard = {name: ~(lost & (textual if name == "text" else ~textual)) for name in streams}
+        return {name: Stream(each.steps * heard[name][:, None, None], each.mask) for name, each in streams.items()}
