@@ -1,8 +1,9 @@
-"""Three drawings of a study as SVG text: differences with what could have been detected, scores fold by fold, calibration.
+"""Drawings of a study as SVG text: differences with what could have been detected, scores fold by fold, calibration, gains.
 
 Ink is `currentColor`, so a page in dark mode shows it light; the same records give the same bytes.
 """
 
+import dataclasses
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.compare import Comparison
 from ablations.details import Details
+from ablations.gains import Gain
 from ablations.outcomes import Outcome
 from ablations.pairing import pair
 from ablations.tables import StudyTable, heading, number
@@ -98,6 +100,41 @@ def reliability(details: Details) -> str:
         figure.supylabel("right (percent)", fontsize=9)
 
     return _svg("reliability", 0.5 + 2.1 * rows, paint)
+
+
+def gains_and_cosines(gains: Sequence[Gain]) -> str:
+    """A row per task and company: its gain with 95 % interval on the left, the cosine to each companion on the right."""
+
+    def paint(figure: "Figure") -> None:
+        left, right = figure.subplots(1, 2, sharey=True)
+        for axes in (left, right):
+            axes.axvline(0, color=INK, linewidth=0.8)
+            axes.grid(axis="x", color=SHADE, alpha=0.25, linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.tick_params(axis="y", length=0)
+        for place, gain in enumerate(gains):
+            value, low, high = (100 * each for each in dataclasses.astuple(gain.difference))
+            left.plot([low, high], [place, place], color=MARK, linewidth=2)
+            left.plot([value], [place], "o", color=MARK, markersize=6)
+            _cosines(right, place, gain)
+        left.set_yticks(range(len(gains)), [_short(gain.name, 36) for gain in gains])
+        left.set_ylim(len(gains) - 0.4, -0.6)
+        left.set_xlabel("gain (hundredths of UAR or CCC)")
+        right.set_xlabel("cosine of gradients on the trunk")
+        right.margins(x=0.25)
+
+    return _svg("gains", 0.75 + 1.2 * ROW_INCHES * max(len(gains), 1), paint)
+
+
+def _cosines(axes: "Axes", place: int, gain: Gain) -> None:
+    """One row of cosines, a companion above the other, named where there are several."""
+    for index, (name, one) in enumerate(gain.cosines.items()):
+        height = place + 0.4 * (index + 0.5 - len(gain.cosines) / 2)
+        axes.plot([one.low, one.high], [height, height], color=MARK, linewidth=2, alpha=0.5)
+        axes.plot([one.mean], [height], "o", color=MARK, markersize=5)
+        if len(gain.cosines) > 1 and one.high == one.high:
+            offset = {"xytext": (5, 0), "textcoords": "offset points"}
+            axes.annotate(name, (one.high, height), va="center", fontsize=7, **offset)
 
 
 def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None:

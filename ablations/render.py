@@ -1,6 +1,6 @@
 """A StudyTable written down: rich for the terminal, Markdown, LaTeX (booktabs) and CSV; the protocol goes with each.
 
-The details go into Markdown and CSV only.
+The details go into Markdown and CSV only, a study's own sections to the terminal and into Markdown.
 
 Names and titles come from the user, so every renderer escapes them for its own syntax.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ablations.compare import Interval
 from ablations.details import Details, confusion_cells, details_cells, details_columns, details_notes
+from ablations.section import Section
 from ablations.tables import StudyTable, cells, columns
 
 if TYPE_CHECKING:
@@ -57,6 +58,26 @@ def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
         notes.append(name, "bold").append(f": {verdict}\n")
     notes.append("\n".join(["", *table.notes]), "dim")
     return header, grid, notes
+
+
+def section_to_rich(section: Section) -> tuple["Text", "Table", "Text"]:
+    """Title, table and notes of a section, to be printed in that order."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, name in enumerate(section.columns):
+        grid.add_column(Text(name), justify="right" if place else "left", overflow="fold", max_width=None if place else 24)
+    for name, *values in section.rows:
+        grid.add_row(Text(name), *(_stack(value, stacked=True) for value in values))
+    return Text(f"\n{section.title}", "bold"), grid, Text("\n".join([*section.notes, ""]), "dim")
+
+
+def section_to_markdown(section: Section) -> str:
+    """A section below the table's, without its drawing."""
+    grid = _grid(list(section.columns), [list(row) for row in section.rows])
+    return "\n".join([f"### {markdown(section.title)}\n", *grid, "", *(f"{markdown(note)}\n" for note in section.notes)])
 
 
 def to_markdown(table: StudyTable) -> str:

@@ -19,7 +19,8 @@ from ablations.details import (
 from ablations.figures import forest, reliability, strip
 from ablations.outcomes import Outcome
 from ablations.pairing import Pairs, pair
-from ablations.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown
+from ablations.render import details_to_csv, details_to_markdown, section_to_markdown, to_csv, to_latex, to_markdown
+from ablations.section import Section
 from ablations.tables import ABSENT, StudyTable, cells, columns, heading, number, plain
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
@@ -30,25 +31,28 @@ CARD = (
 """What the protocol card adds to the protocol line, in this order."""
 
 
-def write_report(table: StudyTable, outcomes: Sequence[Outcome], folder: Path | str) -> dict[str, Path]:
+def write_report(
+    table: StudyTable, outcomes: Sequence[Outcome], folder: Path | str, sections: Sequence[Section] = ()
+) -> dict[str, Path]:
     """Writes five files into `folder`, made if need be; their paths come back as markdown, csv, details, latex and html."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     details = study_details(table, outcomes)
+    own = [section_to_markdown(section) for section in sections]
     texts = {
-        "markdown": ("table.md", f"{to_markdown(table)}\n{details_to_markdown(details)}"),
+        "markdown": ("table.md", "\n".join([to_markdown(table), *own, details_to_markdown(details)])),
         "csv": ("table.csv", to_csv(table)),
         "details": ("details.csv", details_to_csv(details)),
         "latex": ("table.tex", to_latex(table)),
-        "html": ("report.html", to_html(table, outcomes, details)),
+        "html": ("report.html", to_html(table, outcomes, details, sections)),
     }
     for name, text in texts.values():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return {kind: folder / name for kind, (name, _) in texts.items()}
 
 
-def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details) -> str:
-    """The page: question, verdicts, table, drawings, details, folds, protocol card, how to reproduce, licence."""
+def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, sections: Sequence[Section] = ()) -> str:
+    """The page: question, verdicts, table, drawings, own sections, details, folds, protocol card, how to reproduce, licence."""
     from jinja2 import Environment, StrictUndefined
 
     study = pair(outcomes, table.baseline, table.across)
@@ -58,6 +62,7 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details) ->
         table=table,
         columns=columns(table),
         rows=_stacked(cells(table)),
+        sections=[(section, _stacked(section.rows)) for section in sections],
         details=details,
         details_columns=details_columns(details),
         details_rows=_stacked(details_cells(details)),

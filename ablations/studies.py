@@ -1,12 +1,24 @@
 """Every study that `ser ablate` knows; adding one touches its file and this table."""
 
-from ablations import bridge_tokens, coattention, fusion, fusions, ispas2023_table2, masking, modality, tasks, text
+from ablations import (
+    bridge_tokens,
+    coattention,
+    cross_regularisation,
+    fusion,
+    fusions,
+    ispas2023_table2,
+    masking,
+    modality,
+    tasks,
+    text,
+    weighting,
+)
 from ablations.study import Study
 
 STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
         *(fusion.STUDY, fusions.STUDY, bridge_tokens.STUDY, coattention.STUDY, masking.STUDY),
-        *(tasks.STUDY, modality.STUDY, text.STUDY, ispas2023_table2.STUDY),
+        *(tasks.STUDY, modality.STUDY, text.STUDY, weighting.STUDY, cross_regularisation.STUDY, ispas2023_table2.STUDY),
     )
 }

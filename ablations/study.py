@@ -6,6 +6,8 @@ base overrides + variant overrides -> Config        (a variant's choice replaces
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from ablations.outcomes import Outcome
+from ablations.section import Section
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.corpus import Corpus
@@ -35,6 +37,8 @@ class Study:
     """Entries of the protocol card that the variants differ in on purpose."""
     notes: tuple[str, ...] = ()
     """Sentences that stand below the table, such as published figures."""
+    sections: Callable[[Sequence[Outcome]], Sequence[Section]] = lambda outcomes: ()
+    """What its report says beside the table, computed from the outcomes."""
 
 
 def combined(base: Sequence[str], variant: Variant) -> list[str]:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ablations.render import to_rich
+from ablations.render import section_to_rich, to_rich
 from ablations.studies import STUDIES
 from cluster.conclude import conclude
 from cluster.resources import split_overrides
@@ -191,8 +191,8 @@ def _show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
 
 
 def _print_report(console: Console, record: StudyRecord, store: RunStore) -> dict[str, Path]:
-    table, files = conclude(record, store)
-    for part in to_rich(table):
+    table, sections, files = conclude(record, store)
+    for part in (*to_rich(table), *(part for section in sections for part in section_to_rich(section))):
         console.print(part)
     folder = record.folder(store)
     console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)

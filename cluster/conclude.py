@@ -1,17 +1,19 @@
 """What a finished study says: its table on the terminal, its report on disk, both in MLflow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ablations.report import write_report
+from ablations.section import Section
+from ablations.studies import STUDIES
 from ablations.tables import StudyTable, study_table
 from cluster.study_record import StudyRecord
 from ser_core.errors import RecordError
 from ser_core.records import RunStore
 
 
-def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, dict[str, Path]]:
-    """The table of an ablation or a run, written as Markdown, CSV, LaTeX and HTML into the study's folder.
+def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
+    """The table of an ablation or a run and the study's own sections, written as Markdown, CSV, LaTeX and HTML into its folder.
 
     Raises RecordError for a search, whose test parts stay sealed, and ComparisonError while folds are missing.
     """
@@ -34,7 +36,8 @@ def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, dict[str,
         command=study.command,
         overrides=overrides,
     )
-    return table, write_report(table, outcomes, study.folder(store))
+    sections = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
+    return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 
 def _primary(study: StudyRecord, metrics: Mapping[str, float]) -> str:

@@ -1,7 +1,7 @@
 """The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
 
-    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(emotion dimensions gender)  optim  run
-Options with a file of their own (corpora, protocols, encoders, fusions) are chosen by name: corpus=emodb, model/fusion=bridge.
+    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  optim  run
+Options with a file of their own (corpora, protocols, encoders, fusions, weightings) are chosen by name: weighting=dwa.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.options import Option, at_least, location, one_of, within
 from ser_core.tasks import Tasks
+from ser_core.weighting import WEIGHTINGS, WeightingOption
 
 GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "corpus": (CORPORA, "demo"),
@@ -26,6 +27,7 @@ GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "model.text": (TEXT, "words"),
     "model.fusion": (FUSIONS, "concat"),
     "model.masking": (MASKINGS, "none"),
+    "weighting": (WEIGHTINGS, "fixed"),
 }
 """Every node that is chosen by name: its table and the default choice."""
 
@@ -126,6 +128,8 @@ class Config(Option):
     """The network."""
     tasks: Tasks = dataclasses.field(default_factory=Tasks)
     """What it predicts, with weights."""
+    weighting: WeightingOption = dataclasses.field(default_factory=WeightingOption)
+    """How those weights change while it learns."""
     optim: Optim = dataclasses.field(default_factory=Optim)
     """How it is trained."""
     run: Run = dataclasses.field(default_factory=Run)

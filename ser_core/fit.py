@@ -1,7 +1,6 @@
 """Trains one fold: AdamW, warm-up and cosine, clipping, early stopping on the development part.
 
-    epoch: batches by length -> step(parameters, batch, key) ... -> development score -> keep the best -> stop?
-A step is a pure function of parameters, batch and constants, so that many models can be stepped as one program.
+epoch: batches by length -> step (step.py) ... -> development score -> keep the best -> stop?
 """
 
 import copy
@@ -11,11 +10,9 @@ from collections.abc import Generator, Mapping, Sequence
 
 import pandas as pd
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.func import functional_call
 
-from ser_core.batch import Batch, batches_by_length
+from ser_core.batch import batches_by_length
 from ser_core.config import Config, Optim
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import TrainingError
@@ -25,11 +22,13 @@ from ser_core.masking.masking import masked
 from ser_core.metrics import main_scores
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from ser_core.noise import Noise
+from ser_core.step import Course, descend, total_loss
+from ser_core.weighting import Weighting
 
 
 @dataclasses.dataclass(frozen=True)
 class EpochEnd:
-    """Where training stands after an epoch. `dev` is the development score, more is better."""
+    """Where training stands after an epoch. `dev` is the development score, more is better; `losses` are means per task."""
 
     epoch: int
     dev: float
@@ -47,37 +46,23 @@ class Fitted:
     epochs: list[dict[str, float]]
 
 
-def total_loss(
-    model: SpeechEmotionModel, parameters: dict[str, Tensor], batch: Batch, key: Tensor, weights: Mapping[str, float]
-) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-    """Weighted sum of the task losses, and each of them: what a step differentiates."""
-    _, losses = functional_call(model, parameters, (batch, Noise(key)))
-    return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum(), losses
-
-
-@dataclasses.dataclass(frozen=True)
-class Course:
-    """A model in training with everything that advances from step to step."""
-
-    model: SpeechEmotionModel
-    rows: Sequence[int]
-    optimiser: torch.optim.Optimizer
-    rates: torch.optim.lr_scheduler.LambdaLR
-    generator: torch.Generator
-    masked: Sequence[str]
-    """The channel that is hidden in each epoch, "" in an epoch without any."""
-
-
 def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs: int) -> Course:
     """A fresh course of so many epochs over these rows; all that is random in it comes from the seed and the fold."""
     weights_seed = derived_seed(config.seed, fold, "weights")
     model = build_model(config, inputs, torch.as_tensor(rows), weights_seed).to(device_of(config))
-    optimiser = torch.optim.AdamW(parameter_groups(model, config.optim), lr=config.optim.learning_rate, fused=True)
+    weighting = config.weighting.build() if len(model.heads) > 1 else Weighting()
+    tasks = [config.tasks.all()[name].weight for name in model.heads]
+    state = weighting.begin(torch.tensor(tasks, device=device_of(config)))
+    groups = parameter_groups(model, config.optim)
+    if learned := [state[name].requires_grad_() for name in weighting.learned]:
+        groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
+    optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     steps = epochs * math.ceil(len(rows) / config.optim.batch)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
     generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, "order"))
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, "masking"))
-    return Course(model, rows, optimiser, rates, generator, config.model.masking.plan(list(inputs.channels), epochs, masks))
+    hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
+    return Course(model, rows, weighting, state, optimiser, rates, generator, hidden)
 
 
 def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
@@ -94,13 +79,13 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
     steady, develops = math.nan, len(fold.dev) > 0
     for epoch in range(1, config.optim.epochs + 1):
         with masked(model, course.masked[epoch - 1]):
-            losses = train_epoch(config, inputs, course, epoch)
+            measured = train_epoch(config, inputs, course, epoch, config.weighting.monitor)
         dev = development_score(config, inputs, model, fold.dev.tolist()) if develops else math.nan
-        log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **losses})
+        log.append({"epoch": float(epoch), "rate": course.rates.get_last_lr()[0], "dev": dev, **measured})
         steady = steadied(steady, dev)
         if steady > best:
             best, chosen, kept = steady, epoch, copy.deepcopy(model.state_dict())
-        yield EpochEnd(epoch, dev, losses)
+        yield EpochEnd(epoch, dev, {name: measured[name] for name in model.heads})
         if develops and epoch - chosen >= config.optim.patience:
             break
     if not develops:
@@ -158,12 +143,11 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim) -> list[dict[str, 
     ]
 
 
-def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int) -> dict[str, float]:
-    """One pass over the course's rows; mean loss per task."""
+def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, monitor: bool = False) -> dict[str, float]:
+    """One pass over the course's rows; means over its steps: loss per task, and with `monitor` what descend measures."""
     device = device_of(config)
-    model, rows, optimiser, generator = course.model, course.rows, course.optimiser, course.generator
-    weights = {name: task.weight for name, task in config.tasks.active().items()}
-    sums: dict[str, Tensor] = {}
+    model, rows, generator = course.model, course.rows, course.generator
+    measured: dict[str, list[Tensor]] = {}
     lengths = [inputs.lengths[row] for row in rows]
     batches = list(batches_by_length(lengths, config.optim.batch, generator))
     parameters: dict[str, Tensor] = dict(model.named_parameters())
@@ -172,17 +156,15 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int) -> d
         batch = inputs.batch([int(rows[position]) for position in positions]).to(device)
         key = torch.randint(2**62, (), generator=generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
-            loss, losses = total_loss(model, parameters, batch, key, weights)
+            loss, losses = total_loss(model, parameters, batch, key, course.weighting, course.state)
         if not torch.isfinite(loss):
             raise TrainingError(_not_finite(losses, epoch, step))
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip)
-        optimiser.step()
-        course.rates.step()
-        for name, value in losses.items():
-            sums[name] = sums.get(name, torch.zeros((), device=device)) + value.detach()
-    return {name: float(value) / len(batches) for name, value in sums.items()}
+        found = descend(course, loss, losses, key, config.optim.clip, monitor)
+        for name, value in {**losses, **found}.items():
+            measured.setdefault(name, []).append(value.detach())
+    means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
+    course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in model.heads])))
+    return {name: float(mean) for name, mean in means.items()}
 
 
 def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:
@@ -222,7 +204,7 @@ def development_score(config: Config, inputs: Inputs, model: SpeechEmotionModel,
 
 @torch.no_grad()
 def development_loss(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int]) -> float:
-    """The weighted loss over all of `rows` as one batch."""
+    """The loss over all of `rows` as one batch, under tasks.<name>.weight whatever the weighting: equal across epochs."""
     model.eval()
     batch = inputs.batch([int(row) for row in rows]).to(device_of(config))
     losses = model(batch, Noise(None))[1]

@@ -49,7 +49,8 @@ class FoldRecord:
     dev: dict[str, float]
     """Development metrics at the chosen epoch, under the names of metrics.TERMS."""
     epochs: list[dict[str, float]]
-    """Per epoch: losses by task, learning rate, development score."""
+    """Per epoch: losses by task, learning rate, development score; with weighting.monitor also weight.<task>, norm.<task> (of the
+    gradient on the trunk, before weighting) and cosine.<task>.<task>, means over steps."""
     chosen_epoch: int
     seconds: float
     skipped: dict[str, str]

@@ -1,0 +1,50 @@
+"""Dynamic weight averaging (Liu, Johns & Davison 2019, arXiv 1803.10704): what falls slowly counts more.
+
+    lambda_i = K softmax(r_i / T)        r_i = L_i(last epoch) / L_i(the one before); 1 in the first two epochs; K tasks
+Weight of a task: tasks.<name>.weight times lambda_i. torchjd's DWA is this formula, and is what the test compares with; it
+keeps its history outside any state that could be saved or batched over models.
+"""
+
+import dataclasses
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ser_core.options import at_least
+from ser_core.weighting.weighting import State, Weighting, WeightingOption
+
+
+@dataclasses.dataclass(frozen=True)
+class Dwa(WeightingOption):
+    """Knobs of dynamic weight averaging."""
+
+    name: str = "dwa"
+    """This option's name."""
+    temperature: float = 2.0
+    """T, above 0: the larger, the more alike the weights; the paper uses 2."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "temperature", 1e-6)
+
+    def build(self) -> Weighting:
+        return DynamicWeighting(self.temperature)
+
+
+class DynamicWeighting(Weighting):
+    """Weights from the mean losses of the last two epochs. A task that had no loss in the one before has ratio 1."""
+
+    def __init__(self, temperature: float) -> None:
+        self.temperature = temperature
+
+    def begin(self, tasks: Float[Tensor, "tasks"]) -> State:
+        return {"tasks": tasks, "ratios": torch.ones_like(tasks), "last": torch.zeros_like(tasks)}
+
+    def weights(self, state: State) -> Float[Tensor, "tasks"]:
+        shares = torch.softmax(state["ratios"] / self.temperature, dim=-1)
+        return state["tasks"] * shares * shares.shape[-1]
+
+    def after_epoch(self, state: State, losses: Float[Tensor, "tasks"]) -> State:
+        known = state["last"] > 0
+        ratios = torch.where(known, losses / torch.where(known, state["last"], 1.0), 1.0)
+        return {**state, "ratios": ratios, "last": losses}

@@ -1,0 +1,16 @@
+"""Fixed weights: the sum of tasks.<name>.weight times each loss, from the first step to the last."""
+
+import dataclasses
+
+from ser_core.weighting.weighting import Weighting, WeightingOption
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed(WeightingOption):
+    """Knobs of fixed weights: none; `ser search weights` looks for the best."""
+
+    name: str = "fixed"
+    """This option's name."""
+
+    def build(self) -> Weighting:
+        return Weighting()

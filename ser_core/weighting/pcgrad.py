@@ -1,0 +1,45 @@
+"""PCGrad (Yu et al. 2020, arXiv 2001.06782): where two tasks pull against each other, neither pulls the other back.
+
+    for each task i, over the other tasks j in random order:  if <g_i, g_j> < 0:  g_i <- g_i - <g_i, g_j> / |g_j|^2 g_j
+    trunk: sum_i g_i after that        heads: as with fixed weights
+g_j is the original gradient of tasks.<name>.weight times the loss, on the trunk: the weights scale what is projected and not the
+directions projected on. The projection is torchjd's, from inner products alone; the order comes from the step's key.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ser_core.weighting.weighting import State, Weighting, WeightingOption
+
+
+@dataclasses.dataclass(frozen=True)
+class PcGrad(WeightingOption):
+    """Knobs of PCGrad: none."""
+
+    name: str = "pcgrad"
+    """This option's name."""
+
+    def build(self) -> Weighting:
+        return ProjectedWeighting()
+
+
+class ProjectedWeighting(Weighting):
+    """Factors under which the sum of the tasks' gradients is that of the projected ones."""
+
+    batched: ClassVar[bool] = False
+    reads_gradients: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        from torchjd.aggregation import PCGradWeighting
+
+        self.project = PCGradWeighting()
+
+    def on_trunk(self, gramian: Float[Tensor, "tasks tasks"], state: State, key: Int[Tensor, ""]) -> Float[Tensor, "tasks"]:
+        weights = state["tasks"]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(key))
+            return self.project(weights[:, None] * gramian * weights) * weights

@@ -1,0 +1,68 @@
+"""What every weighting offers: how the losses of several tasks become one step, and what it remembers between steps.
+
+    losses [tasks] --total(state)--> one number --backward--> gradients
+                                   tasks' own gradients on the trunk --on_trunk(state)--> one      (where it reads them)
+    state --after_step, after_epoch--> state
+The trunk is every parameter outside the heads. tasks.<name>.weight multiplies whatever a method finds for that task.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ser_core.options import Option
+
+State = dict[str, Tensor]
+"""All that a weighting knows beside its knobs, by name, to be saved and loaded as it is. `tasks` holds tasks.<name>.weight."""
+
+
+class Weighting:
+    """Base of the weightings, and plain addition: sum_i w_i L_i. Its methods are pure; tasks stand in the order of the model."""
+
+    batched: ClassVar[bool] = True
+    """Whether torch.func.vmap can step many models that are weighed so, as one program."""
+    reads_gradients: ClassVar[bool] = False
+    """Whether it needs each task's gradient on the trunk, at the price of one backward pass per task."""
+    learned: ClassVar[tuple[str, ...]] = ()
+    """Entries of the state that the optimiser learns along with the model."""
+    rate: float = 1.0
+    """Factor on the learning rate of `learned`."""
+
+    def begin(self, tasks: Float[Tensor, "tasks"]) -> State:
+        """The state before the first step, given tasks.<name>.weight."""
+        return {"tasks": tasks}
+
+    def weights(self, state: State) -> Float[Tensor, "tasks"]:
+        """The factor of each task's loss in the total."""
+        return state["tasks"]
+
+    def total(self, losses: Float[Tensor, "tasks"], state: State) -> Float[Tensor, ""]:
+        """What a step differentiates."""
+        return (self.weights(state) * losses).sum()
+
+    def on_trunk(self, gramian: Float[Tensor, "tasks tasks"], state: State, key: Int[Tensor, ""]) -> Float[Tensor, "tasks"]:
+        """The factor of each task's gradient on the trunk; `gramian` holds their inner products, `key` is the step's chance."""
+        return self.weights(state)
+
+    def after_step(self, state: State, losses: Float[Tensor, "tasks"], norms: Float[Tensor, "tasks"]) -> State:
+        """The state after a step; `norms` are those of the tasks' gradients on the trunk (0 unless it reads gradients)."""
+        return state
+
+    def after_epoch(self, state: State, losses: Float[Tensor, "tasks"]) -> State:
+        """The state after an epoch with these mean losses."""
+        return state
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightingOption(Option):
+    """Base of the weighting options: knobs, and `build`. A single task is summed plainly, whatever is chosen."""
+
+    key: ClassVar[str] = "weighting"
+    monitor: bool = False
+    """Whether each epoch logs every task's weight, gradient norm and cosines on the trunk; costs a backward pass per task."""
+
+    def build(self) -> Weighting:
+        """The method, for two tasks or more."""
+        raise NotImplementedError
