@@ -19,6 +19,7 @@ from ser_core.encoders.stems import FeatureStem, WordStem
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Features, FeatureStore, Speech, Text
+from ser_core.tasks import Tasks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Inputs:
         numbers = torch.tensor(list(rows))
         return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers)
 
+    def aimed_at(self, tasks: Tasks) -> "Inputs":
+        """The same inputs with the targets of other tasks, whose knobs may want other targets."""
+        return dataclasses.replace(self, targets=tasks.targets(self.corpus))
+
     @functools.cached_property
     def lengths(self) -> list[int]:
         """Steps of each utterance in its longest channel."""
@@ -107,7 +112,7 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     return Inputs(
         corpus=corpus,
         channels={channel.name: channel for channel in (spoken, read) if channel},
-        targets={name: task.targets(corpus) for name, task in config.tasks.all().items() if task.available(corpus)},
+        targets=config.tasks.targets(corpus),
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),
     )

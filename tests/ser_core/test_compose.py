@@ -18,7 +18,7 @@ MANY = (
     *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
 )
 
-PINNED = "a5de4a781bb4e9bc"
+PINNED = "f0afbaf07d910506"
 """Fingerprint of the defaults. Where a change moves it on purpose, records of before no longer count: write the new one here."""
 
 
