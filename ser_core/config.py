@@ -1,6 +1,6 @@
 """The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
 
-    seed  corpus  folds  audio  model(speech text fusion)  tasks(emotion dimensions gender)  optim  run
+    seed  corpus  folds  audio  model(speech text fusion)  tasks(emotion dimensions gender ...)  optim  run
 Options with a file of their own (corpora, protocols, encoders, fusions) are chosen by name: corpus=emodb, model/fusion=bridge.
 """
 
@@ -15,7 +15,7 @@ from ser_core.folds import FOLDS, FoldsOption
 from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.options import Option, at_least, location, one_of, within
-from ser_core.tasks import Tasks
+from ser_core.tasks import CHANNELS, Tasks
 
 GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "corpus": (CORPORA, "demo"),
@@ -47,6 +47,11 @@ class Model(Option):
     def __post_init__(self) -> None:
         at_least(self, "width", 4)
         within(self, "dropout", 0, 0.9)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that are read."""
+        return tuple(name for name in CHANNELS if getattr(self, name).name != "none")
 
 
 @dataclasses.dataclass(frozen=True)

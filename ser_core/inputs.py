@@ -97,7 +97,7 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
 
     Raises CorpusError for audio that cannot be used, unless run.on_bad_audio=skip.
     """
-    if not (config.model.speech.name != "none" or config.model.text.name != "none"):  # type: ignore[attr-defined]
+    if not config.model.channels:
         raise SettingError("a model needs a channel: model.speech and model.text are both none")
     cache = Path(config.run.store) / "cache"
     corpus = config.corpus.read(cache)

@@ -18,6 +18,7 @@ from ser_core.tasks.transcript import Transcript
 from ser_core.tasks.views import Memory, Views
 
 CHANNELS = ("speech", "text")
+"""Every channel that a model may read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,4 +67,4 @@ class Tasks:
 
 TASKS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Tasks))
 
-__all__ = ["TASKS", "Head", "Memory", "TaskOption", "Tasks", "Views"]
+__all__ = ["CHANNELS", "TASKS", "Head", "Memory", "TaskOption", "Tasks", "Views"]
