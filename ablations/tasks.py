@@ -15,9 +15,10 @@ ADDED_WEIGHT = 0.1
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """The baseline, one variant less each task that emotion can spare, one more each task that the corpus allows."""
-    active = config.tasks.settled(corpus).active()
-    absent = [name for name, task in config.tasks.all().items() if name not in active and task.available(corpus)]
+    """The baseline, one variant less each task that emotion can spare, one more each task that corpus and channels allow."""
+    offered = config.tasks.offered(corpus, config.model.channels)
+    active = [name for name in config.tasks.active() if name in offered]
+    absent = [name for name in offered if name not in active]
     without = [name for name in active if name != "emotion"]
     return [
         Variant(" + ".join(active)),

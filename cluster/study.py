@@ -104,6 +104,7 @@ def run_search(
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
     if not whole.folds.develops:
         raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
+    space = space.among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     name = f"search-{space.name}"

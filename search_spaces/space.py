@@ -6,7 +6,7 @@ The asker is anything with Optuna's three suggest methods; nothing here imports 
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ser_core.errors import SettingError
@@ -91,6 +91,10 @@ class Simplex:
     parts: tuple[str, ...]
     leaf: str = "weight"
 
+    def among(self, parts: Collection[str]) -> "Simplex":
+        """The same over those of its parts that are among `parts`: nothing is dealt to what is not there."""
+        return dataclasses.replace(self, parts=tuple(part for part in self.parts if part in parts))
+
     def overrides(self, key: str, asker: Asker) -> list[str]:
         draws = [-math.log(asker.suggest_float(f"{key}.{part}.u", 0.01, 1.0)) + 1e-9 for part in self.parts]
         hundredths = [round(100 * draw / sum(draws)) for draw in draws]
@@ -106,6 +110,11 @@ class Space:
     question: str
     ranges: Mapping[str, Range]
     fixed: tuple[str, ...] = ()
+
+    def among(self, key: str, parts: Collection[str]) -> "Space":
+        """The same space with the Simplex at `key`, if there is one, over these parts alone."""
+        dealt = {each: varied.among(parts) for each, varied in self.ranges.items() if each == key and isinstance(varied, Simplex)}
+        return dataclasses.replace(self, ranges={**self.ranges, **dealt})
 
     def overrides(self, asker: Asker) -> list[str]:
         """One point of the space."""

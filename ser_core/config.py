@@ -16,7 +16,7 @@ from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.options import Option, at_least, location, one_of, within
-from ser_core.tasks import Tasks
+from ser_core.tasks import CHANNELS, Tasks
 from ser_core.weighting import WEIGHTINGS, WeightingOption
 
 GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
@@ -53,6 +53,11 @@ class Model(Option):
     def __post_init__(self) -> None:
         at_least(self, "width", 4)
         within(self, "dropout", 0, 0.9)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that are read."""
+        return tuple(name for name in CHANNELS if getattr(self, name).name != "none")
 
 
 @dataclasses.dataclass(frozen=True)

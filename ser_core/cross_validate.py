@@ -70,8 +70,8 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
     experiment than not asking.
     """
-    inputs = inputs or load_inputs(config, progress)
-    settled = dataclasses.replace(config, tasks=config.tasks.settled(inputs.corpus))
+    inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
+    settled = dataclasses.replace(config, tasks=config.tasks.settled(inputs.corpus, inputs.channels))
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
@@ -125,6 +125,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         sizes={
             **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},
             "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
+            **_left_out(planned, fold),
         },
         dev=score(dev) if len(dev) else {},
         epochs=fitted.epochs,
@@ -135,6 +136,15 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, place), tested))
+
+
+def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:
+    """Training utterances that a task's loss leaves out although they are labelled, as `<task>.left_out`, where there are any."""
+    inputs, rows = planned.inputs, fold.train.tolist()
+    steps = {name: [channel.lengths[row] for row in rows] for name, channel in inputs.channels.items()}
+    tasks = planned.config.tasks.active()
+    counts = {name: task.left_out(inputs.targets[name][rows], steps) for name, task in tasks.items()}
+    return {f"{name}.left_out": count for name, count in counts.items() if count}
 
 
 def environment(config: Config) -> dict[str, str]:

@@ -7,10 +7,12 @@ import copy
 import dataclasses
 import math
 from collections.abc import Generator, Mapping, Sequence
+from typing import cast
 
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ser_core.batch import batches_by_length
 from ser_core.config import Config, Optim
@@ -23,6 +25,7 @@ from ser_core.metrics import main_scores
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from ser_core.noise import Noise
 from ser_core.step import Course, descend, total_loss
+from ser_core.tasks import Head, Memory
 from ser_core.weighting import Weighting
 
 
@@ -62,7 +65,13 @@ def begin(config: Config, inputs: Inputs, rows: Sequence[int], fold: int, epochs
     generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, "order"))
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, "masking"))
     hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
-    return Course(model, rows, weighting, state, optimiser, rates, generator, hidden)
+    heads = {name: cast(Head, head) for name, head in model.heads.items()}
+    memory = {
+        name: Memory.blank(head.remembers, head.outputs, inputs.targets[name]).to(device_of(config))
+        for name, head in heads.items()
+        if head.remembers
+    }
+    return Course(model, rows, weighting, state, optimiser, rates, generator, hidden, memory)
 
 
 def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
@@ -156,10 +165,12 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
         batch = inputs.batch([int(rows[position]) for position in positions]).to(device)
         key = torch.randint(2**62, (), generator=generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
-            loss, losses = total_loss(model, parameters, batch, key, course.weighting, course.state)
+            loss, losses, outputs = total_loss(course, parameters, batch, key)
         if not torch.isfinite(loss):
             raise TrainingError(_not_finite(losses, epoch, step))
         found = descend(course, loss, losses, key, config.optim.clip, monitor)
+        for name, past in course.memory.items():
+            course.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
             measured.setdefault(name, []).append(value.detach())
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
@@ -184,22 +195,24 @@ def predict(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Seq
     for start in range(0, len(order), 32):
         batch = inputs.batch([int(rows[position]) for position in order[start : start + 32]]).to(device)
         for name, output in model(batch, Noise(None))[0].items():
-            parts[name].append(output.float().cpu())
-    back = torch.tensor(order).argsort()
+            parts[name] += cast(Head, model.heads[name]).answers(output).float().cpu()
+    back = torch.tensor(order).argsort().tolist()
     numbers = torch.as_tensor(rows)
     table = inputs.corpus.table.iloc[list(rows)]
     columns = [table[["utterance", "speaker", "gender"]].reset_index(drop=True)]
-    for name, outputs in parts.items():
-        task = config.tasks.all()[name]
-        columns.append(task.columns(inputs.corpus, torch.cat(outputs)[back], inputs.targets[name][numbers]))
+    for name, answers in parts.items():
+        task, answer = config.tasks.all()[name], pad_sequence([answers[position] for position in back], batch_first=True)
+        columns.append(task.columns(inputs.corpus, answer, inputs.targets[name][numbers]))
     return pd.concat(columns, axis=1)
 
 
 def development_score(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int]) -> float:
-    """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss."""
-    if config.optim.monitor == "loss":
-        return -development_loss(config, inputs, model, rows)
-    return headline(main_scores(predict(config, inputs, model, rows)))
+    """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss.
+
+    Minus the summed loss too where nothing is trained that has such a score, as with the transcript alone.
+    """
+    scores = {} if config.optim.monitor == "loss" else main_scores(predict(config, inputs, model, rows))
+    return headline(scores) if scores else -development_loss(config, inputs, model, rows)
 
 
 @torch.no_grad()
@@ -212,7 +225,7 @@ def development_loss(config: Config, inputs: Inputs, model: SpeechEmotionModel, 
 
 
 def headline(scores: Mapping[str, float]) -> float:
-    """Mean of UAR and mean CCC, of those that are there; gender UAR only when nothing else is.
+    """Mean of UAR and mean CCC, of those that are there; the UAR of helper tasks only when nothing else is.
 
     >>> headline({"uar": 0.75, "ccc.valence": 0.25, "ccc.arousal": 0.75})
     0.625
@@ -220,6 +233,6 @@ def headline(scores: Mapping[str, float]) -> float:
     concordances = [value for name, value in scores.items() if name.startswith("ccc.") and math.isfinite(value)]
     parts = [scores["uar"]] if math.isfinite(scores.get("uar", math.nan)) else []
     parts += [sum(concordances) / len(concordances)] if concordances else []
-    parts = parts or [scores.get("gender.uar", math.nan)]
+    parts = parts or [scores[name] for name in ("gender.uar", "style.uar") if name in scores] or [math.nan]
     mean = sum(parts) / len(parts)
     return mean if math.isfinite(mean) else -math.inf

@@ -20,6 +20,7 @@ from ser_core.encoders.tuned import TunedStem, Tuning
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Features, FeatureStore, Speech, Text
+from ser_core.tasks import Tasks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,10 @@ class Inputs:
         numbers = torch.tensor(list(rows))
         return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers)
 
+    def aimed_at(self, tasks: Tasks) -> "Inputs":
+        """The same inputs with the targets of other tasks, whose knobs may want other targets."""
+        return dataclasses.replace(self, targets=tasks.targets(self.corpus))
+
     @functools.cached_property
     def lengths(self) -> list[int]:
         """Steps of each utterance in its longest channel."""
@@ -100,7 +105,7 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
 
     Raises CorpusError for audio that cannot be used, unless run.on_bad_audio=skip.
     """
-    if not (config.model.speech.name != "none" or config.model.text.name != "none"):  # type: ignore[attr-defined]
+    if not config.model.channels:
         raise SettingError("a model needs a channel: model.speech and model.text are both none")
     cache = Path(config.run.store) / "cache"
     corpus = config.corpus.read(cache)
@@ -115,7 +120,7 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     return Inputs(
         corpus=corpus,
         channels={channel.name: channel for channel in (spoken, read) if channel},
-        targets={name: task.targets(corpus) for name, task in config.tasks.all().items() if task.available(corpus)},
+        targets=config.tasks.targets(corpus),
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),
     )

@@ -41,6 +41,7 @@ TERMS: dict[str, Term] = {
     "ccc": Term("CCC", "concordance correlation", percent=False),
     "pcc": Term("PCC", "Pearson correlation", ("Pearson's r",), percent=False),
     "mae": Term("MAE", "mean absolute error in the corpus's own scale", percent=False, less_is_better=True),
+    "cer": Term("CER", "character error rate of the recognised transcript", less_is_better=True),
     "mean_ccc": Term("mean CCC", "mean of CCC over dimensions", percent=False),
 }
 """The only list of names: `uar` is UAR wherever it is stored, printed or plotted, and so for every other."""
@@ -156,6 +157,18 @@ def mae(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.nda
     return float(audmetric.mean_absolute_error(list(truth), list(predicted))) if len(truth) else float("nan")
 
 
+def cer(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
+    """Characters to change, add or take away, over all texts, per character of the truth; at least 0, NaN without any.
+
+    >>> cer(["anger", "joy"], ["angr", "toy"])
+    0.25
+    """
+    import audmetric
+
+    changes = sum(audmetric.edit_distance(str(said), str(read)) for said, read in zip(truth, predicted, strict=True))
+    return changes / sum(map(len, truth)) if len(truth) else float("nan")
+
+
 @dataclasses.dataclass(frozen=True)
 class Bin:
     """The predictions whose confidence lies in one bin: how many, how sure on average, and what share is right."""
@@ -190,7 +203,7 @@ def ece(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.n
 def main_scores(predictions: pd.DataFrame) -> dict[str, float]:
     """UAR, WA and CCC alone, as far as the columns allow: what early stopping asks for after every epoch."""
     scores: dict[str, float] = {}
-    for task, prefix in (("emotion", ""), ("gender", "gender.")):
+    for task, prefix in (("emotion", ""), ("gender", "gender."), ("style", "style.")):
         if f"{task}.target" in predictions:
             truth, predicted = labelled(predictions, task)
             scores[f"{prefix}uar"], scores[f"{prefix}wa"] = uar(truth, predicted), wa(truth, predicted)
@@ -208,6 +221,8 @@ def score(predictions: pd.DataFrame) -> dict[str, float]:
         scores["ece"] = ece(*confidences(predictions))
     for name in dimensions(predictions):
         scores[f"pcc.{name}"], scores[f"mae.{name}"] = pcc(*rated(predictions, name)), mae(*rated(predictions, name))
+    if "transcript.target" in predictions:
+        scores["transcript.cer"] = cer(*labelled(predictions, "transcript"))
     return scores | by_gender(predictions)
 
 

@@ -7,7 +7,8 @@ text   --stem--/              \\-- gender
 
 import hashlib
 from collections.abc import Mapping
-from typing import cast
+from types import MappingProxyType
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,14 @@ from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
 from ser_core.inputs import Inputs
 from ser_core.noise import Noise, number_sites
-from ser_core.tasks import Head
+from ser_core.tasks import Head, Memory, Views
+
+NOTHING: Mapping[str, Memory] = MappingProxyType({})
+"""No head remembers anything."""
 
 
 class SpeechEmotionModel(nn.Module):
-    """Stems, fusion and heads. `forward` is a pure function of parameters, batch and noise."""
+    """Stems, fusion and heads. `forward` is a pure function of parameters, batch, noise and memory."""
 
     def __init__(self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head]) -> None:
         super().__init__()
@@ -33,28 +37,32 @@ class SpeechEmotionModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
         number_sites(self)
 
-    def forward(self, batch: Batch, noise: Noise) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Prediction and loss per task."""
+    def forward(
+        self, batch: Batch, noise: Noise, memory: Mapping[str, Memory] = NOTHING
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Output and loss per task. `memory` holds what some heads remember of batches before; nothing when evaluated."""
         streams = {name: cast(Stream, stem(batch.streams[name], noise)) for name, stem in self.stems.items()}
-        fused = self.fusion(streams, noise)
-        outputs = {name: cast(Tensor, head(fused, noise)) for name, head in self.heads.items()}
-        losses = {name: cast(Head, self.heads[name]).loss(out, batch.targets[name]) for name, out in outputs.items()}
+        views = Views(streams, self.fusion(streams, noise), batch.rows)
+        heads = {name: cast(Head, head) for name, head in self.heads.items()}
+        outputs = {name: head(views, noise) for name, head in heads.items()}
+        losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
 
 
 def build_model(config: Config, inputs: Inputs, train: Tensor, seed: int) -> SpeechEmotionModel:
     """A fresh model for these inputs; whatever is fitted without gradients is fitted on the rows of `train` alone."""
-    tasks = config.tasks.settled(inputs.corpus).active()
+    tasks = config.tasks.settled(inputs.corpus, inputs.channels).active()
     if not tasks:
         raise SettingError(
-            f"no task is left: all weights are 0, or corpus {inputs.corpus.name} lacks the labels of those that are not"
+            f"no task is left: all weights are 0, or corpus {inputs.corpus.name} lacks the labels (or the "
+            f"model the channel) of those that are not"
         )
     width, dropout = config.model.width, config.model.dropout
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         stems = {name: channel.stem(width, dropout) for name, channel in inputs.channels.items()}
         fusion = config.model.fusion.build(list(stems), width, dropout)
-        heads = {name: task.build(inputs.corpus, fusion.out_width, dropout) for name, task in tasks.items()}
+        heads = {name: task.build(inputs.corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
     for name, stem in stems.items():
         reader = stem.read if isinstance(stem, TunedStem) else stem
         if isinstance(reader, FeatureStem):

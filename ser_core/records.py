@@ -45,7 +45,8 @@ class FoldRecord:
     card: dict[str, Any]
     """Protocol card: corpus counts, label map, licence, content hash, protocol and development rule."""
     sizes: dict[str, int]
-    """Utterances in train, dev and test, and `parameters` of the model."""
+    """Utterances in train, dev and test, `parameters` of the model, and `<task>.left_out`: training utterances whose labels
+    a task could not use, where there are any (a transcript longer than the frames allow)."""
     dev: dict[str, float]
     """Development metrics at the chosen epoch, under the names of metrics.TERMS."""
     epochs: list[dict[str, float]]
@@ -64,7 +65,9 @@ class TestPart:
     """The sealed part: test metrics, test metrics of the baselines, predictions per utterance.
 
     `predictions` columns: utterance, speaker, gender, emotion.target, emotion.predicted, emotion.p.<class>,
-    dimensions.<name>.target, dimensions.<name>.predicted (in the corpus's own scale), gender.target, gender.predicted.
+    dimensions.<name>.target, dimensions.<name>.predicted (in the corpus's own scale), gender.target, gender.predicted,
+    gender.p.<class>, the same three of style, transcript.target, transcript.predicted (spelled in transcript.CHARACTERS).
+    A column is there when its task is trained.
     """
 
     __test__ = False

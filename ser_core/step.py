@@ -8,6 +8,7 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,7 @@ from torch.func import functional_call
 from ser_core.batch import Batch
 from ser_core.model import SpeechEmotionModel
 from ser_core.noise import Noise
+from ser_core.tasks import Memory
 from ser_core.weighting import State, Weighting
 
 
@@ -34,14 +36,16 @@ class Course:
     generator: torch.Generator
     masked: Sequence[str]
     """The channel that is hidden in each epoch, "" in an epoch without any."""
+    memory: dict[str, Memory]
+    """What heads remember of the batches before, by task; only of those that remember."""
 
 
 def total_loss(
-    model: SpeechEmotionModel, parameters: dict[str, Tensor], batch: Batch, key: Tensor, weighting: Weighting, state: State
-) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-    """The task losses as one number, which a step differentiates, and each of them."""
-    _, losses = functional_call(model, parameters, (batch, Noise(key)))
-    return weighting.total(torch.stack(list(losses.values())), state), losses
+    course: Course, parameters: dict[str, Tensor], batch: Batch, key: Tensor
+) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
+    """The task losses as one number, which a step differentiates; each of them; the outputs, which may be remembered."""
+    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), course.memory))
+    return course.weighting.total(torch.stack(list(losses.values())), course.state), losses, outputs
 
 
 def descend(

@@ -1,12 +1,24 @@
 """One file per task. `Tasks` is the only list: a field per task, all present, those of weight 0 built by nobody."""
 
 import dataclasses
+from collections.abc import Collection
+
+from torch import Tensor
 
 from ser_core.corpus.corpus import Corpus
+from ser_core.tasks.augmented_contrast import AugmentedContrast
+from ser_core.tasks.contrast import Contrast
 from ser_core.tasks.dimensions import Dimensions
 from ser_core.tasks.emotion import Emotion
 from ser_core.tasks.gender import Gender
+from ser_core.tasks.speaker import Speaker
+from ser_core.tasks.style import Style
 from ser_core.tasks.task import Head, TaskOption
+from ser_core.tasks.transcript import Transcript
+from ser_core.tasks.views import Memory, Views
+
+CHANNELS = ("speech", "text")
+"""Every channel that a model may read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +31,16 @@ class Tasks:
     """Valence, arousal, dominance: whichever dimensions the corpus rates."""
     gender: Gender = dataclasses.field(default_factory=Gender)
     """The speaker's gender, a helper task."""
+    transcript: Transcript = dataclasses.field(default_factory=Transcript)
+    """What is said, letter by letter, a helper task."""
+    style: Style = dataclasses.field(default_factory=Style)
+    """Scripted or improvised, a helper task."""
+    speaker: Speaker = dataclasses.field(default_factory=Speaker)
+    """Which speaker of the training part, a helper task that is never tested."""
+    contrast: Contrast = dataclasses.field(default_factory=Contrast)
+    """The same emotion together, others apart, a helper task without predictions."""
+    augmented_contrast: AugmentedContrast = dataclasses.field(default_factory=AugmentedContrast)
+    """Two views of the same sentence together, others apart, a helper task without predictions."""
 
     def all(self) -> dict[str, TaskOption]:
         """Every task by name, in order."""
@@ -28,12 +50,21 @@ class Tasks:
         """The tasks of weight above 0."""
         return {name: task for name, task in self.all().items() if task.weight > 0}
 
-    def settled(self, corpus: Corpus) -> "Tasks":
-        """The same tasks with weight 0 for those whose labels the corpus lacks."""
-        absent = {name: dataclasses.replace(t, weight=0.0) for name, t in self.all().items() if not t.available(corpus)}
+    def offered(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> dict[str, TaskOption]:
+        """The tasks that the corpus has labels for and that find the channels they read."""
+        return {name: task for name, task in self.all().items() if set(task.channels) <= set(channels) and task.available(corpus)}
+
+    def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Tasks":
+        """The same tasks with weight 0 for those that corpus and channels do not offer."""
+        offered = self.offered(corpus, channels)
+        absent = {name: dataclasses.replace(t, weight=0.0) for name, t in self.all().items() if name not in offered}
         return dataclasses.replace(self, **absent)
+
+    def targets(self, corpus: Corpus) -> dict[str, Tensor]:
+        """Targets of every task that the corpus has labels for, in the order of its table."""
+        return {name: task.targets(corpus) for name, task in self.offered(corpus).items()}
 
 
 TASKS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Tasks))
 
-__all__ = ["TASKS", "Head", "TaskOption", "Tasks"]
+__all__ = ["CHANNELS", "TASKS", "Head", "Memory", "TaskOption", "Tasks", "Views"]

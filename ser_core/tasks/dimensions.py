@@ -1,6 +1,7 @@
 """Valence, arousal, dominance or whatever dimensions the corpus rates: one sigmoid output each, scaled to [0, 1].
 
-The loss is 1 - CCC over the batch (or squared error); scores are computed over whole folds, never batch by batch.
+The loss is 1 - CCC over the batch and, if wanted, over a memory of the batches before (or squared error); scores are
+computed over whole folds, never batch by batch.
 """
 
 import dataclasses
@@ -9,13 +10,15 @@ from typing import ClassVar
 import pandas as pd
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from ser_core.corpus.corpus import Corpus
-from ser_core.losses import ccc_loss, squared_error
+from ser_core.corpus.corpus import Corpus, Dimension
+from ser_core.errors import SettingError
+from ser_core.losses import ccc_loss, remembered_ccc_loss, squared_error
 from ser_core.noise import Noise
-from ser_core.options import one_of
+from ser_core.options import at_least, one_of
 from ser_core.tasks.task import Head, TaskOption
+from ser_core.tasks.views import Memory, Views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,44 +28,81 @@ class Dimensions(TaskOption):
     key: ClassVar[str] = "tasks.dimensions"
     weight: float = 0.5
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
+    names: list[str] = dataclasses.field(default_factory=list)
+    """Which of the corpus's dimensions to predict, as [valence,arousal]; [] is all of them."""
+    shared: bool = True
+    """Whether one regressor predicts all dimensions, or each has one of its own (with its own hidden layer and dropout)."""
     loss: str = "ccc"
-    """ccc (1 - concordance over the batch; needs batches of 16 or more) or mse (squared error on the scale 0 to 1)."""
+    """ccc (1 - concordance over the batch; needs batches of 16 or more, or memory) or mse (squared error on the scale 0 to 1)."""
+    memory: int = 0
+    """Latest predictions that the concordance is taken over beside the batch's, at least 0; 0 is the batch alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "loss", ("ccc", "mse"))
+        at_least(self, "memory", 0)
+        if self.memory and self.loss == "mse":
+            raise SettingError("tasks.dimensions.memory is for loss=ccc: squared error has no bias to mend; set it to 0")
 
     def available(self, corpus: Corpus) -> bool:
         return bool(corpus.dimensions)
 
+    def chosen(self, corpus: Corpus) -> list[Dimension]:
+        """The dimensions to predict, in the corpus's order. Raises SettingError for one that the corpus does not rate."""
+        rated = [dimension.name for dimension in corpus.dimensions]
+        if unknown := [name for name in self.names if name not in rated]:
+            raise SettingError(f"tasks.dimensions.names: corpus {corpus.name} rates {', '.join(rated)}, not {unknown[0]!r}")
+        return [dimension for dimension in corpus.dimensions if dimension.name in self.names or not self.names]
+
     def targets(self, corpus: Corpus) -> Tensor:
         """[utterances dims], scaled from the corpus's own scale to 0..1, NaN where unrated."""
-        columns = [(corpus.column(d.name) - d.low) / (d.high - d.low) for d in corpus.dimensions]
+        columns = [(corpus.column(d.name) - d.low) / (d.high - d.low) for d in self.chosen(corpus)]
         return torch.tensor(list(zip(*columns, strict=True)), dtype=torch.float32)
 
-    def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
-        return DimensionHead(
-            width=width, dims=len(corpus.dimensions), hidden=self.hidden, dropout=dropout, squared=self.loss == "mse"
+    def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
+        return (DimensionHead if self.shared else SeparateDimensionHead)(
+            width=width,
+            dims=len(self.chosen(corpus)),
+            hidden=self.hidden,
+            dropout=dropout,
+            squared=self.loss == "mse",
+            remembers=self.memory,
         )
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
         named = {}
-        for index, d in enumerate(corpus.dimensions):
+        for index, d in enumerate(self.chosen(corpus)):
             for word, values in (("target", targets), ("predicted", output)):
                 named[f"dimensions.{d.name}.{word}"] = (d.low + (d.high - d.low) * values[:, index].double()).tolist()
         return pd.DataFrame(named)
 
 
 class DimensionHead(Head):
-    """Values in (0, 1) and their distance from the ratings."""
+    """Values in (0, 1) and their distance from the ratings; one regressor for all dimensions."""
 
-    def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool) -> None:
-        super().__init__(width, dims, hidden, dropout)
+    def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool, remembers: int = 0) -> None:
+        super().__init__(width, dims, hidden, dropout, remembers)
         self.compare = squared_error if squared else ccc_loss
 
-    def forward(self, fused: Float[Tensor, "batch width"], noise: Noise) -> Float[Tensor, "batch dims"]:
-        return super().forward(fused, noise).sigmoid()
+    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+        return super().forward(views, noise).sigmoid()
 
-    def loss(self, output: Tensor, targets: Tensor) -> Float[Tensor, ""]:
+    def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
         rated = targets.isfinite().to(output.dtype)
-        return self.compare(output, targets.nan_to_num(0.0), rated)
+        if past is None:
+            return self.compare(output, targets.nan_to_num(0.0), rated)
+        rated_then = past.targets.isfinite().to(output.dtype)
+        then = past.outputs.to(output.dtype), past.targets.nan_to_num(0.0), rated_then
+        return remembered_ccc_loss(output, targets.nan_to_num(0.0), rated, *then)
+
+
+class SeparateDimensionHead(DimensionHead):
+    """A regressor for each dimension, as the authors of Ispas et al. 2023 (arXiv 2401.00536) suggest."""
+
+    def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool, remembers: int = 0) -> None:
+        super().__init__(width, dims, hidden, dropout, squared, remembers)
+        del self.dropout, self.hidden, self.out
+        self.regressors = nn.ModuleList(Head(width, 1, hidden, dropout) for _ in range(dims))
+
+    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+        return torch.cat([regressor(views, noise) for regressor in self.regressors], dim=-1).sigmoid()

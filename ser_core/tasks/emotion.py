@@ -1,4 +1,4 @@
-"""The emotion category: cross-entropy, with optional class weights and label smoothing."""
+"""The emotion category: cross-entropy, KL divergence or focal loss, from one label each or from annotators' votes."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,10 +7,14 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ser_core.corpus.corpus import Corpus
-from ser_core.options import one_of, within
+from ser_core.errors import SettingError
+from ser_core.losses import soft_class_loss
+from ser_core.options import at_least, one_of, within
 from ser_core.tasks.task import Head, TaskOption, class_columns, class_loss, class_numbers
+from ser_core.tasks.views import Memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +24,12 @@ class Emotion(TaskOption):
     key: ClassVar[str] = "tasks.emotion"
     weight: float = 1.0
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
+    target: str = "labels"
+    """What is learned: labels (one emotion each) or votes (each emotion's share of the annotators; without votes, left out)."""
+    loss: str = "cross_entropy"
+    """cross_entropy, kl (the same less the entropy of the votes: same gradient, 0 at the best) or focal."""
+    gamma: float = 2.0
+    """How much loss=focal spares what is already predicted well (Lin et al. 2017), at least 0; 0 is cross-entropy."""
     class_weights: str = "balanced"
     """Whether the loss counts classes alike (balanced: inverse to their share of the training part) or not (none)."""
     label_smoothing: float = 0.1
@@ -27,6 +37,9 @@ class Emotion(TaskOption):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        one_of(self, "target", ("labels", "votes"))
+        one_of(self, "loss", ("cross_entropy", "kl", "focal"))
+        at_least(self, "gamma", 0)
         one_of(self, "class_weights", ("balanced", "none"))
         within(self, "label_smoothing", 0, 0.9)
 
@@ -34,20 +47,24 @@ class Emotion(TaskOption):
         return len(corpus.classes) >= 2
 
     def targets(self, corpus: Corpus) -> Tensor:
-        return class_numbers(corpus.column("emotion"), list(corpus.classes))
+        """Class numbers [utterances]; with target=votes [utterances 1+classes], the number (which is scored) and the shares."""
+        numbers = class_numbers(corpus.column("emotion"), list(corpus.classes))
+        if self.target == "labels":
+            return numbers
+        if corpus.votes is None:
+            raise SettingError(f"tasks.emotion.target=votes: corpus {corpus.name} has no votes; use target=labels")
+        return torch.cat([numbers[:, None].float(), torch.as_tensor(corpus.votes, dtype=torch.float32)], dim=1)
 
-    def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
-        return ClassHead(
-            width=width,
-            classes=len(corpus.classes),
-            hidden=self.hidden,
-            dropout=dropout,
-            balanced=self.class_weights == "balanced",
-            smoothing=self.label_smoothing,
-        )
+    def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
+        classes, balanced = len(corpus.classes), self.class_weights == "balanced"
+        if self.target == "labels" and self.loss == "cross_entropy":
+            return ClassHead(width, classes, self.hidden, dropout, balanced, self.label_smoothing)
+        gamma, divergence = self.gamma if self.loss == "focal" else 0.0, self.loss == "kl"
+        return SoftClassHead(width, classes, self.hidden, dropout, balanced, self.label_smoothing, gamma, divergence)
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        return class_columns("emotion", list(corpus.classes), output, targets)
+        numbers = targets if targets.ndim == 1 else targets[:, 0].long()
+        return class_columns("emotion", list(corpus.classes), output, numbers)
 
 
 class ClassHead(Head):
@@ -65,5 +82,40 @@ class ClassHead(Head):
             counts = torch.bincount(targets[targets >= 0], minlength=len(self.class_weights)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
 
-    def loss(self, output: Tensor, targets: Tensor) -> Float[Tensor, ""]:
+    def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
         return class_loss(output, targets, self.class_weights, self.smoothing)
+
+
+class SoftClassHead(ClassHead):
+    """Logits over classes, compared with shares of the classes: votes, or one class with all of it."""
+
+    def __init__(
+        self,
+        width: int,
+        classes: int,
+        hidden: int,
+        dropout: float,
+        balanced: bool,
+        smoothing: float,
+        gamma: float,
+        divergence: bool,
+    ) -> None:
+        super().__init__(width, classes, hidden, dropout, balanced, smoothing)
+        self.gamma, self.divergence = gamma, divergence
+
+    def shares(self, targets: Tensor) -> Float[Tensor, "batch classes"]:
+        """Share of each class, NaN where there is no label and no vote."""
+        if targets.ndim == 2:
+            return targets[:, 1:]
+        whole = one_hot(targets.clamp(min=0), len(self.class_weights)).float()
+        return torch.where(targets[:, None] >= 0, whole, torch.nan)
+
+    def fit_targets(self, targets: Tensor) -> None:
+        """Balanced weights count votes as they count labels."""
+        if self.balanced:
+            counts = self.shares(targets).nansum(0).clamp(min=1)
+            self.class_weights.copy_(counts.sum() / (len(counts) * counts))
+
+    def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
+        shares = self.shares(targets)
+        return soft_class_loss(output, shares, self.class_weights, self.smoothing, self.gamma, self.divergence)

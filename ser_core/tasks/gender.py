@@ -23,7 +23,7 @@ class Gender(TaskOption):
     def targets(self, corpus: Corpus) -> Tensor:
         return class_numbers(corpus.column("gender"), _genders(corpus))
 
-    def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
+    def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
         return ClassHead(width=width, classes=len(_genders(corpus)), hidden=self.hidden, dropout=dropout, balanced=True)
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:

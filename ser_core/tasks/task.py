@@ -1,7 +1,7 @@
 """What every task offers: targets from the corpus, a head, a loss, and the columns that its predictions fill."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -13,26 +13,33 @@ from torch.nn.functional import cross_entropy
 from ser_core.corpus.corpus import Corpus
 from ser_core.noise import Dropout, Noise
 from ser_core.options import Option, at_least
+from ser_core.tasks.views import Memory, Views
 
 
 class Head(nn.Module):
-    """Base of the task heads: reads the fused vector, predicts, and compares with the targets."""
+    """Base of the task heads: reads the views of a batch, predicts, and compares with the targets."""
 
-    def __init__(self, width: int, outputs: int, hidden: int, dropout: float) -> None:
+    def __init__(self, width: int, outputs: int, hidden: int, dropout: float, remembers: int = 0) -> None:
         super().__init__()
+        self.outputs, self.remembers = outputs, remembers
         self.dropout = Dropout(dropout)
         self.hidden = nn.Sequential(nn.Linear(width, hidden), nn.GELU()) if hidden else nn.Identity()
         self.out = nn.Linear(hidden or width, outputs)
 
-    def forward(self, fused: Float[Tensor, "batch width"], noise: Noise) -> Float[Tensor, "batch outputs"]:
-        return self.out(self.hidden(self.dropout(fused, noise)))
+    def forward(self, views: Views, noise: Noise) -> Any:
+        """[batch outputs] from the fused vector; a head that reads something else says what it returns."""
+        return self.out(self.hidden(self.dropout(views.fused, noise)))
 
     def fit_targets(self, targets: Tensor) -> None:
         """Takes constants such as class weights from the targets of the training part."""
 
-    def loss(self, output: Tensor, targets: Tensor) -> Float[Tensor, ""]:
-        """Mean loss over the labelled utterances of the batch; 0 without any."""
+    def loss(self, output: Any, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
+        """Mean loss over the labelled utterances of the batch; 0 without any. `past` is given to heads that remember."""
         raise NotImplementedError
+
+    def answers(self, output: Any) -> Tensor:
+        """What is kept of an output as the prediction, one row per utterance."""
+        return output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +47,10 @@ class TaskOption(Option):
     """Base of the tasks. A task of weight 0 builds no head and computes no loss."""
 
     key: ClassVar[str] = "tasks"
+    batches: ClassVar[bool] = True
+    """Whether head and loss run under torch.vmap, so that many models can be stepped as one program."""
+    channels: ClassVar[tuple[str, ...]] = ()
+    """Channels that the head reads by itself, beside the fused vector."""
     weight: float = 0.0
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
     hidden: int = 0
@@ -57,13 +68,17 @@ class TaskOption(Option):
         """One target per utterance, in the order of the corpus table; absent labels are -1 or NaN."""
         raise NotImplementedError
 
-    def build(self, corpus: Corpus, width: int, dropout: float) -> Head:
-        """The head for a fused vector of the given width."""
+    def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
+        """The head for a fused vector of `width` and streams of width `streams`."""
         raise NotImplementedError
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        """Targets and predictions as the columns of TestPart.predictions."""
+        """Targets and predictions as the columns of TestPart.predictions; none for a task that answers nothing."""
         raise NotImplementedError
+
+    def left_out(self, targets: Tensor, steps: Mapping[str, Sequence[int]]) -> int:
+        """How many labelled utterances the loss leaves out all the same, given the steps of each channel."""
+        return 0
 
 
 def class_loss(output: Tensor, targets: Tensor, weights: Tensor, smoothing: float) -> Float[Tensor, ""]:

@@ -77,6 +77,13 @@ def test_a_simplex_is_uniform():
         assert sum((weight - mean) ** 2 for weight in weights) / len(weights) == pytest.approx(1 / 18, abs=0.006)
 
 
+def test_nothing_is_dealt_to_tasks_that_the_corpus_lacks():
+    space = SPACES["weights"].among("tasks", ("emotion", "gender"))
+    keys = [each.partition("=")[0] for each in space.overrides(Drawn(lambda: 0.3))]
+    assert keys == ["tasks.emotion.weight", "tasks.gender.weight"]
+    assert SPACES["bridge_tokens"].among("tasks", ()) == SPACES["bridge_tokens"]
+
+
 def test_ranges_write_overrides():
     space = Space("made", "?", {"a": Float(0, 1), "b": Int(2, 8), "c": Choice(("x", "y"))}, fixed=("d=1",))
     assert space.overrides(Drawn(lambda: 1 / 3)) == ["d=1", "a=0.333", "b=4", "c=x"]

@@ -18,7 +18,7 @@ MANY = (
     *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
 )
 
-PINNED = "d9a7faee55cbcd71"
+PINNED = "1be2c36ea47916bc"
 """Fingerprint of the defaults. Where a change moves it on purpose, records of before no longer count: write the new one here."""
 
 

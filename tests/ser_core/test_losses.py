@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_core.losses import ccc_loss, squared_error
+from ser_core.losses import ccc_loss, soft_class_loss, squared_error
 from ser_core.tasks.task import class_loss
 
 SEEDS = st.integers(0, 10_000)
@@ -92,3 +92,30 @@ def test_class_loss_without_labels_is_nothing() -> None:
     loss.backward()
     assert loss.item() == 0
     assert output.grad is not None and not output.grad.any()
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.2]))
+def test_soft_class_loss_is_torchs_cross_entropy_with_shares(seed: int, smoothing: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    output, shares = torch.randn(8, 4, generator=generator), torch.rand(8, 4, generator=generator).softmax(-1)
+    expected = torch.nn.functional.cross_entropy(output, shares, label_smoothing=smoothing)
+    whole = torch.cat([shares, torch.full((2, 4), float("nan"))])
+    found = soft_class_loss(torch.cat([output, torch.ones(2, 4)]), whole, torch.ones(4), smoothing)
+    assert torch.allclose(found, expected, atol=1e-6)
+    divergence = torch.nn.functional.kl_div(output.log_softmax(-1), shares, reduction="batchmean")
+    assert torch.allclose(soft_class_loss(output, shares, torch.ones(4), divergence=True), divergence, atol=1e-6)
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.5, 2.0]))
+def test_focal_loss_is_its_formula(seed: int, gamma: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    output, weights = torch.randn(8, 4, generator=generator), torch.rand(4, generator=generator) + 0.5
+    targets = torch.randint(4, (8,), generator=generator)
+    terms = []
+    for row, target in zip(output.double(), targets.tolist(), strict=True):
+        p = float(row[target].exp() / row.exp().sum())
+        terms.append(-float(weights[target]) * (1 - p) ** gamma * np.log(p))
+    found = soft_class_loss(output, torch.nn.functional.one_hot(targets, 4).float(), weights, gamma=gamma)
+    assert found.item() == pytest.approx(sum(terms) / float(weights[targets].sum()), rel=1e-4)
+    if gamma == 0:
+        assert torch.allclose(found, class_loss(output, targets, weights, 0.0), atol=1e-6)

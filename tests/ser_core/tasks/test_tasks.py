@@ -4,49 +4,38 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from torch.func import functional_call, stack_module_state
 
-from ser_core.corpus.corpus import Corpus, Dimension, complete
 from ser_core.errors import SettingError
 from ser_core.metrics import score
 from ser_core.noise import Noise
-from ser_core.tasks import TASKS, TaskOption, Tasks
+from ser_core.tasks import TASKS, Head, Memory, TaskOption, Tasks
+from tests.ser_core.tasks.made import BARE, CORPUS, leaf, name_of, targets_of, views
 
-EMOTIONS = ["joy", "anger", "", "joy", "fear", "anger", "joy", "fear"]
-CORPUS = Corpus(
-    name="made",
-    table=complete(
-        pd.DataFrame(
-            {
-                "utterance": [f"u{number}" for number in range(8)],
-                "file": "/x.wav",
-                "speaker": "1",
-                "gender": ["f", "m", "", "f", "m", "f", "m", "f"],
-                "emotion": EMOTIONS,
-                "valence": [1.0, 2.0, np.nan, 3.0, 4.0, 5.0, 2.5, 1.5],
-                "arousal": [np.nan, 2.0, np.nan, 3.0, -4.0, 5.0, 2.5, 1.5],
-            }
-        )
-    ),
-    classes=("anger", "fear", "joy"),
-    dimensions=(Dimension("valence", 1, 5), Dimension("arousal", -5, 5)),
-    licence="none",
-    source="made here",
-)
-BARE = dataclasses.replace(CORPUS, classes=("joy",), dimensions=(), table=CORPUS.table.assign(emotion="joy", gender="f"))
-VARIANTS: dict[str, dict[str, Any]] = {
-    "emotion": {"class_weights": "none", "label_smoothing": 0.0},
-    "dimensions": {"loss": "mse"},
-    "gender": {"hidden": 5},
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "emotion": [
+        {"class_weights": "none", "label_smoothing": 0.0},
+        {"target": "votes", "label_smoothing": 0.0},
+        {"target": "votes", "loss": "kl", "label_smoothing": 0.0},
+        {"loss": "focal", "label_smoothing": 0.0},
+    ],
+    "dimensions": [{"loss": "mse"}, {"names": ["arousal"]}, {"shared": False, "hidden": 4}, {"memory": 5}],
+    "gender": [{"hidden": 5}],
+    "transcript": [{"variant": "paper_code"}],
+    "style": [{"hidden": 5}],
+    "speaker": [{"hidden": 5}],
+    "contrast": [{"variant": "paper_code"}, {"memory": 0, "hidden": 0}],
+    "augmented_contrast": [{"variant": "paper_code"}, {"memory": 0, "hidden": 0}],
 }
+UNSCORED = ("speaker", "contrast", "augmented_contrast")
 
 
 def options() -> dict[str, TaskOption]:
     """Every task, as it comes and with other knobs, switched on."""
     plain = {name: dataclasses.replace(task, weight=0.5) for name, task in Tasks().all().items()}
-    changed = {f"{name} {VARIANTS[name]}": dataclasses.replace(plain[name], **VARIANTS[name]) for name in TASKS}
+    changed = {f"{name} {knobs}": dataclasses.replace(plain[name], **knobs) for name in TASKS for knobs in VARIANTS[name]}
     return plain | changed
 
 
@@ -55,66 +44,112 @@ def task(request: pytest.FixtureRequest) -> TaskOption:
     return options()[request.param]
 
 
-def name_of(task: TaskOption) -> str:
-    return next(name for name, each in Tasks().all().items() if type(each) is type(task))
+def built(task: TaskOption, width: int = 6, seed: int = 0) -> Head:
+    torch.manual_seed(seed)
+    head = task.build(CORPUS, width, width, 0.0)
+    head.fit_targets(targets_of(task))
+    return head
+
+
+def remembered(head: Head, task: TaskOption) -> Memory | None:
+    """A memory with the outputs of another batch in it, for heads that remember."""
+    if not head.remembers:
+        return None
+    targets = targets_of(task)
+    return Memory.blank(head.remembers, head.outputs, targets).extended(head(views(leaf(6, seed=9)), Noise(None)), targets)
 
 
 def test_a_head_predicts_and_its_columns_are_scored(task: TaskOption) -> None:
-    head, targets = task.build(CORPUS, 6, 0.0), task.targets(CORPUS)
-    head.fit_targets(targets)
-    output = head(torch.randn(8, 6), Noise(None))
-    assert len(output) == len(targets) == 8
-    columns = task.columns(CORPUS, output, targets)
+    head, targets = built(task), targets_of(task)
+    answers = head.answers(head(views(leaf(6)), Noise(None)))
+    assert len(answers) == len(targets) == 8
+    columns = task.columns(CORPUS, answers, targets)
     assert len(columns) == 8
     assert all(str(column).startswith(f"{name_of(task)}.") for column in columns)
-    assert score(columns) and all(np.isfinite(value) for value in score(columns).values())
+    assert bool(score(columns)) == (name_of(task) not in UNSCORED)
+    assert all(np.isfinite(value) for value in score(columns).values())
 
 
 def test_targets_come_back_in_the_corpuss_own_words(task: TaskOption) -> None:
-    head, targets = task.build(CORPUS, 6, 0.0), task.targets(CORPUS)
-    columns = task.columns(CORPUS, head(torch.randn(8, 6), Noise(None)), targets)
+    head, targets = built(task), targets_of(task)
+    columns = task.columns(CORPUS, head.answers(head(views(leaf(6)), Noise(None))), targets)
     for column in columns:
-        parts = str(column).split(".")
-        if parts[-1] == "target":
-            expected = CORPUS.column(parts[-2])
+        name = str(column).split(".")[-2]
+        if str(column).endswith("target") and name in CORPUS.table:
+            expected = CORPUS.column(name)
             found = columns[column].to_numpy(expected.dtype)
             assert (found == expected).all() if expected.dtype.kind == "U" else np.allclose(found, expected, equal_nan=True)
 
 
 def test_probabilities_sum_to_one(task: TaskOption) -> None:
-    columns = task.columns(CORPUS, task.build(CORPUS, 6, 0.0)(torch.randn(8, 6), Noise(None)), task.targets(CORPUS))
+    head = built(task)
+    columns = task.columns(CORPUS, head.answers(head(views(leaf(6)), Noise(None))), targets_of(task))
     probable = [column for column in columns if ".p." in str(column)]
-    assert name_of(task) == "dimensions" or np.allclose(columns[probable].sum(axis=1), 1)
+    assert bool(probable) == (name_of(task) in ("emotion", "gender", "style"))
+    assert not probable or np.allclose(columns[probable].sum(axis=1), 1)
 
 
 def test_what_is_unlabelled_adds_nothing_to_loss_or_gradient(task: TaskOption) -> None:
-    head, targets = task.build(CORPUS, 6, 0.0), task.targets(CORPUS)
-    head.fit_targets(targets)
-    fused = torch.randn(8, 6, requires_grad=True)
-    loss = head.loss(head(fused, Noise(None)), targets)
+    head, targets, frames = built(task), targets_of(task), leaf(6)
+    past = remembered(head, task)
+    loss = head.loss(head(views(frames), Noise(None)), targets, past)
     loss.backward()
     kept = [row for row in range(8) if row != 2]
-    alone = head.loss(head(fused[kept], Noise(None)), targets[kept])
-    assert torch.allclose(loss, alone, atol=1e-6)
-    assert fused.grad is not None and not fused.grad[2].any() and fused.grad[kept].any()
+    alone = head.loss(head(views(frames[kept]), Noise(None)), targets[kept], past)
+    assert torch.allclose(loss, alone, atol=1e-5)
+    assert frames.grad is not None and not frames.grad[2].any() and frames.grad[kept].any()
 
 
 def test_a_batch_without_labels_costs_nothing(task: TaskOption) -> None:
-    head, targets = task.build(CORPUS, 6, 0.0), task.targets(CORPUS)[[2, 2]]
-    fused = torch.randn(2, 6, requires_grad=True)
-    loss = head.loss(head(fused, Noise(None)), targets)
+    head, targets, frames = built(task), targets_of(task)[[2, 2]], leaf(6, batch=2)
+    loss = head.loss(head(views(frames), Noise(None)), targets)
     loss.backward()
-    assert loss.item() == 0 and fused.grad is not None and not fused.grad.any()
+    assert loss.item() == 0 and frames.grad is not None and not frames.grad.any()
+
+
+def test_padding_changes_nothing(task: TaskOption) -> None:
+    head, targets, frames = built(task), targets_of(task), leaf(6)
+    plain, padded = (head(views(frames, padding), Noise(None)) for padding in (0, 7))
+    assert torch.allclose(head.loss(plain, targets), head.loss(padded, targets), atol=1e-5)
+    answers, more = head.answers(plain), head.answers(padded)
+    assert torch.allclose(answers, more[:, : answers.shape[1]], atol=1e-5) and not more[:, answers.shape[1] :].any()
+
+
+def test_utterances_do_not_mix_in_what_is_predicted(task: TaskOption) -> None:
+    head, frames = built(task), leaf(6)
+    together, alone = (head.answers(head(views(frames[rows]), Noise(None))) for rows in (slice(0, 8), slice(3, 5)))
+    assert torch.allclose(together[3:5], alone, atol=1e-6)
+
+
+def test_a_blank_memory_is_no_memory(task: TaskOption) -> None:
+    head, targets, output = built(task), targets_of(task), built(task)(views(leaf(6)), Noise(None))
+    blank = Memory.blank(head.remembers, head.outputs, targets)
+    assert not head.remembers or torch.allclose(head.loss(output, targets, blank), head.loss(output, targets), atol=1e-6)
+
+
+def test_models_are_stepped_as_one_where_the_task_says_so(task: TaskOption) -> None:
+    heads, seen, targets = [built(task, seed=seed) for seed in (1, 2)], views(leaf(6).detach()), targets_of(task)
+    parameters, buffers = stack_module_state(list(heads))  # type: ignore[arg-type]
+    past = remembered(heads[0], task)
+
+    def loss(state: dict[str, torch.Tensor]) -> torch.Tensor:
+        return heads[0].loss(functional_call(heads[0], state, (seen, Noise(None))), targets, past)
+
+    if not task.batches:
+        with pytest.raises((RuntimeError, UserWarning)):  # no batching rule: refused, or looped over with a warning
+            torch.vmap(loss)({**parameters, **buffers})
+        return
+    alone = torch.stack([head.loss(head(seen, Noise(None)), targets, past) for head in heads])
+    assert torch.allclose(torch.vmap(loss)({**parameters, **buffers}), alone, atol=1e-5)
 
 
 def test_learning_lowers_the_loss(task: TaskOption) -> None:
-    torch.manual_seed(0)
-    head, targets, fused = task.build(CORPUS, 32, 0.0), task.targets(CORPUS), torch.randn(8, 32)
+    head, targets, frames = built(task, width=32), targets_of(task), leaf(32).detach()
     optimiser = torch.optim.Adam(head.parameters(), 0.05)
     losses = []
     for _ in range(60):
         optimiser.zero_grad()
-        losses.append(head.loss(head(fused, Noise(None)), targets))
+        losses.append(head.loss(head(views(frames), Noise(None)), targets))
         losses[-1].backward()
         optimiser.step()
     assert losses[-1] < 0.6 * losses[0]
@@ -130,11 +165,16 @@ def test_a_task_of_weight_0_is_not_active_and_one_without_labels_is_settled(name
     assert not switched_on.all()[name].available(BARE)
 
 
-def test_class_weights_make_classes_count_alike() -> None:
-    emotion = Tasks().emotion
-    head, targets = emotion.build(CORPUS, 6, 0.0), emotion.targets(CORPUS)
-    head.fit_targets(targets)
-    counts = torch.bincount(targets[targets >= 0])
+def test_a_task_without_its_channel_is_settled() -> None:
+    switched_on = dataclasses.replace(Tasks(), **{each: options()[each] for each in TASKS})
+    assert set(TASKS) - set(switched_on.settled(CORPUS, ("text",)).active()) == {"transcript"}
+
+
+@pytest.mark.parametrize("votes", [False, True])
+def test_class_weights_make_classes_count_alike(votes: bool) -> None:
+    emotion = dataclasses.replace(Tasks().emotion, target="votes" if votes else "labels")
+    head, targets = built(emotion), emotion.targets(CORPUS)
+    counts = targets[:, 1:].nansum(0) if votes else torch.bincount(targets[targets >= 0])
     shares = head.class_weights * counts  # type: ignore[operator]
     assert torch.allclose(shares, shares[0].expand(3))
 

@@ -139,8 +139,8 @@ def test_which_weightings_can_be_batched_over_models() -> None:
 def test_gradients_on_the_trunk_add_up_to_those_of_the_total(configure: Configure, inputs: Inputs) -> None:
     config = configure(*TASKS, "model.fusion=bridge")
     begun = course(config, inputs)
-    model, parameters, key = begun.model, dict(begun.model.named_parameters()), torch.tensor(3)
-    loss, losses = total_loss(model, parameters, inputs.batch(list(range(16))), key, begun.weighting, begun.state)
+    model, parameters = begun.model, dict(begun.model.named_parameters())
+    loss, losses, _ = total_loss(begun, parameters, inputs.batch(list(range(16))), torch.tensor(3))
     trunk = shared(model)
     gradients = trunk_gradients(list(losses.values()), trunk)
     loss.backward()
