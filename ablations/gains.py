@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from ablations.compare import Interval, compare, probability
 from ablations.outcomes import Outcome
-from ablations.tables import ABSENT, half_width, heading
-from ser_core.metrics import mean_ccc
+from ablations.tables import ABSENT, half_width
+from ser_core.metrics import mean_ccc, term
 
 METRICS: dict[str, str] = {"emotion": "uar", "dimensions": "mean_ccc", "gender": "gender.uar"}
 """The tasks that are compared and the metric of each."""
@@ -96,7 +96,7 @@ def gain_cells(found: Sequence[Gain]) -> tuple[tuple[str, ...], ...]:
         scores = [half_width(one, gain.metric) for one in (gain.alone, gain.together)]
         p = probability(gain.p_holm).removeprefix("= ") if math.isfinite(gain.p_holm) else ABSENT
         cosines = [_cosine(gain.cosines[name]) if name in gain.cosines else ABSENT for name in _companions(found)]
-        name = f"{gain.task} ({heading(gain.metric)}) with {' + '.join(gain.company)}"
+        name = f"{gain.task} ({term(gain.metric).heading}) with {' + '.join(gain.company)}"
         rows.append((name, *scores, half_width(gain.difference, gain.metric, "+"), p, *cosines))
     return tuple(rows)
 

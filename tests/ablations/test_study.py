@@ -1,6 +1,7 @@
 """What a variant makes of the user's overrides, and that every shipped study compares different things."""
 
 import dataclasses
+import itertools
 
 import pytest
 
@@ -11,8 +12,8 @@ from ablations.tables import study_table
 from ser_core.compose import compose, fingerprint
 from ser_core.errors import SettingError
 
-OWN_BASELINE = ("bridge_tokens", "ispas2023_table2")
-"""Studies that repeat a paper, and begin where it does."""
+OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "ispas2023_table2")
+"""Studies that begin elsewhere than with the user's configuration: where their paper does, or with one task alone."""
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +26,10 @@ def corpora(tmp_path_factory):
 @pytest.mark.parametrize("corpus", ["demo", "without dimensions"])
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_variants_of_every_study_compose_and_differ(corpora, name, corpus):
-    study, corpus = STUDIES[name], corpora[corpus]
-    config = compose()
+    study, corpus, base = STUDIES[name], corpora[corpus], ["tasks.gender.weight=0.1"]
+    config = compose(base)
     config = dataclasses.replace(config, tasks=config.tasks.settled(corpus))
-    made = configurations(name, [], study.variants(config, corpus))
+    made = configurations(name, base, study.variants(config, corpus))
     assert len(made) >= 2
     settled = [dataclasses.replace(each, tasks=each.tasks.settled(corpus)) for _, each in made.values()]
     assert len({(fingerprint(each), str(each.corpus)) for each in settled}) == len(settled)
@@ -40,6 +41,24 @@ def test_the_baseline_comes_first(corpora, name):
     config = compose()
     first = STUDIES[name].variants(config, corpora["demo"])[0]
     assert fingerprint(compose(combined([], first))) == fingerprint(config)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "views"), [("demo", ["emotion", "dimensions", "gender"]), ("without dimensions", ["emotion", "gender"])]
+)
+def test_cross_regularisation_trains_each_task_alone_every_pair_and_all(corpora, corpus, views):
+    study, config = STUDIES["cross_regularisation"], compose(["tasks.emotion.weight=0.7"])
+    made = configurations(study.name, ["tasks.emotion.weight=0.7"], study.variants(config, corpora[corpus]))
+    expected = [chosen for count in range(1, len(views) + 1) for chosen in itertools.combinations(views, count)]
+    assert [tuple(each.tasks.active()) for _, each in made.values()] == expected
+    assert list(made) == [" + ".join(chosen) for chosen in expected]
+    assert all(each.weighting.monitor for _, each in made.values())
+    assert {each.tasks.emotion.weight for _, each in made.values()} == {0.7, 0.0}
+
+
+def test_weightings_of_a_single_task_are_nothing_to_compare(corpora):
+    config = compose(["tasks.dimensions.weight=0", "tasks.gender.weight=0"])
+    assert not STUDIES["weighting"].variants(config, corpora["demo"])
 
 
 def test_a_variant_replaces_what_the_base_says():

@@ -54,6 +54,19 @@ class Client:
         self.calls.append({one.key: one.value for one in metrics if one.step == 0})
 
 
+def test_what_a_weighting_monitor_measures_is_shown_epoch_by_epoch() -> None:
+    entries = {"weight.emotion": 1.0, "norm.emotion": 0.3, "cosine.emotion.dimensions": -0.2}
+    epochs = [{"epoch": float(epoch), "rate": 0.1, "dev": 0.5, **entries} for epoch in (1, 2)]
+    projection = object.__new__(Projection)
+    shown = projection._metrics(dataclasses.replace(record(), epochs=epochs), {})
+    for name, value in entries.items():
+        assert [each for each in shown if each[0] == f"epoch.{name}"] == [
+            (f"epoch.{name}", value, 1),
+            (f"epoch.{name}", value, 2),
+        ]
+        assert accepted(f"epoch.{name}") == f"epoch.{name}"
+
+
 def test_a_fold_is_one_call_that_holds_every_finite_score() -> None:
     scores = score(predictions())
     epochs = [{"epoch": float(epoch), "rate": 0.1, "dev": 0.5, "emotion": 1.0} for epoch in range(1, 101)]
