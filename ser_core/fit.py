@@ -233,6 +233,5 @@ def headline(scores: Mapping[str, float]) -> float:
     concordances = [value for name, value in scores.items() if name.startswith("ccc.") and math.isfinite(value)]
     parts = [scores["uar"]] if math.isfinite(scores.get("uar", math.nan)) else []
     parts += [sum(concordances) / len(concordances)] if concordances else []
-    parts = parts or [scores[name] for name in ("gender.uar", "style.uar") if name in scores] or [math.nan]
-    mean = sum(parts) / len(parts)
-    return mean if math.isfinite(mean) else -math.inf
+    parts = parts or [scores[name] for name in ("gender.uar", "style.uar") if math.isfinite(scores.get(name, math.nan))]
+    return sum(parts) / len(parts) if parts else -math.inf

@@ -42,7 +42,7 @@ class SpeechEmotionModel(nn.Module):
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Output and loss per task. `memory` holds what some heads remember of batches before; nothing when evaluated."""
         streams = {name: cast(Stream, stem(batch.streams[name], noise)) for name, stem in self.stems.items()}
-        views = Views(streams, self.fusion(streams, noise), batch.rows)
+        views = Views(streams, self.fusion(streams, noise))
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
         outputs = {name: head(views, noise) for name, head in heads.items()}
         losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}

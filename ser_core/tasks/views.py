@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.batch import Stream
@@ -25,8 +25,6 @@ class Views:
     """Each channel after its stem, [batch time width]."""
     fused: Float[Tensor, "batch width"]
     """The fused vector z."""
-    rows: Int[Tensor, "batch"]
-    """Which utterances these are, as rows of the corpus table."""
 
 
 class Memory(NamedTuple):

@@ -60,7 +60,7 @@ def views(frames: Tensor, padding: int = 0) -> Views:
     steps = torch.nn.functional.pad(frames, (0, 0, 0, padding))
     mask = (torch.arange(steps.shape[1]) < frames.shape[1]).expand(len(steps), -1)
     speech = Stream(steps, mask)
-    return Views({"speech": speech}, speech.mean() * FRAMES**0.5, torch.arange(len(steps)))
+    return Views({"speech": speech}, speech.mean() * FRAMES**0.5)
 
 
 def targets_of(task: TaskOption) -> Tensor:
