@@ -103,7 +103,7 @@ def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str
             close = difflib.get_close_matches(key, valid, n=1, cutoff=0.9)
             return (
                 f"{key}: {group}={names[group]} has no knob {knob!r}{f', the nearest is {close[0]}' if close else ''}; "
-                f"it belongs to {' and '.join(owners)}: add {group}={owners[0]} or leave {key} out"
+                f"it belongs to {', '.join(owners)}: add {group}={owners[0]} or leave {key} out"
             )
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
     return f"unknown key {key}{f'; the nearest is {close[0]}' if close else ''} (`ser options` prints them all)"
