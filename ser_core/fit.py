@@ -98,7 +98,7 @@ def fit(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None,
         if develops and epoch - chosen >= config.optim.patience:
             break
     if not develops:
-        return Fitted(model, predict(config, inputs, model, fold.test.tolist()[:1]).iloc[:0], config.optim.epochs, log)
+        return Fitted(model, predict(config, inputs, model, fold.train.tolist()[:1]).iloc[:0], config.optim.epochs, log)
     model.load_state_dict(kept)
     judged = predict(config, inputs, model, fold.dev.tolist())
     if config.optim.refit and fold.joins:
