@@ -81,8 +81,10 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     """The paper's rows; without rated dimensions the categorical ones, without classes the dimensional ones."""
     emotion, dimensions = (task.available(corpus) for task in (config.tasks.emotion, config.tasks.dimensions))
     possible = {"multi-task": emotion and dimensions, "categorical": emotion, "dimensional": dimensions}
+    rated = {dimension.name for dimension in corpus.dimensions}
+    named = ("tasks.dimensions.names=[valence,arousal]",) if rated >= {"valence", "arousal"} else ()
     return [
-        Variant(f"{model}, {task}", (*fusion, *weights))
+        Variant(f"{model}, {task}", (*fusion, *weights, *(named if task != "categorical" else ())))
         for model, fusion in MODELS.items()
         for task, weights in TASKS.items()
         if possible[task]
@@ -101,7 +103,7 @@ def notes() -> tuple[str, ...]:
         "Published figures are HuBERT-large and DeBERTaV3-large fine-tuned on IEMOCAP, 10 folds (arXiv 2401.00536, Table 2): "
         "compare orderings, not values. ± is the sd of 3 seeds; the paper's sd of V (.05) may be meant x 10^-2.",
         "Reconstruction: nothing around cross-attention and bridge, padding unmasked, hidden steps as zero vectors. "
-        "Here encoders are frozen, and dimensions are all that the corpus rates.",
+        "Here encoders are frozen, unless model.speech.tune and model.text.tune say otherwise.",
     )
 
 
