@@ -19,7 +19,8 @@ from filelock import FileLock
 
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "model.width=16", "optim.epochs=2", "optim.refit=false")
 PROGRAM = """
-import atexit, sys
+import atexit, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control has its background ignore Ctrl-C
 loaded = lambda: sys.stderr.write("".join(f"LOADED {name}\\n" for name in ("ray", "mlflow", "optuna") if name in sys.modules))
 atexit.register(loaded)
 from cluster.cli import main
