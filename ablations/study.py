@@ -59,7 +59,7 @@ def _kept(base: Sequence[str], changes: Sequence[str]) -> list[str]:
     for override in base:
         key = override.partition("=")[0]
         group = next((name for name in GROUPS if name in choices and key.startswith(f"{name}.")), None)
-        if group and key[len(group) + 1 :] not in field_sentences(GROUPS[group][0][choices[group]]):
+        if group and key[len(group) + 1 :].partition(".")[0] not in field_sentences(GROUPS[group][0][choices[group]]):
             continue
         if key not in replaced:
             kept.append(override)

@@ -1,21 +1,24 @@
 """The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
 
-    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  optim  run
+    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  stages  optim  run
 Options with a file of their own (corpora, protocols, encoders, fusions, weightings) are chosen by name: weighting=dwa.
 """
 
 import dataclasses
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 from ser_core.audio import Audio
-from ser_core.corpus import CORPORA, CorpusOption
+from ser_core.corpus import CORPORA, Corpus, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.folds import FOLDS, FoldsOption
 from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
+from ser_core.errors import SettingError
 from ser_core.options import Option, at_least, location, one_of, within
+from ser_core.stages import STAGES, StagePlan, StagesOption, planned
 from ser_core.tasks import CHANNELS, Tasks
 from ser_core.weighting import WEIGHTINGS, WeightingOption
 
@@ -28,6 +31,7 @@ GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "model.fusion": (FUSIONS, "concat"),
     "model.masking": (MASKINGS, "none"),
     "weighting": (WEIGHTINGS, "fixed"),
+    "stages": (STAGES, "one"),
 }
 """Every node that is chosen by name: its table and the default choice."""
 
@@ -108,11 +112,14 @@ class Run(Option):
     """Where models train: auto (a GPU if there is one), cpu or cuda."""
     threads: int = 1
     """CPU threads of one trial, at least 1; the last bits of a sum may differ between numbers of threads."""
+    checkpoint_seconds: float = 60.0
+    """Least seconds between two saved states of a fold in training, at least 0; a killed fold goes on from the last one."""
     on_bad_audio: str = "stop"
     """What a file that cannot be used does: stop the run, or skip (left out of every part, counted in the record)."""
 
     def __post_init__(self) -> None:
         at_least(self, "threads", 1)
+        at_least(self, "checkpoint_seconds", 0)
         one_of(self, "device", ("auto", "cpu", "cuda"))
         one_of(self, "on_bad_audio", ("stop", "skip"))
 
@@ -135,6 +142,8 @@ class Config(Option):
     """What it predicts, with weights."""
     weighting: WeightingOption = dataclasses.field(default_factory=WeightingOption)
     """How those weights change while it learns."""
+    stages: StagesOption = dataclasses.field(default_factory=StagesOption)
+    """In which stages it is trained."""
     optim: Optim = dataclasses.field(default_factory=Optim)
     """How it is trained."""
     run: Run = dataclasses.field(default_factory=Run)
@@ -142,3 +151,20 @@ class Config(Option):
 
     def __post_init__(self) -> None:
         at_least(self, "seed", 0)
+        for name, stage in self.stages.all().items():
+            for task, weight in stage.weights.given().items():
+                if weight > 0 and task not in self.tasks.active():
+                    raise SettingError(
+                        f"stages.{name}.weights.{task} is {weight:g}, but tasks.{task}.weight=0 builds no such task; "
+                        f"set tasks.{task}.weight above 0 (stages.{name}.weights says what counts in this stage)"
+                    )
+
+    def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Config":
+        """The same experiment without the tasks that corpus and channels do not offer: asking for them in vain is no other."""
+        tasks = self.tasks.settled(corpus, channels)
+        return dataclasses.replace(self, tasks=tasks, stages=self.stages.among(tasks.active()))
+
+    def stage_plans(self) -> Sequence[StagePlan]:
+        """The stages in order, with nothing left open. Raises SettingError when one is left without a task."""
+        weights = {name: task.weight for name, task in self.tasks.active().items()}
+        return planned(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)

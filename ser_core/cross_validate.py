@@ -71,7 +71,7 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     experiment than not asking.
     """
     inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
-    settled = dataclasses.replace(config, tasks=config.tasks.settled(inputs.corpus, inputs.channels))
+    settled = config.settled(inputs.corpus, inputs.channels)
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"

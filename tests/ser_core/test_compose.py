@@ -18,7 +18,7 @@ MANY = (
     *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
 )
 
-PINNED = "1be2c36ea47916bc"
+PINNED = "2d920bc27c96b32f"
 """Fingerprint of the defaults. Where a change moves it on purpose, records of before no longer count: write the new one here."""
 
 
