@@ -26,7 +26,7 @@ from search_spaces.space import Space
 from ser_core.compose import compose
 from ser_core.config import GROUPS
 from ser_core.errors import SettingError
-from ser_core.fit import headline
+from ser_core.judge import headline
 from ser_core.keys import expand
 from ser_core.records import FoldKey, RunStore
 

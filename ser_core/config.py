@@ -12,11 +12,11 @@ from ser_core.audio import Audio
 from ser_core.corpus import CORPORA, Corpus, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.encoder import EncoderOption
+from ser_core.errors import SettingError
 from ser_core.folds import FOLDS, FoldsOption
 from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
-from ser_core.errors import SettingError
 from ser_core.options import Option, at_least, location, one_of, within
 from ser_core.stages import STAGES, StagePlan, StagesOption, planned
 from ser_core.tasks import CHANNELS, Tasks

@@ -4,9 +4,9 @@
 Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
 """
 
+import copy
 import dataclasses
 import platform
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,10 +17,12 @@ from ser_core.baselines import baselines, remembered
 from ser_core.compose import channels_fingerprint, fingerprint, resolved
 from ser_core.config import Config
 from ser_core.errors import SettingError
-from ser_core.fit import Fitted, fit, predict
+from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds, make_folds
 from ser_core.folds.flags import flags
 from ser_core.inputs import Inputs, load_inputs
+from ser_core.judge import predict
+from ser_core.keeper import Keeper
 from ser_core.metrics import DEFINITIONS, score
 from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 
@@ -104,16 +106,16 @@ def cross_validate(
 
 def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
     """Trains one fold and writes its record."""
-    config, begun = planned.config, time.perf_counter()
-    training = fit(config, planned.inputs, fold)
+    config, key = planned.config, planned.key(fold.number)
+    keeper = Keeper(store.state_place(key), config.run.checkpoint_seconds)
+    training = fit(config, planned.inputs, fold, keeper)
     while True:
         try:
             end = next(training)
         except StopIteration as stop:
             fitted: Fitted = stop.value
             break
-        yield Progress(fold.number, end.epoch, end.dev, end.epoch / config.optim.epochs)
-    key = planned.key(fold.number)
+        yield Progress(fold.number, end.epoch, end.dev, end.spent)
     dev = fitted.dev_predictions
     tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
     record = FoldRecord(
@@ -130,12 +132,27 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         dev=score(dev) if len(dev) else {},
         epochs=fitted.epochs,
         chosen_epoch=fitted.chosen_epoch,
-        seconds=time.perf_counter() - begun,
+        seconds=keeper.spent,
         skipped=planned.inputs.skipped,
         environment=environment(config),
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
-    store.write(record, dev, TestPart(key, score(tested), baselines(planned.inputs, fold, place), tested))
+    metrics = score(tested) | _between(planned, fold, fitted)
+    store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
+    keeper.forget()
+
+
+def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
+    """Test metrics of the model as each stage but the last left it, of the tasks trained so far: `<metric>@<stage>`."""
+    found: dict[str, float] = {}
+    last, trained = copy.deepcopy(fitted.model.state_dict()), set[str]()
+    for stage, weights in zip(planned.config.stage_plans(), fitted.between, strict=False):
+        trained |= set(stage.weights)
+        fitted.model.load_state_dict(weights)
+        scores = score(predict(planned.config, planned.inputs, fitted.model, fold.test.tolist(), trained))
+        found |= {f"{name}@{stage.name}": value for name, value in scores.items()}
+    fitted.model.load_state_dict(last)
+    return found
 
 
 def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:

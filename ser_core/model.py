@@ -6,7 +6,7 @@ text   --stem--/              \\-- gender
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -38,12 +38,12 @@ class SpeechEmotionModel(nn.Module):
         number_sites(self)
 
     def forward(
-        self, batch: Batch, noise: Noise, memory: Mapping[str, Memory] = NOTHING
+        self, batch: Batch, noise: Noise, memory: Mapping[str, Memory] = NOTHING, tasks: Collection[str] | None = None
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Output and loss per task. `memory` holds what some heads remember of batches before; nothing when evaluated."""
+        """Output and loss of these tasks, or of all. `memory` holds what some heads remember of batches before, in training."""
         streams = {name: cast(Stream, stem(batch.streams[name], noise)) for name, stem in self.stems.items()}
         views = Views(streams, self.fusion(streams, noise))
-        heads = {name: cast(Head, head) for name, head in self.heads.items()}
+        heads = {name: cast(Head, head) for name, head in self.heads.items() if tasks is None or name in tasks}
         outputs = {name: head(views, noise) for name, head in heads.items()}
         losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses

@@ -87,6 +87,11 @@ class RunStore:
     def place(self, key: FoldKey) -> Path:
         return self.folder / "folds" / str(key)
 
+    def state_place(self, key: FoldKey) -> Path:
+        """Where the state of the fold lies while it is trained."""
+        place = self.place(key)
+        return place.parent / f".{place.name}.state"
+
     def __contains__(self, key: FoldKey) -> bool:
         return (self.place(key) / "record.json").exists()
 

@@ -58,7 +58,7 @@ class Stage(Option):
     epochs: int | None = None
     """Most passes over the training part, at least 1; null is optim.epochs."""
     patience: int | None = None
-    """Epochs without a better development score that end the stage; 0 runs all epochs and keeps the last, null is optim.patience."""
+    """Epochs without a better development score that end the stage; 0 runs and keeps them all, null is optim.patience."""
     batch: int | None = None
     """Utterances per step, at least 2; null is optim.batch."""
     trains: list[str] = dataclasses.field(default_factory=lambda: list(PARTS))

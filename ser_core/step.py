@@ -5,7 +5,6 @@
 `total_loss` is a pure function of parameters, batch and constants, so that many models can be stepped as one program.
 """
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -16,35 +15,16 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ser_core.batch import Batch
+from ser_core.course import Course
 from ser_core.model import SpeechEmotionModel
 from ser_core.noise import Noise
-from ser_core.tasks import Memory
-from ser_core.weighting import State, Weighting
-
-
-@dataclasses.dataclass(frozen=True)
-class Course:
-    """A model in training with everything that advances from step to step."""
-
-    model: SpeechEmotionModel
-    rows: Sequence[int]
-    weighting: Weighting
-    state: State
-    """Of the weighting; advanced in place."""
-    optimiser: torch.optim.Optimizer
-    rates: torch.optim.lr_scheduler.LambdaLR
-    generator: torch.Generator
-    masked: Sequence[str]
-    """The channel that is hidden in each epoch, "" in an epoch without any."""
-    memory: dict[str, Memory]
-    """What heads remember of the batches before, by task; only of those that remember."""
 
 
 def total_loss(
     course: Course, parameters: dict[str, Tensor], batch: Batch, key: Tensor
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
-    """The task losses as one number, which a step differentiates; each of them; the outputs, which may be remembered."""
-    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), course.memory))
+    """The losses of the stage's tasks as one number, which a step differentiates; each of them; the outputs to remember."""
+    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), course.memory, course.tasks))
     return course.weighting.total(torch.stack(list(losses.values())), course.state), losses, outputs
 
 

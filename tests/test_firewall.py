@@ -25,9 +25,10 @@ from search_spaces.weights import SPACE as WEIGHTS
 from ser_core import cross_validate as seam
 from ser_core.config import Config
 from ser_core.cross_validate import FoldResult, cross_validate, plan
-from ser_core.fit import EpochEnd, Fitted, fit
+from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
+from ser_core.passage import EpochEnd
 from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 from ser_core.tasks import Tasks
 from tests.conftest import Configure

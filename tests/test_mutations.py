@@ -21,9 +21,10 @@ from torch import Tensor
 from ser_core import cross_validate as seam
 from ser_core import model
 from ser_core.config import Config
-from ser_core.fit import EpochEnd, Fitted, fit
+from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds
 from ser_core.inputs import Channel, Inputs
+from ser_core.passage import EpochEnd
 from ser_core.records import RunStore
 from tests import test_chance, test_firewall, test_fitted
 from tests.conftest import Configure

@@ -82,6 +82,19 @@ class Tuning:
     """Factor from each layer to the one below it."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A parameter of the trained layers, and how it is trained."""
+
+    kind: str
+    """encoder (pre-trained) or adapters (added)."""
+    depth: int
+    """Layers above it; 0 in the uppermost."""
+    parameter: Tensor
+    factor: float
+    """On the learning rate."""
+
+
 class TunedStem(nn.Module):
     """Trained layers below a FeatureStem."""
 
@@ -90,17 +103,24 @@ class TunedStem(nn.Module):
         self.tuning = tuning
         self.read = FeatureStem(layers=layers, dim=dim, width=width, dropout=dropout)
         self.top = tuning.top()
+        self.skips = False
+        """Whether what it is given has already been through the layers."""
 
     def forward(self, raw: Stream, noise: Noise) -> Stream:
+        return self.read(raw if self.skips else self.states(raw), noise)
+
+    def states(self, raw: Stream) -> Stream:
+        """What the layers make of the stored states: [batch time layers dim], as the FeatureStem reads it."""
         states = self.top(raw.steps[:, :, 0].to(self.read.mean.dtype), raw.mask)
         steps = torch.stack(states[-1:] if self.tuning.last else states, dim=2)
-        return self.read(strided(Stream(steps, raw.mask), self.tuning.stride), noise)
+        return strided(Stream(steps, raw.mask), self.tuning.stride)
 
-    def rates(self) -> Iterator[tuple[Tensor, float]]:
-        """Every parameter of the trained layers with its factor on the learning rate."""
+    def parts(self) -> Iterator[Part]:
+        """Every parameter of the layers."""
         for depth, layer in enumerate(reversed(list(self.top.layers))):
-            yield from ((parameter, self.tuning.rate * self.tuning.decay**depth) for parameter in layer.parameters())
-        yield from ((parameter, self.tuning.rate) for parameter in self.top.closing.parameters())
+            factor = self.tuning.rate * self.tuning.decay**depth
+            yield from (Part("encoder", depth, parameter, factor) for parameter in layer.parameters())
+        yield from (Part("encoder", 0, parameter, self.tuning.rate) for parameter in self.top.closing.parameters())
 
 
 def strided(stream: Stream, stride: int) -> Stream:

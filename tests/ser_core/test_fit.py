@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from ser_core.config import Config
+from ser_core.course import parameter_groups, rate
 from ser_core.cross_validate import plan
 from ser_core.errors import TrainingError
-from ser_core.fit import EpochEnd, Fitted, fit, parameter_groups, predict, rate
+from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold
 from ser_core.fusion import FUSIONS
 from ser_core.inputs import Inputs
+from ser_core.judge import predict
 from ser_core.model import build_model
+from ser_core.passage import EpochEnd
 from tests.conftest import Configure
 
 
@@ -136,11 +139,12 @@ def test_every_parameter_is_in_the_group_it_belongs_to(fusion: str, configure: C
     config = configure(f"model.fusion={fusion}")
     model = build_model(config, inputs, torch.arange(48), 1)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found: list[list[str]] = []
-    for group in parameter_groups(model, config.optim):
+    found: dict[tuple[Any, bool], list[str]] = {}
+    for group in parameter_groups(model, config.optim, config.stage_plans()[0]):
         parameters: Any = group["params"]
-        found.append([names[id(parameter)] for parameter in parameters])
-    decayed, plain, layers = found
+        faster = group["lr"] == config.optim.learning_rate * config.optim.layer_rate
+        found[group["weight_decay"], faster] = [names[id(parameter)] for parameter in parameters]
+    decayed, plain, layers = found[0.05, False], found[0.0, False], found[0.0, True]
     assert sorted([*decayed, *plain, *layers]) == sorted(names.values())
     assert layers == ["stems.speech.layer_scores"]
     assert all(name.endswith(("weight", "project")) and "norm" not in name for name in decayed)

@@ -9,10 +9,12 @@ import torch
 from torch.func import functional_call
 
 from ser_core.config import Config
+from ser_core.course import begin, fresh
 from ser_core.cross_validate import FoldResult, cross_validate, plan
+from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
-from ser_core.fit import begin, development_score, predict, train_epoch
 from ser_core.inputs import Inputs
+from ser_core.judge import development_score, predict
 from ser_core.model import build_model
 from ser_core.noise import Noise
 from ser_core.records import RunStore
@@ -45,7 +47,7 @@ def test_each_loss_reaches_the_stem_of_speech(config: Config, sparse: Inputs) ->
 
 def test_a_course_remembers_what_it_has_seen_and_repeats_itself(config: Config, sparse: Inputs) -> None:
     rows = list(range(0, 96, 2))
-    courses = [begin(config, sparse, rows, 1, epochs=2) for _ in range(2)]
+    courses = [begin(config, sparse, fresh(config, sparse, rows, 1), rows, 1, 0, epochs=2) for _ in range(2)]
     assert set(courses[0].memory) == {"dimensions", "contrast", "augmented_contrast"}
     assert (courses[0].memory["contrast"].targets == -1).all() and courses[0].memory["dimensions"].targets.isnan().all()
     losses = [[train_epoch(config, sparse, course, epoch) for epoch in (1, 2)] for course in courses]
@@ -59,7 +61,7 @@ def test_a_memory_changes_what_is_learned_and_nothing_that_is_predicted(configur
     rows, states = list(range(48)), []
     for size in (0, 24):
         config = configure(*ALL[:-1], f"tasks.contrast.memory={size}")
-        course = begin(config, sparse, rows, 1, epochs=1)
+        course = begin(config, sparse, fresh(config, sparse, rows, 1), rows, 1, 0, epochs=1)
         train_epoch(config, sparse, course, 1)
         states.append(course.model.state_dict())
         before, after = (predict(config, sparse, course.model, rows[:5]) for _ in range(2))

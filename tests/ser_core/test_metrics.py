@@ -14,7 +14,7 @@ from scipy.stats import pearsonr
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, mean_absolute_error, recall_score
 
-from ser_core.fit import headline
+from ser_core.judge import headline
 from ser_core.metrics import (
     CALIBRATION_BINS,
     TERMS,

@@ -8,12 +8,13 @@ import torch
 
 from ser_core.batch import Stream, pad
 from ser_core.compose import compose, fingerprint
+from ser_core.course import parameter_groups
 from ser_core.cross_validate import plan
 from ser_core.encoders.speech import SpeechCheckpoint
 from ser_core.encoders.text import TextCheckpoint
 from ser_core.encoders.tuned import TunedStem, strided
 from ser_core.errors import SettingError
-from ser_core.fit import Fitted, fit, parameter_groups
+from ser_core.fit import Fitted, fit
 from ser_core.model import build_model
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, speech_checkpoint, text_checkpoint
@@ -101,7 +102,11 @@ def test_lower_layers_learn_slower(tuned) -> None:
     model = build_model(config, plan(config).inputs, torch.arange(8), 1)
     stem = model.stems["speech"]
     assert isinstance(stem, TunedStem)
-    rates = {id(p): group.get("lr") for group in parameter_groups(model, config.optim) for p in group["params"]}
+    rates = {
+        id(p): group.get("lr")
+        for group in parameter_groups(model, config.optim, config.stage_plans()[0])
+        for p in group["params"]
+    }
     assert len(rates) == len(list(model.parameters()))
     lowest, uppermost = (rates[id(next(layer.parameters()))] for layer in stem.top.layers)
     assert uppermost == pytest.approx(0.1 * config.optim.learning_rate) and lowest == pytest.approx(uppermost / 2)

@@ -8,11 +8,14 @@ import torch
 
 from ser_core.batch import Stream
 from ser_core.config import Config
+from ser_core.course import begin, fresh
 from ser_core.cross_validate import plan
+from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
-from ser_core.fit import begin, fit, predict, train_epoch
+from ser_core.fit import fit
 from ser_core.fusion import FUSIONS
 from ser_core.inputs import Inputs
+from ser_core.judge import predict
 from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.masking.epoch import EpochMasking
 from ser_core.masking.masking import MaskedFusion, masked
@@ -86,7 +89,8 @@ def test_epochs_hide_as_often_as_they_should_and_text_in_three_of_five() -> None
 
 def test_the_plan_follows_from_the_configurations_seed_and_the_fold(configure: Configure, inputs: Inputs) -> None:
     def drawn(seed: int, fold: int) -> list[str]:
-        return list(begin(configure("model.masking=epoch", f"seed={seed}"), inputs, ROWS, fold, 30).masked)
+        config = configure("model.masking=epoch", f"seed={seed}")
+        return list(begin(config, inputs, fresh(config, inputs, ROWS, fold), ROWS, fold, 0, 30).masked)
 
     torch.manual_seed(1)
     first = drawn(0, 1)
@@ -102,7 +106,7 @@ def test_the_hidden_channels_own_layers_stand_still_and_all_others_learn(
     channel: str, fusion: str, configure: Configure, inputs: Inputs
 ) -> None:
     config = configure(f"model.fusion={fusion}", "model.masking=epoch", "optim.warmup=0")
-    course = begin(config, inputs, ROWS, 1, 3)
+    course = begin(config, inputs, fresh(config, inputs, ROWS, 1), ROWS, 1, 0, 3)
     train_epoch(config, inputs, course, 1)
     before = {name: value.clone() for name, value in course.model.named_parameters()}
     with masked(course.model, channel):

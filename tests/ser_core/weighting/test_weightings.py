@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from ser_core.config import Config
+from ser_core.course import Course, begin, fresh
+from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError, TrainingError
-from ser_core.fit import begin, train_epoch
 from ser_core.inputs import Inputs
 from ser_core.noise import Noise
-from ser_core.step import Course, shared, total_loss, trunk_gradients
+from ser_core.step import shared, total_loss, trunk_gradients
 from ser_core.weighting import WEIGHTINGS
 from tests.conftest import Configure
 from tests.ser_core.test_fit import first_fold, trained
@@ -27,7 +28,8 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 
 def course(config: Config, inputs: Inputs) -> Course:
-    return begin(config, inputs, first_fold(config, inputs).train.tolist(), 1, config.optim.epochs)
+    rows = first_fold(config, inputs).train.tolist()
+    return begin(config, inputs, fresh(config, inputs, rows, 1), rows, 1, 0)
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)

@@ -1,0 +1,52 @@
+"""One pass over a course's rows: batches of similar length, one step each.
+
+rows --batches_by_length--> batch --total_loss, descend (step.py)--> ... --> mean of every loss
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ser_core.batch import batches_by_length
+from ser_core.config import Config
+from ser_core.course import Course
+from ser_core.errors import TrainingError
+from ser_core.inputs import Inputs, device_of
+from ser_core.step import descend, total_loss
+
+
+def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, monitor: bool = False) -> dict[str, float]:
+    """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what descend measures.
+
+    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
+    """
+    device = device_of(config)
+    model, rows, generator = course.model, course.rows, course.generator
+    measured: dict[str, list[Tensor]] = {}
+    lengths = [inputs.lengths[row] for row in rows]
+    batches = list(batches_by_length(lengths, course.stage.batch, generator))
+    parameters: dict[str, Tensor] = dict(model.named_parameters())
+    model.train()
+    for step, positions in enumerate(batches, start=1):
+        batch = inputs.batch([int(rows[position]) for position in positions]).to(device)
+        key = torch.randint(2**62, (), generator=generator).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
+            loss, losses, outputs = total_loss(course, parameters, batch, key)
+        if not torch.isfinite(loss):
+            raise TrainingError(_not_finite(losses, epoch, step))
+        found = descend(course, loss, losses, key, config.optim.clip, monitor)
+        for name, past in course.memory.items():
+            course.memory[name] = past.extended(outputs[name], batch.targets[name])
+        for name, value in {**losses, **found}.items():
+            measured.setdefault(name, []).append(value.detach())
+    means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
+    course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in course.tasks])))
+    return {name: float(mean) for name, mean in means.items()}
+
+
+def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:
+    bad = [name for name, loss in losses.items() if not torch.isfinite(loss)]
+    where = f"epoch {epoch}, step {step}"
+    named = " and ".join(bad) or "summed"
+    return f"the {named} loss became non-finite in {where}; lower optim.learning_rate or the task's weight"

@@ -1,0 +1,58 @@
+"""While a stage leaves an encoder's layers frozen, their states are computed once: stored ones before any stage trained them.
+
+raw states --layers, without gradients, once--> states in memory (float16) --FeatureStem--> as before
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ser_core.config import Config
+from ser_core.encoders.tuned import TunedStem
+from ser_core.features import Features
+from ser_core.inputs import Channel, Inputs, device_of
+from ser_core.model import SpeechEmotionModel
+
+
+def through_frozen(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Inputs:
+    """The inputs of these rows as a stage reads them; `trained` says whether an earlier stage has changed the layers.
+
+    Sets `skips` of every stem whose layers have nothing to train now, and takes it from the others.
+    """
+    channels = dict(inputs.channels)
+    for name, stem in model.stems.items():
+        if not isinstance(stem, TunedStem):
+            continue
+        stem.skips = not any(parameter.requires_grad for parameter in stem.top.parameters())
+        if stem.skips:
+            channel = inputs.channels[name]
+            stored = None if trained else channel.frozen
+            states = stored if stored is not None else _computed(config, inputs, stem, name, rows)
+            channels[name] = Channel(name, states, _lengths(states), channel.layers, channel.size, channel.tuning, channel.frozen)
+    return Inputs(inputs.corpus, channels, inputs.targets, inputs.audio_hash, inputs.skipped)
+
+
+def attentive(model: SpeechEmotionModel) -> None:
+    """Lets every stem read raw states again."""
+    for stem in model.stems.values():
+        if isinstance(stem, TunedStem):
+            stem.skips = False
+
+
+@torch.no_grad()
+def _computed(config: Config, inputs: Inputs, stem: TunedStem, name: str, rows: Sequence[int]) -> list[Tensor]:
+    """States of these rows, nothing for the others."""
+    device, lengths = device_of(config), inputs.channels[name].lengths
+    found = [torch.empty(0)] * len(lengths)
+    order = sorted(rows, key=lambda row: lengths[row])
+    for start in range(0, len(order), 32):
+        some = order[start : start + 32]
+        states = stem.states(inputs.batch(some).streams[name].to(device))
+        for place, row in enumerate(some):
+            found[row] = states.steps[place, states.mask[place]].to("cpu", torch.float16)
+    return found
+
+
+def _lengths(states: Sequence[Tensor] | Features) -> Sequence[int]:
+    return states.lengths if isinstance(states, Features) else [len(each) for each in states]
