@@ -174,17 +174,10 @@ def test_a_frozen_encoder_is_read_from_the_store_and_a_trained_one_computed_once
 
 @pytest.mark.parametrize(("weighting", "every"), [("uncertainty", 1), ("dwa", 4)])
 def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
-    weighting: str, configure: Configure, inputs: Inputs, tmp_path: Path
+    weighting: str, every: int, configure: Configure, inputs: Inputs, tmp_path: Path
 ) -> None:
-    knobs = (
-        *TWO,
-        *QUICK,
-        f"weighting={weighting}",
-        "tasks.contrast.weight=0.1",
-        "tasks.contrast.memory=16",
-        "folds.dev=speakers",
-    )
-    config = configure(*knobs, "model.masking=epoch")
+    contrast = ("tasks.contrast.weight=0.1", "tasks.contrast.memory=16")
+    config = configure(*TWO, *QUICK, *contrast, f"weighting={weighting}", "folds.dev=speakers", "model.masking=epoch")
     whole = fitted(config, inputs)
     assert whole is not None
     for stop in range(every, len(whole.epochs) + 1, every):
