@@ -148,12 +148,15 @@ def _locations(root: type, tree: DictConfig, prefix: str = "") -> list[tuple[str
 
 
 def _readable(error: Exception) -> SettingError:
-    """A SettingError with the first sentence of Hydra's or OmegaConf's complaint, or the SettingError behind it."""
+    """A SettingError with the first sentence of OmegaConf's complaint about a key, else of Hydra's, or the one behind it."""
     cause: BaseException | None = error
+    spoken = error
     while cause is not None:
         if isinstance(cause, SettingError):
             return cause
+        if isinstance(cause, Exception) and "full_key: " in str(cause):
+            spoken = cause
         cause = cause.__cause__ or cause.__context__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(spoken).splitlines() if line.strip()]
     key = next((line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")), "")
     return SettingError(f"{key}: {lines[0]}" if key else lines[0])

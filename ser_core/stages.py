@@ -38,7 +38,7 @@ class TaskWeights(Option):
     augmented_contrast: float | None = None
     """Weight of augmented contrast in this stage; null is as tasks.augmented_contrast.weight."""
 
-    key: ClassVar[str] = "stages.weights"
+    key: ClassVar[str] = "stages.*.weights"
 
     def __post_init__(self) -> None:
         for name in self.given():
@@ -54,7 +54,7 @@ class TaskWeights(Option):
 class Stage(Option):
     """One stage of training."""
 
-    key: ClassVar[str] = "stages"
+    key: ClassVar[str] = "stages.*"
     epochs: int | None = None
     """Most passes over the training part, at least 1; null is optim.epochs."""
     patience: int | None = None
