@@ -7,6 +7,7 @@ from ablations import (
     fusion,
     fusions,
     ispas2023_table2,
+    layers,
     masking,
     modality,
     tasks,
@@ -18,7 +19,7 @@ from ablations.study import Study
 STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
-        *(fusion.STUDY, fusions.STUDY, bridge_tokens.STUDY, coattention.STUDY, masking.STUDY),
+        *(fusion.STUDY, fusions.STUDY, bridge_tokens.STUDY, coattention.STUDY, layers.STUDY, masking.STUDY),
         *(tasks.STUDY, modality.STUDY, text.STUDY, weighting.STUDY, cross_regularisation.STUDY, ispas2023_table2.STUDY),
     )
 }

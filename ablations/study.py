@@ -58,8 +58,9 @@ def _kept(base: Sequence[str], changes: Sequence[str]) -> list[str]:
     kept = []
     for override in base:
         key = override.partition("=")[0]
-        group = next((name for name in GROUPS if name in choices and key.startswith(f"{name}.")), None)
-        if group and key[len(group) + 1 :].partition(".")[0] not in field_sentences(GROUPS[group][0][choices[group]]):
+        dotted = key.replace("/", ".")
+        group = max((name for name in GROUPS if name in choices and dotted.startswith(f"{name}.")), key=len, default=None)
+        if group and dotted[len(group) + 1 :].partition(".")[0] not in field_sentences(GROUPS[group][0][choices[group]]):
             continue
         if key not in replaced:
             kept.append(override)

@@ -11,24 +11,24 @@ from rich.table import Table
 from cluster.resources import Cluster, Settings, split_overrides
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
-from ser_core.keys import leaves
+from ser_core.keys import chosen, expand, leaves, present
 
 
 def print_options(console: Console, overrides: Sequence[str]) -> None:
     """`ser options`: the tree under these overrides."""
     base, cluster = split_overrides(overrides)
     config = compose(base)
-    names = {key: _value(config, key).name for key in GROUPS}
+    names = chosen(expand(base, GROUPS), GROUPS)
+    there, told = present(GROUPS, names), set[str]()
     table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
-    section = ""
     for key, sentence in leaves(Config, GROUPS, names):
-        group = next((name for name in GROUPS if key.startswith(f"{name}.")), key.split(".")[0])
-        if group != section and group in GROUPS:
+        group = max((name for name in there if key.startswith(f"{name}.")), key=len, default=key.split(".")[0])
+        if group in there and group not in told:
             _choice(table, group, names[group])
-        section = group
+            told.add(group)
         table.add_row(key, escape(str(_value(config, key))), escape(sentence))
-    for group in GROUPS:
-        if not any(key.startswith(f"{group}.") for key, _ in leaves(Config, GROUPS, names)):
+    for group in there:
+        if group not in told:
             _choice(table, group, names[group])
     for key, sentence in leaves(Settings, {}, {}):
         table.add_row(key, escape(str(_value_of_cluster(cluster, key))), escape(sentence))

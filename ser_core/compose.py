@@ -19,7 +19,7 @@ import ser_core
 from ser_core.config import GROUPS, Config
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.errors import SettingError
-from ser_core.keys import check_keys, expand
+from ser_core.keys import Groups, check_keys, chosen, expand, present
 from ser_core.tasks.task import TaskOption
 
 Tree = TypeVar("Tree")
@@ -45,7 +45,7 @@ def compose_tree(
 
     written = expand(overrides, groups)
     check_keys(root, groups, written)
-    _store(root, groups)
+    _store(root, groups, present(groups, chosen(written, groups)))
     GlobalHydra.instance().clear()
     try:
         with initialize(version_base="1.3", config_path=None):
@@ -117,8 +117,8 @@ def _schema(option: type) -> DictConfig:
     return node
 
 
-def _store(root: type, groups: dict[str, tuple[dict[str, type[Any]], str]]) -> None:
-    """Registers the tree with Hydra; harmless when repeated."""
+def _store(root: type, groups: Groups, there: Groups) -> None:
+    """Registers the tree with Hydra, with defaults for the groups that are there; harmless when repeated."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
@@ -126,9 +126,10 @@ def _store(root: type, groups: dict[str, tuple[dict[str, type[Any]], str]]) -> N
     defaults: list[Any] = [f"{root.__name__}-schema"]
     for key, (table, default) in groups.items():
         group = key.replace(".", "/")
+        if key in there:
+            defaults.append({group: default})
         for name, option in table.items():
             store.store(group=group, name=name, node=_schema(option))
-        defaults.append({group: default})
     store.store(name=root.__name__, node={"defaults": [*defaults, "_self_"]})
 
 

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 from ser_core.audio import Audio
 from ser_core.corpus import CORPORA, Corpus, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
+from ser_core.encoders.adapters import ADAPTERS
 from ser_core.encoders.encoder import EncoderOption
+from ser_core.encoders.integration import INTEGRATIONS
 from ser_core.errors import SettingError
 from ser_core.folds import FOLDS, FoldsOption
 from ser_core.folds.dev import DEVELOPMENT
@@ -27,13 +29,17 @@ GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "folds": (FOLDS, "lospo"),
     "folds.dev": (DEVELOPMENT, "auto"),
     "model.speech": (SPEECH, "logmel"),
+    "model.speech.integration": (INTEGRATIONS, "none"),
+    "model.speech.adapter": (ADAPTERS, "none"),
     "model.text": (TEXT, "words"),
+    "model.text.integration": (INTEGRATIONS, "none"),
+    "model.text.adapter": (ADAPTERS, "none"),
     "model.fusion": (FUSIONS, "concat"),
     "model.masking": (MASKINGS, "none"),
     "weighting": (WEIGHTINGS, "fixed"),
     "stages": (STAGES, "one"),
 }
-"""Every node that is chosen by name: its table and the default choice."""
+"""Every node chosen by name: its table and the default. One within another is there if the option chosen for that has it."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -120,7 +120,7 @@ def freeze(model: SpeechEmotionModel, stage: StagePlan) -> None:
     """Leaves gradients to the parameters that this stage trains. Raises SettingError when there are none."""
     for _, parameter, place in _places(model):
         low = place.part == "encoder" and stage.top is not None and place.depth >= stage.top
-        parameter.requires_grad_(place.part in stage.trains and not low and stage.rates[place.part] > 0)
+        parameter.requires_grad_(place.part in stage.trains and not low and stage.rates[place.part] * place.factor > 0)
         parameter.grad = None
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SettingError(

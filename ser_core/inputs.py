@@ -38,14 +38,15 @@ class Channel:
     """Layers trained above the sequences, which are then the state below them; None for frozen features."""
     frozen: Sequence[Tensor] | Features | None = None
     """What the layers would yield untrained, for statistics and linear models; None where that is `sequences`."""
+    reader: type[FeatureStem] = FeatureStem
+    """How several layers are read."""
 
     def stem(self, width: int, dropout: float) -> nn.Module:
         """A fresh stem for this channel."""
-        if self.tuning:
-            return TunedStem(self.tuning, layers=self.layers, dim=self.size, width=width, dropout=dropout)
-        if self.layers:
-            return FeatureStem(layers=self.layers, dim=self.size, width=width, dropout=dropout)
-        return WordStem(buckets=self.size, width=width, dropout=dropout)
+        if not self.layers:
+            return WordStem(buckets=self.size, width=width, dropout=dropout)
+        read = self.reader(layers=self.layers, dim=self.size, width=width, dropout=dropout)
+        return TunedStem(self.tuning, read) if self.tuning else read
 
     @functools.cached_property
     def means(self) -> Float[Tensor, "n layers dim"]:
@@ -161,9 +162,9 @@ def _extracted(
     features = store.features(items, extractor, config.audio, progress)
     tuning = option.tuning(device_of(config))
     if tuning is None:
-        return Channel(name, features, features.lengths, *extractor.shape)
+        return Channel(name, features, features.lengths, *extractor.shape, reader=option.reader)
     lower = store.features(items, option.lower(device_of(config)), config.audio, progress)
-    return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features)
+    return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features, reader=option.reader)
 
 
 def _refuse(config: Config, corpus: Corpus, skipped: dict[str, str]) -> None:

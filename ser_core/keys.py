@@ -54,15 +54,26 @@ def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
     return names
 
 
+def present(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[Mapping[str, type[Any]], str]]:
+    """The groups of a tree with these choices: one within another is there if the option chosen for the other has it."""
+    found = {}
+    for key in groups:
+        outer = max((other for other in groups if key.startswith(f"{other}.")), key=len, default="")
+        inner = key.removeprefix(f"{outer}.")
+        if not outer or (outer in found and inner in field_sentences(groups[outer][0][names[outer]])):
+            found[key] = groups[key]
+    return found
+
+
 def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
     """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
     names = chosen(overrides, groups)
-    valid = dict(leaves(root, groups, names))
+    valid, there = dict(leaves(root, groups, names)), present(groups, names)
     seen: set[str] = set()
     for override in overrides:
         key = override.partition("=")[0]
         dotted = key.replace("/", ".")
-        if dotted in groups:
+        if dotted in there:
             continue
         if key in seen:
             raise SettingError(f"{key} is given twice; keep one")

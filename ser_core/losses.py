@@ -112,5 +112,17 @@ def symmetric_contrast(
     return ((forth + back) / 2 * same).sum() / same.sum().clamp(min=1)
 
 
+def self_contrast(features: Float[Tensor, "batch tasks width"], taking_part: Float[Tensor, "batch"]) -> Float[Tensor, ""]:
+    """Sum over pairs of tasks of 1 - cos, mean over the utterances that take part; 0 without any. At least 0.
+
+    SCLcos of Gao et al. 2024 (ICASSP), -cos(e, g) - cos(e, s) - cos(g, s), and one for each pair: the same gradient, and never
+    negative, which weightings that compare losses need.
+    """
+    directions = torch.nn.functional.normalize(features, dim=-1)
+    cosines = directions @ directions.mT
+    each = (1 - cosines).triu(1).sum((-2, -1))
+    return (each * taking_part).sum() / taking_part.sum().clamp(min=1)
+
+
 def _log_shares(scores: Float[Tensor, "batch others"], allowed: Bool[Tensor, "batch others"]) -> Float[Tensor, "batch others"]:
     return scores.masked_fill(~allowed, NEVER).log_softmax(-1)

@@ -5,6 +5,7 @@ speech --stem--\\              /-- emotion
 text   --stem--/              \\-- gender
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -43,8 +44,11 @@ class SpeechEmotionModel(nn.Module):
         """Output and loss of these tasks, or of all. `memory` holds what some heads remember of batches before, in training."""
         streams = {name: cast(Stream, stem(batch.streams[name], noise)) for name, stem in self.stems.items()}
         views = Views(streams, self.fusion(streams, noise))
-        heads = {name: cast(Head, head) for name, head in self.heads.items() if tasks is None or name in tasks}
-        outputs = {name: head(views, noise) for name, head in heads.items()}
+        heads = {name: cast(Head, head) for name, head in self.heads.items()}
+        features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
+        heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
+        seen = {name: dataclasses.replace(views, fused=features.get(name, views.fused)) for name in heads}
+        outputs = {name: head(seen[name], noise) for name, head in heads.items()}
         losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
 

@@ -37,6 +37,8 @@ class TaskWeights(Option):
     """Weight of contrast in this stage; null is as tasks.contrast.weight."""
     augmented_contrast: float | None = None
     """Weight of augmented contrast in this stage; null is as tasks.augmented_contrast.weight."""
+    self_contrast: float | None = None
+    """Weight of self-contrast in this stage; null is as tasks.self_contrast.weight."""
 
     key: ClassVar[str] = "stages.*.weights"
 

@@ -19,8 +19,9 @@ from torch import nn
 from ser_core.audio import SAMPLE_RATE_HZ
 from ser_core.encoders.encoder import weight_files
 from ser_core.errors import SettingError
-from ser_core.options import at_least, within
 
+MIXED = ("weighted", "concat")
+"""Choices that read several hidden states at once."""
 HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 UNUSED = re.compile(r"pooler|masked_spec_embed|decoder|adapter|position_ids|^lm_head|^cls\.|project_|quantizer")
@@ -88,24 +89,19 @@ def preparation(folder: Path, key: str) -> dict[str, Any]:
 
 def check_layers(layers: str, key: str) -> None:
     """Refuses a choice of hidden states that no checkpoint could fulfil, with a SettingError."""
-    if layers not in ("weighted", "last") and not (layers.isascii() and layers.isdigit()):
-        raise SettingError(f"{key}.layers must be weighted, last or a layer number (0 and up), got {layers!r}")
-
-
-def check_tuning(option: Any) -> None:
-    """Refuses a number of trained layers, a rate or a choice of states that cannot be, with a SettingError."""
-    at_least(option, "tune", 0)
-    within(option, "rate", 1e-9, 1)
-    within(option, "decay", 1e-3, 1)
-    if option.tune and option.layers not in ("weighted", "last"):
-        raise SettingError(f"{option.key}.tune trains the uppermost layers, so {option.key}.layers must be weighted or last")
+    if layers not in MIXED and layers != "last" and not (layers.isascii() and layers.isdigit()):
+        raise SettingError(f"{key}.layers must be weighted, concat, last or a layer number (0 and up), got {layers!r}")
 
 
 def tuned_layers(tune: int, count: int, key: str) -> int:
-    """Number of the hidden state below the trained layers. Raises SettingError when there are fewer layers."""
+    """Number of the hidden state below the trained layers. Raises SettingError when there are fewer layers.
+
+    >>> tuned_layers(2, 12, ""), tuned_layers(-1, 12, "")
+    (10, 0)
+    """
     if tune > count:
-        raise SettingError(f"{key}.tune must be 0 to {count} for this checkpoint, got {tune}")
-    return count - tune
+        raise SettingError(f"{key}.tune must be 0 to {count} for this checkpoint, or -1 for all, got {tune}")
+    return 0 if tune == -1 else count - tune
 
 
 def chosen_layers(layers: str, count: int, key: str, lowest: int = 0) -> list[int]:
@@ -114,7 +110,7 @@ def chosen_layers(layers: str, count: int, key: str, lowest: int = 0) -> list[in
     >>> chosen_layers("weighted", 2, ""), chosen_layers("last", 2, ""), chosen_layers("1", 2, "")
     ([0, 1, 2], [2], [1])
     """
-    if layers == "weighted":
+    if layers in MIXED:
         return list(range(lowest, count + 1))
     number = count if layers == "last" else int(layers)
     if number > count:
@@ -123,10 +119,14 @@ def chosen_layers(layers: str, count: int, key: str, lowest: int = 0) -> list[in
 
 
 def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
-    """The encoder in float32, for inference. Raises SettingError when weights are missing or cannot be read."""
+    """The encoder in float32, for inference. Raises SettingError when weights are missing or cannot be read.
+
+    What a checkpoint lacks and no state depends on is drawn by transformers: from a generator that is put back, so that what
+    is drawn next does not depend on whether the weights had been read before.
+    """
     from transformers import AutoModel
 
-    with _quiet():
+    with _quiet(), torch.random.fork_rng(devices=[]):
         try:
             model, report = AutoModel.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, output_loading_info=True

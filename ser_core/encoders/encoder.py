@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.contents import file_hash
+from ser_core.encoders.stems import FeatureStem
 from ser_core.encoders.tuned import Tuning
 from ser_core.errors import SettingError
 from ser_core.options import Option
@@ -70,6 +71,11 @@ class EncoderOption(Option):
     def tuning(self, device: torch.device) -> Tuning | None:
         """The layers that are trained; None while the encoder is frozen."""
         return None
+
+    @property
+    def reader(self) -> type[FeatureStem]:
+        """How a model reads the features of several layers."""
+        return FeatureStem
 
     def identity(self) -> dict[str, Any]:
         """Content identity of what `location` fields point to, in their place in the fingerprint; {} without any."""

@@ -19,38 +19,28 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.encoders import checkpoint
-from ser_core.encoders.encoder import EncoderOption, average_frames, half, weights_hash
+from ser_core.encoders.encoder import average_frames, half, weights_hash
 from ser_core.encoders.families import FAMILIES
+from ser_core.encoders.trainable import TrainableEncoder
 from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
-from ser_core.options import at_least, location
+from ser_core.options import at_least
 
 
 @dataclasses.dataclass(frozen=True)
-class SpeechCheckpoint(EncoderOption):
+class SpeechCheckpoint(TrainableEncoder):
     """A pre-trained speech encoder, frozen or with its uppermost layers trained."""
 
     key: ClassVar[str] = "model.speech"
 
-    name: str = "checkpoint"
-    """The name of this option."""
-    path: str = location("")
-    """Folder of the checkpoint, or its name on the Hugging Face hub."""
     layers: str = "weighted"
-    """Hidden states used: weighted (a learned sum of all), last, or one number, where 0 is the embedding output."""
+    """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""
     stride: int = 4
     """Consecutive frames (20 ms each) averaged into one step, at least 1."""
-    tune: int = 0
-    """Uppermost transformer layers that are trained, at least 0 (none: all is frozen); layers=weighted then mixes these alone."""
-    rate: float = 0.02
-    """Factor on optim.learning_rate for the uppermost trained layer, above 0 and at most 1."""
-    decay: float = 0.9
-    """Factor on the rate from each trained layer to the one below it, from 0.001 to 1."""
 
     def __post_init__(self) -> None:
-        checkpoint.check_layers(self.layers, self.key)
+        super().__post_init__()
         at_least(self, "stride", 1)
-        checkpoint.check_tuning(self)
 
     def extractor(self, device: torch.device) -> "SpeechExtractor":
         return SpeechExtractor(checkpoint.find(self.path, self.key), self.layers, self.stride, device, self.tune)
@@ -60,14 +50,10 @@ class SpeechCheckpoint(EncoderOption):
         return SpeechExtractor(frozen.folder, str(frozen.below), 1, device)
 
     def tuning(self, device: torch.device) -> Tuning | None:
-        if not self.tune:
-            return None
-        extractor = self.extractor(device)
-        return Tuning(extractor.top, self.stride, self.layers == "last", self.rate, self.decay)
+        return self.trained(self.extractor(device).top, self.stride) if self.tune else None
 
-    def identity(self) -> dict[str, Any]:
-        untuned = {} if self.tune else {"rate": 0, "decay": 0}
-        return {"path": weights_hash(checkpoint.find(self.path, self.key)), **untuned}
+    def layers_trained(self) -> int:
+        return self.extractor(torch.device("cpu")).trained
 
 
 class SpeechExtractor:
@@ -86,6 +72,7 @@ class SpeechExtractor:
         self.preparation = checkpoint.preparation(folder, key)
         count = self.settings.get(*self.family.layers)
         self.below = checkpoint.tuned_layers(tune, count, key)
+        self.trained = count - self.below
         self.numbers = checkpoint.chosen_layers(layers, count, key, self.below if tune else 0)
         self.complete = count in self.numbers
         self.shape = (len(self.numbers), self.settings.get(*self.family.dim))

@@ -40,11 +40,31 @@ class FeatureStem(nn.Module):
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation)))
 
+    def weights(self) -> Float[Tensor, "layers dim width"]:
+        """What each layer is multiplied by."""
+        return self.project * self.layer_scores.softmax(0)[:, None, None]
+
     def forward(self, raw: Stream, noise: Noise) -> Stream:
         standard = (raw.steps.to(self.mean.dtype) - self.mean) / self.scale
-        weighted = self.project * self.layer_scores.softmax(0)[:, None, None]
-        steps = self.dropout(standard.flatten(-2), noise) @ weighted.flatten(0, 1) + self.bias
+        steps = self.dropout(standard.flatten(-2), noise) @ self.weights().flatten(0, 1) + self.bias
         return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)
+
+
+class ConcatenatedStem(FeatureStem):
+    """All layers side by side through one Linear: sum over layers of A_l x_l + b, A drawn for so many inputs.
+
+    It can be whatever a FeatureStem can be, whose layer weights are scales of its projections; what differs is how it is
+    learned: no layer weights with a rate of their own, and no layer that is turned down as another is turned up.
+    """
+
+    def __init__(self, layers: int, dim: int, width: int, dropout: float) -> None:
+        super().__init__(layers, dim, width, dropout)
+        del self.layer_scores
+        with torch.no_grad():
+            self.project *= layers**-0.5
+
+    def weights(self) -> Float[Tensor, "layers dim width"]:
+        return self.project
 
 
 class WordStem(nn.Module):

@@ -18,10 +18,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.encoders import checkpoint
-from ser_core.encoders.encoder import EncoderOption, half, weights_hash
+from ser_core.encoders.encoder import half, weights_hash
+from ser_core.encoders.trainable import TrainableEncoder
 from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
-from ser_core.options import location, within
+from ser_core.options import within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,31 +47,17 @@ KINDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class TextCheckpoint(EncoderOption):
+class TextCheckpoint(TrainableEncoder):
     """A pre-trained text encoder, frozen or with its uppermost layers trained."""
 
     key: ClassVar[str] = "model.text"
 
-    name: str = "checkpoint"
-    """The name of this option."""
-    path: str = location("")
-    """Folder of the checkpoint, or its name on the Hugging Face hub."""
-    layers: str = "last"
-    """Hidden states used: weighted (a learned sum of all), last, or one number, where 0 is the embedding output."""
     max_tokens: int = 128
     """Tokens read of a text, the marks at its ends included, 3 to 512; the rest is cut off."""
 
-    tune: int = 0
-    """Uppermost transformer layers that are trained, at least 0 (none: all is frozen); layers=weighted then mixes these alone."""
-    rate: float = 0.02
-    """Factor on optim.learning_rate for the uppermost trained layer, above 0 and at most 1."""
-    decay: float = 0.9
-    """Factor on the rate from each trained layer to the one below it, from 0.001 to 1."""
-
     def __post_init__(self) -> None:
-        checkpoint.check_layers(self.layers, self.key)
+        super().__post_init__()
         within(self, "max_tokens", 3, 512)
-        checkpoint.check_tuning(self)
 
     def extractor(self, device: torch.device) -> "TextExtractor":
         return TextExtractor(checkpoint.find(self.path, self.key), self.layers, self.max_tokens, device, self.tune)
@@ -80,13 +67,10 @@ class TextCheckpoint(EncoderOption):
         return TextExtractor(checkpoint.find(self.path, self.key), str(below), self.max_tokens, device)
 
     def tuning(self, device: torch.device) -> Tuning | None:
-        if not self.tune:
-            return None
-        return Tuning(self.extractor(device).top, 1, self.layers == "last", self.rate, self.decay)
+        return self.trained(self.extractor(device).top, 1) if self.tune else None
 
-    def identity(self) -> dict[str, Any]:
-        untuned = {} if self.tune else {"rate": 0, "decay": 0}
-        return {"path": weights_hash(checkpoint.find(self.path, self.key)), **untuned}
+    def layers_trained(self) -> int:
+        return self.extractor(torch.device("cpu")).trained
 
 
 class TextExtractor:
@@ -112,6 +96,7 @@ class TextExtractor:
             able = ", ".join(name for name, each in KINDS.items() if each.tunable)
             raise SettingError(f"{key}.tune: layers of kind {self.kind} cannot be trained here; those of {able} can")
         self.below = checkpoint.tuned_layers(tune, settings[kind.layers], key)
+        self.trained = settings[kind.layers] - self.below
         self.numbers = checkpoint.chosen_layers(layers, settings[kind.layers], key, self.below if tune else 0)
         self.shape = (len(self.numbers), settings[kind.dim])
 

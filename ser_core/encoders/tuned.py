@@ -1,20 +1,26 @@
 """The upper transformer layers of a checkpoint, trained; what lies below is frozen and comes from the feature store.
 
     state of layer k (stored) --layer k+1 ... layer n--> n - k + 1 states --mean of `stride`--> FeatureStem
-Before the first step the network equals the frozen one. Its own dropout stays off, so that all randomness is the seed's;
-convolutions and embeddings are below every layer and so are never trained.
+                                 adapters inside each, an integration between them
+Before the first step the network equals the frozen one, with adapters and integration too. Its own dropout stays off, so that
+all randomness is the seed's; convolutions and embeddings are below every layer and so are never trained.
 """
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 from ser_core.batch import Stream
+from ser_core.encoders.adapters import ADDED, AdapterOption
+from ser_core.encoders.integration import Integration, IntegrationOption
 from ser_core.encoders.stems import FeatureStem
 from ser_core.noise import Noise
 
@@ -30,20 +36,40 @@ class TopLayers(nn.Module):
         self.layers = copy.deepcopy(layers).requires_grad_(True)
         self.closing = copy.deepcopy(closing or nn.Identity()).requires_grad_(True)
         self.biases = RelativeBiases(first.attention) if hasattr(getattr(first, "attention", None), "rel_attn_embed") else None
+        self.integration = Integration()
+        self.run: Callable[..., Any] = plainly
 
     def train(self, mode: bool = True) -> "TopLayers":
         """Stays in evaluation mode: dropout of the checkpoint would draw from a generator that no seed of ours reaches."""
         return super().train(False)
 
     def forward(self, states: Float[Tensor, "batch time dim"], mask: Bool[Tensor, "batch time"]) -> list[Tensor]:
-        """The states given and those of each layer, the last after the closing norm."""
+        """The states given and what goes on above each layer, the last after the closing norm and the integration's output."""
         padding = torch.where(mask, 0.0, FAR).to(states.dtype)[:, None, None, :]
-        found = [states]
-        biased = self.biases(padding) if self.biases else None
+        around = {"attention_mask": None, "position_bias": self.biases(padding)} if self.biases else {"attention_mask": padding}
+        found, above = [states], [states]
         for layer in self.layers:
-            output: Any = layer(found[-1], None, position_bias=biased) if self.biases else layer(found[-1], padding)
+            output = self.run(layer, above[-1], around)
             found.append(output[0] if isinstance(output, tuple) else output)
-        return [*found[:-1], self.closing(found[-1])]
+            above.append(self.integration.between(found))
+        return [*above[:-1], self.integration.output(self.closing(above[-1]), above[:-1])]
+
+
+def plainly(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None]) -> Any:
+    """What a layer makes of states, its activations kept for the backward pass."""
+    return layer(states, **around)
+
+
+def recomputed(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None]) -> Any:
+    """The same, its activations computed again in the backward pass (Chen et al. 2016, arXiv 1604.06174).
+
+    The weights that the layer has now are held on to: by then `functional_call` may have put others in their place.
+    """
+    if not torch.is_grad_enabled():
+        return plainly(layer, states, around)
+    weights = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
+    again = functools.partial(functional_call, layer, weights, kwargs=around)
+    return checkpoint(again, (states,), use_reentrant=False, preserve_rng_state=False)
 
 
 class RelativeBiases(nn.Module):
@@ -75,36 +101,47 @@ class Tuning:
     stride: int
     """Consecutive steps averaged into one."""
     last: bool
-    """Whether only the last state is read, instead of a weighted sum of all."""
+    """Whether only the last state is read, instead of all."""
     rate: float
-    """Factor on the learning rate of the uppermost layer."""
+    """Factor on the learning rate of the uppermost layer; 0 keeps the pre-trained weights as they are."""
     decay: float
     """Factor from each layer to the one below it."""
+    integration: IntegrationOption
+    """How states of lower layers reach the layers above them, or the output."""
+    adapter: AdapterOption
+    """What is added inside each layer."""
+    checkpointing: bool
+    """Whether the layers' activations are computed again in the backward pass instead of kept."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A parameter of the trained layers, and how it is trained."""
+    """One parameter of the trained layers."""
 
-    kind: str
-    """encoder (pre-trained) or adapters (added)."""
+    kind: Literal["encoder", "adapters"]
+    """encoder: pre-trained; adapters: new (of an adapter or an integration)."""
     depth: int
-    """Layers above it; 0 in the uppermost."""
-    parameter: Tensor
+    """Layers between it and the output; 0 is the uppermost layer, the closing norm, and what stands above them."""
+    parameter: nn.Parameter
     factor: float
-    """On the learning rate."""
+    """On the learning rate; 0 for what is kept as it is."""
 
 
 class TunedStem(nn.Module):
     """Trained layers below a FeatureStem."""
 
-    def __init__(self, tuning: Tuning, layers: int, dim: int, width: int, dropout: float) -> None:
+    def __init__(self, tuning: Tuning, read: FeatureStem) -> None:
         super().__init__()
         self.tuning = tuning
-        self.read = FeatureStem(layers=layers, dim=dim, width=width, dropout=dropout)
+        self.read = read
         self.top = tuning.top()
         self.skips = False
         """Whether what it is given has already been through the layers."""
+        tuning.adapter.adapt(self.top.layers)
+        self.top.integration = tuning.integration.build(len(self.top.layers), read.mean.shape[-1])
+        self.top.run = recomputed if tuning.checkpointing else plainly
+        for part in self.parts():
+            part.parameter.requires_grad_(part.factor > 0)
 
     def forward(self, raw: Stream, noise: Noise) -> Stream:
         return self.read(raw if self.skips else self.states(raw), noise)
@@ -116,11 +153,14 @@ class TunedStem(nn.Module):
         return strided(Stream(steps, raw.mask), self.tuning.stride)
 
     def parts(self) -> Iterator[Part]:
-        """Every parameter of the layers."""
+        """Every parameter of the trained layers and of what is between and inside them."""
         for depth, layer in enumerate(reversed(list(self.top.layers))):
-            factor = self.tuning.rate * self.tuning.decay**depth
-            yield from (Part("encoder", depth, parameter, factor) for parameter in layer.parameters())
+            for name, parameter in layer.named_parameters():
+                added, factor = ADDED.search(name), self.tuning.rate * self.tuning.decay**depth
+                yield Part("adapters", depth, parameter, 1.0) if added else Part("encoder", depth, parameter, factor)
         yield from (Part("encoder", 0, parameter, self.tuning.rate) for parameter in self.top.closing.parameters())
+        for depth, level in enumerate(reversed(list(self.top.integration.levels))):
+            yield from (Part("adapters", depth, parameter, 1.0) for parameter in level.parameters())
 
 
 def strided(stream: Stream, stride: int) -> Stream:

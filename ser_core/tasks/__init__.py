@@ -11,6 +11,7 @@ from ser_core.tasks.contrast import Contrast
 from ser_core.tasks.dimensions import Dimensions
 from ser_core.tasks.emotion import Emotion
 from ser_core.tasks.gender import Gender
+from ser_core.tasks.self_contrast import SelfContrast
 from ser_core.tasks.speaker import Speaker
 from ser_core.tasks.style import Style
 from ser_core.tasks.task import Head, TaskOption
@@ -42,6 +43,9 @@ class Tasks:
     augmented_contrast: AugmentedContrast = dataclasses.field(default_factory=AugmentedContrast)
     """Two views of the same sentence together, others apart, a helper task without predictions."""
 
+    self_contrast: SelfContrast = dataclasses.field(default_factory=SelfContrast)
+    """Features of emotion, gender and style of one utterance together, a helper task without predictions."""
+
     def all(self) -> dict[str, TaskOption]:
         """Every task by name, in order."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -52,13 +56,16 @@ class Tasks:
 
     def offered(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> dict[str, TaskOption]:
         """The tasks that the corpus has labels for and that find the channels they read."""
-        return {name: task for name, task in self.all().items() if set(task.channels) <= set(channels) and task.available(corpus)}
+        active = self.active()
+        found = {name: task.beside(active) for name, task in self.all().items() if set(task.channels) <= set(channels)}
+        return {name: task for name, task in found.items() if task.available(corpus)}
 
     def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Tasks":
         """The same tasks with weight 0 for those that corpus and channels do not offer."""
         offered = self.offered(corpus, channels)
         absent = {name: dataclasses.replace(t, weight=0.0) for name, t in self.all().items() if name not in offered}
-        return dataclasses.replace(self, **absent)
+        left = dataclasses.replace(self, **absent)
+        return dataclasses.replace(left, **{name: task.beside(left.active()) for name, task in left.all().items()})
 
     def targets(self, corpus: Corpus) -> dict[str, Tensor]:
         """Targets of every task that the corpus has labels for, in the order of its table."""

@@ -1,7 +1,7 @@
 """What every task offers: targets from the corpus, a head, a loss, and the columns that its predictions fill."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -29,6 +29,10 @@ class Head(nn.Module):
     def forward(self, views: Views, noise: Noise) -> Any:
         """[batch outputs] from the fused vector; a head that reads something else says what it returns."""
         return self.out(self.hidden(self.dropout(views.fused, noise)))
+
+    def features(self, views: Views) -> dict[str, Float[Tensor, "batch width"]]:
+        """What heads of other tasks read in place of the fused vector, by task."""
+        return {}
 
     def fit_targets(self, targets: Tensor) -> None:
         """Takes constants such as class weights from the targets of the training part."""
@@ -75,6 +79,10 @@ class TaskOption(Option):
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
         """Targets and predictions as the columns of TestPart.predictions; none for a task that answers nothing."""
         raise NotImplementedError
+
+    def beside(self, active: Collection[str]) -> "TaskOption":
+        """What is left of this task where only these tasks are trained, itself among them."""
+        return self
 
     def left_out(self, targets: Tensor, steps: Mapping[str, Sequence[int]]) -> int:
         """How many labelled utterances the loss leaves out all the same, given the steps of each channel."""

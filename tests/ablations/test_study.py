@@ -11,9 +11,10 @@ from ablations.study import Variant, combined, configurations
 from ablations.tables import study_table
 from ser_core.compose import compose, fingerprint
 from ser_core.errors import SettingError
+from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
-OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "ispas2023_table2")
-"""Studies that begin elsewhere than with the user's configuration: where their paper does, or with one task alone."""
+OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "ispas2023_table2", "layers")
+"""Studies that begin elsewhere than with the user's configuration: where their paper does, with one task or state alone."""
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +24,17 @@ def corpora(tmp_path_factory):
     return {"demo": demo, "without dimensions": dataclasses.replace(demo, dimensions=())}
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A random checkpoint."""
+    return speech_checkpoint(tmp_path_factory.mktemp("checkpoint"), "hubert")
+
+
 @pytest.mark.parametrize("corpus", ["demo", "without dimensions"])
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_variants_of_every_study_compose_and_differ(corpora, name, corpus):
+def test_the_variants_of_every_study_compose_and_differ(corpora, tiny, name, corpus):
     study, corpus, base = STUDIES[name], corpora[corpus], ["tasks.gender.weight=0.1"]
+    base += [f"model.speech={tiny}", "model.speech.tune=1"] if name == "layers" else []
     config = compose(base)
     config = dataclasses.replace(config, tasks=config.tasks.settled(corpus))
     made = configurations(name, base, study.variants(config, corpus))
@@ -54,6 +62,21 @@ def test_cross_regularisation_trains_each_task_alone_every_pair_and_all(corpora,
     assert list(made) == [" + ".join(chosen) for chosen in expected]
     assert all(each.weighting.monitor for _, each in made.values())
     assert {each.tasks.emotion.weight for _, each in made.values()} == {0.7, 0.0}
+
+
+@pytest.mark.parametrize("base", [[], ["model.speech=checkpoint"]])
+def test_layers_are_compared_where_some_are_trained(corpora, base):
+    with pytest.raises(SettingError, match=r"has none: add model\.speech=CHECKPOINT .* and model\.speech\.tune=2"):
+        STUDIES["layers"].variants(compose(base), corpora["demo"])
+
+
+def test_what_lies_within_a_choice_goes_with_it(tiny):
+    inside = ["model.speech.adapter=lora", "model.speech.adapter.rank=3"]
+    base = [f"model.speech={tiny}", "model.speech.tune=1", *inside]
+    assert combined(base, Variant("v", ("model.speech=none",))) == ["model/speech=none"]
+    kept = combined(base, Variant("v", ("model.speech.adapter=bottleneck",)))
+    assert "model.speech.adapter.rank=3" not in kept and "model.speech.tune=1" in kept
+    assert compose(combined(base, Variant("v", ("model.speech.layers=last",)))).model.speech.adapter.rank == 3
 
 
 def test_weightings_of_a_single_task_are_nothing_to_compare(corpora):

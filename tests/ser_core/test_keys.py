@@ -6,7 +6,7 @@ import pytest
 
 from ser_core.config import GROUPS, Config
 from ser_core.errors import SettingError
-from ser_core.keys import check_keys, chosen, expand, leaves, nearest, rewrite
+from ser_core.keys import check_keys, chosen, expand, leaves, nearest, present, rewrite
 from ser_core.options import field_sentences
 
 DEFAULTS = {key: default for key, (_, default) in GROUPS.items()}
@@ -81,8 +81,16 @@ def test_nearest_asks_only_about_something_near() -> None:
     assert nearest("xyz", ["bridge", "concat"]) == ""
 
 
-def test_a_group_within_a_group_is_no_knob_of_it() -> None:
-    for outer, inner in itertools.permutations(GROUPS, 2):
-        if inner.startswith(f"{outer}."):
-            knob = inner.removeprefix(f"{outer}.")
-            assert all(knob in field_sentences(option) for option in GROUPS[outer][0].values())
+def test_a_group_within_a_group_is_there_if_the_chosen_option_has_it() -> None:
+    nested = [pair for pair in itertools.permutations(GROUPS, 2) if pair[1].startswith(f"{pair[0]}.")]
+    assert ("folds", "folds.dev") in nested and ("model.speech", "model.speech.adapter") in nested
+    for outer, inner in nested:
+        for name, option in GROUPS[outer][0].items():
+            there = inner in present(GROUPS, {**DEFAULTS, outer: name})
+            assert there == (inner.removeprefix(f"{outer}.") in field_sentences(option))
+
+
+def test_a_group_that_is_not_there_is_refused_with_its_owner() -> None:
+    with pytest.raises(SettingError, match=r"model\.speech=logmel has no knob 'adapter'; it belongs to checkpoint: add"):
+        check_keys(Config, GROUPS, expand(["model.speech.adapter=lora"], GROUPS))
+    check_keys(Config, GROUPS, expand(["model.speech=a/b", "model.speech.adapter=lora", "model.speech.adapter.rank=2"], GROUPS))

@@ -46,6 +46,7 @@ SPEECH = {
     "whisper-encoder-only": ("WhisperModel", {**WHISPER, "decoder_layers": 0}),
 }
 """Model class and settings by family; 150 positions are 3 s."""
+TEXT = ("bert", "roberta")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "i", "am", "so", "happy", "sad", "##der", "!"]
 
 
@@ -63,17 +64,16 @@ def speech_checkpoint(folder: Path, family: str, seed: int = 0, **settings: Any)
     return folder
 
 
-def text_checkpoint(folder: Path, seed: int = 0, **settings: Any) -> Path:
-    """Writes a random BERT with a WordPiece tokenizer of a dozen words and returns its folder."""
+def text_checkpoint(folder: Path, family: str = "bert", seed: int = 0, **settings: Any) -> Path:
+    """Writes a random text encoder with a WordPiece tokenizer of a dozen words and returns its folder."""
     import transformers
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     torch.manual_seed(seed)
-    usual = {"hidden_size": DIM, "num_hidden_layers": LAYERS, "num_attention_heads": 2, "intermediate_size": 24}
-    config = transformers.BertConfig(
-        **{**usual, "vocab_size": len(WORDS), "max_position_embeddings": 32, "type_vocab_size": 2, **settings}
-    )
-    transformers.BertModel(config).save_pretrained(folder)
+    usual: dict[str, Any] = {"hidden_size": DIM, "num_hidden_layers": LAYERS, "num_attention_heads": 2, "intermediate_size": 24}
+    places, model_class = (34, transformers.RobertaModel) if family == "roberta" else (32, transformers.BertModel)
+    usual |= {"vocab_size": len(WORDS), "max_position_embeddings": places, "type_vocab_size": 2, "pad_token_id": 0}
+    model_class(model_class.config_class(**{**usual, **settings})).save_pretrained(folder)
     tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

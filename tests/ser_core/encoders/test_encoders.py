@@ -167,8 +167,8 @@ def test_a_wrong_checkpoint_is_refused_with_a_remedy(folders: dict[str, Path], t
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SpeechCheckpoint(layers="first"), "model.speech.layers must be weighted, last or a layer number"),
-        (lambda: SpeechCheckpoint(layers="-1"), "model.speech.layers must be weighted, last or a layer number"),
+        (lambda: SpeechCheckpoint(layers="first"), "model.speech.layers must be weighted, concat, last or a layer number"),
+        (lambda: SpeechCheckpoint(layers="-1"), "model.speech.layers must be weighted, concat, last or a layer number"),
         (lambda: TextCheckpoint(max_tokens=1), "model.text.max_tokens must be from 3 to 512, got 1"),
         (lambda: LogMel(level="loud"), "model.speech.level must be one of rms, peak, none"),
         (lambda: Words(buckets=1), "model.text.buckets must be at least 2"),

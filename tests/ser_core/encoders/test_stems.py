@@ -1,9 +1,11 @@
 """Stems standardise by the training part alone and start as the plain mean of the layers."""
 
+import dataclasses
+
 import torch
 
 from ser_core.batch import pad
-from ser_core.encoders.stems import FeatureStem, WordStem
+from ser_core.encoders.stems import ConcatenatedStem, FeatureStem, WordStem
 from ser_core.inputs import Channel
 from ser_core.noise import Noise
 
@@ -64,6 +66,18 @@ def test_layers_can_be_chosen_by_their_weights() -> None:
     mean, deviation = made.statistics(rows)
     expected = ((raw.steps - mean) / deviation)[:, :, 1] @ built.project[1] + built.bias
     assert torch.allclose(built(raw, Noise(None)).steps, expected, atol=1e-4)
+
+
+def test_concat_is_one_linear_over_all_layers_side_by_side() -> None:
+    made, rows = dataclasses.replace(channel(), reader=ConcatenatedStem), torch.arange(5)
+    built = stem(made, rows)
+    assert isinstance(built, ConcatenatedStem) and not any("layer_scores" in name for name, _ in built.named_parameters())
+    raw = pad([made.sequences[0]])
+    mean, deviation = made.statistics(rows)
+    linear = torch.nn.Linear(8, 4)
+    linear.weight.data, linear.bias.data = built.project.detach().reshape(8, 4).T, built.bias.detach()
+    assert torch.allclose(built(raw, Noise(None)).steps, linear(((raw.steps - mean) / deviation).flatten(-2)), atol=1e-5)
+    assert 0.3 < built.project.abs().max() / 8**-0.5 <= 1
 
 
 def test_a_dimension_that_never_varies_stays_finite() -> None:

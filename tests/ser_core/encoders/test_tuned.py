@@ -10,14 +10,17 @@ from ser_core.batch import Stream, pad
 from ser_core.compose import compose, fingerprint
 from ser_core.course import parameter_groups
 from ser_core.cross_validate import plan
+from ser_core.encoders.adapters import Lora
+from ser_core.encoders.integration import AriRe2
 from ser_core.encoders.speech import SpeechCheckpoint
+from ser_core.encoders.stems import ConcatenatedStem
 from ser_core.encoders.text import TextCheckpoint
 from ser_core.encoders.tuned import TunedStem, strided
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit
 from ser_core.model import build_model
 from tests.conftest import Configure
-from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, speech_checkpoint, text_checkpoint
+from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, TEXT, speech_checkpoint, text_checkpoint
 
 CPU = torch.device("cpu")
 WAVES = [np.random.default_rng(row).normal(size=size).astype("f4") for row, size in enumerate((16_000, 9_000, 24_000))]
@@ -42,16 +45,17 @@ def assert_equal(batch: Stream, frozen: list[torch.Tensor]) -> None:
         assert torch.allclose(steps[: len(alone)], alone.float(), atol=ROUNDED)
 
 
-@pytest.mark.parametrize("tune", range(1, LAYERS + 1))
+@pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
 @pytest.mark.parametrize("family", SPEECH)
 def test_untrained_layers_equal_the_frozen_speech_encoder(tmp_path: Path, family: str, tune: int) -> None:
     path = str(speech_checkpoint(tmp_path / "it", family))
     assert_equal(*states_of(SpeechCheckpoint(path=path, tune=tune, stride=3), WAVES))
 
 
-@pytest.mark.parametrize("tune", range(1, LAYERS + 1))
-def test_untrained_layers_equal_the_frozen_text_encoder(tmp_path: Path, tune: int) -> None:
-    path = str(text_checkpoint(tmp_path / "it"))
+@pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
+@pytest.mark.parametrize("family", TEXT)
+def test_untrained_layers_equal_the_frozen_text_encoder(tmp_path: Path, family: str, tune: int) -> None:
+    path = str(text_checkpoint(tmp_path / "it", family))
     assert_equal(*states_of(TextCheckpoint(path=path, tune=tune, layers="weighted", max_tokens=32), TEXTS))
 
 
@@ -112,6 +116,23 @@ def test_lower_layers_learn_slower(tuned) -> None:
     assert uppermost == pytest.approx(0.1 * config.optim.learning_rate) and lowest == pytest.approx(uppermost / 2)
 
 
+def test_new_parameters_learn_at_the_full_rate_and_kept_ones_not_at_all(tuned) -> None:
+    inside = ("model.speech.integration=ari_re2", "model.speech.adapter=lora", "model.speech.adapter.rank=2")
+    config = tuned("model.speech.tune=-1", "model.speech.rate=0", "model.speech.layers=concat", *inside)
+    inputs = plan(config).inputs
+    model = build_model(config, inputs, torch.arange(8), 1)
+    stem = model.stems["speech"]
+    assert isinstance(stem, TunedStem) and isinstance(stem.read, ConcatenatedStem)
+    groups = parameter_groups(model, config.optim, config.stage_plans()[0])
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}  # type: ignore[attr-defined]
+    full = config.optim.learning_rate
+    assert {(part.kind, rates.get(id(part.parameter))) for part in stem.parts()} == {("encoder", None), ("adapters", full)}
+    before, after = (each.state_dict() for each in (model, fitted(config, inputs).model))
+    moved = {name for name in before if name.startswith("stems.speech.top.") and not torch.equal(before[name], after[name])}
+    new = {id(part.parameter) for part in stem.parts() if part.kind == "adapters"}
+    assert moved and moved <= {name for name, each in model.named_parameters() if id(each) in new}
+
+
 def test_statistics_are_those_of_the_frozen_encoder(tuned) -> None:
     """So the linear model beside a tuned one, and the tuned one before its first step, see what the frozen one sees."""
     frozen, trained = (plan(tuned(f"model.speech.tune={tune}")).inputs.channels["speech"] for tune in (0, LAYERS))
@@ -122,13 +143,28 @@ def test_statistics_are_those_of_the_frozen_encoder(tuned) -> None:
 def test_rates_of_a_frozen_encoder_make_no_other_experiment(tuned) -> None:
     assert fingerprint(tuned()) == fingerprint(tuned("model.speech.rate=0.5", "model.text.decay=0.5"))
     assert len({fingerprint(tuned(f"model.speech.tune={tune}")) for tune in range(3)}) == 3
+    every, counted = (tuned(f"model.speech.tune={tune}", f"model.text.tune={tune}") for tune in (-1, LAYERS))
+    assert every != counted and fingerprint(every) == fingerprint(counted)
+
+
+def test_recomputing_makes_no_other_experiment(tuned) -> None:
+    one, other = (tuned("model.speech.tune=1", f"model.speech.checkpointing={each}") for each in ("true", "false"))
+    assert one != other and fingerprint(one) == fingerprint(other)
 
 
 def test_impossible_tuning_is_refused(tmp_path: Path) -> None:
     path = str(speech_checkpoint(tmp_path / "it", "hubert"))
-    with pytest.raises(SettingError, match=r"model\.speech\.tune must be 0 to 3 for this checkpoint, got 4"):
+    with pytest.raises(SettingError, match=r"model\.speech\.tune must be 0 to 3 for this checkpoint, or -1 for all, got 4"):
         SpeechCheckpoint(path=path, tune=4).extractor(CPU)
-    with pytest.raises(SettingError, match=r"model\.speech\.layers must be weighted or last"):
+    with pytest.raises(SettingError, match=r"model\.text\.tune must be at least -1, got -2"):
+        TextCheckpoint(path=path, tune=-2)
+    with pytest.raises(SettingError, match=r"model\.speech\.layers must be weighted, concat or last"):
         compose(["model.speech=checkpoint", f"model.speech.path={path}", "model.speech.tune=1", "model.speech.layers=1"])
-    with pytest.raises(SettingError, match=r"model\.speech\.rate must be from 1e-09 to 1"):
+    with pytest.raises(SettingError, match=r"model\.speech\.rate must be from 0 to 1"):
         SpeechCheckpoint(path=path, rate=2)
+    with pytest.raises(SettingError, match=r"model\.speech\.rate=0 trains nothing: add model\.speech\.adapter=lora"):
+        SpeechCheckpoint(path=path, tune=1, rate=0)
+    with pytest.raises(SettingError, match=r"model\.text\.adapter=lora needs trained layers: add model\.text\.tune=2"):
+        TextCheckpoint(path=path, adapter=Lora())
+    with pytest.raises(SettingError, match=r"model\.speech\.integration=ari_re2 needs trained layers"):
+        SpeechCheckpoint(path=path, integration=AriRe2())

@@ -28,8 +28,9 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "speaker": [{"hidden": 5}],
     "contrast": [{"variant": "paper_code"}, {"memory": 0, "hidden": 0}],
     "augmented_contrast": [{"variant": "paper_code"}, {"memory": 0, "hidden": 0}],
+    "self_contrast": [{"hidden": 2}, {"between": ["gender", "emotion"]}],
 }
-UNSCORED = ("speaker", "contrast", "augmented_contrast")
+UNSCORED = ("speaker", "contrast", "augmented_contrast", "self_contrast")
 
 
 def options() -> dict[str, TaskOption]:

@@ -1,0 +1,66 @@
+"""Bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751) after attention and feed-forward of each trained layer.
+
+sublayer(x) -- + W_up GELU(W_down .) --> + x        W_up 0 at the start: the layer is the pre-trained one exactly
+"""
+
+import dataclasses
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from ser_core.encoders.adapters.adapter import AdapterOption
+from ser_core.encoders.integration.integration import zeroed
+from ser_core.options import at_least
+
+SUBLAYERS = (("attention.output.dense", "self_attn", "attention"), ("output.dense", "feed_forward", "fc2"))
+"""What gives the attention's and the feed-forward's result before it joins the residual: the first name that a layer has."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bottleneck(AdapterOption):
+    """A residual two-layer network after the attention and after the feed-forward of each layer (Houlsby et al. 2019)."""
+
+    name: str = "bottleneck"
+    """This option's name."""
+    width: int = 64
+    """Inner width, at least 1."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "width", 1)
+
+    def adapt(self, layers: nn.ModuleList) -> None:
+        for layer in layers:
+            dim = next(module.normalized_shape[0] for module in layer.modules() if isinstance(module, nn.LayerNorm))
+            for names in SUBLAYERS:
+                name = next(name for name in names if _holds(layer, name))
+                layer.set_submodule(name, Adapted(layer.get_submodule(name), dim, self.width))
+
+
+class Adapted(nn.Module):
+    """A sublayer and the bottleneck that its result goes through."""
+
+    def __init__(self, sublayer: nn.Module, dim: int, width: int) -> None:
+        super().__init__()
+        self.sublayer = sublayer
+        self.bottleneck = Residual(dim, width)
+
+    def forward(self, *given: Any, **named: Any) -> Any:
+        found = self.sublayer(*given, **named)
+        return (self.bottleneck(found[0]), *found[1:]) if isinstance(found, tuple) else self.bottleneck(found)
+
+
+class Residual(nn.Module):
+    """x + W_up GELU(W_down x)."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.down, self.up = nn.Linear(dim, width), zeroed(nn.Linear(width, dim))
+
+    def forward(self, states: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        return states + self.up(gelu(self.down(states)))
+
+
+def _holds(layer: nn.Module, name: str) -> bool:
+    return any(each == name for each, _ in layer.named_modules())

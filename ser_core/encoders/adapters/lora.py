@@ -1,0 +1,64 @@
+"""LoRA (Hu et al. 2021, arXiv 2106.09685) in every attention projection of the trained layers.
+
+    y = x W + scale * x A B        A [dim rank] drawn, B [rank dim] 0 at the start: y = x W exactly
+Through the library peft. WavLM hands the weights of its projections to torch's own attention, past any module put around
+them, so there the weights themselves are parametrised: W + scale * B A. Gao et al. 2024 (ICASSP) use rank 64 in every
+multi-head attention. Nothing is dropped out.
+"""
+
+import dataclasses
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
+
+from ser_core.encoders.adapters.adapter import AdapterOption
+from ser_core.options import at_least
+
+PROJECTIONS = ["q_proj", "k_proj", "v_proj", "out_proj", "query", "key", "value", "attention.output.dense"]
+"""Of the attention, as transformers names them in the speech encoders and in BERT and its relatives."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lora(AdapterOption):
+    """An update of low rank beside every projection of the attention (Hu et al. 2021)."""
+
+    name: str = "lora"
+    """This option's name."""
+    rank: int = 64
+    """Rank of the update, at least 1."""
+    scale: float = 1.0
+    """Factor on the update (alpha over rank in the paper's terms), above 0."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "rank", 1)
+        at_least(self, "scale", 1e-6)
+
+    def adapt(self, layers: nn.ModuleList) -> None:
+        weights_alone = [layer.attention for layer in layers if hasattr(getattr(layer, "attention", None), "gru_rel_pos_linear")]
+        for attention in weights_alone:
+            for name in PROJECTIONS[:4]:
+                projection = cast(nn.Linear, getattr(attention, name))
+                update = WeightUpdate(projection.in_features, projection.out_features, self.rank, self.scale)
+                register_parametrization(projection, "weight", update)
+        if not weights_alone:
+            from peft import LoraConfig, inject_adapter_in_model
+
+            settings = LoraConfig(r=self.rank, lora_alpha=self.scale * self.rank, target_modules=PROJECTIONS)  # type: ignore[arg-type]
+            inject_adapter_in_model(settings, layers)
+
+
+class WeightUpdate(nn.Module):
+    """W + scale * B A, with A drawn as peft draws it."""
+
+    def __init__(self, inputs: int, outputs: int, rank: int, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.lora_A = nn.Parameter(torch.empty(rank, inputs))
+        self.lora_B = nn.Parameter(torch.zeros(outputs, rank))
+        nn.init.kaiming_uniform_(self.lora_A, a=5**0.5)
+
+    def forward(self, weight: Float[Tensor, "outputs inputs"]) -> Float[Tensor, "outputs inputs"]:
+        return weight + self.scale * (self.lora_B @ self.lora_A)

@@ -1,0 +1,80 @@
+"""What speech and text checkpoints share: which hidden states are read, and how the uppermost layers are trained.
+
+path, layers                       which states of which checkpoint
+tune, rate, decay, checkpointing   how many layers are trained, and how
+integration, adapter               what goes between them, and inside each
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from ser_core.encoders import checkpoint
+from ser_core.encoders.adapters import AdapterOption
+from ser_core.encoders.encoder import EncoderOption, weights_hash
+from ser_core.encoders.integration import IntegrationOption
+from ser_core.encoders.stems import ConcatenatedStem, FeatureStem
+from ser_core.encoders.tuned import TopLayers, Tuning
+from ser_core.errors import SettingError
+from ser_core.options import at_least, location, within
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainableEncoder(EncoderOption):
+    """Base of the checkpoints, frozen or with their uppermost layers trained."""
+
+    name: str = "checkpoint"
+    """The name of this option."""
+    path: str = location("")
+    """Folder of the checkpoint, or its name on the Hugging Face hub."""
+    layers: str = "last"
+    """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""
+    tune: int = 0
+    """Uppermost transformer layers that are trained, at least -1: 0 none, -1 all; what is below them is always frozen."""
+    rate: float = 0.02
+    """Factor on optim.learning_rate for the uppermost trained layer, from 0 (its pre-trained weights stay as they are) to 1."""
+    decay: float = 0.9
+    """Factor on the rate from each trained layer to the one below it, from 0.001 to 1."""
+    integration: IntegrationOption = dataclasses.field(default_factory=IntegrationOption)
+    """How states of lower trained layers reach the layers above them (reconstructions)."""
+    adapter: AdapterOption = dataclasses.field(default_factory=AdapterOption)
+    """What is added inside each trained layer; with rate=0 it is trained alone."""
+    checkpointing: bool = False
+    """Whether the trained layers are computed again in the backward pass: less memory, more time, the same gradients."""
+
+    def __post_init__(self) -> None:
+        checkpoint.check_layers(self.layers, self.key)
+        at_least(self, "tune", -1)
+        within(self, "rate", 0, 1)
+        within(self, "decay", 1e-3, 1)
+        if self.tune and self.layers not in (*checkpoint.MIXED, "last"):
+            raise SettingError(
+                f"{self.key}.tune trains the uppermost layers, so {self.key}.layers must be weighted, concat or last"
+            )
+        inside = {"integration": self.integration.name, "adapter": self.adapter.name}
+        for group, name in inside.items():
+            if name != "none" and not self.tune:
+                raise SettingError(
+                    f"{self.key}.{group}={name} needs trained layers: add {self.key}.tune=2, or -1 for all of them"
+                )
+        if self.tune and not self.rate and set(inside.values()) == {"none"}:
+            raise SettingError(f"{self.key}.rate=0 trains nothing: add {self.key}.adapter=lora, or set {self.key}.tune=0")
+
+    @property
+    def reader(self) -> type[FeatureStem]:
+        return ConcatenatedStem if self.layers == "concat" else FeatureStem
+
+    def trained(self, top: Callable[[], TopLayers], stride: int) -> Tuning:
+        """How these layers are trained."""
+        last = self.layers == "last"
+        return Tuning(top, stride, last, self.rate, self.decay, self.integration, self.adapter, self.checkpointing)
+
+    def layers_trained(self) -> int:
+        """How many layers `tune` comes to in this checkpoint. Raises SettingError where it cannot be read."""
+        raise NotImplementedError
+
+    def identity(self) -> dict[str, Any]:
+        """The weights for their place; -1 as the layers it comes to; nothing of what does not change what is trained."""
+        untuned = {} if self.tune else {"rate": 0, "decay": 0}
+        tune = self.layers_trained() if self.tune < 0 else self.tune
+        return {"path": weights_hash(checkpoint.find(self.path, self.key)), "tune": tune, "checkpointing": False, **untuned}

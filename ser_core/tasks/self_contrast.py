@@ -1,0 +1,99 @@
+"""Self-contrast as a helper task: the features that emotion, gender and style are told from, of one utterance, drawn together.
+
+    z --adapter e--> x_e --> emotion head             adapter(z) = z + W_up GELU(W_down LN z)
+    z --adapter g--> x_g --> gender head              L = (1 - cos(x_e, x_g)) + (1 - cos(x_e, x_s)) + (1 - cos(x_g, x_s))
+    z --adapter s--> x_s --> style head
+SCLcos of Gao et al. 2024 (ICASSP), -cos(x_e, x_g) - cos(x_e, x_s) - cos(x_g, x_s), and a constant. They have an adapter for
+each task above a frozen encoder; where the features are pooled is not said, so that this one stands above the fused vector is
+our reconstruction. The adapters are here and not in the heads, so that without this task every head reads z itself.
+"""
+
+import dataclasses
+from collections.abc import Collection
+from typing import ClassVar, cast
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from ser_core.corpus.corpus import Corpus
+from ser_core.errors import SettingError
+from ser_core.losses import self_contrast
+from ser_core.noise import Noise
+from ser_core.options import at_least
+from ser_core.tasks.emotion import Emotion
+from ser_core.tasks.gender import Gender
+from ser_core.tasks.style import Style
+from ser_core.tasks.task import Head, TaskOption
+from ser_core.tasks.views import Memory, Views
+
+COMPARED: dict[str, type[TaskOption]] = {"emotion": Emotion, "gender": Gender, "style": Style}
+"""The tasks of the paper; each reads one vector and tells classes from it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfContrast(TaskOption):
+    """Knobs of self-contrast (its place above the fused vector is a reconstruction)."""
+
+    key: ClassVar[str] = "tasks.self_contrast"
+    hidden: int = 32
+    """Inner width of each task's adapter, at least 1."""
+    between: list[str] = dataclasses.field(default_factory=lambda: list(COMPARED))
+    """Tasks whose features are compared, of emotion, gender and style, as far as trained; fewer than two leave it out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, "hidden", 1)
+        if not set(self.between) <= set(COMPARED) or len(set(self.between)) < len(self.between):
+            choices = ", ".join(COMPARED)
+            raise SettingError(f"{self.key}.between must name some of {choices}, each once, got {', '.join(self.between)}")
+
+    def beside(self, active: Collection[str]) -> "SelfContrast":
+        left = [name for name in self.between if name in active]
+        return dataclasses.replace(self, between=left, weight=self.weight if len(left) > 1 else 0.0)
+
+    def available(self, corpus: Corpus) -> bool:
+        return sum(COMPARED[name]().available(corpus) for name in self.between) > 1
+
+    def targets(self, corpus: Corpus) -> Tensor:
+        """0 for an utterance that takes part, -1 for one without a label of any of these tasks."""
+        labelled = [COMPARED[name]().targets(corpus) >= 0 for name in self.between if COMPARED[name]().available(corpus)]
+        return torch.stack(labelled).any(0).long() - 1
+
+    def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
+        return SelfContrastHead([name for name in self.between if COMPARED[name]().available(corpus)], width, self.hidden)
+
+    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
+        return pd.DataFrame(index=range(len(output)))
+
+
+class SelfContrastHead(Head):
+    """An adapter for each task; its output is what they make of the fused vector."""
+
+    def __init__(self, tasks: list[str], width: int, inner: int) -> None:
+        nn.Module.__init__(self)
+        self.outputs, self.remembers = len(tasks) * width, 0
+        self.adapters = nn.ModuleDict({name: VectorAdapter(width, inner) for name in tasks})
+
+    def features(self, views: Views) -> dict[str, Float[Tensor, "batch width"]]:
+        return {name: cast(Tensor, adapter(views.fused)) for name, adapter in self.adapters.items()}
+
+    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch tasks width"]:
+        return torch.stack(list(self.features(views).values()), 1)
+
+    def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
+        return self_contrast(output, (targets >= 0).to(output.dtype))
+
+
+class VectorAdapter(nn.Module):
+    """A residual bottleneck of the given inner width (Houlsby et al. 2019, arXiv 1902.00751)."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.down, self.up = nn.Linear(width, inner), nn.Linear(inner, width)
+
+    def forward(self, vector: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
+        return vector + self.up(gelu(self.down(self.norm(vector))))
