@@ -24,6 +24,7 @@ def with_tokens(number: int) -> tuple[str, ...]:
 STUDY = Study(
     name="bridge_tokens",
     question="How many tokens does the bridge (a reconstruction where its paper is silent) need, if any?",
+    channels=2,
     variants=lambda config, corpus: [
         Variant("0 (cross-attention)", WITHOUT_TOKENS),
         *(Variant(str(number), with_tokens(number)) for number in NUMBERS),

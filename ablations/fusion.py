@@ -12,5 +12,6 @@ COMPARED = ("concat", "cross_attention", "bridge")
 STUDY = Study(
     name="fusion",
     question="Does a fusion (bridge: a reconstruction where its paper is silent) beat concatenation?",
+    channels=2,
     variants=lambda config, corpus: [Variant(name, (f"model.fusion={name}",)) for name in COMPARED],
 )

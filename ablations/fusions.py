@@ -10,5 +10,6 @@ from ser_core.fusion import FUSIONS
 STUDY = Study(
     name="fusions",
     question="Does any fusion (bridge and co-attention: reconstructions where their papers are silent) beat concatenation?",
+    channels=2,
     variants=lambda config, corpus: [Variant(name, (f"model.fusion={name}",)) for name in FUSIONS],
 )

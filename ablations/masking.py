@@ -10,5 +10,6 @@ from ser_core.masking import MASKINGS
 STUDY = Study(
     name="masking",
     question="Does hiding a channel in training (by epoch: in part a reconstruction) help?",
+    channels=2,
     variants=lambda config, corpus: [Variant(name, (f"model.masking={name}",)) for name in MASKINGS],
 )

@@ -8,6 +8,7 @@ from ablations.study import Study, Variant
 STUDY = Study(
     name="modality",
     question="Does the model need both speech and text?",
+    channels=2,
     variants=lambda config, corpus: [
         Variant("speech + text"),
         Variant("speech only", ("model.text=none",)),

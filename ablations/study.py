@@ -12,8 +12,7 @@ from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.errors import SettingError
-from ser_core.keys import expand
-from ser_core.options import field_sentences
+from ser_core.keys import expand, kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +32,8 @@ class Study:
     variants: Callable[[Config, Corpus], Sequence[Variant]]
     primary: str = "uar"
     """The metric that the verdict is about."""
+    channels: int = 1
+    """Least number of channels without which there is nothing to compare."""
     across: tuple[str, ...] = ()
     """Entries of the protocol card that the variants differ in on purpose."""
     notes: tuple[str, ...] = ()
@@ -45,26 +46,10 @@ def combined(base: Sequence[str], variant: Variant) -> list[str]:
     """The overrides of a variant: the base's, less what the variant sets itself.
 
     A base override for a knob of an option that the variant does not choose is left out too: `model.fusion.tokens=4`
-    speaks to the bridge alone.
+    speaks to the bridge alone. A `system=NAME` stays as it is, beneath both.
     """
     changes = expand(variant.overrides, GROUPS)
-    return _kept(expand(base, GROUPS), changes) + changes
-
-
-def _kept(base: Sequence[str], changes: Sequence[str]) -> list[str]:
-    """What these changes leave of the base."""
-    replaced = {change.partition("=")[0] for change in changes}
-    choices = {key.replace("/", "."): value for key, _, value in (change.partition("=") for change in changes)}
-    kept = []
-    for override in base:
-        key = override.partition("=")[0]
-        dotted = key.replace("/", ".")
-        group = max((name for name in GROUPS if name in choices and dotted.startswith(f"{name}.")), key=len, default=None)
-        if group and dotted[len(group) + 1 :].partition(".")[0] not in field_sentences(GROUPS[group][0][choices[group]]):
-            continue
-        if key not in replaced:
-            kept.append(override)
-    return kept
+    return kept(expand(base, GROUPS), changes, GROUPS) + changes
 
 
 def configurations(study: str, base: Sequence[str], variants: Sequence[Variant]) -> Mapping[str, tuple[list[str], Config]]:
@@ -73,7 +58,7 @@ def configurations(study: str, base: Sequence[str], variants: Sequence[Variant])
     Raises SettingError when two variants resolve to the same Config, or when a base override reaches none of them.
     """
     made = {variant.name: combined(base, variant) for variant in variants}
-    used = {each for variant in variants for each in _kept(expand(base, GROUPS), expand(variant.overrides, GROUPS))}
+    used = {each for variant in variants for each in kept(expand(base, GROUPS), expand(variant.overrides, GROUPS), GROUPS)}
     for override in expand(base, GROUPS):
         if override not in used:
             key = override.partition("=")[0].replace("/", ".")

@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, report, studies, ui, options, corpus. Thin: each command calls one function below it."""
+"""`ser`: run, ablate, search, report, studies, ui, options, systems, corpus. Thin: each command calls one function below it."""
 
 import os
 import signal
@@ -111,6 +111,17 @@ def options(overrides: Overrides = None) -> None:
     from cluster.options import print_options
 
     print_options(console, overrides or [])
+
+
+@app.command()
+def systems(
+    name: Annotated[str, typer.Argument(help="A system to print in full; empty compares them all.")] = "",
+    json: Annotated[Path | None, typer.Option(help="File to write them to.", dir_okay=False)] = None,
+) -> None:
+    """Compare the published systems: parts, weights, figures, and what of them is reconstruction or unknown."""
+    from cluster.systems import print_systems
+
+    print_systems(console, name, json)
 
 
 @corpus_app.command()

@@ -18,7 +18,7 @@ from cluster.conclude import conclude
 from cluster.resources import split_overrides
 from cluster.study import Finished, Watch, plan_ablation, run_ablation, run_search
 from cluster.study_record import StudyRecord, load_study, studies, study_id
-from cluster.terms import plan_and_tell, tell_terms
+from cluster.terms import plan_and_tell, tell_systems, tell_terms
 from cluster.tracking import Tracker, tracking_uri
 from cluster.trial import Trial
 from search_spaces.space import chosen_space
@@ -75,6 +75,8 @@ def search_space(console: Console, name: str, overrides: Sequence[str], trials: 
         table.add_row(f"{score:.4f}", " ".join(trial.overrides))
     console.print(table)
     console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
+    for note in finished.study.notes:
+        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
     if source.exhausted:
         console.print("the search ended early: the sampler finds nothing new in this space")
     if ranked:
@@ -88,6 +90,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
         planned = plan_and_tell(compose(base))
+        systems = tell_systems([base])
         store = RunStore(planned.config.run.store)
         trained = 0
         for event in core.cross_validate(planned.config, planned=planned, store=store):
@@ -98,7 +101,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
         trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
         question = "How well does this configuration do on speakers it has never heard?"
         command = shlex.join(["ser", "run", *base])
-        record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command)
+        record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=systems)
         record.save(store)
         tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=True)
         finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)

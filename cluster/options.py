@@ -11,16 +11,22 @@ from rich.table import Table
 from cluster.resources import Cluster, Settings, split_overrides
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
-from ser_core.keys import chosen, expand, leaves, present
+from ser_core.keys import chosen, leaves, present
+from ser_core.systems import SYSTEMS
+from ser_core.systems.applied import KEY, applied
 
 
 def print_options(console: Console, overrides: Sequence[str]) -> None:
     """`ser options`: the tree under these overrides."""
     base, cluster = split_overrides(overrides)
     config = compose(base)
-    names = chosen(expand(base, GROUPS), GROUPS)
+    laid = applied(base, GROUPS)
+    names = chosen(laid.overrides, GROUPS)
     there, told = present(GROUPS, names), set[str]()
     table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
+    named = laid.system
+    meaning = f"none or one of {', '.join(SYSTEMS)}: a published system beneath these overrides; `ser systems` compares them"
+    table.add_row(f"[bold]{KEY}[/]", f"[bold]{named.name if named else 'none'}[/]", meaning)
     for key, sentence in leaves(Config, GROUPS, names):
         group = max((name for name in there if key.startswith(f"{name}.")), key=len, default=key.split(".")[0])
         if group in there and group not in told:

@@ -18,7 +18,7 @@ from ablations.study import Study, configurations
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Proposed, Source
 from cluster.study_record import StudyRecord, study_id
-from cluster.terms import plan_and_tell
+from cluster.terms import plan_and_tell, tell_systems
 from cluster.tracking import Tracker, tracking_uri
 from cluster.training import train
 from cluster.trial import Trial, plan_once
@@ -29,6 +29,7 @@ from ser_core.errors import SettingError
 from ser_core.judge import headline
 from ser_core.keys import expand
 from ser_core.records import FoldKey, RunStore
+from ser_core.tasks import CHANNELS
 
 Watch = Callable[[int, int, str], None]
 """Hears (folds done, folds in all, what is going on)."""
@@ -59,12 +60,18 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(base))
+    channels = list(whole.inputs.channels)
+    if len(channels) < study.channels:
+        raise SettingError(
+            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, and this configuration reads "
+            f"{' and '.join(channels)} alone; give the other channel an encoder, as model.text=words"
+        )
     variants = study.variants(whole.config, whole.inputs.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
-    trials = []
-    for name, (overrides, _) in configurations(study.name, base, variants).items():
-        trials += [make_trial(name, overrides, seed) for seed in range(seeds)]
+    made = configurations(study.name, base, variants)
+    systems = tell_systems(overrides for overrides, _ in made.values())
+    trials = [make_trial(name, overrides, seed) for name, (overrides, _) in made.items() for seed in range(seeds)]
     command = shlex.join(["ser", "ablate", study.name, *base, "--seeds", str(seeds)])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
     record = StudyRecord(
@@ -77,7 +84,7 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         trials=trials,
         command=command,
         across=study.across,
-        notes=study.notes,
+        notes=(*study.notes, *systems),
     )
     return record, RunStore(whole.config.run.store)
 
@@ -104,6 +111,7 @@ def run_search(
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
     if not whole.folds.develops:
         raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
+    systems = tell_systems([_joined(base, space.fixed, space)])
     space = space.among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
@@ -121,7 +129,7 @@ def run_search(
         history=history,
     )
     words = ["ser", "search", space.name, *base, "--trials", str(count), "--sampler", sampler, "--seed", str(seed)]
-    record = StudyRecord(identity, "search", name, space.question, "uar", list(base), [], shlex.join(words))
+    record = StudyRecord(identity, "search", name, space.question, "uar", list(base), [], shlex.join(words), notes=systems)
     return _run(record, store, cluster, source, watch, show_test=False, total=count * len(whole.folds)), source
 
 

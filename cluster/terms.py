@@ -1,13 +1,15 @@
-"""Tells what a corpus asks of those who use it: on stderr, the first time that a store uses it."""
+"""Tells, on stderr, what a corpus asks of those who use it, and what of a published system is not followed here."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from cluster.trial import plan_once
-from ser_core.config import Config
+from ser_core.config import GROUPS, Config
 from ser_core.corpus.licences import first_use
 from ser_core.cross_validate import Plan
+from ser_core.systems.applied import systems_named
 
 
 def plan_and_tell(config: Config) -> Plan:
@@ -23,3 +25,11 @@ def tell_terms(config: Config) -> None:
     if told:
         head = f"corpus {config.corpus.name}, used with this store for the first time; its own agreement is what binds:"
         Console(stderr=True).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)
+
+
+def tell_systems(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Prints what is not followed of the systems that these lists of overrides name; returns their notes for the record."""
+    found = systems_named(lists, GROUPS)
+    for sentence in (sentence for made in found for sentence in made.not_followed()):
+        Console(stderr=True).print(sentence, highlight=False, soft_wrap=True, markup=False)
+    return tuple(note for made in found for note in made.notes())

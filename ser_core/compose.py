@@ -20,6 +20,7 @@ from ser_core.config import GROUPS, Config
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.errors import SettingError
 from ser_core.keys import Groups, check_keys, chosen, expand, present
+from ser_core.systems.applied import applied
 from ser_core.tasks.task import TaskOption
 
 Tree = TypeVar("Tree")
@@ -28,10 +29,12 @@ Tree = TypeVar("Tree")
 def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
     """The Config that these overrides resolve to. Relative paths start from `folder` (default: the working folder).
 
+    `system=NAME` lays a published system beneath the others, which win over it (ser_core/systems/applied.py).
+
     Raises SettingError, naming the nearest valid key, for an unknown key, a knob of an option not chosen, a value of
     the wrong type or out of range.
     """
-    return compose_tree(Config, GROUPS, overrides, folder)
+    return compose_tree(Config, GROUPS, applied(overrides, GROUPS).overrides, folder)
 
 
 def compose_tree(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
@@ -65,6 +66,28 @@ def present(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[Mapping
     return found
 
 
+def kept(base: Sequence[str], changes: Sequence[str], groups: Groups) -> list[str]:
+    """What these changes leave of the base, both as `expand` writes them.
+
+    A key that the changes set is theirs. Where they choose another option than the base does, the base's knobs of its own
+    option go; where the base chooses none, those go that the chosen option lacks. A task that they give weight 0 has no
+    weight in any stage.
+    """
+    changed = {key: value for key, _, value in (change.partition("=") for change in changes)}
+    now = {key.replace("/", "."): value for key, value in changed.items() if key.replace("/", ".") in groups}
+    before = {key.replace("/", "."): value for key, _, value in (each.partition("=") for each in base)}
+    off = {key.split(".")[1] for key, value in changed.items() if re.fullmatch(r"tasks\.\w+\.weight", key) and _zero(value)}
+    left = []
+    for override in base:
+        key = override.partition("=")[0]
+        dotted = key.replace("/", ".")
+        stage_weight = re.fullmatch(r"stages\.\w+\.weights\.(\w+)", dotted)
+        gone = any(_lost(dotted, group, name, before.get(group, name), groups) for group, name in now.items())
+        if key not in changed and not gone and not (stage_weight and stage_weight[1] in off):
+            left.append(override)
+    return left
+
+
 def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
     """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
     names = chosen(overrides, groups)
@@ -102,6 +125,22 @@ def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:
     """A question that names the closest of `words`, or nothing."""
     close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _lost(key: str, group: str, now: str, before: str, groups: Groups) -> bool:
+    """Whether `key` is a knob of the option `before` of this group that goes with the choice of `now`."""
+    if not key.startswith(f"{group}."):
+        return False
+    knob = key[len(group) + 1 :].partition(".")[0]
+    within = f"{group}.{knob}" in groups
+    return knob not in field_sentences(groups[group][0][now]) or (now != before and not within)
+
+
+def _zero(value: str) -> bool:
+    try:
+        return float(value) == 0
+    except ValueError:
+        return False
 
 
 def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str]) -> str:

@@ -1,0 +1,110 @@
+"""Gao et al. 2024: emotion and transcript train the whole encoder; then it is frozen and adapters learn, speaker tasks beside.
+
+stage 1: speech --layers, trained--> emotion, letters      stage 2: frozen layers + adapters --> emotion, gender, style
+"""
+
+from ser_core.systems.system import DIFFERS, KNOWN, RECONSTRUCTION, Figure, Part, System
+
+BEST = "all -> adapters + gender + style, SCLcos"
+
+
+def _row(conditions: str, ua: float, wa: float, wer: float = 0.0) -> tuple[Figure, ...]:
+    found = (Figure("UA", ua, conditions), Figure("WA", wa, conditions))
+    return (*found, Figure("WER", wer, conditions)) if wer else found
+
+
+SYSTEM = System(
+    name="gao2024",
+    authors="Gao, Shi, Chu, Kawahara",
+    title="Enhancing two-stage finetuning ... using adapters",
+    venue="ICASSP 2024",
+    encoders="XLS-R-300M (24 layers)",
+    channels=("speech",),
+    parts=(
+        Part(
+            row="encoders",
+            paper="all layers trained in stage 1; no text is read",
+            status=KNOWN,
+            overrides=(
+                *("model.text=none", "model.speech.tune=-1", "model.speech.rate=1", "model.speech.decay=1"),
+                "model.width=1024",
+            ),
+        ),
+        Part(
+            row="encoders",
+            paper="how the layers are read: not at hand",
+            status=RECONSTRUCTION,
+            here="The last layer is read at 50 Hz through a trained projection to model.width.",
+            overrides=("model.speech.layers=last", "model.speech.stride=1"),
+        ),
+        Part(row="refinement", paper="none", status=KNOWN),
+        Part(
+            row="fusion",
+            paper="one bottleneck adapter for each task",
+            status=DIFFERS,
+            here="All heads read the same mean over frames.",
+            overrides=("model.fusion=concat",),
+        ),
+        Part(row="tokens", paper="none", status=KNOWN),
+        Part(row="masking", paper="none", status=KNOWN, overrides=("model.masking=none",)),
+        Part(
+            row="losses and weights",
+            paper="stage 1: .9 CE + .1 CTC; stage 2: .8 CE + .1 gender + .1 style",
+            status=KNOWN,
+            overrides=(
+                *("tasks.emotion.weight=0.9", "tasks.emotion.class_weights=none", "tasks.emotion.label_smoothing=0"),
+                *("tasks.dimensions.weight=0", "tasks.transcript.weight=0.1", "tasks.gender.weight=0.1"),
+                "tasks.style.weight=0.1",
+            ),
+        ),
+        Part(
+            row="stages",
+            paper="two: all; then frozen encoder with LoRA 64 and bottleneck adapters",
+            status=KNOWN,
+            overrides=(
+                *("stages=two", "stages.first.trains=[heads,fusion,encoder]", "stages.first.weights.gender=0"),
+                *("stages.first.weights.style=0", "stages.second.trains=[heads,fusion,adapters]"),
+                *("stages.second.weights.emotion=0.8", "stages.second.weights.transcript=0"),
+            ),
+        ),
+        Part(
+            row="stages",
+            paper="how the 200 epochs are shared: not at hand",
+            status=RECONSTRUCTION,
+            here="Each stage has at most 200 epochs and stops early on development speakers.",
+        ),
+        Part(
+            row="optimiser",
+            paper='rate "10e-5", batch 16, 200 epochs',
+            status=KNOWN,
+            overrides=("optim.learning_rate=1e-4", "optim.batch=16", "optim.epochs=200", "optim.refit=false"),
+        ),
+        Part(
+            row="optimiser",
+            paper="which optimiser and schedule: not at hand",
+            status=RECONSTRUCTION,
+            here='AdamW with warm-up and cosine; "10e-5" is read as 1e-4.',
+            overrides=("optim.layer_rate=1",),
+        ),
+    ),
+    protocol="5 folds by session, speaker-independent, 5531 utterances",
+    folds=("folds=loso", "folds.dev=session"),
+    published=(
+        *_row("one stage, SER alone", 70.88, 71.57),
+        *_row("one stage, SER + ASR", 75.40, 75.17, 19.99),
+        *_row("one stage, SER + gender + style", 71.05, 70.27),
+        *_row("one stage, SER + ASR + gender + style", 76.19, 75.49, 20.14),
+        *_row("adapters only, SER", 68.51, 67.83),
+        *_row("adapters only, SER + ASR", 71.70, 71.28, 23.68),
+        *_row("adapters only, SER + gender + style", 70.19, 69.85),
+        *_row("adapters -> adapters", 71.89, 71.46),
+        *_row("all -> all", 74.92, 73.81),
+        *_row("all -> adapters", 76.54, 76.07),
+        *_row("all -> adapters + gender + style", 77.13, 76.30),
+        *_row("all -> adapters + gender + style, concat", 76.89, 76.06),
+        *_row("all -> adapters + gender + style, SCLnorm", 77.91, 77.24),
+        *_row(BEST, 78.49, 77.85),
+    ),
+    headline=BEST,
+    unknown=("optimiser and schedule", "whether epochs were chosen on held-out speakers", "widths of the bottlenecks"),
+)

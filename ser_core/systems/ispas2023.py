@@ -1,0 +1,154 @@
+"""Ispas et al. 2023: two refined channels, bridge tokens with keys of one and values of the other, category and dimensions.
+
+speech --self-attention--\\
+                          bridge (2 x 30 tokens) --mean--> emotion, valence and arousal
+text   --self-attention--/
+"""
+
+from ser_core.systems.system import DIFFERS, KNOWN, RECONSTRUCTION, Figure, Part, System
+
+Score = tuple[float, float]
+"""Mean and standard deviation over seeds, 0 where none is printed."""
+NONE: Score = (0.0, 0.0)
+
+
+def _row(conditions: str, ua: Score = NONE, wa: Score = NONE, valence: Score = NONE, arousal: Score = NONE) -> tuple[Figure, ...]:
+    named = {"UA": ua, "WA": wa, "CCC valence": valence, "CCC arousal": arousal}
+    return tuple(Figure(metric, mean, conditions, sd) for metric, (mean, sd) in named.items() if mean)
+
+
+TABLE_2 = (
+    *_row("concat with RoBERTa-large, multi-task", (68.3, 0.20), (66.31, 0.34), (0.638, 0.01), (0.673, 0.03)),
+    *_row("concat with RoBERTa-large, categorical", (66.18, 0), (65.0, 0)),
+    *_row("concat with RoBERTa-large, dimensional", valence=(0.620, 0), arousal=(0.674, 0)),
+    *_row("concat, multi-task", (69.43, 0.64), (67.22, 0.74), (0.637, 0), (0.674, 0)),
+    *_row("concat, categorical", (67.12, 0), (65.5, 0)),
+    *_row("concat, dimensional", valence=(0.617, 0), arousal=(0.675, 0)),
+    *_row("self-attention, multi-task", (73.92, 0.17), (73.01, 0.25), (0.737, 0), (0.676, 0)),
+    *_row("self-attention, categorical", (74.17, 0), (72.9, 0)),
+    *_row("self-attention, dimensional", valence=(0.711, 0), arousal=(0.687, 0)),
+    *_row("cross-attention, multi-task", (74.68, 0.16), (74.69, 0.18), (0.738, 0), (0.685, 0)),
+    *_row("cross-attention, categorical", (74.29, 0), (73.6, 0)),
+    *_row("cross-attention, dimensional", valence=(0.718, 0), arousal=(0.686, 0)),
+    *_row("bridge, multi-task", (75.71, 0.17), (74.6, 0.21), (0.748, 0.05), (0.677, 0)),
+    *_row("bridge, categorical", (74.02, 0), (73.05, 0)),
+    *_row("bridge, dimensional", valence=(0.714, 0), arousal=(0.698, 0)),
+    *_row("bridge + masking, multi-task", (75.79, 0.37), (74.38, 0.33), (0.744, 0), (0.679, 0)),
+)
+"""Its Table 2, row by row, with DeBERTaV3-large unless the row says otherwise. Single-task rows are one seed."""
+
+SYSTEM = System(
+    name="ispas2023",
+    authors="Ispas, Deschamps-Berger, Devillers",
+    title="A Multi-Task, Multi-Modal Approach for Predicting Categorical and Dimensional Emotions",
+    venue="ICMI 2023, arXiv 2401.00536",
+    encoders="HuBERT-large and DeBERTaV3-large (RoBERTa-large as a baseline)",
+    channels=("speech", "text"),
+    parts=(
+        Part(
+            row="encoders",
+            paper="transformers trained; convolutions and embeddings frozen",
+            status=KNOWN,
+            overrides=(
+                *("model.speech.layers=last", "model.speech.stride=1", "model.speech.tune=-1"),
+                *("model.speech.rate=1", "model.speech.decay=1", "model.text.layers=last", "model.text.tune=-1"),
+                *("model.text.rate=1", "model.text.decay=1", "model.width=1024"),
+            ),
+        ),
+        Part(
+            row="encoders",
+            paper="width 1024 as the encoders give it",
+            status=DIFFERS,
+            here="A trained projection to model.width stands between encoder and fusion, the encoder's own dropout is off, and "
+            "layers of DeBERTa cannot be trained (model.text.tune=0 takes them frozen).",
+        ),
+        Part(row="refinement", paper="self-attention in each channel, 32 heads", status=KNOWN, overrides=("model.fusion.refine=1",)),
+        Part(
+            row="refinement",
+            paper="residual and norm not described",
+            status=RECONSTRUCTION,
+            here="Self-attention has a residual and a normalisation before it.",
+        ),
+        Part(
+            row="fusion",
+            paper="keys of one channel, values of the other, 32 heads; mean of both groups",
+            status=KNOWN,
+            overrides=("model.fusion=bridge", "model.fusion.kv_mode=split", "model.fusion.heads=32", "model.fusion.skip=false"),
+        ),
+        Part(
+            row="fusion",
+            paper="masks, residual, norm around it not described",
+            status=RECONSTRUCTION,
+            here="Nothing stands around the bridge, and the padding that lengthens the shorter channel is not masked.",
+            overrides=(
+                *("model.fusion.mask_padding=false", "model.fusion.residual=false", "model.fusion.norm=false"),
+                "model.fusion.feedforward=0",
+            ),
+        ),
+        Part(row="tokens", paper="2 x 30, without a sweep", status=KNOWN, overrides=("model.fusion.tokens=30",)),
+        Part(
+            row="masking",
+            paper="whole epochs, .8 falling as a cosine, 0 below .1; text .6, speech .4",
+            status=KNOWN,
+            overrides=(
+                *("model.masking=epoch", "model.masking.probability=0.8", "model.masking.least=0.1"),
+                "model.masking.text=0.6",
+            ),
+        ),
+        Part(
+            row="masking",
+            paper="what a masked channel is replaced by is not said",
+            status=RECONSTRUCTION,
+            here="A hidden channel's steps are zero vectors, and the cosine ends with the last epoch.",
+        ),
+        Part(
+            row="losses and weights",
+            paper=".33 CE + .33 (1 - CCC valence) + .33 (1 - CCC arousal); one regressor",
+            status=KNOWN,
+            overrides=(
+                *("tasks.emotion.weight=0.33", "tasks.emotion.class_weights=none", "tasks.emotion.label_smoothing=0"),
+                *("tasks.dimensions.weight=0.66", "tasks.dimensions.names=[valence,arousal]", "tasks.dimensions.loss=ccc"),
+                "tasks.dimensions.shared=true",
+            ),
+        ),
+        Part(
+            row="losses and weights",
+            paper="hidden sizes of the heads only in a figure",
+            status=RECONSTRUCTION,
+            here="Heads are linear. (CCC is a mean over dimensions here, so .66 is .33 for each of two.)",
+            overrides=("tasks.emotion.hidden=0", "tasks.dimensions.hidden=0"),
+        ),
+        Part(row="stages", paper="one", status=KNOWN, overrides=("stages=one",)),
+        Part(
+            row="optimiser",
+            paper="Adam 3e-5 for everything, batch 16, 20 epochs, clip 1",
+            status=KNOWN,
+            overrides=(
+                *("optim.learning_rate=3e-5", "optim.weight_decay=0", "optim.warmup=0", "optim.layer_rate=1"),
+                *("optim.batch=16", "optim.epochs=20", "optim.clip=1", "optim.refit=false"),
+            ),
+        ),
+        Part(
+            row="optimiser",
+            paper="no schedule mentioned",
+            status=DIFFERS,
+            here="The rate falls to 0 along a cosine.",
+        ),
+        Part(
+            row="optimiser",
+            paper="choice of the epoch and dropout not said",
+            status=RECONSTRUCTION,
+            here="Of all 20 epochs the one that is best on development speakers is tested; model.dropout stays at its default.",
+            overrides=("optim.patience=20",),
+        ),
+    ),
+    protocol="10 folds: 8 speakers train, 1 develops, 1 is tested; 4 classes, 5531 utterances, seeds 1 to 3",
+    folds=("folds=lospo", "folds.dev=partner"),
+    published=TABLE_2,
+    headline="bridge + masking, multi-task",
+    unknown=("masks of padding", "residual, norm, feed-forward around the bridge", "hidden sizes of the heads", "dropout"),
+    cautions=(
+        "The sd of valence in the bridge row (.05) may be meant x 10^-2, as others of the paper's CCC columns are.",
+        "Its Table 3 lists four IEMOCAP rows (.363/.728 to .547/.752) that are MSP-Podcast figures (arXiv 2112.00158, Table 2).",
+    ),
+)
