@@ -6,19 +6,21 @@ plain cross-attention between the same refined channels. The paper uses 30 witho
 future work; bottleneck transformers find 4 sufficient (Nagrani et al. 2021).
 """
 
-from ablations.study import Study, Variant
+from ablations.study import Study, Variant, fused
+from ser_core.config import Config
 
 NUMBERS = (1, 4, 8, 16, 30, 64)
-WITHOUT_TOKENS = (
-    *("model.fusion=cross_attention", "model.fusion.refine=1", "model.fusion.pool=mean"),
-    *("model.fusion.residual=false", "model.fusion.norm=false"),
-)
-"""The paper's cross-attention: queries from one refined channel, keys and values from the other, and nothing around it."""
 
 
-def with_tokens(number: int) -> tuple[str, ...]:
+def without_tokens(config: Config) -> tuple[str, ...]:
+    """The paper's cross-attention: queries from one refined channel, keys and values from the other, and nothing around it."""
+    bare = ("model.fusion.refine=1", "model.fusion.pool=mean", "model.fusion.residual=false", "model.fusion.norm=false")
+    return (*fused(config, "cross_attention"), *bare)
+
+
+def with_tokens(config: Config, number: int) -> tuple[str, ...]:
     """The paper's bridge with so many tokens in each group."""
-    return ("model.fusion=bridge", f"model.fusion.tokens={number}", "model.fusion.skip=false")
+    return (*fused(config, "bridge"), f"model.fusion.tokens={number}", "model.fusion.skip=false")
 
 
 STUDY = Study(
@@ -26,7 +28,7 @@ STUDY = Study(
     question="How many tokens does the bridge (a reconstruction where its paper is silent) need, if any?",
     channels=2,
     variants=lambda config, corpus: [
-        Variant("0 (cross-attention)", WITHOUT_TOKENS),
-        *(Variant(str(number), with_tokens(number)) for number in NUMBERS),
+        Variant("0 (cross-attention)", without_tokens(config)),
+        *(Variant(str(number), with_tokens(config, number)) for number in NUMBERS),
     ],
 )

@@ -4,7 +4,7 @@
 The three forms that papers argue about most, all else equal; `ser ablate fusions` compares the whole table.
 """
 
-from ablations.study import Study, Variant
+from ablations.study import Study, Variant, fused
 
 COMPARED = ("concat", "cross_attention", "bridge")
 """Few enough for the main job's three minutes."""
@@ -13,5 +13,5 @@ STUDY = Study(
     name="fusion",
     question="Does a fusion (bridge: a reconstruction where its paper is silent) beat concatenation?",
     channels=2,
-    variants=lambda config, corpus: [Variant(name, (f"model.fusion={name}",)) for name in COMPARED],
+    variants=lambda config, corpus: [Variant(name, fused(config, name)) for name in COMPARED],
 )

@@ -4,12 +4,12 @@
 Every fusion of the table against plain concatenation, with its default knobs, all else equal.
 """
 
-from ablations.study import Study, Variant
+from ablations.study import Study, Variant, fused
 from ser_core.fusion import FUSIONS
 
 STUDY = Study(
     name="fusions",
     question="Does any fusion (bridge and co-attention: reconstructions where their papers are silent) beat concatenation?",
     channels=2,
-    variants=lambda config, corpus: [Variant(name, (f"model.fusion={name}",)) for name in FUSIONS],
+    variants=lambda config, corpus: [Variant(name, fused(config, name)) for name in FUSIONS],
 )

@@ -9,9 +9,12 @@ from ablations import (
     ispas2023_table2,
     layers,
     masking,
+    mmer2023_ablation,
     modality,
+    stages,
     tasks,
     text,
+    wan2024_ablation,
     weighting,
 )
 from ablations.study import Study
@@ -20,6 +23,7 @@ STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
         *(fusion.STUDY, fusions.STUDY, bridge_tokens.STUDY, coattention.STUDY, layers.STUDY, masking.STUDY),
-        *(tasks.STUDY, modality.STUDY, text.STUDY, weighting.STUDY, cross_regularisation.STUDY, ispas2023_table2.STUDY),
+        *(tasks.STUDY, modality.STUDY, text.STUDY, weighting.STUDY, cross_regularisation.STUDY, stages.STUDY),
+        *(ispas2023_table2.STUDY, mmer2023_ablation.STUDY, wan2024_ablation.STUDY),
     )
 }

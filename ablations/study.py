@@ -13,6 +13,7 @@ from ser_core.config import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.errors import SettingError
 from ser_core.keys import expand, kept
+from ser_core.options import field_sentences
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,13 @@ def combined(base: Sequence[str], variant: Variant) -> list[str]:
     """
     changes = expand(variant.overrides, GROUPS)
     return kept(expand(base, GROUPS), changes, GROUPS) + changes
+
+
+def fused(config: Config, name: str) -> tuple[str, ...]:
+    """The choice of a fusion, with as many attention heads as the base's fusion has, if both have any."""
+    heads = getattr(config.model.fusion, "heads", 0)
+    shared = heads and "heads" in field_sentences(GROUPS["model.fusion"][0][name])
+    return (f"model.fusion={name}", *((f"model.fusion.heads={heads}",) if shared else ()))
 
 
 def configurations(study: str, base: Sequence[str], variants: Sequence[Variant]) -> Mapping[str, tuple[list[str], Config]]:

@@ -18,7 +18,7 @@ from ser_core.keys import nearest
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, SYSTEMS, Part, System
 
 MARKS = {KNOWN: "", RECONSTRUCTION: "[?] ", DIFFERS: "[≠] "}
-LEGEND = f"{MARKS[RECONSTRUCTION]}the paper is silent, what is done here is a reconstruction   {MARKS[DIFFERS]}known, and different here"
+LEGEND = f"{MARKS[RECONSTRUCTION]}not known, so a reconstruction here   {MARKS[DIFFERS]}known, and different here"
 
 
 def print_systems(console: Console, name: str, file: Path | None) -> None:
@@ -82,7 +82,8 @@ def _print_whole(console: Console, system: System) -> None:
     console.print(f"{system.name}", style="bold", highlight=False)
     console.print(system.citation, highlight=False, markup=False, soft_wrap=True)
     console.print(f"encoders: {system.encoders}\nprotocol: {system.protocol}", highlight=False, markup=False, soft_wrap=True)
-    table = Table("part", "paper", "status", "here", "overrides", show_lines=True)
+    table = Table("part", "paper", "status", "here", show_lines=True)
+    table.add_column("overrides", overflow="fold", ratio=2)
     for part in system.parts:
         table.add_row(part.row, *map(Text, (part.paper, part.status, part.here, "\n".join(part.overrides))))
     console.print(table)
@@ -93,4 +94,5 @@ def _print_whole(console: Console, system: System) -> None:
     _print_list(console, "Not known", system.unknown)
     _print_list(console, "Defects and cautions", system.cautions)
     _print_list(console, "Tested as the paper does, where the corpus allows", [shlex.join(system.folds)])
-    _print_list(console, f"system={system.name} stands for", [shlex.join(system.overrides)])
+    places = [f"model.{channel}=FOLDER" for channel in system.channels]
+    _print_list(console, f"system={system.name} stands for", [shlex.join([*places, *system.overrides])])

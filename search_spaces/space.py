@@ -66,6 +66,16 @@ class Choice:
 
 
 @dataclasses.dataclass(frozen=True)
+class OffOr:
+    """0, or something of a range: a task that is there or not, say."""
+
+    varied: Float
+
+    def overrides(self, key: str, asker: Asker) -> list[str]:
+        return self.varied.overrides(key, asker) if asker.suggest_categorical(f"{key}.on", (False, True)) else [f"{key}=0"]
+
+
+@dataclasses.dataclass(frozen=True)
 class OneOf:
     """One of some options of a group, and what varies in the one that is chosen: `<key>.<knob>` for each of its knobs.
 
@@ -112,9 +122,14 @@ class Space:
     fixed: tuple[str, ...] = ()
 
     def among(self, key: str, parts: Collection[str]) -> "Space":
-        """The same space with the Simplex at `key`, if there is one, over these parts alone."""
+        """The same space over these parts alone: without keys of others below `key`, and a Simplex at `key` over these."""
         dealt = {each: varied.among(parts) for each, varied in self.ranges.items() if each == key and isinstance(varied, Simplex)}
-        return dataclasses.replace(self, ranges={**self.ranges, **dealt})
+        kept = {
+            each: varied
+            for each, varied in self.ranges.items()
+            if not each.startswith(f"{key}.") or each.removeprefix(f"{key}.").partition(".")[0] in parts
+        }
+        return dataclasses.replace(self, ranges={**kept, **dealt})
 
     def overrides(self, asker: Asker) -> list[str]:
         """One point of the space."""

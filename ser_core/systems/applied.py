@@ -75,9 +75,10 @@ def applied(overrides: Sequence[str], groups: Groups) -> Applied:
     changes = [*(each for each in map(_choice, encoders, encoders.values()) if each not in own), *own]
     left = kept([*meant, *below], changes, groups)
     own_keys = {override.partition("=")[0] for override in own}
-    knobs = [each for each in below if each.startswith(tuple(f"{key}." for key in encoders))]
+    knobs = [each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))]
     lost = tuple(each for each in knobs if each not in left and each.partition("=")[0] not in own_keys)
-    return Applied(system, (*left, *changes), lost, tuple(encoders.items()))
+    spelled = tuple(each.partition("=")[0].replace("/", ".") + "=" + each.partition("=")[2] for each in lost)
+    return Applied(system, (*left, *changes), spelled, tuple(encoders.items()))
 
 
 def systems_named(lists: Iterable[Sequence[str]], groups: Groups) -> list[Applied]:

@@ -62,7 +62,9 @@ SYSTEM = System(
             here="A trained projection to model.width stands between encoder and fusion, the encoder's own dropout is off, and "
             "layers of DeBERTa cannot be trained (model.text.tune=0 takes them frozen).",
         ),
-        Part(row="refinement", paper="self-attention in each channel, 32 heads", status=KNOWN, overrides=("model.fusion.refine=1",)),
+        Part(
+            row="refinement", paper="self-attention in each channel, 32 heads", status=KNOWN, overrides=("model.fusion.refine=1",)
+        ),
         Part(
             row="refinement",
             paper="residual and norm not described",

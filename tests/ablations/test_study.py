@@ -5,15 +5,16 @@ import itertools
 
 import pytest
 
-from ablations.ispas2023_table2 import PUBLISHED
 from ablations.studies import STUDIES
 from ablations.study import Variant, combined, configurations
 from ablations.tables import study_table
 from ser_core.compose import compose, fingerprint
 from ser_core.errors import SettingError
+from ser_core.systems import SYSTEMS
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
-OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "ispas2023_table2", "layers")
+OF_SYSTEMS = ("ispas2023_table2", "mmer2023_ablation", "wan2024_ablation")
+OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "layers", *OF_SYSTEMS)
 """Studies that begin elsewhere than with the user's configuration: where their paper does, with one task or state alone."""
 
 
@@ -102,6 +103,36 @@ def test_knobs_of_an_option_that_the_variant_does_not_choose_are_left_out():
     assert combined(base, Variant("v", ("model.fusion=bridge",))) == [*base, "model/fusion=bridge"]
 
 
+def test_a_replaced_choice_takes_its_knobs_with_it():
+    base = ["stages=two", "stages.first.epochs=5", "model.fusion=mmer", "model.fusion.feedforward=2", "folds.dev=session"]
+    kept = ["model/fusion=mmer", "model.fusion.feedforward=2", "folds/dev=session"]
+    assert combined(base, Variant("v", ("stages=one",))) == [*kept, "stages=one"]
+    bridge = Variant("v", ("model.fusion=bridge", "folds=loso"))
+    expected = ["stages=two", "stages.first.epochs=5", "folds/dev=session", "model/fusion=bridge", "folds=loso"]
+    assert combined(base, bridge) == expected
+
+
+def test_a_task_that_is_left_out_has_no_weight_in_any_stage():
+    base = ["tasks.gender.weight=0.1", "stages.first.weights.gender=0.5", "stages.first.weights.emotion=0.9"]
+    without = combined(base, Variant("v", ("tasks.gender.weight=0.0",)))
+    assert without == ["stages.first.weights.emotion=0.9", "tasks.gender.weight=0.0"]
+    assert base[1] in combined(base, Variant("v", ("tasks.gender.weight=0.2",)))
+
+
+def test_fusions_are_compared_with_as_many_heads_as_the_base_has(corpora):
+    config = compose(["system=ispas2023", "model.fusion.heads=2"])
+    made = configurations("fusion", ["system=ispas2023"], STUDIES["fusion"].variants(config, corpora["demo"]))
+    assert {getattr(each.model.fusion, "heads", 2) for _, each in made.values()} == {2}
+
+
+def test_a_variant_and_a_system_beneath_it(corpora):
+    base = ["system=wan2024", "model.width=16"]
+    assert combined(base, Variant("v", ("stages=one",))) == [*base, "stages=one"]
+    assert compose(combined(base, Variant("v", ("stages=one",)))).stages == compose().stages
+    swapped = compose(combined(base, Variant("v", ("system=cai2021",))))
+    assert swapped == compose(["system=cai2021", "model.width=16"])
+
+
 def test_a_variant_keeps_a_base_that_it_does_not_touch():
     assert combined(["corpus.speakers=4"], Variant("v")) == ["corpus.speakers=4"]
 
@@ -128,7 +159,8 @@ def test_identical_variants_are_refused():
 def test_table_2_has_the_papers_rows_in_its_order_and_figures_for_the_rows_that_the_paper_has(corpora):
     names = [variant.name for variant in STUDIES["ispas2023_table2"].variants(compose(), corpora["demo"])]
     assert names[0] == "concat, multi-task"
-    published = [f"{model}, {task}" for model, task in PUBLISHED]
+    figures = SYSTEMS["ispas2023"].published
+    published = list(dict.fromkeys(figure.conditions for figure in figures if "RoBERTa" not in figure.conditions))
     assert [name for name in names if name in published] == published
     assert set(names) - set(published) == {"bridge + masking, categorical", "bridge + masking, dimensional"}
 

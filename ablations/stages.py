@@ -1,0 +1,30 @@
+"""Do stages of fine-tuning help, and what should each train?
+
+    ser ablate stages model.speech=FOLDER model.speech.tune=2
+As many epochs in all: one stage with optim.epochs, or two that share them. A frozen encoder is thawed only where
+model.speech.tune or model.text.tune name layers. Gao et al. 2024 (ICASSP): 74.92 UA for all, then all; 76.54 for all, then
+adapters alone.
+"""
+
+from collections.abc import Sequence
+
+from ablations.study import Study, Variant
+from ser_core.config import Config
+from ser_core.corpus import Corpus
+
+
+def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
+    """One stage first, then two, which part its epochs among them."""
+    first = max(1, config.optim.epochs // 2)
+    two = ("stages=two", f"stages.first.epochs={first}", f"stages.second.epochs={max(1, config.optim.epochs - first)}")
+    thawed = any(getattr(getattr(config.model, channel), "tune", 0) for channel in config.model.channels)
+    frozen = [Variant("two: frozen, then thawed", (*two, "stages.first.trains=[heads,fusion]"))]
+    return [
+        Variant("one", ("stages=one",)),
+        Variant("two: all, then all", two),
+        *(frozen if thawed else []),
+        Variant("two: all, then heads", (*two, "stages.second.trains=[heads]")),
+    ]
+
+
+STUDY = Study(name="stages", question="Do two stages of training beat one, and what should each train?", variants=variants)

@@ -1,0 +1,25 @@
+"""Which reading of Wan et al. 2024, whose equations and numbers are not known, serves best?
+
+    ser search wan2024 --trials 60 model.speech=FOLDER
+Both forms of co-attention, whether emotion is in stage 1, what stage 2 trains and at which rate, and the helpers' weights.
+"""
+
+from search_spaces.space import Choice, Float, Int, OneOf, Range, Space
+
+HELPERS: dict[str, Range] = {"helpers": Int(1, 4)}
+WEIGHT = Choice((1, 0.1, 0.01))
+
+SPACE = Space(
+    name="wan2024",
+    question="Which reading of Wan et al. 2024 (a reconstruction throughout) is best?",
+    fixed=("system=wan2024",),
+    ranges={
+        "model.fusion": OneOf(
+            {"coattn_xattn": {**HELPERS, "reverse": Choice(("false", "true"))}, "coattn_weight": HELPERS, "concat": {}}
+        ),
+        "stages.first.weights.emotion": Choice((0, 0.1, 0.9)),
+        "stages.second.trains": Choice(("[heads,fusion]", "[heads,fusion,adapters]", "[heads,fusion,adapters,encoder]")),
+        "stages.second.encoder_rate": Float(0.01, 1, log=True),
+        **{f"tasks.{task}.weight": WEIGHT for task in ("transcript", "gender", "style")},
+    },
+)
