@@ -83,9 +83,8 @@ def _print_whole(console: Console, system: System) -> None:
     console.print(system.citation, highlight=False, markup=False, soft_wrap=True)
     console.print(f"encoders: {system.encoders}\nprotocol: {system.protocol}", highlight=False, markup=False, soft_wrap=True)
     table = Table("part", "paper", "status", "here", show_lines=True)
-    table.add_column("overrides", overflow="fold", ratio=2)
     for part in system.parts:
-        table.add_row(part.row, *map(Text, (part.paper, part.status, part.here, "\n".join(part.overrides))))
+        table.add_row(part.row, *map(Text, (part.paper, part.status, part.here)))
     console.print(table)
     figures = Table("published", "figures", title=system.corpus, title_justify="left")
     for conditions in dict.fromkeys(figure.conditions for figure in system.published):
@@ -94,5 +93,7 @@ def _print_whole(console: Console, system: System) -> None:
     _print_list(console, "Not known", system.unknown)
     _print_list(console, "Defects and cautions", system.cautions)
     _print_list(console, "Tested as the paper does, where the corpus allows", [shlex.join(system.folds)])
-    places = [f"model.{channel}=FOLDER" for channel in system.channels]
+    set_by = [f"{part.row} ({part.status}): {shlex.join(part.overrides)}" for part in system.parts if part.overrides]
+    _print_list(console, "What each part sets", set_by)
+    places = [f"model.{channel}=folder/of/checkpoint" for channel in system.channels]
     _print_list(console, f"system={system.name} stands for", [shlex.join([*places, *system.overrides])])

@@ -1,6 +1,7 @@
 """The command line: help for every command, one sentence and exit code 2 for every mistake."""
 
 import json
+import shlex
 import signal
 import sys
 
@@ -10,11 +11,14 @@ import soundfile
 from rich.console import Console
 from typer.main import get_command
 
+from ablations.studies import STUDIES
 from cluster import cli
 from cluster.resources import Settings
+from cluster.study import plan_ablation
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.keys import chosen, leaves
+from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS
 from tests.cluster.conftest import SMALL, ser
 
 
@@ -81,6 +85,12 @@ MISTAKES = {
     "a dashboard of a server": (["ui", "--tracking", "http://tracking:5000"], "a server already"),
     "an unknown key in options": (["options", "corpus.speaker=3"], "the nearest is corpus.speakers"),
     "a setting of the cluster": (["options", "cluster.retries=-1"], "retries"),
+    "a system with a near name": (["run", "system=mmer"], "did you mean mmer2023?"),
+    "a system to print": (["systems", "wan2023"], "did you mean wan2024?"),
+    "systems without a folder": (["systems", "--json", "nowhere/systems.json"], "no folder"),
+    "a study that sets the system": (["ablate", "wan2024_ablation", *SMALL, "system=cai2021"], "sets system itself"),
+    "fusions of one channel": (["ablate", "fusions", *SMALL[:2], "model.text=none"], "needs speech and text"),
+    "tokens of one channel": (["ablate", "bridge_tokens", *SMALL[:2], "model.speech=none"], "reads text alone; give the other"),
     "a corpus to check": (["corpus", "check", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
     "a corpus to audit": (["corpus", "audit", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
     "findings without a folder": (["corpus", "audit", "--json", "nowhere/found.json"], "no folder"),
@@ -119,10 +129,51 @@ def test_options_show_every_leaf_with_its_sentence(typed, overrides):
     rows = {cells[1].strip(): cells for cells in (line.split("│") for line in out.splitlines()) if len(cells) == 5}
     names = chosen(overrides, GROUPS)
     expected = {**dict(leaves(Config, GROUPS, names)), **dict(leaves(Settings, {}, {}))}
-    assert set(expected) | set(GROUPS) == set(rows) - {""}
+    assert set(expected) | set(GROUPS) | {"system"} == set(rows) - {""}
     for key, sentence in expected.items():
         assert sentence
         assert rows[key][3].strip().startswith(" ".join(sentence.split())[:60])
+
+
+@pytest.mark.parametrize("overrides", [["system=wan2024"], ["system=none"]], ids=" ".join)
+def test_options_name_the_system(typed, overrides):
+    code, out, _ = typed("options", *overrides)
+    assert code == 0
+    (row,) = [line for line in out.splitlines() if line.startswith("│ system ")]
+    assert f"│ {overrides[0].partition('=')[2]} " in row
+
+
+def test_systems_stand_side_by_side_with_what_is_reconstruction_and_unknown(typed, tmp_path):
+    code, out, _ = typed("systems", "--json", "systems.json")
+    assert code == 0
+    assert all(name in out for name in SYSTEMS)
+    for system in SYSTEMS.values():
+        said = [*system.departures(RECONSTRUCTION), *system.departures(DIFFERS), *system.unknown, *system.cautions]
+        assert all(f"{system.name}: {sentence}" in out for sentence in said)
+        assert all(str(figure) in out for figure in system.figures(system.headline))
+    written = json.loads((tmp_path / "systems.json").read_text())
+    assert {each["name"]: tuple(each["overrides"]) for each in written} == {n: s.overrides for n, s in SYSTEMS.items()}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_in_full_has_its_overrides_ready_to_copy(typed, name):
+    code, out, _ = typed("systems", name)
+    system = SYSTEMS[name]
+    assert code == 0
+    lines = [line.strip() for line in out.splitlines()]
+    copied = shlex.split(lines[lines.index(f"system={name} stands for") + 1])
+    assert compose(copied) == compose([f"system={name}", *copied[: len(system.channels)]])
+    assert all(sentence in out for sentence in (*system.unknown, *system.cautions))
+
+
+def test_a_study_says_first_what_of_its_systems_is_not_followed_and_notes_what_is_reconstruction(typed, capsys):
+    record, _ = plan_ablation(STUDIES["wan2024_ablation"], [*SMALL, "run.device=cpu"], 1, lambda *stage: None)
+    assert capsys.readouterr().err.startswith("Not followed of wan2024: model.speech=logmel is no pre-trained encoder")
+    for sentence in SYSTEMS["wan2024"].departures(RECONSTRUCTION):
+        assert sum(sentence.rstrip(".") in note for note in record.notes) == 1
+    assert record.notes[: len(STUDIES["wan2024_ablation"].notes)] == STUDIES["wan2024_ablation"].notes
+    tasks, _ = plan_ablation(STUDIES["tasks"], [*SMALL, "run.device=cpu", "system=cai2021"], 1, lambda *stage: None)
+    assert any(note.startswith("Reconstruction in cai2021") for note in tasks.notes)
 
 
 @pytest.fixture
