@@ -1,7 +1,7 @@
-"""Which of MMER's helper losses earns its place? (Ghosh et al. 2023, arXiv 2203.16794)
+"""Which of MMER's helper losses earns its place?
 
     ser ablate mmer2023_ablation model.speech=FOLDER model.text=FOLDER
-The whole system, and the same without CTC, without supervised and without augmented contrast, as its ablation has it. A
+The whole system (Ghosh et al. 2023, arXiv 2203.16794), and the same without CTC, without supervised and without augmented contrast, as its ablation has it. A
 loss that the corpus has no labels for (or no channel) has no row.
 """
 

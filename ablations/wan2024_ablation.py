@@ -1,7 +1,7 @@
-"""What do two stages, metadata tasks, integration in the encoder and co-attention each bring? (Wan et al. 2024, arXiv 2412.20707)
+"""What do two stages, metadata tasks, integration in the encoder and co-attention each bring?
 
     ser ablate wan2024_ablation model.speech=FOLDER
-A reconstruction throughout, without published figures. Integration is compared where model.speech is a checkpoint; a
+Wan et al. 2024 (arXiv 2412.20707): a reconstruction throughout, without published figures. Integration is compared where model.speech is a checkpoint; a
 metadata task that the corpus has no labels for has no row. One stage trains all tasks at once, under the same weights.
 """
 

@@ -112,7 +112,7 @@ def run_search(
     if not whole.folds.develops:
         raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
     systems = tell_systems([_joined(base, space.fixed, space)])
-    space = space.among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
+    space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     name = f"search-{space.name}"

@@ -9,8 +9,11 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from ser_core.config import GROUPS
 from ser_core.errors import SettingError
-from ser_core.keys import nearest
+from ser_core.keys import chosen, nearest
+from ser_core.options import field_sentences
+from ser_core.systems.applied import ENCODERS, applied
 
 
 class Asker(Protocol):
@@ -130,6 +133,13 @@ class Space:
             if not each.startswith(f"{key}.") or each.removeprefix(f"{key}.").partition(".")[0] in parts
         }
         return dataclasses.replace(self, ranges={**kept, **dealt})
+
+    def reaching(self, base: Sequence[str]) -> "Space":
+        """The same space without knobs of encoders that these overrides, with what is fixed, do not choose."""
+        names = chosen(applied([*base, *self.fixed], GROUPS).overrides, GROUPS)
+        knobs = {f"{key}.{knob}" for key in ENCODERS for knob in field_sentences(GROUPS[key][0][names[key]])}
+        kept = {key: varied for key, varied in self.ranges.items() if not key.startswith(ENCODERS) or key in knobs}
+        return dataclasses.replace(self, ranges=kept)
 
     def overrides(self, asker: Asker) -> list[str]:
         """One point of the space."""

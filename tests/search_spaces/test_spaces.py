@@ -1,16 +1,18 @@
 """Every shipped space: both ends and random points compose, and a Simplex deals out exactly 1."""
 
+import operator
 import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.space import Choice, Float, Int, OneOf, Simplex, Space, chosen_space
+from search_spaces.space import Choice, Float, Int, OffOr, OneOf, Simplex, Space, chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.compose import compose, fingerprint
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS
+from ser_core.systems import SYSTEMS
 
 
 class Drawn:
@@ -39,8 +41,19 @@ def points():
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_point_composes_and_differs_from_others(name):
-    configs = [compose(SPACES[name].overrides(Drawn(share))) for share in points()]
+    configs = [compose(SPACES[name].reaching(()).overrides(Drawn(share))) for share in points()]
     assert len({fingerprint(config) for config in configs}) > len(configs) / 2
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_a_space_chooses_wins_over_a_system_beneath_it(system):
+    for name in ("fusion", "stages", "tasks"):
+        for share in (lambda: 0.0, lambda: 0.4, lambda: 1.0):
+            overrides = SPACES[name].overrides(Drawn(share))
+            alone, above = compose(overrides), compose([f"system={system}", *overrides])
+            for key in (override.partition("=")[0] for override in overrides):
+                asked, found = (operator.attrgetter(key)(config) for config in (alone, above))
+                assert getattr(asked, "name", asked) == getattr(found, "name", found)
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -82,6 +95,26 @@ def test_nothing_is_dealt_to_tasks_that_the_corpus_lacks():
     keys = [each.partition("=")[0] for each in space.overrides(Drawn(lambda: 0.3))]
     assert keys == ["tasks.emotion.weight", "tasks.gender.weight"]
     assert SPACES["bridge_tokens"].among("tasks", ()) == SPACES["bridge_tokens"]
+
+
+def test_tasks_that_the_corpus_lacks_are_not_asked_about():
+    space = SPACES["tasks"].among("tasks", ("emotion", "gender"))
+    assert list(space.ranges) == ["tasks.gender.weight"]
+    kept = SPACES["ispas2023"].among("tasks", ("emotion",)).ranges
+    assert "tasks.dimensions.shared" not in kept and "model.fusion.tokens" in kept
+    assert kept["tasks"] == Simplex(("emotion",))
+
+
+def test_knobs_of_an_encoder_that_is_not_chosen_are_not_asked_about():
+    space = Space("made", "?", {"model.speech.rate": Float(0, 1), "model.width": Int(4, 8)})
+    assert list(space.reaching(()).ranges) == ["model.width"]
+    assert space.reaching(["model.speech=./folder"]) == space
+
+
+def test_off_or_is_off_or_within_its_range():
+    varied = OffOr(Float(0.01, 1))
+    assert varied.overrides("tasks.gender.weight", Drawn(lambda: 0.0)) == ["tasks.gender.weight=0"]
+    assert varied.overrides("tasks.gender.weight", Drawn(lambda: 1.0)) == ["tasks.gender.weight=1"]
 
 
 def test_ranges_write_overrides():
