@@ -1,8 +1,9 @@
 """What do two stages, metadata tasks, integration in the encoder and co-attention each bring?
 
     ser ablate wan2024_ablation model.speech=FOLDER
-Wan et al. 2024 (arXiv 2412.20707): a reconstruction throughout, without published figures. Integration is compared where model.speech is a checkpoint; a
-metadata task that the corpus has no labels for has no row. One stage trains all tasks at once, under the same weights.
+Wan et al. 2024 (arXiv 2412.20707): a reconstruction throughout, without published figures. What layers hand on is compared
+where model.speech is a checkpoint; a metadata task that the corpus has no labels for has no row. One stage trains all tasks at
+once, under the same weights.
 """
 
 from collections.abc import Sequence
