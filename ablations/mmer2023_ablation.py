@@ -1,8 +1,8 @@
 """Which of MMER's helper losses earns its place?
 
     ser ablate mmer2023_ablation model.speech=FOLDER model.text=FOLDER
-The whole system (Ghosh et al. 2023, arXiv 2203.16794), and the same without CTC, without supervised and without augmented contrast, as its ablation has it. A
-loss that the corpus has no labels for (or no channel) has no row.
+The whole system (Ghosh et al. 2023, arXiv 2203.16794), and the same without CTC, without supervised and without augmented
+contrast, as its ablation has it. A loss that the corpus has no labels for (or no channel) has no row.
 """
 
 from collections.abc import Sequence
