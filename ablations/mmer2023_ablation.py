@@ -13,18 +13,18 @@ from ser_core.corpus import Corpus
 from ser_core.systems import SYSTEMS
 
 SYSTEM = SYSTEMS["mmer2023"]
+WHOLE = (f"system={SYSTEM.name}",)
 LOSSES = {"CTC": "transcript", "SCL": "contrast", "ACL": "augmented_contrast"}
 """The paper's names, in the order of what it loses without each."""
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     """The full system first, then without each loss that corpus and channels offer."""
-    whole = f"system={SYSTEM.name}"
-    offered = config.tasks.offered(corpus, config.model.channels)
-    without = {name: task for name, task in LOSSES.items() if task in offered}
+    trained = config.tasks.settled(corpus, config.model.channels).active()
+    without = {name: task for name, task in LOSSES.items() if task in trained}
     return [
-        Variant("full", (whole,)),
-        *(Variant(f"without {name}", (whole, f"tasks.{task}.weight=0")) for name, task in without.items()),
+        Variant("full", WHOLE),
+        *(Variant(f"without {name}", (*WHOLE, f"tasks.{task}.weight=0")) for name, task in without.items()),
     ]
 
 
@@ -33,6 +33,7 @@ STUDY = Study(
     name="mmer2023_ablation",
     question="Which of MMER's helper losses earns its place?",
     variants=variants,
+    fixed=WHOLE,
     channels=2,
     notes=(
         f"Published ({SYSTEM.corpus}, 5 folds by session, wav2vec2-base and RoBERTa-base): {PUBLISHED}. Compare the order "

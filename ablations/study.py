@@ -33,6 +33,8 @@ class Study:
     variants: Callable[[Config, Corpus], Sequence[Variant]]
     primary: str = "uar"
     """The metric that the verdict is about."""
+    fixed: tuple[str, ...] = ()
+    """What every variant sets, such as a system: `variants` is given the configuration with it."""
     channels: int = 1
     """Least number of channels without which there is nothing to compare."""
     across: tuple[str, ...] = ()
@@ -41,6 +43,10 @@ class Study:
     """Sentences that stand below the table, such as published figures."""
     sections: Callable[[Sequence[Outcome]], Sequence[Section]] = lambda outcomes: ()
     """What its report says beside the table, computed from the outcomes."""
+
+    def beneath(self, base: Sequence[str]) -> list[str]:
+        """The user's overrides with what the study fixes: what variants are made from."""
+        return combined(base, Variant(self.name, self.fixed))
 
 
 def combined(base: Sequence[str], variant: Variant) -> list[str]:

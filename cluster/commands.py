@@ -72,7 +72,7 @@ def search_space(console: Console, name: str, overrides: Sequence[str], trials: 
     ranked = sorted(((score, trial) for score, trial in scored if score is not None), key=lambda pair: -pair[0])
     table = Table("development score", "overrides", title=space.question, title_justify="left")
     for score, trial in ranked[:10]:
-        table.add_row(f"{score:.4f}", " ".join(trial.overrides))
+        table.add_row(f"{score:.4f}", escape(" ".join(trial.overrides)))
     console.print(table)
     console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
     for note in finished.study.notes:
@@ -80,7 +80,8 @@ def search_space(console: Console, name: str, overrides: Sequence[str], trials: 
     if source.exhausted:
         console.print("the search ended early: the sampler finds nothing new in this space")
     if ranked:
-        console.print("run the best with: " + shlex.join(["ser", "run", *ranked[0][1].overrides]), soft_wrap=True)
+        best = shlex.join(["ser", "run", *ranked[0][1].overrides])
+        console.print(f"run the best with: {best}", soft_wrap=True, markup=False)
     return _failures(console, finished)
 
 
@@ -121,7 +122,7 @@ def list_studies(console: Console, folder: Path) -> None:
     table = Table("study", "kind", "folds", "question", "command")
     for record in studies(store):
         done = len(record.keys) - len(record.missing(store))
-        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", record.question, record.command)
+        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", record.question, escape(record.command))
     console.print(table if table.row_count else f"no study in {store.folder} yet; begin with: ser ablate fusion")
 
 

@@ -59,7 +59,7 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
     if any(override.startswith("seed=") for override in base):
         raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_and_tell(compose(base))
+    whole = plan_and_tell(compose(study.beneath(base)))
     channels = list(whole.inputs.channels)
     if len(channels) < study.channels:
         raise SettingError(

@@ -17,6 +17,9 @@ OF_SYSTEMS = ("ispas2023_table2", "mmer2023_ablation", "wan2024_ablation")
 OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "layers", *OF_SYSTEMS)
 """Studies that begin elsewhere than with the user's configuration: where their paper does, with one task or state alone."""
 
+NEEDING_LAYERS = ("layers", "stages", "wan2024_ablation")
+"""Studies that compare more, or anything, where layers of a checkpoint are trained."""
+
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
@@ -35,12 +38,11 @@ def tiny(tmp_path_factory):
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_variants_of_every_study_compose_and_differ(corpora, tiny, name, corpus):
     study, corpus, base = STUDIES[name], corpora[corpus], ["tasks.gender.weight=0.1"]
-    base += [f"model.speech={tiny}", "model.speech.tune=1"] if name == "layers" else []
-    config = compose(base)
-    config = dataclasses.replace(config, tasks=config.tasks.settled(corpus))
+    base += [f"model.speech={tiny}", "model.speech.tune=1"] if name in NEEDING_LAYERS else []
+    config = compose(study.beneath(base)).settled(corpus)
     made = configurations(name, base, study.variants(config, corpus))
     assert len(made) >= 2
-    settled = [dataclasses.replace(each, tasks=each.tasks.settled(corpus)) for _, each in made.values()]
+    settled = [each.settled(corpus) for _, each in made.values()]
     assert len({(fingerprint(each), str(each.corpus)) for each in settled}) == len(settled)
     assert study.question.endswith("?")
 
@@ -123,6 +125,14 @@ def test_fusions_are_compared_with_as_many_heads_as_the_base_has(corpora):
     config = compose(["system=ispas2023", "model.fusion.heads=2"])
     made = configurations("fusion", ["system=ispas2023"], STUDIES["fusion"].variants(config, corpora["demo"]))
     assert {getattr(each.model.fusion, "heads", 2) for _, each in made.values()} == {2}
+
+
+def test_a_study_of_a_system_takes_the_users_knobs_of_it(corpora):
+    base = ["model.fusion.heads=2", "tasks.transcript.weight=0"]
+    study = STUDIES["mmer2023_ablation"]
+    made = configurations(study.name, base, study.variants(compose(study.beneath(base)), corpora["demo"]))
+    assert list(made) == ["full", "without SCL", "without ACL"]
+    assert {config.model.fusion for _, config in made.values()} == {compose(["system=mmer2023", *base]).model.fusion}
 
 
 def test_a_variant_and_a_system_beneath_it(corpora):
