@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ablations.study import Study, Variant
 from ser_core.config import Config
 from ser_core.corpus import Corpus
+from ser_core.encoders.integration import INTEGRATIONS
 
 SYSTEM = "system=wan2024"
 METADATA = ("transcript", "gender", "style")
@@ -35,7 +36,13 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 def inside() -> Sequence[Variant]:
     """What the layers of the encoder may hand on instead."""
-    return [Variant("weighted sum of layers", (SYSTEM, "model.speech.layers=weighted"))]
+    others = [name for name in INTEGRATIONS if name not in ("none", "ari_re2")]
+    plain = (SYSTEM, "model.speech.integration=none")
+    return [
+        Variant("without integration", plain),
+        Variant("weighted sum of layers", (*plain, "model.speech.layers=weighted")),
+        *(Variant(f"{name} for ari_re2", (SYSTEM, f"model.speech.integration={name}")) for name in others),
+    ]
 
 
 STUDY = Study(

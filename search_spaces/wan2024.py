@@ -1,7 +1,8 @@
 """Which reading of Wan et al. 2024, whose equations and numbers are not known, serves best?
 
     ser search wan2024 --trials 60 model.speech=FOLDER
-Both forms of co-attention, whether emotion is in stage 1, what stage 2 trains and at which rate, and the helpers' weights.
+Both forms of co-attention, all readings of integration (where model.speech is a checkpoint), whether emotion is in stage 1,
+what stage 2 trains and at which rate, and the helpers' weights.
 """
 
 from search_spaces.space import Choice, Float, Int, OneOf, Range, Space
@@ -17,6 +18,7 @@ SPACE = Space(
         "model.fusion": OneOf(
             {"coattn_xattn": {**HELPERS, "reverse": Choice(("false", "true"))}, "coattn_weight": HELPERS, "concat": {}}
         ),
+        "model.speech.integration": Choice(("none", "ari_re2", "ari_gate", "ari_head")),
         "stages.first.weights.emotion": Choice((0, 0.1, 0.9)),
         "stages.second.trains": Choice(("[heads,fusion]", "[heads,fusion,adapters]", "[heads,fusion,adapters,encoder]")),
         "stages.second.encoder_rate": Float(0.01, 1, log=True),

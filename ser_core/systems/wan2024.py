@@ -32,6 +32,14 @@ SYSTEM = System(
                 "model.speech.decay=1",
             ),
         ),
+        Part(
+            row="encoders",
+            paper="augmented residual integration in every layer; its equation is not known",
+            status=RECONSTRUCTION,
+            here="After RE2, whose term it is: each layer reads the running residual beside the lowest state (ari_re2); "
+            "ari_gate and ari_head are other readings.",
+            overrides=("model.speech.integration=ari_re2", "model.speech.integration.rank=0"),
+        ),
         Part(row="refinement", paper="none known", status=KNOWN),
         Part(
             row="fusion",
