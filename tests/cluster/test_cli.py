@@ -17,7 +17,7 @@ from cluster.resources import Settings
 from cluster.study import plan_ablation
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
-from ser_core.keys import chosen, leaves
+from ser_core.keys import chosen, leaves, present
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS
 from tests.cluster.conftest import SMALL, ser
 
@@ -122,14 +122,19 @@ def test_studies_of_an_empty_store(typed):
     assert "no study in" in out
 
 
-@pytest.mark.parametrize("overrides", [[], ["model.fusion=bridge", "corpus=table"]], ids=["defaults", "chosen"])
+INSIDE = ["model.speech=checkpoint", "model.speech.tune=1", "model.speech.adapter=lora"]
+
+
+@pytest.mark.parametrize(
+    "overrides", [[], ["model.fusion=bridge", "corpus=table"], INSIDE], ids=["defaults", "chosen", "chosen within a choice"]
+)
 def test_options_show_every_leaf_with_its_sentence(typed, overrides):
     code, out, _ = typed("options", *overrides)
     assert code == 0
     rows = {cells[1].strip(): cells for cells in (line.split("│") for line in out.splitlines()) if len(cells) == 5}
     names = chosen(overrides, GROUPS)
     expected = {**dict(leaves(Config, GROUPS, names)), **dict(leaves(Settings, {}, {}))}
-    assert set(expected) | set(GROUPS) | {"system"} == set(rows) - {""}
+    assert set(expected) | set(present(GROUPS, names)) | {"system"} == set(rows) - {""}
     for key, sentence in expected.items():
         assert sentence
         assert rows[key][3].strip().startswith(" ".join(sentence.split())[:60])
