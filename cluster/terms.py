@@ -1,7 +1,5 @@
 """Tells what a corpus asks of those who use it: on stderr, the first time that a store uses it."""
 
-from pathlib import Path
-
 from rich.console import Console
 
 from cluster.trial import plan_once
@@ -19,7 +17,7 @@ def plan_and_tell(config: Config) -> Plan:
 
 def tell_terms(config: Config) -> None:
     """Prints the terms of the corpus, unless this store has been told them."""
-    told = first_use(config.corpus.name, config.corpus.terms(), Path(config.run.store) / "cache")
+    told = first_use(config.corpus.name, config.corpus.terms(), config.cache)
     if told:
         head = f"corpus {config.corpus.name}, used with this store for the first time; its own agreement is what binds:"
         Console(stderr=True).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)

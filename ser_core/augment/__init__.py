@@ -27,7 +27,7 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "codec": Codec,
 }
 EDITION = 1
-"""Raised by one when an augmentation of the same name and value changes a waveform otherwise: features are then extracted anew."""
+"""Raised by one when an augmentation of the same name and value does something else: its features are then extracted anew."""
 
 
 def augmentation(entry: str, key: str) -> Augmentation:

@@ -1,6 +1,6 @@
 """Codecs: the waveform written in a lossy format, in memory, and read back; libsndfile has them all.
 
-    16 kHz --(telephone: 8 kHz)--> encoder --> bytes --> decoder --> 16 kHz, as long as before
+16 kHz --(telephone: 8 kHz)--> encoder --> bytes --> decoder --> 16 kHz, as long as before
 """
 
 import io

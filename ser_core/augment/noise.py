@@ -1,6 +1,6 @@
 """White noise at a signal-to-noise ratio: equal power at every frequency.
 
-    wave + g * noise      g so that 10 log10(power of wave / power of g * noise) = SNR, both over the whole utterance
+wave + g * noise      g so that 10 log10(power of wave / power of g * noise) = SNR, both over the whole utterance
 """
 
 from typing import ClassVar

@@ -1,6 +1,6 @@
 """Pink noise at a signal-to-noise ratio: power falls as 1/f, as in rooms and streets, so that it covers what speech has.
 
-    white noise --FFT--> divided by sqrt(f), nothing at 0 Hz --inverse FFT--> pink --> added as white noise is
+white noise --FFT--> divided by sqrt(f), nothing at 0 Hz --inverse FFT--> pink --> added as white noise is
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Speed: the waveform played faster or slower, pitch and tempo together (Ko et al. 2015, Interspeech, "Audio augmentation").
 
-    [samples] --resampled--> [samples / factor]        factor in hundredths, which keeps the resampling filter short
+[samples] --resampled--> [samples / factor]        factor in hundredths, which keeps the resampling filter short
 """
 
 from typing import ClassVar
