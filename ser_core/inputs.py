@@ -59,8 +59,13 @@ class Inputs:
 
     def under(self, condition: str) -> "Inputs":
         """The same inputs with the channels of a condition of config.conditions."""
-        changed = self.conditions[condition].channels if condition in self.conditions else {}
-        return dataclasses.replace(self, channels={**self.channels, **changed})
+        return dataclasses.replace(self, channels={**self.channels, **self.conditions[condition].channels})
+
+    def check(self, config: Config) -> None:
+        """Raises SettingError unless these inputs hold the versions that a configuration reads and the emotions it balances."""
+        if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
+            raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
+        drawn_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
     def lengths(self) -> list[int]:

@@ -49,6 +49,8 @@ class StoredViews:
     """The stored views of a corpus, by channel; none at all by default."""
 
     channels: Mapping[str, Versions] = dataclasses.field(default_factory=dict)
+    asked: Sequence[str] = ()
+    """What was asked for, as AugmentedContrast.stored says it."""
     columns: pd.DataFrame | None = None
     """The columns that the views were read from."""
     content: str = ""
@@ -79,17 +81,17 @@ def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], prog
     Raises CorpusError for a column that is missing or empty, and for audio that cannot be used.
     """
     task = config.tasks.augmented_contrast
-    if task.weight == 0 or task.views == "utterance":
+    if not task.stored:
         return StoredViews()
     if task.views == "column":
         return _columns(config, corpus, progress)
     changes = [speeches(corpus, hashes, entry) for entry in task.augmentations]
     each = [list(versions) for versions in zip(*changes, strict=True)]
-    return StoredViews({"speech": _heard(config, corpus, each, progress)}, content=f"augment-{EDITION}")
+    return StoredViews({"speech": _heard(config, corpus, each, progress)}, task.stored, content=f"augment-{EDITION}")
 
 
 def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> dict[str, Changed]:
-    """The channels that each condition of config.conditions changes, by its entry.
+    """The channels that each condition of config.conditions changes, by its entry; none where it only hides one.
 
     Raises CorpusError for a column that is missing and for audio that cannot be used.
     """
@@ -99,7 +101,9 @@ def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], 
         if one.changes_speech:
             each = [[item] for item in speeches(corpus, hashes, one.changes_speech)]
             found[entry] = Changed({"speech": _heard(config, corpus, each, progress).channel}, f"augment-{EDITION}")
-        elif one.reads_text:
+        elif not one.reads_text:
+            found[entry] = Changed({}, "")
+        else:
             texts = further_column(corpus, config.corpus, one.reads_text)
             channel = written(config, corpus.column("utterance").tolist(), texts, progress)
             found[entry] = Changed({"text": channel} if channel else {}, _digest(texts))
@@ -135,7 +139,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
         channel = written(config, names, [text for each in texts for text in each], progress)
         channels |= {"text": Versions(channel, _first(texts))} if channel else {}
     content = _digest([[[hashes.get(part, part) for part in cell] for cell in column] for column in cells.values()])
-    return StoredViews(channels, pd.DataFrame(found), content)
+    return StoredViews(channels, config.tasks.augmented_contrast.stored, pd.DataFrame(found), content)
 
 
 def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> Versions:
