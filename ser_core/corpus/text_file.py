@@ -70,9 +70,7 @@ def named_rows(corpus: str, place: str, knob: str) -> pd.DataFrame:
     except ValueError as error:
         raise CorpusError(f"corpus {corpus}: {file} cannot be read as a table: {error}") from None
     if not {"utterance", "file"}.intersection(rows):
-        raise CorpusError(
-            f"corpus {corpus}: {file} needs the columns utterance (or file) and text; it has {', '.join(map(str, rows))}"
-        )
+        raise CorpusError(f"corpus {corpus}: {file} needs a column utterance or file; it has {', '.join(map(str, rows))}")
     return rows
 
 

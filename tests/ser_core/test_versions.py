@@ -81,8 +81,8 @@ def test_no_other_task_sees_a_view(config: Config, viewed: Inputs) -> None:
     assert losses["augmented_contrast"] > 0 and plain_losses["augmented_contrast"] == 0
 
 
-def test_the_loss_of_a_view_reaches_stems_fusion_and_head(config: Config, viewed: Inputs) -> None:
-    model, key = build_model(config, viewed, torch.arange(48), 1), torch.tensor(11)
+def test_the_loss_of_a_view_reaches_stems_fusion_and_head(configure: Configure, viewed: Inputs) -> None:
+    model, key = build_model(configure(*WAVEFORM, "model.fusion=bridge"), viewed, torch.arange(48), 1), torch.tensor(11)
     model(viewed.batch(ROWS, key), Noise(key))[1]["augmented_contrast"].backward()
     reached = {name for name, value in model.named_parameters() if value.grad is not None and value.grad.any()}
     assert {"stems.speech.project", "stems.text.embed.weight"} <= reached

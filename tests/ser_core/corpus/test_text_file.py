@@ -74,7 +74,7 @@ def test_an_absent_cell_is_an_empty_text(tmp_path: Path) -> None:
         ),
         ({"utterance": ["a1", "a1"], "text": ["x", "y"]}, "has 1 names more than once, first a1"),
         ({"file": ["x/a1.wav", "y/a1.flac"], "text": ["x", "y"]}, "has 1 names more than once, first a1"),
-        ({"name": ["a1"], "text": ["x"]}, r"needs the columns utterance \(or file\) and text; it has name, text"),
+        ({"name": ["a1"], "text": ["x"]}, "needs a column utterance or file; it has name, text"),
         ({"utterance": ["a1"], "words": ["x"]}, r"needs the columns utterance \(or file\) and text; it has utterance, words"),
     ],
 )
