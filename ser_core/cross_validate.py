@@ -121,7 +121,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
             break
         yield Progress(fold.number, end.epoch, end.dev, end.spent)
     dev = fitted.dev_predictions
-    dev_scores = {**score(dev), **_under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
+    dev_scores = {**score(dev), **under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
     tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
     record = FoldRecord(
         key=key,
@@ -142,12 +142,12 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         environment=environment(config),
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
-    metrics = score(tested) | _under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
+    metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
     store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
     keeper.forget()
 
 
-def _under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
+def under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
     """What a trained model scores on these rows under each of config.conditions: `<metric>@<condition>`."""
     found: dict[str, float] = {}
     for entry in planned.config.conditions:

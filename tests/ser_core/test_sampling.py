@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from ser_core.compose import compose
+from ser_core.course import begin, fresh
 from ser_core.cross_validate import plan
+from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
-from ser_core.fit import begin, train_epoch
 from ser_core.inputs import Inputs, drawn_shares
 from tests.conftest import Configure
 
@@ -33,7 +34,7 @@ def test_a_balanced_course_repeats_itself_and_differs_from_a_shuffled_one(config
     rows, states = rare(inputs), []
     for knobs in (BALANCED, BALANCED, BALANCED[1:]):
         config = configure(*knobs)
-        course = begin(config, inputs, rows, 1, epochs=1)
+        course = begin(config, inputs, fresh(config, inputs, rows, 1), rows, 1, 0, 1)
         train_epoch(config, inputs, course, 1)
         states.append(course.model.state_dict()["stems.speech.project"])
     assert torch.equal(states[0], states[1]) and not torch.equal(states[0], states[2])

@@ -14,11 +14,14 @@ from ser_core.channels import written
 from ser_core.compose import compose
 from ser_core.config import Config
 from ser_core.contents import file_hash
+from ser_core.course import begin, fresh
 from ser_core.cross_validate import plan
+from ser_core.epoch import train_epoch
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Speech
-from ser_core.fit import begin, fit, predict, train_epoch
+from ser_core.fit import fit
 from ser_core.inputs import Inputs, load_inputs
+from ser_core.judge import predict
 from ser_core.model import build_model
 from ser_core.noise import Noise
 from ser_core.versions import StoredViews
@@ -92,7 +95,7 @@ def test_the_loss_of_a_view_reaches_stems_fusion_and_head(configure: Configure, 
 
 def test_an_utterance_is_nearer_to_its_view_after_training(configure: Configure, viewed: Inputs) -> None:
     config = configure(*WAVEFORM, "optim.learning_rate=0.01", "tasks.augmented_contrast.temperature=0.5", "model.dropout=0")
-    course = begin(config, viewed, range(48), 1, epochs=8)
+    course = begin(config, viewed, fresh(config, viewed, range(48), 1), range(48), 1, 0, 8)
     losses = [train_epoch(config, viewed, course, epoch)["augmented_contrast"] for epoch in range(1, 9)]
     assert losses[-1] < 0.8 * losses[0]
 

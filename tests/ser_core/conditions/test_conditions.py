@@ -14,11 +14,11 @@ from ser_core.compose import compose
 from ser_core.conditions import CONDITIONS, condition
 from ser_core.config import Config
 from ser_core.contents import file_hash
-from ser_core.cross_validate import FoldResult, cross_validate, plan, scores_under
+from ser_core.cross_validate import FoldResult, cross_validate, plan, under_conditions
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Speech
-from ser_core.fit import development_score, headline, predict
 from ser_core.inputs import Inputs, load_inputs
+from ser_core.judge import development_score, headline, predict
 from ser_core.masking.masking import hidden, masked
 from ser_core.metrics import score
 from ser_core.model import build_model
@@ -135,7 +135,7 @@ def test_a_record_holds_each_metric_under_each_condition_and_chooses_without_the
     pd.testing.assert_frame_equal(test.predictions, plain_test.predictions, check_exact=True)
 
 
-def test_development_scores_under_conditions_come_from_the_model_that_never_saw_the_part(configure: Configure) -> None:
+def test_development_scoresunder_conditions_come_from_the_model_that_never_saw_the_part(configure: Configure) -> None:
     made = [
         configure("conditions=[text_only]", "folds.dev=speakers", f"optim.refit={refit}", store=refit)
         for refit in ("true", "false")
@@ -193,7 +193,7 @@ def test_another_text_is_read_in_its_place(configure: Configure, inputs: Inputs,
     assert torch.equal(made.channels["text"].sequences[7], inputs.channels["text"].sequences[7])
     model = build_model(config, made, torch.arange(48), 1)
     planned = plan(config, inputs=made)
-    scores = scores_under(planned, model, ROWS)
+    scores = under_conditions(planned, model, ROWS)
     other = dataclasses.replace(made, channels={**made.channels, "text": expected})
     np.testing.assert_equal(
         scores, {f"{name}@text:asr": each for name, each in score(predict(config, other, model, ROWS)).items()}
