@@ -31,7 +31,7 @@ def metrics_of(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def whole_metrics(outcomes: Iterable[Outcome]) -> list[str]:
-    """The same without what was measured under a condition (METRIC@CONDITION)."""
+    """The same without what was measured under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
     return [name for name in metrics_of(outcomes) if "@" not in name]
 
 

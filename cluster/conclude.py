@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ablations.conditions import conditions_section
+from ablations.conditions import conditions_sections
 from ablations.report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
@@ -38,7 +38,7 @@ def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, Sequence[
         overrides=overrides,
     )
     own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
-    sections = [*own, *conditions_section(table, outcomes)]
+    sections = [*own, *conditions_sections(table, outcomes)]
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 

@@ -39,11 +39,11 @@ def accepted(metric: str) -> str:
     """The name under which MLflow takes a metric: signs that it refuses become their code, the one before a condition a word.
 
     >>> accepted("test.uar@text_only")
-    'test.uar under text_only'
+    'test.uar at text_only'
     >>> accepted("test.recall.anger"), accepted("test.recall.joy & love/like")
     ('test.recall.anger', 'test.recall.joy _26_ love_2f_like')
     """
-    return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric.replace("@", " under "))
+    return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric.replace("@", " at "))
 
 
 class Tracker:

@@ -58,7 +58,7 @@ def under(metric: str, condition: str) -> str:
 
 
 def unconditional(scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores without those under a condition."""
+    """The scores without those under a condition or after a stage."""
     return {name: score for name, score in scores.items() if "@" not in name}
 
 

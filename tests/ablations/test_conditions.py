@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ablations.conditions import conditions_of, conditions_section
+from ablations.conditions import conditions_of, conditions_sections
 from ablations.details import study_details
 from ablations.report import write_report
 from ablations.tables import study_table
@@ -30,7 +30,7 @@ def table(outcomes):
 
 
 def test_a_row_says_score_and_fall_under_each_condition(outcomes, table):
-    (section,) = conditions_section(table, outcomes)
+    (section,) = conditions_sections(table, outcomes)
     assert conditions_of(outcomes) == ["text_only", "noise:0"]
     assert section.columns == ("Variant", "whole", "text_only", "noise:0")
     rows = {row[0]: row[1:] for row in section.rows}
@@ -46,16 +46,27 @@ def test_table_and_details_show_the_whole_alone(outcomes, table):
 
 
 def test_the_report_holds_the_section_without_a_drawing(outcomes, table, tmp_path):
-    files = write_report(table, outcomes, tmp_path, conditions_section(table, outcomes))
+    files = write_report(table, outcomes, tmp_path, conditions_sections(table, outcomes))
     for kind in ("markdown", "html"):
         text = files[kind].read_text()
         assert "Under missing and degraded channels" in text and "noise:0" in text
     assert 'aria-label="Under missing and degraded channels; the numbers' not in files["html"].read_text()
 
 
+def test_scores_after_a_stage_have_a_section_of_their_own(spoken, one_outcome):
+    made = []
+    for one in spoken({"staged": 0.6}):
+        metrics, key = {**one.test.metrics, "uar@first": one.test.metrics["uar"] + 0.25}, one.record.key
+        made.append(one_outcome("staged", one.record.seed, key.fold, metrics, one.test.predictions, sizes=(80, 20)))
+    (section,) = conditions_sections(study_table(made, "Stages", "How?", redraws=20), made)
+    assert (section.title, section.columns) == ("After each stage", ("Variant", "whole", "first"))
+    ((name, _, after),) = section.rows
+    assert name == "staged, UAR" and after.endswith("(+25.00)")
+
+
 def test_without_conditions_there_is_no_section(spoken):
     outcomes = spoken({"both": 0.6})
-    assert conditions_section(study_table(outcomes, "Run", "How?", redraws=20), outcomes) == []
+    assert conditions_sections(study_table(outcomes, "Run", "How?", redraws=20), outcomes) == []
 
 
 def test_a_condition_changes_no_metrics_meaning():

@@ -16,16 +16,19 @@ from ser_core.config import Config
 from ser_core.contents import file_hash
 from ser_core.course import begin, fresh
 from ser_core.cross_validate import plan
+from ser_core.encoders.tuned import TunedStem
 from ser_core.epoch import train_epoch
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Speech
 from ser_core.fit import fit
+from ser_core.frozen import through_frozen
 from ser_core.inputs import Inputs, load_inputs
 from ser_core.judge import predict
 from ser_core.model import build_model
 from ser_core.noise import Noise
 from ser_core.versions import StoredViews
 from tests.conftest import Configure
+from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
 NAN = float("nan")
 KINDS = ["noise:5", "codec", "speed:1.1"]
@@ -218,3 +221,25 @@ def test_views_that_are_not_there_are_refused(
 def test_knobs_of_views_are_checked(overrides: list[str], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         compose([each if each.startswith("model.") else f"tasks.augmented_contrast.{each}" for each in overrides])
+
+
+def test_views_go_through_frozen_layers_once_as_the_utterances_do(configure: Configure, tmp_path: Path) -> None:
+    folder = speech_checkpoint(tmp_path / "speech", "wavlm")
+    encoder = ("model.speech=checkpoint", f"model.speech.path={folder}", "model.speech.tune=2", "model.text=none")
+    config = configure(*WAVEFORM[:-1], "tasks.augmented_contrast.augmentations=[noise:5]", *encoder, "stages=two")
+    inputs, rows, key = plan(config).inputs, list(range(8)), torch.tensor(3)
+    model = fresh(config, inputs, rows, 1)
+    stem = model.stems["speech"]
+    assert isinstance(stem, TunedStem)
+    plain = stem(inputs.batch(rows, key).views["speech"], Noise(None)).steps
+    for parameter in stem.top.parameters():
+        parameter.requires_grad_(False)
+    for trained_before in (False, True):
+        seen = through_frozen(config, inputs, model, rows, trained_before)
+        assert stem.skips
+        assert torch.allclose(stem(seen.batch(rows, key).views["speech"], Noise(None)).steps, plain, atol=2e-2)
+
+
+def test_a_stage_without_the_task_is_brought_no_views(viewed: Inputs) -> None:
+    assert viewed.for_tasks(["emotion"]).batch(ROWS, torch.tensor(1)).views == {}
+    assert viewed.for_tasks(["emotion", "augmented_contrast"]) is viewed
