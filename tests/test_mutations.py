@@ -24,8 +24,8 @@ from ser_core.config import Config
 from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds
 from ser_core.inputs import Channel, Inputs
-from ser_core.passage import EpochEnd
 from ser_core.keeper import Keeper
+from ser_core.passage import EpochEnd
 from ser_core.records import RunStore
 from tests import test_chance, test_firewall, test_fitted
 from tests.conftest import Configure
