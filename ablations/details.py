@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.compare import Interval, compare
-from ablations.outcomes import Outcome, metrics_of
+from ablations.outcomes import Outcome, whole_metrics
 from ablations.pairing import Pairs, pair
 from ablations.tables import ABSENT, StudyTable, explained, half_width, mean_references, number, spelled_out
 from ser_core.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, confidences, labelled, likelihoods, score
@@ -57,7 +57,7 @@ def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
     study = pair(outcomes, table.baseline, table.across)
     tables = {name: by_seed(pairs) for name, pairs in study.items()}
     pooled = {name: _mean_scores([score(one) for one in each]) for name, each in tables.items()}
-    measured = metrics_of(outcomes)
+    measured = whole_metrics(outcomes)
     metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=_rank)
     folds = {metric: compare(outcomes, table.baseline, metric, table.across) for metric in measured}
     scores = {

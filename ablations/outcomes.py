@@ -30,6 +30,11 @@ def metrics_of(outcomes: Iterable[Outcome]) -> list[str]:
     return sorted({name for outcome in outcomes for name in outcome.test.metrics}, key=_rank)
 
 
+def whole_metrics(outcomes: Iterable[Outcome]) -> list[str]:
+    """The same without what was measured under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
+    return [name for name in metrics_of(outcomes) if "@" not in name]
+
+
 def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """Long table of test scores, a row per variant, seed and fold, sorted in that order (variants as they appear).
 

@@ -13,5 +13,5 @@ class Section:
     """Cells as in tables.cells: a name, then numbers with their interval behind a space."""
     notes: tuple[str, ...]
     drawing: str
-    """SVG text, as figures.py makes it."""
+    """SVG text, as figures.py makes it; "" for none."""
     caption: str

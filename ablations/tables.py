@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.compare import Comparison, Interval, compare, probability
-from ablations.outcomes import Outcome, metrics_of, variants_of
+from ablations.outcomes import Outcome, variants_of, whole_metrics
 from ablations.pooled import Pooled, pooled
 from ser_core.baselines import BASELINES
 from ser_core.metrics import AMBIGUOUS, TERMS, term
@@ -168,7 +168,14 @@ def heading(metric: str) -> str:
 
 
 def spelled_out(metric: str) -> str:
-    """The metric as it is headed where there is room: V is CCC valence."""
+    """The metric as it is headed where there is room: V is CCC valence.
+
+    >>> spelled_out("ccc.valence"), spelled_out("uar@noise:10")
+    ('CCC valence', 'UAR, noise:10')
+    """
+    metric, sign, condition = metric.partition("@")
+    if sign:
+        return f"{spelled_out(metric)}, {condition}"
     first, _, rest = metric.partition(".")
     if first in TERMS:
         return f"{term(metric).heading} {rest}".strip()
@@ -222,7 +229,7 @@ def cells(table: StudyTable) -> list[list[str]]:
 
 def _shown(outcomes: Sequence[Outcome], primary: str) -> list[str]:
     """The metrics that get a column: COLUMNS, CCC and the primary one, where any fold has them."""
-    wanted = [name for name in metrics_of(outcomes) if name in COLUMNS or name.startswith("ccc.") or name == primary]
+    wanted = [name for name in whole_metrics(outcomes) if name in COLUMNS or name.startswith("ccc.") or name == primary]
     return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 

@@ -128,11 +128,11 @@ def list_studies(console: Console, folder: Path) -> None:
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:
     """`ser corpus check`: 0 when every file can be used."""
+    from ser_core.channels import device_of
     from ser_core.corpus.check import check_audio
-    from ser_core.inputs import device_of
 
     config = compose(split_overrides(overrides)[0])
-    corpus = config.corpus.read(Path(config.run.store) / "cache")
+    corpus = config.corpus.read(config.cache)
     tell_terms(config)
     extractor = config.model.speech.extractor(device_of(config))
     reasons = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ablations.conditions import conditions_sections
 from ablations.report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
@@ -36,7 +37,8 @@ def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, Sequence[
         command=study.command,
         overrides=overrides,
     )
-    sections = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
+    own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
+    sections = [*own, *conditions_sections(table, outcomes)]
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 

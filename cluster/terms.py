@@ -1,7 +1,6 @@
 """Tells, on stderr, what a corpus asks of those who use it, and what of a published system is not followed here."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
@@ -21,7 +20,7 @@ def plan_and_tell(config: Config) -> Plan:
 
 def tell_terms(config: Config) -> None:
     """Prints the terms of the corpus, unless this store has been told them."""
-    told = first_use(config.corpus.name, config.corpus.terms(), Path(config.run.store) / "cache")
+    told = first_use(config.corpus.name, config.corpus.terms(), config.cache)
     if told:
         head = f"corpus {config.corpus.name}, used with this store for the first time; its own agreement is what binds:"
         Console(stderr=True).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)

@@ -36,12 +36,14 @@ def tracking_uri(store: RunStore, configured: str) -> str:
 
 
 def accepted(metric: str) -> str:
-    """The name under which MLflow takes a metric: signs of a class name that it refuses become their code.
+    """The name under which MLflow takes a metric: signs that it refuses become their code, the one before a condition a word.
 
+    >>> accepted("test.uar@text_only")
+    'test.uar at text_only'
     >>> accepted("test.recall.anger"), accepted("test.recall.joy & love/like")
     ('test.recall.anger', 'test.recall.joy _26_ love_2f_like')
     """
-    return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric)
+    return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric.replace("@", " at "))
 
 
 class Tracker:

@@ -68,7 +68,8 @@ _PLANS: dict[str, Plan] = {}
 def plan_once(config: Config, progress: bool = False) -> Plan:
     """`plan`, made once per process and configuration, over a corpus read once: a worker's trials share both."""
     whole = resolved(config)
-    parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"]]
+    parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"], whole["conditions"]]
+    parts.append(config.tasks.augmented_contrast.stored)
     key = json.dumps(parts, sort_keys=True)
     if key not in _INPUTS:
         _keep(_INPUTS, key, load_inputs(config, progress))

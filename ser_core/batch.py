@@ -1,6 +1,7 @@
 """A sequence never travels without its mask: Stream, Batch, and the seeded order in which batches are drawn."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -32,17 +33,23 @@ class Stream:
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Some utterances: one raw Stream per channel, one target tensor per task, and which utterances they are."""
+    """Some utterances: one raw Stream per channel, one target tensor per task, and which utterances they are.
+
+    `views` are the same utterances once more, another version of each, or empty: no rows of their own, so that no task is
+    trained on them; what compares an utterance with its view finds it there.
+    """
 
     streams: Mapping[str, Stream]
     targets: Mapping[str, Tensor]
     rows: Int[Tensor, "batch"]
+    views: Mapping[str, Stream] = dataclasses.field(default_factory=dict)
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(
             {name: stream.to(device) for name, stream in self.streams.items()},
             {name: target.to(device) for name, target in self.targets.items()},
             self.rows.to(device),
+            {name: stream.to(device) for name, stream in self.views.items()},
         )
 
 
@@ -60,13 +67,35 @@ def pad(sequences: Sequence[Tensor]) -> Stream:
     return Stream(steps, torch.arange(longest)[None, :] < lengths[:, None])
 
 
-def batches_by_length(lengths: Sequence[int], size: int, generator: torch.Generator) -> Iterator[list[int]]:
+def balanced_shares(labels: Sequence[str]) -> list[float]:
+    """Each position's share of balanced draws: classes have equal shares, spread evenly over their positions; sums to 1.
+
+    A position without a label ("") keeps the share it has in shuffled order, 1/n. [] where fewer than two classes are there,
+    since nothing can be balanced then.
+
+    >>> balanced_shares(["a", "a", "a", "b", ""])
+    [0.13333333333333333, 0.13333333333333333, 0.13333333333333333, 0.4, 0.2]
+    """
+    counts = Counter(label for label in labels if label)
+    if len(counts) < 2:
+        return []
+    labelled = counts.total() / (len(labels) * len(counts))
+    return [labelled / counts[label] if label else 1 / len(labels) for label in labels]
+
+
+def batches_by_length(
+    lengths: Sequence[int], size: int, generator: torch.Generator, shares: Sequence[float] = ()
+) -> Iterator[list[int]]:
     """Positions 0..n-1 in batches of `size`, each of similar lengths, in an order drawn from `generator`.
 
-    A bucket holds eight batches: long enough to stay random, short enough to pad little. A last batch of one is
-    joined to the one before, because a statistic over a single utterance (CCC) does not exist.
+    Every position once; with `shares` (positive, one per position) as many draws as positions, with replacement. A bucket
+    holds eight batches: long enough to stay random, short enough to pad little. A last batch of one is joined to the one before,
+    because a statistic over a single utterance (CCC) does not exist.
     """
-    order = torch.randperm(len(lengths), generator=generator).tolist()
+    if shares:
+        order = torch.multinomial(torch.tensor(shares), len(lengths), replacement=True, generator=generator).tolist()
+    else:
+        order = torch.randperm(len(lengths), generator=generator).tolist()
     batches: list[list[int]] = []
     for start in range(0, len(order), 8 * size):
         bucket = sorted(order[start : start + 8 * size], key=lambda position: lengths[position])

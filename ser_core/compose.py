@@ -69,13 +69,14 @@ def resolved(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def fingerprint(config: Config) -> str:
-    """Names what a Config trains: 16 hex digits of SHA-256.
+def fingerprint(config: Config, beside: str = "") -> str:
+    """Names what a Config trains and scores: 16 hex digits of SHA-256. `beside` names what it reads beyond the corpus's content.
 
     Left out: `run.*`, places on disk, whether other counts are accepted and fields marked `content` (the corpus's content is
     in the split hash; a checkpoint counts by the hash of its weights), and the knobs of tasks of weight 0, which nobody builds.
     """
     content = {**_identity(config), "program": ser_core.PROGRAM}
+    content |= {"beside": beside} if beside else {}
     del content["run"]
     return _digest(content)
 

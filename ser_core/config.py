@@ -1,14 +1,16 @@
 """The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
 
-    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  stages  optim  run
+    seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  stages  optim  conditions  run
 Options with a file of their own (corpora, protocols, encoders, fusions, weightings) are chosen by name: weighting=dwa.
 """
 
 import dataclasses
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ser_core.audio import Audio
+from ser_core.conditions import condition
 from ser_core.corpus import CORPORA, Corpus, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.adapters import ADAPTERS
@@ -79,6 +81,8 @@ class Optim(Option):
     """Most passes over the training part, at least 1."""
     patience: int = 5
     """Epochs without a better development score before a fold stops, at least 1."""
+    sampling: str = "shuffled"
+    """An epoch's utterances: shuffled (each once) or balanced (as many draws with replacement, emotions alike on average)."""
     monitor: str = "score"
     """What the chosen epoch is best in, as a running mean over epochs: score (development UAR and mean CCC) or loss."""
     refit: bool = True
@@ -105,6 +109,7 @@ class Optim(Option):
             at_least(self, field, 1e-12)
         within(self, "warmup", 0, 1)
         one_of(self, "monitor", ("score", "loss"))
+        one_of(self, "sampling", ("shuffled", "balanced"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +157,8 @@ class Config(Option):
     """In which stages it is trained."""
     optim: Optim = dataclasses.field(default_factory=Optim)
     """How it is trained."""
+    conditions: list[str] = dataclasses.field(default_factory=list)
+    """Under what a trained fold is scored too, if any: speech_only, text_only, text:COLUMN, or an augmentation as noise:10."""
     run: Run = dataclasses.field(default_factory=Run)
     """Where it runs."""
 
@@ -164,6 +171,7 @@ class Config(Option):
                         f"stages.{name}.weights.{task} is {weight:g}, but tasks.{task}.weight=0 builds no such task; "
                         f"set tasks.{task}.weight above 0 (stages.{name}.weights says what counts in this stage)"
                     )
+        self._check_versions()
 
     def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Config":
         """The same experiment without the tasks that corpus and channels do not offer: asking for them in vain is no other."""
@@ -174,3 +182,25 @@ class Config(Option):
         """The stages in order, with nothing left open. Raises SettingError when one is left without a task."""
         weights = {name: task.weight for name, task in self.tasks.active().items()}
         return planned(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the feature store, the demo corpus and the hashes of files."""
+        return Path(self.run.store) / "cache"
+
+    def _check_versions(self) -> None:
+        """Raises SettingError for a condition or a view that the channels do not allow, and for balancing twice."""
+        for entry in self.conditions:
+            condition(entry).check(self.model.channels)
+            if self.conditions.count(entry) > 1:
+                raise SettingError(f"conditions: {entry} is given twice; keep one")
+        task = self.tasks.augmented_contrast
+        if task.weight > 0 and task.views == "waveform" and "speech" not in self.model.channels:
+            raise SettingError(
+                "tasks.augmented_contrast.views=waveform changes the speech, and model.speech=none; use views=utterance or column"
+            )
+        if self.optim.sampling == "balanced" and self.tasks.emotion.weight > 0 and self.tasks.emotion.class_weights == "balanced":
+            raise SettingError(
+                "optim.sampling=balanced and tasks.emotion.class_weights=balanced would count rare emotions up twice; "
+                "add tasks.emotion.class_weights=none, or use optim.sampling=shuffled"
+            )

@@ -13,10 +13,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ser_core.channels import device_of
 from ser_core.config import Config, Optim
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
-from ser_core.inputs import Inputs, device_of
+from ser_core.inputs import Inputs
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from ser_core.stages import StagePlan
 from ser_core.tasks import Head, Memory

@@ -15,6 +15,7 @@ import torch
 import ser_core
 from ser_core.baselines import baselines, remembered
 from ser_core.compose import channels_fingerprint, fingerprint, resolved
+from ser_core.conditions import condition
 from ser_core.config import Config
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit
@@ -23,7 +24,9 @@ from ser_core.folds.flags import flags
 from ser_core.inputs import Inputs, load_inputs
 from ser_core.judge import predict
 from ser_core.keeper import Keeper
-from ser_core.metrics import DEFINITIONS, score
+from ser_core.masking.masking import hidden
+from ser_core.metrics import DEFINITIONS, score, under
+from ser_core.model import SpeechEmotionModel
 from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 
 
@@ -74,13 +77,14 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     """
     inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
     settled = config.settled(inputs.corpus, inputs.channels)
+    inputs.check(config)
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
     flagged = flags(inputs.corpus, folds, settled.optim.refit)
     card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
     card["metrics"] = DEFINITIONS
-    return Plan(settled, inputs, folds, card, fingerprint(settled), channels_fingerprint(settled))
+    return Plan(settled, inputs, folds, card, fingerprint(settled, inputs.beside), channels_fingerprint(settled))
 
 
 def cross_validate(
@@ -117,6 +121,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
             break
         yield Progress(fold.number, end.epoch, end.dev, end.spent)
     dev = fitted.dev_predictions
+    dev_scores = {**score(dev), **under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
     tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
     record = FoldRecord(
         key=key,
@@ -129,7 +134,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
             "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
             **_left_out(planned, fold),
         },
-        dev=score(dev) if len(dev) else {},
+        dev=dev_scores,
         epochs=fitted.epochs,
         chosen_epoch=fitted.chosen_epoch,
         seconds=keeper.spent,
@@ -137,9 +142,19 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         environment=environment(config),
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
-    metrics = score(tested) | _between(planned, fold, fitted)
+    metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
     store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
     keeper.forget()
+
+
+def under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
+    """What a trained model scores on these rows under each of config.conditions: `<metric>@<condition>`."""
+    found: dict[str, float] = {}
+    for entry in planned.config.conditions:
+        with hidden(model.stems, condition(entry).hides):
+            predictions = predict(planned.config, planned.inputs.under(entry), model, rows)
+        found |= {under(metric, entry): value for metric, value in score(predictions).items()}
+    return found
 
 
 def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ser_core.batch import batches_by_length
+from ser_core.channels import device_of
 from ser_core.config import Config
 from ser_core.course import Course
 from ser_core.errors import TrainingError
-from ser_core.inputs import Inputs, device_of
+from ser_core.inputs import Inputs, drawn_shares
 from ser_core.step import descend, total_loss
 
 
@@ -25,12 +26,12 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
     model, rows, generator = course.model, course.rows, course.generator
     measured: dict[str, list[Tensor]] = {}
     lengths = [inputs.lengths[row] for row in rows]
-    batches = list(batches_by_length(lengths, course.stage.batch, generator))
+    batches = list(batches_by_length(lengths, course.stage.batch, generator, drawn_shares(config, inputs, rows)))
     parameters: dict[str, Tensor] = dict(model.named_parameters())
     model.train()
     for step, positions in enumerate(batches, start=1):
-        batch = inputs.batch([int(rows[position]) for position in positions]).to(device)
-        key = torch.randint(2**62, (), generator=generator).to(device)
+        key = torch.randint(2**62, (), generator=generator)
+        batch, key = inputs.batch([int(rows[position]) for position in positions], key).to(device), key.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(course, parameters, batch, key)
         if not torch.isfinite(loss):

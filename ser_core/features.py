@@ -4,10 +4,10 @@
                                                    shard-<its own sha256>.safetensors    {content: [time layers dim]}
                                                    contents.json, extracting.lock
 
-A key is the hash of what the features depend on (the file's bytes, the segment, what of it is read, the encoder's
-weights and settings), so a renamed file or a moved corpus finds its features, and no file is decoded to look them up.
-A shard is written whole or not at all: a run that is killed loses at most the shard it was filling. Its name is the
-hash of its bytes; one that no longer matches is thrown away and extracted again.
+A key is the hash of what the features depend on (the file's bytes, the segment, what of it is read, what it goes through
+before the encoder, the encoder's weights and settings), so a renamed file or a moved corpus finds its features, and no
+file is decoded to look them up. A shard is written whole or not at all: a run that is killed loses at most the shard it
+was filling. Its name is the hash of its bytes; one that no longer matches is thrown away and extracted again.
 """
 
 import dataclasses
@@ -30,6 +30,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE_HZ, Audio, load
+from ser_core.augment import EDITION, augmented
 from ser_core.contents import DIGITS, content_hashes, write_whole
 from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
@@ -43,25 +44,39 @@ AHEAD = 8
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """An utterance to listen to: where it lies, in seconds (NaN: the file's own ends), and its file's content hash."""
+    """An utterance to listen to: where it lies, in seconds (NaN: the file's own ends), and its file's content hash.
+
+    `change` is the augmentation that it goes through (NAME or NAME:VALUE), "" for none; what is drawn there follows from
+    the content, not from where it lies.
+    """
 
     utterance: str
     file: str
     start: float
     end: float
     content: str
+    change: str = ""
+
+    @property
+    def heard(self) -> str:
+        """Files that cannot be read are told apart by their place, since each is refused for a reason of its own."""
+        return f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}"
 
     @property
     def key(self) -> str:
-        """Files that cannot be read are told apart by their place, since each is refused for a reason of its own."""
-        return _digest(f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}")
+        return _digest(f"{self.heard} {self.change} {EDITION}" if self.change else self.heard)
 
     def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
         """The waveform. Raises AudioError."""
         wave = load(self.file, self.start, self.end, audio, minimum_samples)
         if not self.content:
             raise AudioError("could not be read a moment ago; run the command again")
-        return wave
+        if not self.change:
+            return wave
+        changed = augmented(wave, self.change, self.heard)
+        if len(changed) < minimum_samples:
+            raise AudioError(f"too short after {self.change}: {len(changed)} samples, and the encoder needs {minimum_samples}")
+        return changed
 
 
 @dataclasses.dataclass(frozen=True)

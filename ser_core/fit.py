@@ -10,10 +10,11 @@ from collections.abc import Generator
 
 import pandas as pd
 
+from ser_core.channels import device_of
 from ser_core.config import Config
 from ser_core.course import fresh
 from ser_core.folds import Fold
-from ser_core.inputs import Inputs, device_of
+from ser_core.inputs import Inputs
 from ser_core.judge import predict
 from ser_core.keeper import Keeper
 from ser_core.model import SpeechEmotionModel
@@ -25,8 +26,10 @@ class Fitted:
     """A trained fold: the model as it was at its best epoch, and how it got there."""
 
     model: SpeechEmotionModel
+    judged: SpeechEmotionModel
+    """The model that never saw the development part: the same one, unless it was trained anew on both parts."""
     dev_predictions: pd.DataFrame
-    """Of the model that never saw the development part."""
+    """Of the judged model."""
     chosen_epoch: int
     """The last stage's, counted through all stages as they ran."""
     epochs: list[dict[str, float]]
@@ -49,11 +52,11 @@ def fit(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper | None = None
     model = fresh(config, inputs, first.rows, fold.number)
     yield from go(config, inputs, model, fold.number, first, keeper, "development")
     chosen = len([entry for entry in first.log if entry.get("stage", 0) != first.log[-1].get("stage", 0)]) + first.chosen[-1]
-    judged = predict(config, inputs, model, first.dev or first.rows[:1]).iloc[: len(first.dev)]
+    predictions = predict(config, inputs, model, first.dev or first.rows[:1]).iloc[: len(first.dev)]
     if not (first.dev and config.optim.refit and fold.joins):
-        return Fitted(model, judged, chosen, first.log, first.ends[:-1])
+        return Fitted(model, model, predictions, chosen, first.log, first.ends[:-1])
     again = Passage([*first.rows, *first.dev], [], first.chosen)
-    model = fresh(config, inputs, again.rows, fold.number)
+    judged, model = model, fresh(config, inputs, again.rows, fold.number)
     for _ in go(config, inputs, model, fold.number, again, keeper, "refit"):
         pass
-    return Fitted(model, judged, chosen, first.log, again.ends[:-1])
+    return Fitted(model, judged, predictions, chosen, first.log, again.ends[:-1])

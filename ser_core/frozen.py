@@ -3,15 +3,18 @@
 raw states --layers, without gradients, once--> states in memory (float16) --FeatureStem--> as before
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from ser_core.batch import pad
+from ser_core.channels import Channel, device_of
 from ser_core.config import Config
 from ser_core.encoders.tuned import TunedStem
 from ser_core.features import Features
-from ser_core.inputs import Channel, Inputs, device_of
+from ser_core.inputs import Inputs
 from ser_core.model import SpeechEmotionModel
 
 
@@ -20,17 +23,25 @@ def through_frozen(config: Config, inputs: Inputs, model: SpeechEmotionModel, ro
 
     Sets `skips` of every stem whose layers have nothing to train now, and takes it from the others.
     """
-    channels = dict(inputs.channels)
+    channels, views = dict(inputs.channels), dict(inputs.views.channels)
     for name, stem in model.stems.items():
         if not isinstance(stem, TunedStem):
             continue
         stem.skips = not any(parameter.requires_grad for parameter in stem.top.parameters())
         if stem.skips:
-            channel = inputs.channels[name]
-            stored = None if trained else channel.frozen
-            states = stored if stored is not None else _computed(config, inputs, stem, name, rows)
-            channels[name] = Channel(name, states, _lengths(states), channel.layers, channel.size, channel.tuning, channel.frozen)
-    return Inputs(inputs.corpus, channels, inputs.targets, inputs.audio_hash, inputs.skipped)
+            channels[name] = _through(config, inputs.channels[name], stem, rows, trained)
+            if name in views:
+                versions = views[name]
+                numbers = [number for row in rows for number in range(versions.first[row], versions.first[row + 1])]
+                views[name] = versions._replace(channel=_through(config, versions.channel, stem, numbers, trained))
+    return dataclasses.replace(inputs, channels=channels, views=dataclasses.replace(inputs.views, channels=views))
+
+
+def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int], trained: bool) -> Channel:
+    """A channel whose sequences are the states that the frozen layers make of it."""
+    stored = None if trained else channel.frozen
+    states = stored if stored is not None else _computed(config, channel, stem, rows)
+    return dataclasses.replace(channel, sequences=states, lengths=_lengths(states))
 
 
 def attentive(model: SpeechEmotionModel) -> None:
@@ -41,14 +52,14 @@ def attentive(model: SpeechEmotionModel) -> None:
 
 
 @torch.no_grad()
-def _computed(config: Config, inputs: Inputs, stem: TunedStem, name: str, rows: Sequence[int]) -> list[Tensor]:
+def _computed(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int]) -> list[Tensor]:
     """States of these rows, nothing for the others."""
-    device, lengths = device_of(config), inputs.channels[name].lengths
+    device, lengths = device_of(config), channel.lengths
     found = [torch.empty(0)] * len(lengths)
     order = sorted(rows, key=lambda row: lengths[row])
     for start in range(0, len(order), 32):
         some = order[start : start + 32]
-        states = stem.states(inputs.batch(some).streams[name].to(device))
+        states = stem.states(pad([channel.sequences[row] for row in some]).to(device))
         for place, row in enumerate(some):
             found[row] = states.steps[place, states.mask[place]].to("cpu", torch.float16)
     return found

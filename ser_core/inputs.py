@@ -1,77 +1,25 @@
-"""What a model is fed: per channel one sequence per utterance (mapped from disk), per task one target per utterance."""
+"""What a model is fed: per channel one sequence per utterance (mapped from disk), per task one target per utterance.
+
+corpus --> channels --> Inputs --batch(rows)--> Batch            with a key also a stored view of each utterance (versions.py)
+               \\--> channels under each of config.conditions
+"""
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from ser_core.batch import Batch, pad
+from ser_core.batch import Batch, balanced_shares, pad
+from ser_core.channels import Channel, speeches, spoken, written
 from ser_core.config import Config
 from ser_core.contents import content_hashes
 from ser_core.corpus import Corpus
-from ser_core.corpus.texts import cleaned
-from ser_core.encoders.encoder import EncoderOption
-from ser_core.encoders.stems import FeatureStem, WordStem
-from ser_core.encoders.tuned import TunedStem, Tuning
-from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import CorpusError, SettingError
-from ser_core.features import Features, FeatureStore, Speech, Text
+from ser_core.features import Features
 from ser_core.tasks import Tasks
-
-
-@dataclasses.dataclass(frozen=True)
-class Channel:
-    """One channel of a corpus: its sequences, and the stem that a model needs above them."""
-
-    name: str
-    sequences: Sequence[Tensor] | Features
-    lengths: Sequence[int]
-    layers: int
-    """Layers of the features; 0 for word numbers."""
-    size: int
-    """Dimension of the features; the number of buckets for word numbers."""
-    tuning: Tuning | None = None
-    """Layers trained above the sequences, which are then the state below them; None for frozen features."""
-    frozen: Sequence[Tensor] | Features | None = None
-    """What the layers would yield untrained, for statistics and linear models; None where that is `sequences`."""
-    reader: type[FeatureStem] = FeatureStem
-    """How several layers are read."""
-
-    def stem(self, width: int, dropout: float) -> nn.Module:
-        """A fresh stem for this channel."""
-        if not self.layers:
-            return WordStem(buckets=self.size, width=width, dropout=dropout)
-        read = self.reader(layers=self.layers, dim=self.size, width=width, dropout=dropout)
-        return TunedStem(self.tuning, read) if self.tuning else read
-
-    @functools.cached_property
-    def means(self) -> Float[Tensor, "n layers dim"]:
-        """Mean over time of each utterance's features, as they are before training."""
-        features = self.sequences if self.frozen is None else self.frozen
-        return torch.stack([features[row].float().mean(0) for row in range(len(self.lengths))])
-
-    def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
-        """Mean and standard deviation, over these utterances alone, of their means over time.
-
-        Steps within an utterance vary far more than utterances do; scaling by what is between utterances gives the
-        pooled vectors, which the heads read, unit variance, as a linear model on means would have it.
-        """
-        means = self.means[rows].double()
-        return means.mean(0).float(), means.std(0, correction=0).float()
-
-    def columns(self) -> Float[Tensor, "n columns"]:
-        """One fixed vector per utterance for linear models: the mean of every layer, or counts of words."""
-        if self.layers:
-            return self.means.flatten(1)
-        counts = torch.zeros(len(self.lengths), self.size)
-        for row in range(len(self.lengths)):
-            numbers = self.sequences[row]
-            counts[row].index_add_(0, numbers, torch.ones(len(numbers)))
-        return counts
+from ser_core.versions import Changed, StoredViews, changed_channels, content_of, stored_views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,16 +32,40 @@ class Inputs:
     audio_hash: str
     skipped: dict[str, str]
     """Utterances left out because of their audio, with the reason."""
+    views: StoredViews = dataclasses.field(default_factory=StoredViews)
+    """What augmented contrast compares utterances with, where its views are stored."""
+    conditions: Mapping[str, Changed] = dataclasses.field(default_factory=dict)
+    """Channels that are others under a condition, by its entry."""
 
-    def batch(self, rows: Sequence[int]) -> Batch:
-        """The utterances of these rows."""
+    @property
+    def beside(self) -> str:
+        """Names what was read beyond the corpus's own content; "" where nothing was."""
+        return content_of(self.views, self.conditions)
+
+    def batch(self, rows: Sequence[int], key: Tensor | None = None) -> Batch:
+        """The utterances of these rows; with a step's key also a stored view of each, drawn by the key, where there are views."""
         streams = {name: pad([channel.sequences[row] for row in rows]) for name, channel in self.channels.items()}
+        views = {} if key is None else self.views.drawn(self.channels, rows, key)
         numbers = torch.tensor(list(rows))
-        return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers)
+        return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers, views)
 
     def aimed_at(self, tasks: Tasks) -> "Inputs":
         """The same inputs with the targets of other tasks, whose knobs may want other targets."""
         return dataclasses.replace(self, targets=tasks.targets(self.corpus))
+
+    def for_tasks(self, tasks: Collection[str]) -> "Inputs":
+        """The same inputs without stored views, unless augmented contrast is among the tasks."""
+        return self if "augmented_contrast" in tasks else dataclasses.replace(self, views=StoredViews())
+
+    def under(self, condition: str) -> "Inputs":
+        """The same inputs with the channels of a condition of config.conditions."""
+        return dataclasses.replace(self, channels={**self.channels, **self.conditions[condition].channels})
+
+    def check(self, config: Config) -> None:
+        """Raises SettingError unless these inputs hold the versions that a configuration reads and the emotions it balances."""
+        if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
+            raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
+        drawn_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
     def lengths(self) -> list[int]:
@@ -108,63 +80,43 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     """
     if not config.model.channels:
         raise SettingError("a model needs a channel: model.speech and model.text are both none")
-    cache = Path(config.run.store) / "cache"
-    corpus = config.corpus.read(cache)
-    hashes = content_hashes(corpus.table["file"], cache, progress)
-    spoken = _spoken(config, corpus, hashes, progress)
-    skipped = spoken.sequences.refused if spoken and isinstance(spoken.sequences, Features) else {}
+    corpus = config.corpus.read(config.cache)
+    hashes = content_hashes(corpus.table["file"], config.cache, progress)
+    heard = spoken(config, speeches(corpus, hashes), progress)
+    skipped = heard.sequences.refused if heard and isinstance(heard.sequences, Features) else {}
     if skipped:
         _refuse(config, corpus, skipped)
         corpus = corpus.without(skipped)
-        spoken = _spoken(config, corpus, hashes, progress)
-    read = _written(config, corpus, progress)
+        heard = spoken(config, speeches(corpus, hashes), progress)
+    read = written(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
+    conditions = changed_channels(config, corpus, hashes, progress)
+    views = stored_views(config, corpus, hashes, progress)
+    corpus = dataclasses.replace(corpus, further=views.columns)
     return Inputs(
         corpus=corpus,
-        channels={channel.name: channel for channel in (spoken, read) if channel},
+        channels={channel.name: channel for channel in (heard, read) if channel},
         targets=config.tasks.targets(corpus),
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),
+        views=views,
+        conditions=conditions,
     )
 
 
-def device_of(config: Config) -> torch.device:
-    """The device that run.device names. Raises SettingError when cuda is asked for and absent."""
-    if config.run.device == "cuda" and not torch.cuda.is_available():
-        raise SettingError("run.device=cuda, but torch sees no GPU; use run.device=cpu or auto")
-    wanted = "cuda" if config.run.device == "auto" and torch.cuda.is_available() else config.run.device
-    return torch.device("cpu" if wanted == "auto" else wanted)
+def drawn_shares(config: Config, inputs: Inputs, rows: Sequence[int]) -> list[float]:
+    """What `batches_by_length` draws these rows by; [] where each is drawn once.
 
-
-def _spoken(config: Config, corpus: Corpus, hashes: dict[str, str], progress: bool) -> Channel | None:
-    table = corpus.table
-    rows = zip(table["utterance"], table["file"], table["start"], table["end"], strict=True)
-    items = [Speech(name, file, start, end, hashes[file]) for name, file, start, end in rows]
-    return _extracted("speech", config.model.speech, items, config, progress)
-
-
-def _written(config: Config, corpus: Corpus, progress: bool) -> Channel | None:
-    texts = [cleaned(text) for text in corpus.table["text"]]
-    if isinstance(config.model.text, Words):
-        buckets = config.model.text.buckets
-        numbers = [word_numbers(text, buckets) for text in texts]
-        return Channel("text", numbers, [len(each) for each in numbers], 0, buckets)
-    items = [Text(name, text) for name, text in zip(corpus.table["utterance"], texts, strict=True)]
-    return _extracted("text", config.model.text, items, config, progress)
-
-
-def _extracted(
-    name: str, option: EncoderOption, items: Sequence[Speech] | Sequence[Text], config: Config, progress: bool
-) -> Channel | None:
-    extractor = option.extractor(device_of(config))
-    if extractor is None:
-        return None
-    store = FeatureStore(Path(config.run.store) / "cache")
-    features = store.features(items, extractor, config.audio, progress)
-    tuning = option.tuning(device_of(config))
-    if tuning is None:
-        return Channel(name, features, features.lengths, *extractor.shape, reader=option.reader)
-    lower = store.features(items, option.lower(device_of(config)), config.audio, progress)
-    return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features, reader=option.reader)
+    Raises SettingError where optim.sampling=balanced finds nothing to balance.
+    """
+    if config.optim.sampling == "shuffled":
+        return []
+    shares = balanced_shares(inputs.corpus.column("emotion")[list(rows)].tolist())
+    if not shares:
+        raise SettingError(
+            f"optim.sampling=balanced needs two emotions or more among the training utterances, and corpus {inputs.corpus.name} "
+            "has not got them; use optim.sampling=shuffled"
+        )
+    return shares
 
 
 def _refuse(config: Config, corpus: Corpus, skipped: dict[str, str]) -> None:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from ser_core.channels import device_of
 from ser_core.config import Config
-from ser_core.inputs import Inputs, device_of
-from ser_core.metrics import main_scores
+from ser_core.inputs import Inputs
+from ser_core.metrics import main_scores, unconditional
 from ser_core.model import SpeechEmotionModel
 from ser_core.noise import Noise
 from ser_core.tasks import Head
@@ -74,6 +75,7 @@ def headline(scores: Mapping[str, float]) -> float:
     >>> headline({"uar": 0.75, "ccc.valence": 0.25, "ccc.arousal": 0.75})
     0.625
     """
+    scores = unconditional(scores)
     concordances = [value for name, value in scores.items() if name.startswith("ccc.") and math.isfinite(value)]
     parts = [scores["uar"]] if math.isfinite(scores.get("uar", math.nan)) else []
     parts += [sum(concordances) / len(concordances)] if concordances else []

@@ -48,12 +48,27 @@ TERMS: dict[str, Term] = {
 AMBIGUOUS = "WAR (weighted average recall) is WA by definition, yet some papers print it for UAR"
 
 
-def term(metric: str) -> Term:
-    """The term of a metric, whatever it is taken of; a score that has none is headed by its own name.
+def under(metric: str, condition: str) -> str:
+    """The name of a metric under a condition of config.conditions.
 
-    >>> term("ccc.valence").heading, term("gender.uar").heading, term("recall.wa").heading, term("loss").heading
+    >>> under("uar", "noise:10")
+    'uar@noise:10'
+    """
+    return f"{metric}@{condition}"
+
+
+def unconditional(scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores without those under a condition or after a stage."""
+    return {name: score for name, score in scores.items() if "@" not in name}
+
+
+def term(metric: str) -> Term:
+    """The term of a metric, whatever it is taken of and under whatever condition; without one it is headed by its own name.
+
+    >>> term("ccc.valence").heading, term("gender.uar@noise:10").heading, term("recall.wa").heading, term("loss").heading
     ('CCC', 'UAR', 'recall', 'LOSS')
     """
+    metric = metric.partition("@")[0]
     kind, last = metric.partition(".")[0], metric.rpartition(".")[2]
     return TERMS.get(kind) or TERMS.get(last) or Term(last.upper(), last)
 
@@ -64,7 +79,7 @@ def less_is_better(metric: str) -> bool:
     >>> less_is_better("mae.valence"), less_is_better("uar.gap"), less_is_better("uar.female")
     (True, True, False)
     """
-    return term(metric).less_is_better or metric in ("uar.gap", "mean_ccc.gap")
+    return term(metric).less_is_better or metric.partition("@")[0] in ("uar.gap", "mean_ccc.gap")
 
 
 def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> dict[str, float]:
@@ -241,7 +256,7 @@ def by_gender(predictions: pd.DataFrame) -> dict[str, float]:
 
 def mean_ccc(scores: Mapping[str, float]) -> float:
     """Mean of CCC over the dimensions; NaN where one is undefined, and without dimensions."""
-    values = [value for name, value in scores.items() if name.startswith("ccc.")]
+    values = [value for name, value in unconditional(scores).items() if name.startswith("ccc.")]
     return sum(values) / len(values) if values else float("nan")
 
 

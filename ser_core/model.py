@@ -42,8 +42,9 @@ class SpeechEmotionModel(nn.Module):
         self, batch: Batch, noise: Noise, memory: Mapping[str, Memory] = NOTHING, tasks: Collection[str] | None = None
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Output and loss of these tasks, or of all. `memory` holds what some heads remember of batches before, in training."""
-        streams = {name: cast(Stream, stem(batch.streams[name], noise)) for name, stem in self.stems.items()}
-        views = Views(streams, self.fusion(streams, noise))
+        views = self.views(batch.streams, noise)
+        if batch.views:
+            views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
         features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
         heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
@@ -51,6 +52,11 @@ class SpeechEmotionModel(nn.Module):
         outputs = {name: head(seen[name], noise) for name, head in heads.items()}
         losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
+
+    def views(self, raw: Mapping[str, Stream], noise: Noise) -> Views:
+        """What heads see of these utterances."""
+        streams = {name: cast(Stream, stem(raw[name], noise)) for name, stem in self.stems.items()}
+        return Views(streams, self.fusion(streams, noise))
 
 
 def build_model(config: Config, inputs: Inputs, train: Tensor, seed: int) -> SpeechEmotionModel:

@@ -40,6 +40,10 @@ class Noise:
 
     key: Tensor | None
 
+    def other(self) -> "Noise":
+        """Noise of the same step that has nothing to do with this one, for a second look at the same utterances."""
+        return Noise(None if self.key is None else ~self.key)
+
 
 class Site(nn.Module):
     """Base of the layers that draw from the noise, each under a number of its own."""

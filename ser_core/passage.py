@@ -106,7 +106,7 @@ def _stage(
     model, stage, standing = course.model, course.stage, passage.standing
     before = [plan.trains for plan in config.stage_plans()[:number]]
     changed = any(trains & {"adapters", "encoder"} for trains in before)
-    inputs = through_frozen(config, inputs, model, [*passage.rows, *passage.dev], changed)
+    inputs = through_frozen(config, inputs.for_tasks(stage.weights), model, [*passage.rows, *passage.dev], changed)
     while standing.epoch < passage.epochs[number]:
         standing.epoch += 1
         with masked(model, course.masked[standing.epoch - 1]):

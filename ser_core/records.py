@@ -48,7 +48,7 @@ class FoldRecord:
     """Utterances in train, dev and test, `parameters` of the model, and `<task>.left_out`: training utterances whose labels
     a task could not use, where there are any (a transcript longer than the frames allow)."""
     dev: dict[str, float]
-    """Development metrics at the chosen epoch, under the names of metrics.TERMS."""
+    """Development metrics at the chosen epoch, by the names of metrics.TERMS; METRIC@CONDITION under config.conditions."""
     epochs: list[dict[str, float]]
     """Per epoch: losses by task, learning rate, development score; with weighting.monitor also weight.<task>, norm.<task> (of the
     gradient on the trunk, before weighting) and cosine.<task>.<task>, means over steps."""
@@ -73,6 +73,7 @@ class TestPart:
     __test__ = False
     key: FoldKey
     metrics: dict[str, float]
+    """By the names of metrics.TERMS; METRIC@CONDITION under those of config.conditions, which leave no predictions."""
     baselines: dict[str, dict[str, float]]
     """Metrics of each of baselines.BASELINES that the corpus allows."""
     predictions: pd.DataFrame

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from ser_core.audit.listening import Heard, listen
 from ser_core.audit.overlap import people, recordings
 from ser_core.audit.pretraining import checkpoint_names, pretraining
 from ser_core.audit.texts import tags, transcripts
+from ser_core.channels import device_of
 from ser_core.config import Config
 from ser_core.contents import content_hashes
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import CorpusError
 from ser_core.folds import Folds, make_folds
-from ser_core.inputs import device_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,7 @@ def audit(config: Config, progress: bool = False) -> Audited:
 
     Raises CorpusError when the corpus cannot be read, no audio can be used, or the folds cannot be made.
     """
-    cache = Path(config.run.store) / "cache"
+    cache = config.cache
     corpus = config.corpus.read(cache)
     extractor = config.model.speech.extractor(device_of(config))
     heard = listen(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress)

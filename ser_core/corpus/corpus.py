@@ -17,7 +17,7 @@ import pandas as pd
 from ser_core.corpus.licences import terms_of
 from ser_core.corpus.texts import normalisation
 from ser_core.errors import CorpusError
-from ser_core.options import Option
+from ser_core.options import Option, location
 
 WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion", "split", "script")
 """Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it; `script` the
@@ -44,6 +44,8 @@ class CorpusOption(Option):
     key: ClassVar[str] = "corpus"
     name: str = ""
     """This option's name."""
+    columns_file: str = location("")
+    """A CSV or Parquet with the columns utterance (or file) and further ones: augmented_file, augmented_text, other texts."""
 
     def terms(self) -> str:
         """What the corpus asks of those who use it, to be told on first use; "" where nothing is known before reading."""
@@ -64,6 +66,7 @@ class Corpus:
     `votes` [utterances, classes] is the share of annotators for each class, a row of NaN where nobody voted for any.
     `parts` has a column fold_1, fold_2, ... for every fold that comes with the corpus, each cell one of PARTS.
     `counts` says whether the reader found the counts of the release.
+    `further` has columns of text beyond the schema, for whoever asks for them by name; they are no part of the content.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Corpus:
     counts: str = "not checked"
     votes: np.ndarray | None = None
     parts: pd.DataFrame | None = None
+    further: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)
@@ -101,8 +105,11 @@ class Corpus:
         """The corpus less the named utterances (bad audio that the user chose to skip)."""
         kept = ~np.isin(self.column("utterance"), list(utterances))
         votes = None if self.votes is None else self.votes[kept]
-        parts = None if self.parts is None else self.parts.loc[kept].reset_index(drop=True)
-        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True), votes=votes, parts=parts)
+        rest = {
+            name: None if rows is None else rows.loc[kept].reset_index(drop=True)
+            for name, rows in (("parts", self.parts), ("further", self.further))
+        }
+        return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True), votes=votes, **rest)
 
     def card(self, audio_hash: str) -> dict[str, Any]:
         """The protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""

@@ -1,7 +1,8 @@
 """Any corpus from a CSV or Parquet table: `file` and `speaker`, and whatever else of the schema it has.
 
 file,speaker,text,emotion,gender,session,split,start,end,valence,votes.anger,votes.joy,...
-A column votes.<label> holds how many annotators chose the label, or their share.
+A column votes.<label> holds how many annotators chose the label, or their share. `augmented_file`, `augmented_text` and any other
+column are there for whoever asks for them (corpus/further.py).
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
+from ser_core.corpus.further import AUGMENTED_FILE, placed
 from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, segment_names, voted_shares
 from ser_core.corpus.text_file import check_text_file, with_text
 from ser_core.errors import CorpusError
@@ -57,9 +59,12 @@ class Table(CorpusOption):
         folder = Path(self.root) if self.root else Path(self.path).parent
         table["utterance"] = _names(table)
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
+        if AUGMENTED_FILE in table:
+            table[AUGMENTED_FILE] = [placed(cell, folder) for cell in table[AUGMENTED_FILE]]
         table, classes, notes = chosen_rows(complete(table), self.merge, self.classes)
         dimensions = self.scales()
         columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
+        further = table.drop(columns=[name for name in table if name in columns or str(name).startswith(VOTES)])
         text_source = "column text" if (cells(table, "text") != "").any() else "none"
         if self.text != "column" or self.text_file:
             table, text_source = with_text("table", table, self.text, self.text_file, "column text")
@@ -73,6 +78,7 @@ class Table(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             votes=voted_shares(table, self.merge, classes),
+            further=further.astype(object).fillna("").astype(str),
         )
 
     def _rows(self) -> pd.DataFrame:

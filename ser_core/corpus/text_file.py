@@ -45,49 +45,62 @@ def with_text_file(corpus: str, table: pd.DataFrame, text_file: str) -> tuple[pd
     Every utterance must have a row, whose text may be empty, as a recogniser's is where it hears no word. Rows of other
     utterances (those that the label scheme drops) are passed over and counted. Raises CorpusError otherwise.
     """
-    key, texts = _texts(corpus, text_file)
-    names = _names(corpus, table, key)
-    others = sorted(set(texts) - set(names))
-    if absent := sorted(set(names) - set(texts)):
-        unknown = f"; {len(others)} of its rows name no utterance of this corpus, first {others[0]}" if others else ""
+    if not text_file:
+        raise CorpusError(f"corpus {corpus}: corpus.text=column needs its file: add corpus.text_file=FILE.csv (or .parquet)")
+    rows = named_rows(corpus, text_file, "corpus.text_file")
+    if "text" not in rows:
         raise CorpusError(
-            f"corpus {corpus}: {text_file} has no row for {len(absent)} of {len(names)} utterances, first {absent[0]}{unknown}; "
-            "add them, with an empty text where there is none"
+            f"corpus {corpus}: {text_file} needs the columns utterance (or file) and text; it has {', '.join(map(str, rows))}"
         )
-    chosen = [texts[name] for name in names]
+    chosen, others = matched(corpus, table, rows, "text", text_file)
     passed = f", {len(others)} rows of other utterances passed over" if others else ""
     return table.assign(text=chosen), f"column text of {Path(text_file).name}, {chosen.count('')} empty{passed}"
 
 
-def _texts(corpus: str, text_file: str) -> tuple[str, dict[str, str]]:
-    """By what the file names its texts (utterance, or else file), and the texts by that name, folder and suffix left out."""
-    if not text_file:
-        raise CorpusError(f"corpus {corpus}: corpus.text=column needs its file: add corpus.text_file=FILE.csv (or .parquet)")
-    file = Path(text_file)
+def named_rows(corpus: str, place: str, knob: str) -> pd.DataFrame:
+    """A CSV or Parquet file that names utterances by a column `utterance`, or `file` in its place; `knob` says who asked for it.
+
+    Raises CorpusError where there is none, it cannot be read, or it has neither column.
+    """
+    file = Path(place)
     if not file.is_file():
-        raise CorpusError(f"corpus {corpus}: no file {file}; correct corpus.text_file")
+        raise CorpusError(f"corpus {corpus}: no file {file}; correct {knob}")
     try:
-        texts = pd.read_parquet(file) if file.suffix == ".parquet" else read_table(corpus, file, [])
+        rows = pd.read_parquet(file) if file.suffix == ".parquet" else read_table(corpus, file, [])
     except ValueError as error:
         raise CorpusError(f"corpus {corpus}: {file} cannot be read as a table: {error}") from None
-    key = next((column for column in ("utterance", "file") if column in texts), None)
-    if key is None or "text" not in texts:
-        raise CorpusError(
-            f"corpus {corpus}: {file} needs the columns utterance (or file) and text; it has {', '.join(map(str, texts))}"
-        )
-    names, written = ([str(cell) for cell in texts[column].astype(object).fillna("")] for column in (key, "text"))
+    if not {"utterance", "file"}.intersection(rows):
+        raise CorpusError(f"corpus {corpus}: {file} needs a column utterance or file; it has {', '.join(map(str, rows))}")
+    return rows
+
+
+def matched(corpus: str, table: pd.DataFrame, rows: pd.DataFrame, column: str, place: str) -> tuple[list[str], list[str]]:
+    """The cells of a column of `rows` for every utterance of the table, and the names in `rows` of no utterance there.
+
+    Folder and suffix of a `file` are left out. Raises CorpusError for an utterance without a row, and for a name given twice.
+    """
+    key = next(column for column in ("utterance", "file") if column in rows)
+    given, written = ([str(cell) for cell in rows[each].astype(object).fillna("")] for each in (key, column))
     if key == "file":
-        names = [Path(name).stem for name in names]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise CorpusError(f"corpus {corpus}: {file} has {len(twice)} names more than once, first {twice[0]}")
-    return key, dict(zip(names, written, strict=True))
+        given = [Path(name).stem for name in given]
+    if twice := [name for name, count in Counter(given).items() if count > 1]:
+        raise CorpusError(f"corpus {corpus}: {place} has {len(twice)} names more than once, first {twice[0]}")
+    cells, names = dict(zip(given, written, strict=True)), _names(corpus, table, key, place)
+    others = sorted(set(cells) - set(names))
+    if absent := sorted(set(names) - set(cells)):
+        unknown = f"; {len(others)} of its rows name no utterance of this corpus, first {others[0]}" if others else ""
+        raise CorpusError(
+            f"corpus {corpus}: {place} has no row for {len(absent)} of {len(names)} utterances, first {absent[0]}{unknown}; "
+            "add them, with an empty text where there is none"
+        )
+    return [cells[name] for name in names], others
 
 
-def _names(corpus: str, table: pd.DataFrame, key: str) -> list[str]:
-    """What the rows of a text file call the utterances of the table."""
+def _names(corpus: str, table: pd.DataFrame, key: str, place: str) -> list[str]:
+    """What the rows of such a file call the utterances of the table."""
     if key == "utterance":
         return [str(name) for name in table["utterance"]]
     stems = [Path(file).stem for file in table["file"]]
     if len(set(stems)) < len(stems):
-        raise CorpusError(f"corpus {corpus}: several utterances share a file name, so corpus.text_file needs a column utterance")
+        raise CorpusError(f"corpus {corpus}: several utterances share a file name, so {place} needs a column utterance")
     return stems

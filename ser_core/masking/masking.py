@@ -1,6 +1,7 @@
 """What every masking offers: it may hide a channel from the fusion while a model trains, never while it is evaluated.
 
 stems --> streams --silence (training only)--> fusion        a hidden channel's steps are zero, its mask stays
+`hidden` does the same to any trained model: that is what the conditions speech_only and text_only ask for.
 """
 
 import contextlib
@@ -60,6 +61,35 @@ class Silence(nn.Module):
     def forward(self, streams: Mapping[str, Stream], noise: Noise) -> dict[str, Stream]:
         shares = {name: self.heard[index] for index, name in enumerate(self.channels)}
         return {name: Stream(stream.steps * shares[name], stream.mask) for name, stream in streams.items()}
+
+
+class HiddenStem(nn.Module):
+    """A stem that is run and not heard: its steps are zero, its mask stays, as behind Silence."""
+
+    def __init__(self, stem: nn.Module) -> None:
+        super().__init__()
+        self.stem = stem
+
+    def forward(self, raw: Stream, noise: Noise) -> Stream:
+        stream = self.stem(raw, noise)
+        return Stream(torch.zeros_like(stream.steps), stream.mask)
+
+
+@contextlib.contextmanager
+def hidden(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
+    """Hides a channel of a trained model, masked in training or not, from fusion and heads alike until the context ends.
+
+    What the fusion sees is what `masked` lets it see. "" hides nothing.
+    """
+    if not channel:
+        yield
+        return
+    stem = stems[channel]
+    stems[channel] = HiddenStem(stem)
+    try:
+        yield
+    finally:
+        stems[channel] = stem
 
 
 @contextlib.contextmanager

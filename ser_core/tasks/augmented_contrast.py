@@ -1,11 +1,13 @@
-"""Augmented contrast (ACL) as a helper task: two views of the same sentence are drawn together, other sentences pushed apart.
+"""Augmented contrast (ACL) as a helper task: two views of the same sentence are drawn together, others pushed apart.
 
     z  -- MLP --> h                     standard: one projection, cosines, both directions
     z' -- MLP --> h'                    paper_code: h and h' from projections of their own, inner products, h to h' alone
 
-MMER (Ghosh et al. 2023, arXiv 2203.16794) translates the text and speaks it anew in another voice. Frozen features of such
-views do not exist here; a view is another utterance of the same sentence and emotion, found in the batch and in the memory,
-so batches without one cost nothing. In paper_code, as there, an anchor's other views count as negatives; standard spares them.
+MMER (Ghosh et al. 2023, arXiv 2203.16794) translates the text and speaks it anew in another voice: views=column reads such
+versions from files and texts of yours; views=waveform makes some of the waveform. Either is extracted once by the frozen
+encoder and stored, one of an utterance's versions is drawn per step, and everybody else's is a negative. Only training sees them.
+Without versions (views=utterance) a view is another utterance of the same sentence and emotion, found in the batch and in the
+memory; in paper_code an anchor's other views then count as negatives, as they do there, and standard spares them.
 """
 
 import dataclasses
@@ -17,13 +19,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ser_core.augment import augmentation
 from ser_core.corpus.corpus import Corpus
+from ser_core.corpus.further import SEPARATORS, several
 from ser_core.corpus.texts import normalised
 from ser_core.errors import SettingError
 from ser_core.losses import pairwise_contrast, symmetric_contrast
 from ser_core.noise import Noise
 from ser_core.options import at_least, one_of
-from ser_core.tasks.pairs import grouped, paired
+from ser_core.tasks.pairs import Pairs, grouped, paired
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views
 
@@ -38,7 +42,9 @@ class AugmentedContrast(TaskOption):
     variant: str = "standard"
     """standard (InfoNCE on cosines, both directions) or paper_code (MMER's code: inner products, one direction)."""
     views: str = "utterance"
-    """Where the second view comes from: utterance (another one of the same sentence and emotion) is all there is so far."""
+    """Second view: utterance (another of the same sentence and emotion), waveform (augmentations) or column (of the corpus)."""
+    augmentations: list[str] = dataclasses.field(default_factory=lambda: ["speed", "pitch", "noise", "reverberation", "codec"])
+    """What views=waveform does to a waveform, one version of each utterance for each: NAME or NAME:VALUE, at least one."""
     projection: int = 64
     """Width of what is compared, at least 1."""
     temperature: float = 0.07
@@ -49,25 +55,45 @@ class AugmentedContrast(TaskOption):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "variant", ("standard", "paper_code"))
-        if self.views in ("waveform", "text", "column"):
-            raise SettingError(
-                f"tasks.augmented_contrast.views={self.views} changes what the encoders are given, and their features are "
-                f"extracted once and frozen; use views=utterance"
-            )
-        one_of(self, "views", ("utterance",))
+        one_of(self, "views", ("utterance", "waveform", "column"))
+        if not self.augmentations or len(set(self.augmentations)) < len(self.augmentations):
+            raise SettingError(f"{self.key}.augmentations must be at least one, each given once; got {self.augmentations}")
+        for entry in self.augmentations:
+            augmentation(entry, f"{self.key}.augmentations")
         for field, low in (("projection", 1), ("temperature", 1e-3), ("memory", 0)):
             at_least(self, field, low)
 
+    @property
+    def stored(self) -> list[str]:
+        """What versions of the utterances have to be stored for this task; [] for none."""
+        if self.weight == 0 or self.views == "utterance":
+            return []
+        return [self.views, *(self.augmentations if self.views == "waveform" else [])]
+
     def available(self, corpus: Corpus) -> bool:
+        if self.views == "waveform":
+            return True
+        if self.views == "column":
+            return any(versioned(corpus))
         said = [sentence for sentence in sentences(corpus) if sentence]
         return len(set(said)) < len(said)
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """[utterances 2]: number of sentence and emotion, -1 where one of them is not known, and of the utterance."""
-        return grouped(sentences(corpus))
+        """[utterances 2]: number of sentence and emotion, -1 where one of them is not known, and of the utterance.
+
+        Where versions are stored the group is the utterance itself, -1 where it has none.
+        """
+        if self.views == "utterance":
+            return grouped(sentences(corpus))
+        there = [True] * len(corpus) if self.views == "waveform" else versioned(corpus)
+        return torch.tensor([[row if one else -1, row] for row, one in enumerate(there)])
 
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
-        head = CodedAugmentedHead if self.variant == "paper_code" else AugmentedHead
+        stored = self.views != "utterance"
+        if self.variant == "paper_code":
+            head = CodedVersionHead if stored else CodedAugmentedHead
+        else:
+            head = VersionHead if stored else AugmentedHead
         return head(width, self.projection, self.hidden, dropout, self.memory, self.temperature)
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
@@ -102,6 +128,61 @@ class CodedAugmentedHead(AugmentedHead):
         pairs = paired(output, targets, past)
         scores = output.chunk(2, -1)[0] @ pairs.projections.chunk(2, -1)[1].T / self.temperature
         return pairwise_contrast(scores, pairs.same, pairs.other)
+
+
+class VersionHead(AugmentedHead):
+    """Projections of an utterance and of its version side by side; 0 for the version where the batch brings none."""
+
+    def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
+        super().__init__(width, projection, hidden, dropout, remembers, temperature)
+        self.outputs = 2 * projection
+
+    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch both"]:
+        anchors = super().forward(views, noise)
+        seen = torch.zeros_like(anchors) if views.other is None else self.version(views.other, noise.other())
+        return torch.cat([anchors, seen], dim=-1)
+
+    def version(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+        """The projection of a version."""
+        return super().forward(views, noise)
+
+    def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
+        anchors, seen, pairs = versions_paired(output, targets, past)
+        scores = normalize(anchors, dim=-1) @ normalize(seen, dim=-1).T / self.temperature
+        return symmetric_contrast(scores, pairs.own, pairs.other)
+
+
+class CodedVersionHead(VersionHead):
+    """The same with the version's own projection and the loss of MMER's code: cross-entropy of h h' / temperature, h to h'."""
+
+    def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
+        super().__init__(width, projection, hidden, dropout, remembers, temperature)
+        self.view = Head(width, projection, hidden, dropout)
+
+    def version(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+        return self.view(views, noise)
+
+    def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
+        anchors, seen, pairs = versions_paired(output, targets, past)
+        return pairwise_contrast(anchors @ seen.T / self.temperature, pairs.own, pairs.own | pairs.other)
+
+
+def versions_paired(output: Tensor, targets: Tensor, past: Memory | None) -> tuple[Tensor, Tensor, Pairs]:
+    """Anchors of the batch, versions of batch and memory, and how they stand to each other; a version of 0 is none."""
+    anchors, seen = output.chunk(2, -1)
+    there = (seen.detach() != 0).any(-1)
+    known = torch.where(there[:, None], targets, torch.stack([torch.full_like(targets[:, 0], -1), targets[:, 1]], dim=1))
+    pairs = paired(output, known, past)
+    return anchors, pairs.projections.chunk(2, -1)[1], pairs
+
+
+def versioned(corpus: Corpus) -> list[bool]:
+    """Which utterances have a version in one of the columns that were read."""
+    if corpus.further is None:
+        return [False] * len(corpus)
+    names = [name for name in SEPARATORS if name in corpus.further]
+    rows = zip(*(corpus.further[name].tolist() for name in names), strict=True)
+    return [any(several(cell, name) for name, cell in zip(names, cells, strict=True)) for cells in rows]
 
 
 def sentences(corpus: Corpus) -> list[str]:

@@ -25,6 +25,8 @@ class Views:
     """Each channel after its stem, [batch time width]."""
     fused: Float[Tensor, "batch width"]
     """The fused vector z."""
+    other: "Views | None" = None
+    """The same utterances in another version, where the batch brings one: for training alone, and for heads that compare."""
 
 
 class Memory(NamedTuple):

@@ -1,10 +1,13 @@
-"""Streams keep their mask; an epoch shows every utterance once, in a seeded order, never alone."""
+"""Streams keep their mask; an epoch shows every utterance once, or emotions alike, in a seeded order, never alone."""
 
+from collections import Counter
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_core.batch import Batch, Stream, batches_by_length, pad
+from ser_core.batch import Batch, Stream, balanced_shares, batches_by_length, pad
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
@@ -37,9 +40,11 @@ def test_the_mean_counts_real_steps_alone() -> None:
 
 
 def test_a_batch_moves_whole() -> None:
-    batch = Batch({"speech": pad([torch.ones(2, 3)])}, {"emotion": torch.tensor([1])}, torch.tensor([0]))
+    stream = pad([torch.ones(2, 3)])
+    batch = Batch({"speech": stream}, {"emotion": torch.tensor([1])}, torch.tensor([0]), {"speech": stream})
     moved = batch.to(torch.device("meta"))
-    tensors = (moved.streams["speech"].steps, moved.streams["speech"].mask, moved.targets["emotion"], moved.rows)
+    heard = [each for streams in (moved.streams, moved.views) for each in (streams["speech"].steps, streams["speech"].mask)]
+    tensors = (*heard, moved.targets["emotion"], moved.rows)
     assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
@@ -68,11 +73,57 @@ def test_a_second_epoch_is_another_order() -> None:
     assert first != second
 
 
-def test_batches_pad_less_than_chance_would() -> None:
+LABELS = st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=2, max_size=60)
+
+
+def balanced(labels: list[str], seed: int, lengths: list[int] | None = None, size: int = 16) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(seed)
+    return list(batches_by_length(lengths or [1] * len(labels), size, generator, balanced_shares(labels)))
+
+
+@given(LABELS)
+def test_balanced_shares_are_alike_for_classes_and_untouched_without_a_label(labels: list[str]) -> None:
+    shares = balanced_shares(labels)
+    classes = set(labels) - {""}
+    assert (shares == []) == (len(classes) < 2)
+    if shares:
+        assert sum(shares) == pytest.approx(1)
+        summed = [sum(share for share, label in zip(shares, labels, strict=True) if label == name) for name in classes]
+        assert summed == pytest.approx([summed[0]] * len(classes))
+        assert all(share == 1 / len(labels) for share, label in zip(shares, labels, strict=True) if not label)
+
+
+def test_a_balanced_epoch_has_as_many_utterances_and_emotions_alike_within_chance() -> None:
+    """Counts lie within five standard deviations of the multinomial's expectation, their mean within four of its own."""
+    labels, epochs = ["anger"] * 300 + ["joy"] * 80 + ["fear"] * 20, 40
+    counts = [Counter(labels[position] for batch in balanced(labels, seed) for position in batch) for seed in range(epochs)]
+    spread = (400 * (1 / 3) * (2 / 3)) ** 0.5
+    for count in counts:
+        assert count.total() == 400
+        assert all(abs(count[name] - 400 / 3) < 5 * spread for name in ("anger", "joy", "fear"))
+    for name in ("anger", "joy", "fear"):
+        assert sum(count[name] for count in counts) / epochs == pytest.approx(400 / 3, abs=4 * spread / epochs**0.5)
+    drawn_once = Counter(position for batch in balanced(labels, 1) for position in batch)
+    assert max(drawn_once.values()) > 1 and len(drawn_once) < 300
+
+
+@given(LABELS, st.integers(0, 50))
+def test_a_balanced_order_is_the_generators_too_and_no_batch_is_one_utterance(labels: list[str], seed: int) -> None:
+    one = balanced(labels, seed, size=4)
+    assert one == balanced(labels, seed, size=4)
+    assert sum(map(len, one)) == len(labels) and min(map(len, one)) >= 2 and max(map(len, one)) <= 5
+
+
+@pytest.mark.parametrize("labels", [[], ["a", "b", "b", "b"] * 100])
+def test_batches_pad_less_than_chance_would(labels: list[str]) -> None:
     lengths = torch.randint(1, 100, (400,), generator=torch.Generator().manual_seed(1)).tolist()
+    batches = balanced(labels, 0, lengths) if labels else drawn(lengths, 16)
 
     def padded(batches: list[list[int]]) -> int:
         return sum(max(lengths[row] for row in batch) * len(batch) for batch in batches)
 
-    by_chance = [list(range(start, start + 16)) for start in range(0, 400, 16)]
-    assert padded(drawn(lengths, 16)) - sum(lengths) < 0.35 * (padded(by_chance) - sum(lengths))
+    order = [row for batch in batches for row in batch]
+    mixed = [order[place] for place in torch.randperm(400, generator=torch.Generator().manual_seed(2)).tolist()]
+    by_chance = [mixed[start : start + 16] for start in range(0, 400, 16)]
+    real = sum(lengths[row] for row in order)
+    assert padded(batches) - real < 0.35 * (padded(by_chance) - real)

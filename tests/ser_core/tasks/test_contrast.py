@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ser_core.errors import SettingError
 from ser_core.noise import Noise
 from ser_core.tasks import Head, Memory
 from ser_core.tasks.augmented_contrast import AugmentedContrast, sentences
@@ -145,14 +144,6 @@ def test_nothing_pulls_at_what_is_remembered() -> None:
 def test_a_sentence_is_script_text_and_emotion() -> None:
     said = sentences(CORPUS)
     assert said[0] == said[3] and said[1] == said[5] and said[4] == said[7] and said[2] == "" and len(set(said)) == 5
-
-
-@pytest.mark.parametrize("views_of", ["waveform", "text", "column"])
-def test_views_that_frozen_features_cannot_have_are_refused_with_the_reason(views_of: str) -> None:
-    with pytest.raises(SettingError, match="extracted once and frozen; use views=utterance"):
-        AugmentedContrast(views=views_of)
-    with pytest.raises(SettingError, match="must be one of utterance"):
-        AugmentedContrast(views="mirror")
 
 
 def test_anchors_and_views_have_projections_of_their_own_in_the_papers_code() -> None:

@@ -1,0 +1,51 @@
+"""One file per way of changing a waveform. AUGMENTATIONS is the only list; an entry is NAME or NAME:VALUE, as noise:10.
+
+    noise      drawn anew for each utterance, within the bounds of its file        noise:10      10 dB for all of them
+What is drawn follows from the utterance and the entry alone, so that the same features serve every seed and every trial.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+
+from ser_core.augment.augmentation import Augmentation
+from ser_core.augment.codec import Codec
+from ser_core.augment.noise import Noise
+from ser_core.augment.pink_noise import PinkNoise
+from ser_core.augment.pitch import Pitch
+from ser_core.augment.reverberation import Reverberation
+from ser_core.augment.speed import Speed
+from ser_core.errors import SettingError
+
+AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "speed": Speed,
+    "pitch": Pitch,
+    "noise": Noise,
+    "pink_noise": PinkNoise,
+    "reverberation": Reverberation,
+    "codec": Codec,
+}
+EDITION = 1
+"""Raised by one when an augmentation of the same name and value does something else: its features are then extracted anew."""
+
+
+def augmentation(entry: str, key: str) -> Augmentation:
+    """The augmentation that an entry names; `key` is where the entry stands, for messages. Raises SettingError for any other."""
+    name, colon, value = entry.partition(":")
+    if name not in AUGMENTATIONS or (colon and not value):
+        raise SettingError(f"{key}: {entry!r} is no augmentation; write NAME or NAME:VALUE with {', '.join(AUGMENTATIONS)}")
+    found = AUGMENTATIONS[name](value)
+    found.check(f"{key}: {entry}")
+    return found
+
+
+def augmented(wave: np.ndarray, entry: str, utterance: str) -> np.ndarray:
+    """The waveform [samples] at 16 kHz as the entry changes it; `utterance` names what is heard and seeds what is drawn."""
+    digest = hashlib.sha256(f"{utterance} {entry}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    changed = augmentation(entry, "augmentation").changed(torch.from_numpy(wave), generator)
+    return np.ascontiguousarray(changed.numpy(), np.float32)
+
+
+__all__ = ["AUGMENTATIONS", "EDITION", "Augmentation", "augmentation", "augmented"]

@@ -1,0 +1,33 @@
+"""Under what a trained fold is tested beside the whole: one file per condition. CONDITIONS is the only list.
+
+    speech_only  text_only        a channel is hidden, as masking hides it in training; nothing is trained anew
+    text:asr                      another text, from the column `asr`
+    noise:10  codec:gsm  ...      the speech through an augmentation, each utterance under its own noise
+An entry of `conditions` is NAME or NAME:VALUE; its scores are called METRIC@ENTRY, as uar@noise:10.
+"""
+
+from ser_core.augment import AUGMENTATIONS
+from ser_core.conditions.condition import Condition
+from ser_core.conditions.degraded import Degraded
+from ser_core.conditions.other_text import OtherText
+from ser_core.conditions.speech_only import SpeechOnly
+from ser_core.conditions.text_only import TextOnly
+from ser_core.errors import SettingError
+
+CONDITIONS: dict[str, type[Condition]] = {
+    "speech_only": SpeechOnly,
+    "text_only": TextOnly,
+    "text": OtherText,
+    **dict.fromkeys(AUGMENTATIONS, Degraded),
+}
+
+
+def condition(entry: str) -> Condition:
+    """The condition that an entry names. Raises SettingError for any other."""
+    name = entry.partition(":")[0]
+    if name not in CONDITIONS:
+        raise SettingError(f"conditions: {entry!r} is no condition; there are {', '.join(CONDITIONS)}")
+    return CONDITIONS[name](entry)
+
+
+__all__ = ["CONDITIONS", "Condition", "condition"]

@@ -1,0 +1,62 @@
+"""Columns beyond the schema: other texts of an utterance, and what it was turned into elsewhere.
+
+    augmented_file    files, separated by ";"       augmented_text    texts, separated by "|"       anything else    one text
+They are columns of a table corpus (corpus=table) or, for any corpus, of corpus.columns_file, which comes first. Files that are
+no absolute path start from where `file` starts in a table, and from the folder of corpus.columns_file.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser_core.corpus.corpus import Corpus, CorpusOption
+from ser_core.corpus.text_file import matched, named_rows
+from ser_core.errors import CorpusError
+
+AUGMENTED_FILE, AUGMENTED_TEXT = "augmented_file", "augmented_text"
+SEPARATORS = {AUGMENTED_FILE: ";", AUGMENTED_TEXT: "|"}
+
+
+def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) -> dict[str, list[str]]:
+    """Those of these columns that there are, a cell for every utterance. Raises CorpusError for a file that cannot be used."""
+    own = corpus.further
+    found = {name: own[name].tolist() for name in names if own is not None and name in own}
+    if not option.columns_file or not names:
+        return found
+    place = option.columns_file
+    rows = named_rows(corpus.name, place, "corpus.columns_file")
+    found |= {name: matched(corpus.name, corpus.table, rows, name, place)[0] for name in names if name in rows}
+    if AUGMENTED_FILE in names and AUGMENTED_FILE in rows:
+        found[AUGMENTED_FILE] = [placed(cell, Path(place).parent) for cell in found[AUGMENTED_FILE]]
+    return found
+
+
+def further_column(corpus: Corpus, option: CorpusOption, name: str) -> list[str]:
+    """One column, a cell for every utterance. Raises CorpusError where neither table nor corpus.columns_file has it."""
+    found = further_columns(corpus, option, [name])
+    if name not in found:
+        own = "none of its own" if corpus.further is None else f"of its own {', '.join(map(str, corpus.further)) or 'none'}"
+        raise CorpusError(
+            f"corpus {corpus.name} has no column {name!r} ({own}); add one to its table (corpus=table), or name a CSV that "
+            "has it beside a column utterance: corpus.columns_file=FILE.csv"
+        )
+    return found[name]
+
+
+def several(cell: str, column: str) -> list[str]:
+    """What a cell of AUGMENTED_FILE or AUGMENTED_TEXT holds.
+
+    >>> several("a.wav; b.wav;", "augmented_file"), several("", "augmented_text")
+    (['a.wav', 'b.wav'], [])
+    """
+    return [part.strip() for part in cell.split(SEPARATORS[column]) if part.strip()]
+
+
+def placed(cell: object, folder: Path) -> str:
+    """A cell of AUGMENTED_FILE with absolute paths; an absent one is empty.
+
+    >>> placed("a.wav;/far/b.wav", Path("/near")), placed(None, Path("/near"))
+    ('/near/a.wav;/far/b.wav', '')
+    """
+    separator = SEPARATORS[AUGMENTED_FILE]
+    given = cell if isinstance(cell, str) else ""
+    return separator.join(str((folder / part).absolute()) for part in several(given, AUGMENTED_FILE))
