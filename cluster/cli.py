@@ -77,11 +77,15 @@ def search(
 
 
 @app.command()
-def report(study: Annotated[str, typer.Argument(help="A study's id or name.")], store: Store = STORE) -> None:
+def report(
+    study: Annotated[str, typer.Argument(help="A study's id or name.")],
+    store: Store = STORE,
+    detect: Annotated[float, typer.Option(help="Difference that advice on seeds and folds is about; .02 is 2 points.")] = 0.02,
+) -> None:
     """Print a study's table again and write its report: Markdown, CSV, LaTeX, HTML."""
     from cluster.commands import report_study
 
-    report_study(console, study, store)
+    report_study(console, study, store, detect)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ablations.conclusions import WANTED
 from ablations.render import section_to_rich, to_rich
 from ablations.studies import STUDIES
 from cluster.conclude import conclude
@@ -105,11 +106,13 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
     _conclude(console, finished)
 
 
-def report_study(console: Console, name: str, folder: Path) -> None:
+def report_study(console: Console, name: str, folder: Path, wanted: float) -> None:
     """`ser report`: the table and report of a study, from its records alone."""
+    if not wanted > 0:
+        raise SettingError(f"--detect must be above 0, got {wanted:g}")
     store = RunStore(folder)
     record = load_study(store, name)
-    _print_report(console, record, store)
+    _print_report(console, record, store, wanted)
 
 
 def list_studies(console: Console, folder: Path) -> None:
@@ -190,9 +193,10 @@ def _show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
         tracker.finish(files, whole=finished.complete)
 
 
-def _print_report(console: Console, record: StudyRecord, store: RunStore) -> dict[str, Path]:
-    table, sections, files = conclude(record, store)
-    for part in (*to_rich(table), *(part for section in sections for part in section_to_rich(section))):
+def _print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
+    table, sections, files = conclude(record, store, wanted)
+    printed = [section for section in sections if section.on_terminal]
+    for part in (*to_rich(table), *(part for section in printed for part in section_to_rich(section))):
         console.print(part)
     folder = record.folder(store)
     console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)
