@@ -52,14 +52,19 @@ def run(overrides: Overrides = None) -> None:
 
 @app.command()
 def ablate(
-    study: Annotated[str, typer.Argument(help="fusion, tasks or modality.")],
+    study: Annotated[str, typer.Argument(help="fusion, tasks, modality, ...; none with --factor.")] = "",
     overrides: Overrides = None,
     seeds: Annotated[int, typer.Option(help="Seeds per variant, 0 to N-1.")] = 2,
+    factor: Annotated[list[str] | None, typer.Option(help="key=value,value: varies that key; give one for each factor.")] = None,
+    design: Annotated[str, typer.Option(help="full, fractional, leave_one_out, add_one or path: how factors combine.")] = "full",
+    resolution: Annotated[int, typer.Option(help="Least resolution of a fractional design.")] = 5,
 ) -> None:
-    """Compare the variants of a study over all folds and say what may be concluded."""
+    """Compare the variants of a study, or of factors, over all folds and say what may be concluded."""
+    from ablations.asked import asked_study
     from cluster.commands import ablate_study
 
-    sys.exit(ablate_study(console, study, overrides or [], seeds))
+    asked, rest = asked_study(study, overrides or [], factor or [], design, resolution)
+    sys.exit(ablate_study(console, asked, rest, seeds))
 
 
 @app.command()

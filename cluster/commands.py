@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ablations.conclusions import WANTED
 from ablations.render import section_to_rich, to_rich
-from ablations.studies import STUDIES
+from ablations.study import Study
 from cluster.conclude import conclude
 from cluster.resources import split_overrides
 from cluster.study import Finished, Watch, plan_ablation, run_ablation, run_search
@@ -27,7 +27,6 @@ from search_spaces.spaces import SPACES
 from ser_core import cross_validate as core
 from ser_core.compose import compose
 from ser_core.errors import SettingError
-from ser_core.keys import nearest
 from ser_core.records import RunStore
 
 
@@ -49,13 +48,11 @@ def _printed(done: int, total: int, what: str) -> None:
         print(f"{done}/{total} {what}" if total else what, flush=True)
 
 
-def ablate_study(console: Console, name: str, overrides: Sequence[str], seeds: int) -> int:
+def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int) -> int:
     """`ser ablate`: 0 when the table is whole, 1 when folds failed."""
-    if name not in STUDIES:
-        raise SettingError(f"no study {name!r}{nearest(name, STUDIES)}; choose from {', '.join(STUDIES)}")
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
-        record, store = plan_ablation(STUDIES[name], base, seeds, watch)
+        record, store = plan_ablation(study, base, seeds, watch)
         finished = run_ablation(record, store, cluster, watch)
     return _conclude(console, finished)
 

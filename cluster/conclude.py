@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ablations.compare import size_ratio
 from ablations.conclusions import WANTED, concluding_sections, variance_of, variance_sentence
+from ablations.effects import effects_section
+from ablations.modes import caption
 from ablations.outcomes import LEADING_METRICS, Outcome, metrics_of, variants_of
 from ablations.report import write_report
 from ablations.section import Section
@@ -38,7 +40,7 @@ def conclude(
     table = study_table(
         outcomes,
         title=study.name,
-        question=study.question,
+        question=caption(study.question, study.mode) if study.kind == "ablation" else study.question,
         across=study.across,
         notes=(*filter(None, [said]), *study.notes),
         primary=primary,
@@ -46,7 +48,8 @@ def conclude(
         overrides=overrides,
     )
     own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
-    sections = (*own, *concluding_sections(outcomes, baseline, primary, study.across, wanted))
+    effects = effects_section(outcomes, study.factorial, primary) if study.factorial else ()
+    sections = (*own, *effects, *concluding_sections(outcomes, baseline, primary, study.across, wanted))
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ablations.changes import check_changes
 from ablations.study import Study, configurations
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Proposed, Source
@@ -62,10 +63,12 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
     variants = study.variants(whole.config, whole.inputs.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
-    trials = []
-    for name, (overrides, _) in configurations(study.name, base, variants).items():
+    trials, settled = [], {}
+    for name, (overrides, config) in configurations(study.name, base, variants).items():
+        settled[name] = plan_once(config, progress=True).config
         trials += [make_trial(name, overrides, seed) for seed in range(seeds)]
-    command = shlex.join(["ser", "ablate", study.name, *base, "--seeds", str(seeds)])
+    check_changes(study.name, {variant.name: variant.overrides for variant in variants}, settled)
+    command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds)])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
     record = StudyRecord(
         id=study_id(study.name, keys),
@@ -78,6 +81,7 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         command=command,
         across=study.across,
         notes=study.notes,
+        factorial=study.factorial,
     )
     return record, RunStore(whole.config.run.store)
 
