@@ -68,17 +68,17 @@ def advice(split: Split, metric: str, ratio: float, wanted: float = WANTED) -> s
             f"A difference of {amount(wanted, metric)} would be found {100 * POWER:.0f} times in 100 with the {size} there are."
         )
     seeds, folds = seeds_for(split, wanted, ratio), folds_for(split, wanted, ratio)
-    more_folds = f"about {folds} folds of this size" if folds else "no number of folds up to 200"
+    more_folds = f"about {folds} folds of this size, which takes more speakers" if folds else "no number of folds up to 200"
+    least = detectable(split, 10**6, split.folds, ratio)
     if split.seeds == 1:
-        more_seeds = "whether more seeds would do, one seed cannot tell: run a second"
+        more_seeds = "whether more seeds would do, one seed cannot tell (run a second)"
     elif seeds:
-        more_seeds = f"{seeds} seeds"
+        more_seeds = f"{seeds} seeds with these folds"
     else:
-        least = detectable(split, 10**6, split.folds, ratio)
-        more_seeds = f"no number of seeds (at best {amount(least, metric)})"
+        more_seeds = f"no number of seeds with these folds (at best {amount(least, metric)})"
     return (
         f"To find a difference of {amount(wanted, metric)} {100 * POWER:.0f} times in 100 ({size} find {amount(now, metric)}): "
-        f"{more_seeds} with these folds, or {more_folds}, which takes more speakers."
+        f"{more_seeds}; or {more_folds}."
     )
 
 

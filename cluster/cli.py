@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, report, studies, ui, options, corpus. Thin: each command calls one function below it."""
+"""`ser`: run, ablate, search, importance, report, studies, ui, options, corpus. Thin: each calls one function below it."""
 
 import os
 import signal
@@ -91,6 +91,14 @@ def report(
     from cluster.commands import report_study
 
     report_study(console, study, store, detect)
+
+
+@app.command()
+def importance(study: Annotated[str, typer.Argument(help="A search's id or name.")], store: Store = STORE) -> None:
+    """Print which settings of a search mattered for its development score, and how sure that is."""
+    from cluster.importance import print_importance
+
+    print_importance(console, study, store)
 
 
 @app.command()

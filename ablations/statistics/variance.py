@@ -15,7 +15,7 @@ import numpy as np
 
 from ablations.compare import LEVEL, NAN, POWER
 
-MOST_SEEDS = 50
+MOST_SEEDS = 1000
 MOST_FOLDS = 200
 """Where the search for enough seeds or folds ends."""
 

@@ -50,12 +50,12 @@ def test_the_sentence_says_shares_and_what_to_do(scored):
 def test_advice_names_seeds_folds_or_neither():
     random = np.random.default_rng(1)
     seeds = split_variance(0.02 * random.standard_normal((3, 2, 10)))
-    assert "seeds with these folds, or about" in advice(seeds, "uar", 1 / 9)
+    assert "seeds with these folds; or about" in advice(seeds, "uar", 1 / 9)
     folds = split_variance(0.05 * random.standard_normal((3, 1, 10)) + 0.001 * random.standard_normal((3, 2, 10)))
-    assert "no number of seeds (at best" in advice(folds, "uar", 1 / 9)
+    assert "no number of seeds with these folds (at best" in advice(folds, "uar", 1 / 9)
     assert "no number of folds up to 200" in advice(folds, "uar", 1 / 9, wanted=0.001)
     one = split_variance(0.05 * random.standard_normal((3, 1, 10)))
-    assert "one seed cannot tell: run a second" in advice(one, "uar", 1 / 9)
+    assert "one seed cannot tell (run a second)" in advice(one, "uar", 1 / 9)
     assert advice(split_variance(0.05 * random.standard_normal((1, 2, 10))), "uar", 1 / 9) == ""
 
 
