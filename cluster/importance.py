@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ablations.compare import LEVEL, Interval
-from cluster.study import development
 from cluster.study_record import StudyRecord, load_study
+from cluster.trial import Trial
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.errors import RecordError
+from ser_core.fit import headline
 from ser_core.keys import expand, leaves
 from ser_core.records import RunStore
 
@@ -37,8 +38,8 @@ WIDE = 100
 """A positive setting whose greatest value is so many times its least is looked at on a logarithmic scale."""
 BIAS = (
     "A sampler that learns (TPE, GP) looks where it found good scores, which biases both methods, and more trials do not help: "
-    "in simulation fANOVA names .57 to .63 of the three settings that matter after TPE at any n, .73 to .87 after random sampling, "
-    "PED-ANOVA .40 to .53 and .63 to .93. Trust what both agree on, or search with --sampler random."
+    "in simulation fANOVA names .57 to .63 of the three settings that matter after TPE at any n, .73 to .87 after random "
+    "sampling, PED-ANOVA .40 to .53 and .63 to .93. Trust what both agree on, or search with --sampler random."
 )
 
 
@@ -151,10 +152,17 @@ def scored_trials(record: StudyRecord, store: RunStore) -> list[Scored]:
     found = []
     for trial in record.trials:
         pairs = [override.partition("=")[::2] for override in expand(trial.overrides, GROUPS)]
-        score = development(trial, store)
+        score = mean_headline(trial, store)
         if score is not None and math.isfinite(score):
             found.append(Scored({key.replace("/", "."): value for key, value in pairs if key not in base}, score))
     return found
+
+
+def mean_headline(trial: Trial, store: RunStore) -> float | None:
+    """Mean over the trial's folds of what early stopping listens to; None while any is missing."""
+    if any(key not in store for key in trial.keys):
+        return None
+    return math.fsum(headline(store.load(key).dev) for key in trial.keys) / len(trial.keys)
 
 
 def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
