@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablations.compare import size_ratio
-from ablations.conclusions import WANTED, concluding_sections, variance_of, variance_sentence
+from ablations.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
 from ablations.effects import effects_section
 from ablations.modes import caption
 from ablations.outcomes import LEADING_METRICS, Outcome, metrics_of, variants_of
@@ -35,8 +34,7 @@ def conclude(
         )
     overrides = {trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in study.trials}
     primary, baseline = primary_metric(study.primary, outcomes), variants_of(outcomes)[0]
-    split = variance_of(outcomes, baseline, primary, study.across)
-    said = variance_sentence(split, primary, size_ratio(outcomes), wanted)
+    said = variance_sentence(scatter_of(outcomes, baseline, primary, study.across), wanted)
     table = study_table(
         outcomes,
         title=study.name,

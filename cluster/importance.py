@@ -23,7 +23,7 @@ from cluster.trial import Trial
 from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.errors import RecordError
-from ser_core.fit import headline
+from ser_core.judge import headline
 from ser_core.keys import expand, leaves
 from ser_core.records import RunStore
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ablations.compare import compare
-from ablations.conclusions import advice, concluding_sections, second_opinions, variance_of, variance_section, variance_sentence
+from ablations.conclusions import advice, concluding_sections, scatter_of, second_opinions, variance_section, variance_sentence
 from ablations.report import to_html, write_report
 from ablations.statistics.variance import detectable, split_variance
 from ablations.tables import study_table
@@ -32,38 +32,58 @@ def test_one_variant_alone_has_only_its_variance(spoken):
     assert concluding_sections(spoken({"base": 0.5}, folds=1), "base", "uar") == []
 
 
-def test_the_sentence_says_shares_and_what_to_do(scored):
+@pytest.fixture
+def scattered(scored):
+    """The scatter of variants a, b, c, ... with these scores [variants seeds folds] of UAR."""
+    return lambda scores: scatter_of(scored(dict(zip("abcd", scores, strict=False))), "a", "uar")
+
+
+def test_the_sentence_says_shares_and_what_to_do(scattered):
     random = np.random.default_rng(0)
     scores = 0.6 + 0.05 * random.standard_normal((1, 1, 6)) + 0.03 * random.standard_normal((3, 2, 6))
-    outcomes = scored(dict(zip("abc", scores, strict=True)))
-    split = variance_of(outcomes, "a", "uar")
-    assert split == split_variance(scores)
-    said = variance_sentence(split, "uar", 1 / 8)
-    for name, share in split.parts.items():
+    scatter = scattered(scores)
+    assert scatter.whole == split_variance(scores)
+    said = variance_sentence(scatter)
+    for name, share in scatter.whole.parts.items():
         assert f"{100 * share:.0f} % {name}" in said
-    assert f"6 folds x 2 seeds find {100 * detectable(split, 2, 6, 1 / 8):.1f} points" in said
+    assert f"6 folds x 2 seeds find {100 * detectable(scatter.pair, 2, 6, 1 / 8):.1f} points" in said
     assert "To find a difference of 2.0 points 80 times in 100" in said
-    enough = advice(split, "uar", 1 / 8, wanted=0.2)
-    assert "20.0 points would be found 80 times in 100 with the 6 folds x 2 seeds there are" in enough
+    enough = advice(scatter, wanted=0.2)
+    assert enough.startswith("A difference of 20.0 points, as ")
+    assert enough.endswith("is found 80 times in 100 with 6 folds x 2 seeds.")
 
 
-def test_advice_names_seeds_folds_or_neither():
+def test_advice_is_about_the_closest_variant_whatever_another_does(scattered, scored):
+    """A variant far off scatters otherwise; what can be detected stays what the close one's verdict says."""
+    random = np.random.default_rng(2)
+    noise = random.standard_normal((3, 2, 8)) * np.array([0.02, 0.02, 0.3])[:, None, None]
+    scores = np.array([0.6, 0.61, 0.1])[:, None, None] + 0.03 * random.standard_normal((3, 1, 8)) + noise
+    scatter = scattered(scores)
+    assert scatter.closest == "b"
+    verdict = compare(scored(dict(zip("abc", scores, strict=True))), "a")["b"]
+    assert scatter.pair.configuration_by_fold > 0, "an estimate cut off at 0 would be another formula"
+    assert detectable(scatter.pair, 2, 8, scatter.ratio) == pytest.approx(verdict.mde)
+    twins = scattered(np.stack([scores[0], scores[0]]))
+    assert twins.closest == "" and advice(twins) == ""
+
+
+def test_advice_names_seeds_folds_or_neither(scattered):
     random = np.random.default_rng(1)
-    seeds = split_variance(0.02 * random.standard_normal((3, 2, 10)))
-    assert "seeds with these folds; or about" in advice(seeds, "uar", 1 / 9)
-    folds = split_variance(0.05 * random.standard_normal((3, 1, 10)) + 0.001 * random.standard_normal((3, 2, 10)))
-    assert "no number of seeds with these folds (at best" in advice(folds, "uar", 1 / 9)
-    assert "no number of folds up to 200" in advice(folds, "uar", 1 / 9, wanted=0.001)
-    one = split_variance(0.05 * random.standard_normal((3, 1, 10)))
-    assert "one seed cannot tell (run a second)" in advice(one, "uar", 1 / 9)
-    assert advice(split_variance(0.05 * random.standard_normal((1, 2, 10))), "uar", 1 / 9) == ""
+    seeds = scattered(0.02 * random.standard_normal((2, 2, 10)))
+    assert "seeds with these folds; or about" in advice(seeds, wanted=0.03)
+    folds = scattered(0.05 * random.standard_normal((2, 1, 10)) + 0.001 * random.standard_normal((2, 2, 10)))
+    assert "no number of seeds with these folds (at best" in advice(folds)
+    assert "no number of folds up to 200" in advice(folds, wanted=0.001)
+    one = scattered(0.05 * random.standard_normal((2, 1, 10)))
+    assert "one seed cannot tell (run a second)" in advice(one)
+    assert advice(scattered(0.05 * random.standard_normal((1, 2, 10)))) == ""
 
 
-def test_the_variance_table_agrees_with_the_formula():
-    split = split_variance(0.02 * np.random.default_rng(1).standard_normal((3, 2, 10)))
-    rows = {row[0]: row[1:] for row in variance_section(split, "uar", 1 / 9).rows}
-    assert rows["10 folds x 4 seeds"][1] == f"{100 * detectable(split, 4, 10, 1 / 9):.1f} points"
-    assert rows["20 folds x 2 seeds"][1] == f"{100 * detectable(split, 2, 20, 1 / 9):.1f} points"
+def test_the_variance_table_agrees_with_the_formula(scattered):
+    scatter = scattered(0.02 * np.random.default_rng(1).standard_normal((3, 2, 10)))
+    rows = {row[0]: row[1:] for row in variance_section(scatter).rows}
+    assert rows["10 folds x 4 seeds"][1] == f"{100 * detectable(scatter.pair, 4, 10, 1 / 8):.1f} points"
+    assert rows["20 folds x 2 seeds"][1] == f"{100 * detectable(scatter.pair, 2, 20, 1 / 8):.1f} points"
     assert sum(float(share[0]) for share in rows.values() if share[0] != "—") == pytest.approx(100, abs=0.2)
 
 
