@@ -129,11 +129,10 @@ def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", acr
     study = pair(outcomes, baseline, across)
     if metric not in metrics_of(outcomes):
         raise ComparisonError(f"no variant has the metric {metric!r}; measured are {', '.join(metrics_of(outcomes))}")
-    sizes = [outcome.record.sizes for outcome in outcomes]
-    ratio = math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
-    scores = {name: _scores(pairs, metric) for name, pairs in study.items()}
+    ratio = size_ratio(outcomes)
+    scores = {name: scores_of(pairs, metric) for name, pairs in study.items()}
     gaps = {name: values - scores[baseline] for name, values in scores.items() if name != baseline}
-    tests = {name: corrected_t(_over_seeds(gap), ratio) for name, gap in gaps.items()}
+    tests = {name: corrected_t(over_seeds(gap), ratio) for name, gap in gaps.items()}
     adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     comparisons = {}
     for name, values in scores.items():
@@ -141,7 +140,7 @@ def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", acr
         found = Comparison(
             variant=name,
             metric=metric,
-            score=corrected_t(_over_seeds(values), ratio).mean,
+            score=corrected_t(over_seeds(values), ratio).mean,
             difference=test.mean,
             p=test.p,
             p_holm=float(adjusted.get(name, NAN)),
@@ -179,13 +178,19 @@ def probability(p: float) -> str:
     return "= " + (f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1")
 
 
-def _scores(pairs: Pairs, metric: str) -> np.ndarray:
+def size_ratio(outcomes: Sequence[Outcome]) -> float:
+    """Mean ratio of test to training utterances over all folds."""
+    sizes = [outcome.record.sizes for outcome in outcomes]
+    return math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
+
+
+def scores_of(pairs: Pairs, metric: str) -> np.ndarray:
     """Test scores [seeds folds]; NaN where a fold has none."""
     seeds = len({seed for seed, _ in pairs})
     return np.array([one.test.metrics.get(metric, NAN) for one in pairs.values()], float).reshape(seeds, -1)
 
 
-def _over_seeds(values: np.ndarray) -> np.ndarray:
+def over_seeds(values: np.ndarray) -> np.ndarray:
     """One value per fold, the mean over the seeds that have one; a fold without any is left out."""
     defined = np.isfinite(values)
     folds = defined.any(axis=0)

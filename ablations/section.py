@@ -12,6 +12,8 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
     """Cells as in tables.cells: a name, then numbers with their interval behind a space."""
     notes: tuple[str, ...]
-    drawing: str
-    """SVG text, as figures.py makes it; "" for none."""
-    caption: str
+    drawing: str = ""
+    """SVG text, as figures.py makes it; empty without one."""
+    caption: str = ""
+    on_terminal: bool = True
+    """Whether it is printed beside the table too, or stands in the report alone."""

@@ -5,6 +5,7 @@ base overrides + variant overrides -> Config        (a variant's choice replaces
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ablations.outcomes import Outcome
 from ablations.section import Section
@@ -14,6 +15,9 @@ from ser_core.corpus import Corpus
 from ser_core.errors import SettingError
 from ser_core.keys import expand, kept
 from ser_core.options import field_sentences
+
+if TYPE_CHECKING:
+    from ablations.designs import Factorial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,13 @@ class Study:
     """Sentences that stand below the table, such as published figures."""
     sections: Callable[[Sequence[Outcome]], Sequence[Section]] = lambda outcomes: ()
     """What its report says beside the table, computed from the outcomes."""
+    factorial: "Factorial | None" = None
+    """The factors and the design that its variants come from; none for the studies of the table."""
+
+    @property
+    def words(self) -> list[str]:
+        """What is typed behind `ser ablate` to ask for it."""
+        return self.factorial.words if self.factorial else [self.name]
 
     def beneath(self, base: Sequence[str]) -> list[str]:
         """The user's overrides with what the study fixes: what variants are made from."""

@@ -281,7 +281,7 @@ def _notes(
     )
     notes.append(
         f"Pooled {heading(primary)}: all test utterances together; in brackets the 95 % bootstrap interval over "
-        f"{speakers} speaker{'s' * (speakers != 1)}{', which is too narrow for so few' if speakers < 20 else ''}. "
+        f"{speakers} speaker{'s' * (speakers != 1)}{', which is too narrow for so few' if speakers < 10 else ''}. "
         "It takes the trained models as they are; verdicts rest on the folds."
     )
     if references:

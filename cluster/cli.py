@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, report, studies, ui, options, systems, corpus. Thin: each command calls one function below it."""
+"""`ser`: run, ablate, search, importance, report, studies, ui, options, systems, corpus. Thin: each calls one function."""
 
 import os
 import signal
@@ -52,14 +52,19 @@ def run(overrides: Overrides = None) -> None:
 
 @app.command()
 def ablate(
-    study: Annotated[str, typer.Argument(help="fusion, tasks or modality.")],
+    study: Annotated[str, typer.Argument(help="fusion, tasks, modality, ...; none with --factor.")] = "",
     overrides: Overrides = None,
     seeds: Annotated[int, typer.Option(help="Seeds per variant, 0 to N-1.")] = 2,
+    factor: Annotated[list[str] | None, typer.Option(help="key=value,value: varies that key; give one for each factor.")] = None,
+    design: Annotated[str, typer.Option(help="full, fractional, leave_one_out, add_one or path: how factors combine.")] = "full",
+    resolution: Annotated[int, typer.Option(help="Least resolution of a fractional design.")] = 5,
 ) -> None:
-    """Compare the variants of a study over all folds and say what may be concluded."""
+    """Compare the variants of a study, or of factors, over all folds and say what may be concluded."""
+    from ablations.asked import asked_study
     from cluster.commands import ablate_study
 
-    sys.exit(ablate_study(console, study, overrides or [], seeds))
+    asked, rest = asked_study(study, overrides or [], factor or [], design, resolution)
+    sys.exit(ablate_study(console, asked, rest, seeds))
 
 
 @app.command()
@@ -77,11 +82,23 @@ def search(
 
 
 @app.command()
-def report(study: Annotated[str, typer.Argument(help="A study's id or name.")], store: Store = STORE) -> None:
+def report(
+    study: Annotated[str, typer.Argument(help="A study's id or name.")],
+    store: Store = STORE,
+    detect: Annotated[float, typer.Option(help="Difference that advice on seeds and folds is about; .02 is 2 points.")] = 0.02,
+) -> None:
     """Print a study's table again and write its report: Markdown, CSV, LaTeX, HTML."""
     from cluster.commands import report_study
 
-    report_study(console, study, store)
+    report_study(console, study, store, detect)
+
+
+@app.command()
+def importance(study: Annotated[str, typer.Argument(help="A search's id or name.")], store: Store = STORE) -> None:
+    """Print which settings of a search mattered for its development score, and how sure that is."""
+    from cluster.importance import print_importance
+
+    print_importance(console, study, store)
 
 
 @app.command()

@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ablations.conclusions import WANTED
 from ablations.render import section_to_rich, to_rich
-from ablations.studies import STUDIES
+from ablations.study import Study
 from cluster.conclude import conclude
 from cluster.resources import split_overrides
 from cluster.study import Finished, Watch, plan_ablation, run_ablation, run_search
@@ -26,7 +27,6 @@ from search_spaces.spaces import SPACES
 from ser_core import cross_validate as core
 from ser_core.compose import compose
 from ser_core.errors import SettingError
-from ser_core.keys import nearest
 from ser_core.records import RunStore
 
 
@@ -48,13 +48,11 @@ def _printed(done: int, total: int, what: str) -> None:
         print(f"{done}/{total} {what}" if total else what, flush=True)
 
 
-def ablate_study(console: Console, name: str, overrides: Sequence[str], seeds: int) -> int:
+def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int) -> int:
     """`ser ablate`: 0 when the table is whole, 1 when folds failed."""
-    if name not in STUDIES:
-        raise SettingError(f"no study {name!r}{nearest(name, STUDIES)}; choose from {', '.join(STUDIES)}")
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
-        record, store = plan_ablation(STUDIES[name], base, seeds, watch)
+        record, store = plan_ablation(study, base, seeds, watch)
         finished = run_ablation(record, store, cluster, watch)
     return _conclude(console, finished)
 
@@ -109,11 +107,13 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
     _conclude(console, finished)
 
 
-def report_study(console: Console, name: str, folder: Path) -> None:
+def report_study(console: Console, name: str, folder: Path, wanted: float) -> None:
     """`ser report`: the table and report of a study, from its records alone."""
+    if not wanted > 0:
+        raise SettingError(f"--detect must be above 0, got {wanted:g}")
     store = RunStore(folder)
     record = load_study(store, name)
-    _print_report(console, record, store)
+    _print_report(console, record, store, wanted)
 
 
 def list_studies(console: Console, folder: Path) -> None:
@@ -194,9 +194,10 @@ def _show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
         tracker.finish(files, whole=finished.complete)
 
 
-def _print_report(console: Console, record: StudyRecord, store: RunStore) -> dict[str, Path]:
-    table, sections, files = conclude(record, store)
-    for part in (*to_rich(table), *(part for section in sections for part in section_to_rich(section))):
+def _print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
+    table, sections, files = conclude(record, store, wanted)
+    printed = [section for section in sections if section.on_terminal]
+    for part in (*to_rich(table), *(part for section in printed for part in section_to_rich(section))):
         console.print(part)
     folder = record.folder(store)
     console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)

@@ -1,9 +1,13 @@
 """What a finished study says: its table on the terminal, its report on disk, both in MLflow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from ablations.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
 from ablations.conditions import conditions_sections
+from ablations.effects import effects_section
+from ablations.modes import caption
+from ablations.outcomes import LEADING_METRICS, Outcome, metrics_of, variants_of
 from ablations.report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
@@ -13,10 +17,13 @@ from ser_core.errors import RecordError
 from ser_core.records import RunStore
 
 
-def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
-    """The table of an ablation or a run and the study's own sections, written as Markdown, CSV, LaTeX and HTML into its folder.
+def conclude(
+    study: StudyRecord, store: RunStore, wanted: float = WANTED
+) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
+    """The table of an ablation or a run and its sections, written as Markdown, CSV, LaTeX and HTML into its folder.
 
-    Raises RecordError for a search, whose test parts stay sealed, and ComparisonError while folds are missing.
+    `wanted` is the difference that the advice on seeds and folds is about. Raises RecordError for a search, whose test parts
+    stay sealed, and ComparisonError while folds are missing.
     """
     if study.kind == "search":
         raise RecordError(f"{study.id} is a search: its test parts stay sealed; `ser ablate` and `ser run` make tables")
@@ -27,21 +34,34 @@ def conclude(study: StudyRecord, store: RunStore) -> tuple[StudyTable, Sequence[
             f"{study.id}: {len(missing)} of {len(study.keys)} folds are missing; the same command trains them: {study.command}"
         )
     overrides = {trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in study.trials}
+    primary, baseline = primary_metric(study.primary, outcomes), variants_of(outcomes)[0]
+    said = variance_sentence(scatter_of(outcomes, baseline, primary, study.across), wanted)
     table = study_table(
         outcomes,
         title=study.name,
-        question=study.question,
+        question=caption(study.question, study.mode) if study.kind == "ablation" else study.question,
         across=study.across,
-        notes=study.notes,
-        primary=_primary(study, outcomes[0].test.metrics),
+        notes=(*filter(None, [said]), *study.notes),
+        primary=primary,
         command=study.command,
         overrides=overrides,
     )
     own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
-    sections = [*own, *conditions_sections(table, outcomes)]
+    effects = effects_section(outcomes, study.factorial, primary) if study.factorial else ()
+    conditions = conditions_sections(table, outcomes)
+    sections = (*own, *conditions, *effects, *concluding_sections(outcomes, baseline, primary, study.across, wanted))
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 
-def _primary(study: StudyRecord, metrics: Mapping[str, float]) -> str:
-    """The study's primary metric, or the first there is when its task is off."""
-    return study.primary if study.primary in metrics else next(iter(metrics))
+def primary_metric(wanted: str, outcomes: Sequence[Outcome]) -> str:
+    """The metric that verdicts are about: the study's own, or, where the baseline does not have it, the next best there is.
+
+    That is the first of UAR, WA, macro-F1 and CCC in the order of the table's columns, then the UAR of a helper task.
+    """
+    first = [one for one in outcomes if one.variant == outcomes[0].variant]
+    measured = metrics_of(first)
+    if wanted in measured:
+        return wanted
+    leading = [name for name in measured if name in LEADING_METRICS or name.startswith("ccc.")]
+    helpers = [name for name in measured if name.endswith(".uar")]
+    return [*leading, *helpers, *measured][0]

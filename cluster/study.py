@@ -14,7 +14,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ablations.study import Study, configurations
+from ablations.changes import check_changes
+from ablations.study import Study, Variant, configurations
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Proposed, Source
 from cluster.study_record import StudyRecord, study_id
@@ -25,6 +26,7 @@ from cluster.trial import Trial, plan_once
 from search_spaces.space import Space
 from ser_core.compose import compose
 from ser_core.config import GROUPS
+from ser_core.cross_validate import Plan
 from ser_core.errors import SettingError
 from ser_core.judge import headline
 from ser_core.keys import expand
@@ -60,19 +62,15 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(study.beneath(base)))
-    channels = list(whole.inputs.channels)
-    if len(channels) < study.channels:
-        raise SettingError(
-            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, and this configuration reads "
-            f"{' and '.join(channels)} alone; give the other channel an encoder, as model.text=words"
-        )
-    variants = study.variants(whole.config, whole.inputs.corpus)
-    if len(variants) < 2:
-        raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
+    variants = _compared(study, whole)
     made = configurations(study.name, base, variants)
     systems = tell_systems(overrides for overrides, _ in made.values())
-    trials = [make_trial(name, overrides, seed) for name, (overrides, _) in made.items() for seed in range(seeds)]
-    command = shlex.join(["ser", "ablate", study.name, *base, "--seeds", str(seeds)])
+    trials, settled = [], {}
+    for name, (overrides, config) in made.items():
+        settled[name] = plan_once(config, progress=True).config
+        trials += [make_trial(name, overrides, seed) for seed in range(seeds)]
+    check_changes(study.name, {variant.name: variant.overrides for variant in variants}, settled)
+    command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds)])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
     record = StudyRecord(
         id=study_id(study.name, keys),
@@ -85,8 +83,23 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         command=command,
         across=study.across,
         notes=(*study.notes, *systems),
+        factorial=study.factorial,
     )
     return record, RunStore(whole.config.run.store)
+
+
+def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
+    """The study's variants. Raises SettingError when it needs a channel that is not read, or has nothing to compare."""
+    channels = list(whole.inputs.channels)
+    if len(channels) < study.channels:
+        raise SettingError(
+            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, and this configuration reads "
+            f"{' and '.join(channels)} alone; give the other channel an encoder, as model.text=words"
+        )
+    variants = study.variants(whole.config, whole.inputs.corpus)
+    if len(variants) < 2:
+        raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
+    return variants
 
 
 def make_trial(variant: str, overrides: Sequence[str], seed: int) -> Trial:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ablations.designs import Factorial
 from ablations.outcomes import Outcome
 from cluster.trial import Trial
 from ser_core.contents import write_whole
@@ -38,6 +39,10 @@ class StudyRecord:
     """Entries of the protocol card that the variants differ in on purpose."""
     notes: tuple[str, ...] = ()
     """Sentences that stand below the table, such as published figures."""
+    factorial: Factorial | None = None
+    """The factors and the design of an ablation that was made of factors."""
+    mode: str = "fixed"
+    """What an ablation does with all other settings: a key of ablations.modes.MODES."""
 
     @property
     def keys(self) -> list[FoldKey]:
@@ -88,6 +93,8 @@ def _read(file: Path) -> StudyRecord:
     try:
         fields = json.loads(file.read_text())
         fields["trials"] = [_trial(trial) for trial in fields["trials"]]
+        if fields.get("factorial"):
+            fields["factorial"] = Factorial(**{**fields["factorial"], "factors": tuple(fields["factorial"]["factors"])})
         return StudyRecord(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{file} is damaged ({error}); delete it and run the study again: its folds are kept") from error

@@ -83,7 +83,7 @@ def test_intervals_cover_the_truth_with_enough_speakers():
         right = random.random((len(speakers), 30)) < skill[:, None]
         truth, who = np.full(right.size, "a"), np.repeat(speakers, 30)
         answers = Answers(np.arange(right.size), who, truth, np.where(right.ravel(), "a", "b"))
-        found = interval(right.mean(), redraw(answers, "wa", speakers, weights))
+        found = interval(right.mean(), redraw(answers, "wa", speakers, weights), len(speakers))
         covered.append(found.low <= 0.6 <= found.high)
         naive.append(abs(right.mean() - 0.6) <= 1.96 * right.std() / math.sqrt(right.size))
     assert 0.9 <= np.mean(covered) <= 0.985

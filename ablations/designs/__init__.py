@@ -1,0 +1,64 @@
+"""Every way to make variants of factors; adding one touches its file and this table."""
+
+import dataclasses
+
+from ablations.designs import add_one, fractional, full, leave_one_out, path
+from ablations.designs.factor import Design, Designed, parse_factor
+from ser_core.errors import SettingError
+from ser_core.keys import nearest
+
+DESIGNS: dict[str, Design] = {
+    "full": full.DESIGN,
+    "fractional": fractional.DESIGN,
+    "leave_one_out": leave_one_out.DESIGN,
+    "add_one": add_one.DESIGN,
+    "path": path.DESIGN,
+}
+MOST_VARIANTS = 128
+"""Above, a study is a search."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Factorial:
+    """What a user asks for: factors as typed and the design that combines them. Checked on creation."""
+
+    factors: tuple[str, ...]
+    """key=value,value each."""
+    design: str = "full"
+    """One of DESIGNS."""
+    resolution: int = 5
+    """Least resolution of a fractional design, at least 3."""
+
+    def __post_init__(self) -> None:
+        if self.design not in DESIGNS:
+            found = nearest(self.design, DESIGNS)
+            raise SettingError(f"--design {self.design}: no such design{found}; choose from {', '.join(DESIGNS)}")
+        keys = [parse_factor(text).key for text in self.factors]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise SettingError(f"{twice[0]} is two factors; give all its values in one")
+        if not keys:
+            raise SettingError(f"--design {self.design} needs factors: --factor key=value,value")
+
+    def designed(self) -> Designed:
+        """The variants. Raises SettingError where a factor has too few or too many values for the design."""
+        design, factors = DESIGNS[self.design], [parse_factor(text) for text in self.factors]
+        for text, factor in zip(self.factors, factors, strict=True):
+            count = len(factor.values)
+            if count < design.fewest or 0 < design.most < count:
+                wanted = f"{design.fewest}" if design.fewest == design.most else f"at least {design.fewest}"
+                raise SettingError(
+                    f"--factor {text} has {count} value{'s' * (count != 1)}, --design {self.design} takes {wanted}"
+                )
+        made = design.make(factors, self.resolution)
+        if len(made.variants) > MOST_VARIANTS:
+            raise SettingError(
+                f"{len(made.variants)} variants are more than {MOST_VARIANTS}; use --design fractional or ser search"
+            )
+        return made
+
+    @property
+    def words(self) -> list[str]:
+        """What is typed to ask for it."""
+        told = [word for factor in self.factors for word in ("--factor", factor)]
+        told += ["--design", self.design] if self.design != "full" else []
+        return told + (["--resolution", str(self.resolution)] if self.design == "fractional" else [])

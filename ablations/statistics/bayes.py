@@ -1,0 +1,77 @@
+"""How probable it is that a variant is worse, practically the same, or better: the Bayesian correlated t test.
+
+mean difference m, fold sd s, n folds, r = test / train  ->  posterior of the true mean: Student t, n - 1 degrees of freedom,
+at m, with scale s * sqrt(1/n + r)  ->  its shares below -ROPE, within, above
+Corani & Benavoli 2015 (Machine Learning 100:285), Benavoli et al. 2017 (JMLR 18:77). They write rho / (1 - rho) with rho = test /
+(test + train), which is test / train: the scale is that of Nadeau & Bengio, and without a region the test decides as theirs does.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from ablations.compare import NAN, RESOLUTION, over_seeds
+from ablations.statistics.method import Evidence, Method
+from ser_core.metrics import term
+
+ROPE = 0.01
+"""Differences up to this size make no practical difference: 1 point of UAR, .01 of CCC."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Posterior:
+    """Three probabilities that sum to 1; all NaN below two folds, or where the folds differ all alike and not by 0."""
+
+    worse: float
+    equivalent: float
+    better: float
+
+
+def correlated_bayes(differences: np.ndarray, test_to_train: float, rope: float = ROPE) -> Posterior:
+    """The posterior of the mean of one difference per fold [folds]; above 0 is better. `rope` is in the same unit, at least 0.
+
+    >>> found = correlated_bayes(np.array([.03, .05, .01, .04, .02]), test_to_train=.25)
+    >>> round(found.worse, 3), round(found.equivalent, 3), round(found.better, 3)
+    (0.01, 0.056, 0.934)
+    """
+    from scipy.special import stdtr
+
+    n, mean = len(differences), float(differences.mean()) if len(differences) else NAN
+    spread = float(differences.std(ddof=1)) if n > 1 else NAN
+    if spread < RESOLUTION and abs(mean) < RESOLUTION:
+        return Posterior(0.0, 1.0, 0.0)
+    if not spread >= RESOLUTION:
+        return Posterior(NAN, NAN, NAN)
+    scale = spread * math.sqrt(1 / n + test_to_train)
+    worse, better = (float(stdtr(n - 1, (-rope + sign * mean) / scale)) for sign in (-1, 1))
+    return Posterior(worse, max(0.0, 1 - worse - better), better)
+
+
+def _cells(evidence: Evidence) -> tuple[str, ...]:
+    found = correlated_bayes(over_seeds(evidence.gaps), evidence.test_to_train)
+    return tuple(_share(value) for value in (found.worse, found.equivalent, found.better))
+
+
+def _share(value: float) -> str:
+    return "—" if math.isnan(value) else f"{value:.2f}".removeprefix("0")
+
+
+METHOD = Method(
+    columns=("P(worse)", "P(equivalent)", "P(better)"),
+    cells=_cells,
+    note=(
+        "P: posterior probability that the true mean difference is below, within or above the region of practical equivalence, "
+        "{rope} either way (Bayesian correlated t, Corani & Benavoli 2015)."
+    ),
+    keeps_its_level=True,
+)
+
+
+def rope_in_words(metric: str) -> str:
+    """The region in the unit of a metric.
+
+    >>> rope_in_words("uar"), rope_in_words("ccc.valence")
+    ('1 point', '.01')
+    """
+    return f"{100 * ROPE:g} point" if term(metric).percent else f"{ROPE:g}".removeprefix("0")

@@ -1,0 +1,59 @@
+"""McNemar's test on utterances: of those that only one of two variants gets right, does one side have more than half?
+
+only the baseline right: b    only the variant right: c    under the null c ~ Binomial(b + c, 1/2), two-sided and exact
+(McNemar 1947, Psychometrika 12; Dietterich 1998, Neural Computation 10.) It takes the trained models as they are and
+utterances for independent. Seeds answer for the same utterances, so their p values depend on each other: twice their mean
+is a p value whatever the dependence (Vovk & Wang 2020, Biometrika 107), and that is what several seeds are given.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablations.compare import NAN, probability
+from ablations.statistics.method import Evidence, Method
+
+
+def mcnemar(baseline: np.ndarray, variant: np.ndarray) -> float:
+    """Exact two-sided p of two rows of right answers [utterances], one seed; 1 where they agree on every utterance.
+
+    >>> mcnemar(np.array([True, True, False, False, False]), np.array([True, False, True, True, True]))
+    0.625
+    """
+    from scipy.stats import binomtest
+
+    only_baseline, only_variant = int((baseline & ~variant).sum()), int((variant & ~baseline).sum())
+    return float(binomtest(only_variant, only_baseline + only_variant).pvalue) if only_baseline + only_variant else 1.0
+
+
+def over_dependent(p: Sequence[float]) -> float:
+    """One p value of several that may depend on each other: itself, or twice the mean, at most 1; NaN of none.
+
+    >>> over_dependent([.04]), over_dependent([.01, .03])
+    (0.04, 0.04)
+    """
+    if not p:
+        return NAN
+    return min(1.0, (2 if len(p) > 1 else 1) * math.fsum(p) / len(p))
+
+
+def _cells(evidence: Evidence) -> tuple[str, ...]:
+    p = [mcnemar(*right) for right in evidence.right]
+    joint = over_dependent(p)
+    if math.isnan(joint):
+        return "—", "—"
+    counts = [(int((ours & ~theirs).sum()), int((theirs & ~ours).sum())) for ours, theirs in evidence.right]
+    return probability(joint).removeprefix("= "), " ".join(f"{lost}:{won}" for lost, won in counts)
+
+
+METHOD = Method(
+    columns=("McNemar p", "lost:won"),
+    cells=_cells,
+    note=(
+        "McNemar's exact test counts the utterances that only the baseline (lost) or only the variant (won) answers rightly, "
+        "seed by seed; p over several seeds is twice their mean (Vovk & Wang 2020). It takes utterances for "
+        "independent and the trained models as they are: another training would count differently."
+    ),
+    keeps_its_level=False,
+)
