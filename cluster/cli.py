@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, report, studies, ui, options, systems, corpus. Thin: each command calls one function below it."""
+"""`ser`: run, ablate, search, simulate, space, report, studies, ui, options, systems, corpus: each calls one function below."""
 
 import os
 import signal
@@ -74,6 +74,14 @@ def search(
     from cluster.commands import search_space
 
     sys.exit(search_space(console, space, overrides or [], trials, sampler, seed))
+
+
+@app.command()
+def space(name: Annotated[str, typer.Argument(help="A search space, such as weights.")]) -> None:
+    """Print a search space: ranges, conditions, what stays fixed."""
+    from cluster.search_commands import print_space
+
+    print_space(console, name)
 
 
 @app.command()
