@@ -28,11 +28,15 @@ class Asker(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One thing that is asked: the name it is asked under, over what, and when (always, if `condition` is empty)."""
+    """One thing that is asked: how it is called, over what, and when (always, if `condition` is empty).
+
+    `asked` is the name under which the asker hears it, where that is another one.
+    """
 
     name: str
     range: str
     condition: str = ""
+    asked: str = ""
 
 
 class Range(Protocol):
@@ -208,7 +212,10 @@ class Simplex:
 
     def rows(self, key: str) -> list[Row]:
         shared = f"its share of 1 among {', '.join(self.parts)}"
-        return [Row(f"{key}.{part}.{self.leaf}", shared if part == self.parts[0] else "its share") for part in self.parts]
+        return [
+            Row(f"{key}.{part}.{self.leaf}", shared if part == self.parts[0] else "its share", "", f"{key}.{part}.u")
+            for part in self.parts
+        ]
 
     def parameters(self, key: str, given: Mapping[str, str]) -> dict[str, Any]:
         """Weights are scaled to a sum of 1 (no direction of the space); a part that is not given gets none."""

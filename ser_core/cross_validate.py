@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import ser_core
+from ser_core import spending
 from ser_core.baselines import baselines, remembered
 from ser_core.compose import channels_fingerprint, fingerprint, resolved
 from ser_core.config import Config
@@ -20,7 +21,7 @@ from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds, make_folds
 from ser_core.folds.flags import flags
-from ser_core.inputs import Inputs, load_inputs
+from ser_core.inputs import Inputs, device_of, load_inputs
 from ser_core.judge import predict
 from ser_core.keeper import Keeper
 from ser_core.metrics import DEFINITIONS, score
@@ -106,8 +107,9 @@ def cross_validate(
 
 def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
     """Trains one fold and writes its record."""
-    config, key = planned.config, planned.key(fold.number)
+    config, key, device = planned.config, planned.key(fold.number), device_of(planned.config)
     keeper = Keeper(store.state_place(key), config.run.checkpoint_seconds)
+    spending.begun(device)
     training = fit(config, planned.inputs, fold, keeper)
     while True:
         try:
@@ -135,6 +137,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         seconds=keeper.spent,
         skipped=planned.inputs.skipped,
         environment=environment(config),
+        spent=spending.spent(device, keeper.spent),
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     metrics = score(tested) | _between(planned, fold, fitted)

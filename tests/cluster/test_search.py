@@ -5,8 +5,12 @@ import shutil
 
 import pytest
 
-from cluster.searcher import Proposed
-from cluster.study import development
+from cluster.budget import Budget
+from cluster.objectives import Goal
+from cluster.proposed import Past, Proposed
+from cluster.pruners import PRUNERS
+from cluster.samplers import SAMPLERS
+from cluster.scores import Scores
 from cluster.study_record import studies
 from cluster.trial import Trial
 from search_spaces.bridge_tokens import SPACE as TOKENS
@@ -41,11 +45,9 @@ def source(folder, count):
         name = " ".join(overrides)
         return known.get(name) or Trial(name, 0, tuple(overrides), (FoldKey(name, "none", 1),))
 
-    def judge(trial):
-        return development(trial, store)
-
     offered = WEIGHTS.among("tasks", [name for name in TASKS if name != "style"])  # which the demo corpus lacks
-    return Proposed(offered, count, make, judge, store, "tpe", 0, record.asked)
+    past = Past(record.asked, record.ended, record.trained)
+    return Proposed(offered, make, Scores(store, Goal()), SAMPLERS["tpe"], PRUNERS["none"], Budget(count), 0, past)
 
 
 def test_a_search_prints_development_scores_and_shows_no_test_score(searched):
@@ -102,27 +104,37 @@ def test_a_search_of_bridge_tokens(studied, tmp_path):
     assert not [name for run in shown(tmp_path) for name in run.metrics if "test" in name]
 
 
+class Lettered(Scores):
+    """Every fold is recorded; the score is the number of letters of the overrides."""
+
+    def first_folds(self, trial):
+        return [(len(trial.variant) / 100,)]
+
+
+class Full(RunStore):
+    """Holds every fold."""
+
+    def __contains__(self, key):
+        return True
+
+
 def scored(tmp_path, history=(), count=30, sampler="random", space=TOKENS):
-    """A search whose folds are all recorded: the score is the number of letters of the overrides."""
+    """A search whose folds are all recorded."""
     asked = []
 
     def make(overrides):
         asked.append(tuple(overrides))
         return Trial(" ".join(overrides), 0, tuple(overrides), (FoldKey(" ".join(overrides), "split", 1),))
 
-    class Full(RunStore):
-        def __contains__(self, key):
-            return True
-
-    made = Proposed(space, count, make, lambda trial: len(trial.variant) / 100, Full(tmp_path), sampler, 0, history)
-    return made, asked
+    scores, past = Lettered(Full(tmp_path), Goal()), Past(history)
+    return Proposed(space, make, scores, SAMPLERS[sampler], PRUNERS["none"], Budget(count), 0, past), asked
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_repeated_suggestions_cost_nothing_and_end_an_exhausted_search(tmp_path, sampler):
     search, asked = scored(tmp_path, sampler=sampler)
     assert search.next() is None
-    assert search.exhausted
+    assert "nothing new" in search.ending
     assert len(search.trials) == len(set(asked)) <= 18
     assert search.repeats == len(asked) - len(set(asked)) >= 20
 
@@ -134,7 +146,7 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, sampler):
     history = json.loads(json.dumps(first.asked))
     more, asked = scored(tmp_path, history, count=30, sampler=sampler, space=WEIGHTS)
     assert more.next() is None
-    assert not more.exhausted
+    assert not more.ending
     assert list(first.trials) == list(more.trials)[:25]
     assert len(more.trials) == len(more.asked) == 30
     assert len(asked) < 45
