@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """`ser`: run, ablate, search, simulate, space, report, studies, ui, options, systems, corpus: each calls one function below."""
+=======
+"""`ser`: run, ablate, search, simulate, space, report, studies, ui, options, corpus. Thin: each calls one function below it."""
+>>>>>>> 4834c63 (Scores without constraints open no record)
 
 import os
 import signal
@@ -102,9 +106,7 @@ def simulate(
     study: Annotated[str, typer.Argument(help="A study of the store, replayed in random order; empty is a synthetic one.")] = "",
     store: Store = STORE,
     objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
-    folds: Annotated[
-        list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. 5 and 10 if not given.")
-    ] = None,
+    folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. 5 and 10 if none.")] = None,
     pruning: Annotated[list[str] | None, typer.Option(help="Pruner; repeatable. All if not given; none stands first.")] = None,
     sampler: Annotated[str, typer.Option(help="Any sampler of `ser search`; a replayed study knows random alone.")] = "random",
     trials: Annotated[int, typer.Option(help="Budget, in trials that train all folds.")] = 20,

@@ -34,6 +34,8 @@ class Scores:
 
     def excess(self, trial: Trial) -> dict[str, float]:
         """By constraint, how far the trial lies above its bound. Raises SettingError where that was not recorded."""
+        if not self.goal.constraints:
+            return {}
         folds = [self._records[key] for key in trial.keys if self._there(key)]
         return {str(constraint): constraint.excess(folds) for constraint in self.goal.constraints}
 
