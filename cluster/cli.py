@@ -75,7 +75,7 @@ def search(
     hours: Annotated[float, typer.Option(help="Hours of this run; 0 sets no bound.")] = 0,
     failures: Annotated[int, typer.Option(help="Folds of this run that may fail; 0 sets no bound.")] = 0,
     sampler: Annotated[str, typer.Option(help="tpe, random, qmc, gp, nsga2, cmaes or grid.")] = "tpe",
-    pruning: Annotated[str, typer.Option(help="Which trials end early: none, asha, futility, wilcoxon or median.")] = "",
+    pruning: Annotated[str, typer.Option(help="none, asha, futility, wilcoxon or median; empty is asha.")] = "",
     objective: Annotated[list[str] | None, typer.Option(help="Development metric, such as uar or mean(ccc); repeatable.")] = None,
     constraint: Annotated[list[str] | None, typer.Option(help="Bound, such as parameters<1e6; repeatable.")] = None,
     start: Annotated[list[str] | None, typer.Option(help="Overrides of a point to try first, in quotes; repeatable.")] = None,
@@ -85,13 +85,13 @@ def search(
 ) -> None:
     """Search a space by development score; test parts stay sealed."""
     from cluster.budget import Budget
-    from cluster.search import DEFAULT_PRUNING, Search
+    from cluster.search import Search
     from cluster.search_commands import search_space
 
     wanted = Search(
         budget=Budget(trials, folds, hours, failures),
         sampler=sampler,
-        pruning=pruning or DEFAULT_PRUNING,
+        pruning=pruning,
         objectives=tuple(objective or ()),
         constraints=tuple(constraint or ()),
         seed=seed,

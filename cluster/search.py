@@ -27,8 +27,10 @@ from ser_core.errors import SettingError
 from ser_core.keys import expand
 from ser_core.records import RunStore
 
-DEFAULT_PRUNING = "none"
+DEFAULT_PRUNING = "asha"
 """Best of the table of `ser simulate` (README, Decisions)."""
+DEFAULT_PRUNING_OF_SEVERAL = "futility"
+"""The only rule for several objectives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Search:
 
     budget: Budget
     sampler: str = "tpe"
-    pruning: str = DEFAULT_PRUNING
+    pruning: str = ""
+    """Empty is the default: asha, or futility under several objectives."""
     objectives: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     seed: int = 0
@@ -46,13 +49,18 @@ class Search:
     start_from: str = ""
     """A study whose best trial is asked for first."""
 
+    @property
+    def rule(self) -> str:
+        """The pruner's name."""
+        return self.pruning or (DEFAULT_PRUNING_OF_SEVERAL if len(self.objectives) > 1 else DEFAULT_PRUNING)
+
     def words(self) -> list[str]:
         """The options of `ser search` that say this."""
         words = []
         for field in dataclasses.fields(Budget):
             if value := getattr(self.budget, field.name):
                 words += [f"--{field.name}", f"{value:g}"]
-        words += ["--sampler", self.sampler, "--pruning", self.pruning, "--seed", str(self.seed)]
+        words += ["--sampler", self.sampler, "--pruning", self.rule, "--seed", str(self.seed)]
         words += [word for name in self.objectives for word in ("--objective", name)]
         words += [word for text in self.constraints for word in ("--constraint", text)]
         words += [word for start in self.starts for word in ("--start", start)]
@@ -72,7 +80,7 @@ class Prepared:
 
 def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> Prepared:
     """Reads the corpus and checks everything that can be known before training. Raises SettingError."""
-    sampler, pruner = chosen_sampler(search.sampler), chosen_pruner(search.pruning)
+    sampler, pruner = chosen_sampler(search.sampler), chosen_pruner(search.rule)
     goal = Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
@@ -86,7 +94,7 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     scores = Scores(store, goal)
     name = f"search-{space.name}"
     aims = [re.sub(r"\W+", "_", word).strip("_") for word in (*search.objectives, *search.constraints)]
-    identity = study_id("-".join([name, search.sampler, search.pruning, str(search.seed), *aims]), whole.keys)
+    identity = study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys)
     known = next((study for study in studies(store) if study.id == identity), None)
     source = Proposed(
         space=space,

@@ -107,7 +107,7 @@ def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: C
         f"sampler      {search.sampler}, seed {search.seed}; {known} suggestions of earlier runs are asked for again first",
         f"objective    {aims}, over {folds} folds; development parts alone",
         f"constraints  {', '.join(map(str, goal.constraints)) or 'none'}",
-        f"pruning      {search.pruning}",
+        f"pruning      {search.rule}",
         f"ends after   {bounded}; a trial that is pruned costs fewer than {folds} folds",
         f"cost         {projected(record, store, search.budget, prepared.plan.keys, workers)}",
     ]

@@ -94,16 +94,7 @@ def _table(lines: Sequence[Line], title: str) -> Table:
     heads = ("folds", "pruning", "regret ± se", "against none ± se", "begun", "finished")
     table = Table(*heads, title=f"{title}: points lost, equal folds", title_justify="left")
     for line in lines:
-        regret, difference = (
-            f"{line.regret:.2f} ± {line.regret_error:.2f}",
-            f"{line.difference:+.2f} ± {line.difference_error:.2f}",
-        )
-        table.add_row(
-            str(line.folds),
-            line.pruning,
-            regret,
-            difference if line.pruning != "none" else "",
-            f"{line.begun:.1f}",
-            f"{line.finished:.1f}",
-        )
+        regret = f"{line.regret:.2f} ± {line.regret_error:.2f}"
+        against = "" if line.pruning == "none" else f"{line.difference:+.2f} ± {line.difference_error:.2f}"
+        table.add_row(str(line.folds), line.pruning, regret, against, f"{line.begun:.1f}", f"{line.finished:.1f}")
     return table

@@ -20,4 +20,5 @@ class Gp(Sampler):
     def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
         import optuna
 
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of a package that would make it faster
         return optuna.samplers.GPSampler(seed=seed + known, n_startup_trials=min(10, max(2, trials // 2)))

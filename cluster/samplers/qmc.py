@@ -43,7 +43,9 @@ def between(low: float, high: float, share: float, log: bool) -> float:
     >>> between(1, 3, 0.5, False), between(1, 100, 0.5, True)
     (2.0, 10.0)
     """
-    return float(np.exp(np.log(low) + share * (np.log(high) - np.log(low)))) if log else low + share * (high - low)
+    if not log:
+        return low + share * (high - low)
+    return min(high, max(low, float(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))))
 
 
 class Qmc(Sampler):

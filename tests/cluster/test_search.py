@@ -25,7 +25,7 @@ def searched(studied, tmp_path_factory):
     """A search of three weightings in a folder of its own that borrows the study's features."""
     folder = tmp_path_factory.mktemp("searched")
     shutil.copytree(studied.folder / "bridgework" / "cache", folder / "bridgework" / "cache")
-    return folder, ser(folder, "search", "weights", *SMALL, "--trials", "3")
+    return folder, ser(folder, "search", "weights", *SMALL, "--trials", "3", "--pruning", "none")
 
 
 def poison(folder):
@@ -71,7 +71,7 @@ def test_a_finished_search_trains_nothing_and_reads_no_test_part(searched):
     before = records(folder)
     next_clean = source(folder, 4).next()
     poison(folder)
-    again = ser(folder, "search", "weights", *SMALL, "--trials", "3")
+    again = ser(folder, "search", "weights", *SMALL, "--trials", "3", "--pruning", "none")
     assert again.code == 0
     assert again.loaded == ["optuna"]
     assert records(folder) == before
@@ -88,16 +88,52 @@ def test_a_search_has_no_table_of_test_scores(searched):
 
 def test_fewer_trials_forget_no_suggestion(searched):
     folder, _ = searched
-    ser(folder, "search", "weights", *SMALL, "--trials", "2")
+    ser(folder, "search", "weights", *SMALL, "--trials", "2", "--pruning", "none")
     (record,) = studies(RunStore(folder / "bridgework"))
     assert len(record.trials) == 2
     assert len(record.asked) == 3
 
 
+def test_a_dry_run_tells_what_is_left_and_trains_nothing(searched):
+    folder, _ = searched
+    before = records(folder)
+    told = ser(folder, "search", "weights", *SMALL, "--trials", "5", "--pruning", "none", "--dry-run")
+    assert told.code == 0 and told.loaded == ["optuna"]
+    assert "at most 8 folds more" in told.out and "(median of 12 recorded)" in told.out
+    assert "3 suggestions of earlier runs" in told.out
+    other = ser(folder, "search", "weights", *SMALL, "--trials", "5", "--objective", "mean(ccc)", "--dry-run")
+    assert "mean(ccc), over 4 folds" in other.out and "asha" in other.out and "at most 20 folds more" in other.out
+    assert records(folder) == before
+
+
+def test_a_search_that_prunes_shows_it_and_trains_nothing_again(searched, tmp_path):
+    """Eight random weightings in a store that has the features: with ASHA some end at a rung, with the reason in MLflow."""
+    shutil.copytree(searched[0] / "bridgework" / "cache", tmp_path / "bridgework" / "cache")
+    words = ("search", "weights", *SMALL, "--trials", "8", "--sampler", "random", "--pruning", "asha", "cluster.workers=1")
+    ran = ser(tmp_path, *words)
+    assert (ran.code, ran.err) == (0, "")
+    (record,) = studies(RunStore(tmp_path / "bridgework"))
+    trained = sum(map(len, record.trained.values()))
+    assert record.ended and trained == len(records(tmp_path)) < 32
+    assert f"{32 - trained} folds by pruning {len(record.ended)} trials" in ran.out
+    for trial in record.trials:
+        there = [key in RunStore(tmp_path / "bridgework") for key in trial.keys]
+        ended = record.ended.get(trial.keys[0].fingerprint)
+        assert there == [True] * 4 if ended is None else there == [fold < ended.folds for fold in range(4)]
+    runs = [run for run in shown(tmp_path) if run.kind == "trial"]
+    assert sorted(run.status for run in runs) == ["FINISHED"] * (8 - len(record.ended)) + ["KILLED"] * len(record.ended)
+    reasons = [run.tags["ser.pruned"] for run in runs if run.status == "KILLED"]
+    assert all(reason.startswith("after ") and "went on" in reason for reason in reasons)
+    again = ser(tmp_path, *words)
+    assert "8 configurations, 0 folds trained" in again.out
+    assert again.loaded == ["optuna"]
+    assert studies(RunStore(tmp_path / "bridgework"))[0].ended == record.ended
+
+
 @pytest.mark.slow
 def test_a_search_of_bridge_tokens(studied, tmp_path):
     shutil.copytree(studied.folder / "bridgework" / "cache", tmp_path / "bridgework" / "cache")
-    ran = ser(tmp_path, "search", "bridge_tokens", *SMALL, "--trials", "2")
+    ran = ser(tmp_path, "search", "bridge_tokens", *SMALL, "--trials", "2", "--pruning", "none")
     assert ran.code == 0
     assert "2 configurations, 8 folds trained" in ran.out
     assert "model.fusion=bridge" in ran.out
