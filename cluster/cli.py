@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """`ser`: run, ablate, search, simulate, space, report, studies, ui, options, systems, corpus: each calls one function below."""
-=======
-"""`ser`: run, ablate, search, simulate, space, report, studies, ui, options, corpus. Thin: each calls one function below it."""
->>>>>>> 4834c63 (Scores without constraints open no record)
 
 import os
 import signal
