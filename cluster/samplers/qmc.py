@@ -40,7 +40,7 @@ class Placed:
 def between(low: float, high: float, share: float, log: bool) -> float:
     """The number that lies at `share` of the way from low to high.
 
-    >>> between(1, 3, 0.5, False), between(1, 100, 0.5, True)
+    >>> between(1, 3, 0.5, False), round(between(1, 100, 0.5, True), 6)
     (2.0, 10.0)
     """
     if not log:
