@@ -18,7 +18,7 @@ from cluster.scores import Scores
 from cluster.starts import starting_points
 from cluster.study import Finished, Watch, make_trial, run_study
 from cluster.study_record import StudyRecord, studies, study_id
-from cluster.terms import plan_and_tell
+from cluster.terms import plan_and_tell, tell_systems
 from search_spaces.space import Space
 from ser_core.compose import compose
 from ser_core.config import GROUPS
@@ -86,7 +86,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
     if not whole.folds.develops:
         raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
-    space = space.among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
+    systems = tell_systems([_joined(base, space.fixed, space)])
+    space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
     sampler.check(space, len(goal.objectives))
     pruner.check(len(whole.folds), len(goal.objectives))
     seedless = [override for override in base if not override.startswith("seed=")]
@@ -108,7 +109,9 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
         starts=starting_points(space, search.starts, search.start_from, scores),
     )
     command = shlex.join(["ser", "search", space.name, *base, *search.words()])
-    record = StudyRecord(identity, "search", name, space.question, goal.objectives[0].name, list(base), [], command)
+    record = StudyRecord(
+        identity, "search", name, space.question, goal.objectives[0].name, list(base), [], command, notes=systems
+    )
     if known:
         record.trials.extend(known.trials)
         record.trained.update(known.trained)

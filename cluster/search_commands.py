@@ -55,6 +55,8 @@ def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> 
     best, outside = ranked(source.scores, list(source.trials.values()))
     console.print(_table(best, source.scores, prepared.record.question))
     console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
+    for note in prepared.record.notes:
+        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
     if outside:
         console.print(f"{outside} more break a constraint")
     for sentence in spending(prepared.record, prepared.store, source.repeats).sentences():
@@ -62,7 +64,7 @@ def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> 
     if source.ending:
         console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True)
     if best:
-        console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True)
+        console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
     elif source.trials:
         console.print("no configuration has a score in every fold: does the objective suit the tasks that are trained?")
 

@@ -148,9 +148,20 @@ class OffOr:
     """0, or something of a range: a task that is there or not, say."""
 
     varied: Float
+    numeric: ClassVar[bool] = False
 
     def overrides(self, key: str, asker: Asker) -> list[str]:
         return self.varied.overrides(key, asker) if asker.suggest_categorical(f"{key}.on", (False, True)) else [f"{key}=0"]
+
+    def rows(self, key: str) -> list[Row]:
+        asked = [dataclasses.replace(row, condition=f"{key} is not 0") for row in self.varied.rows(key)]
+        return [Row(f"{key}.on", "0 or not"), *asked]
+
+    def parameters(self, key: str, given: Mapping[str, str]) -> dict[str, Any]:
+        if key not in given:
+            return {}
+        off = _number(key, given, 0, math.inf)[key] == 0
+        return {f"{key}.on": False} if off else {f"{key}.on": True, **self.varied.parameters(key, given)}
 
 
 @dataclasses.dataclass(frozen=True)

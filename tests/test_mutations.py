@@ -85,9 +85,9 @@ def test_class_weights_counted_over_all_rows_are_caught(
         test_fitted.test_statistics_and_class_weights_come_from_the_training_part(configure, inputs)
 
 
-def choosing_on_test(config: Config, inputs: Inputs, fold: Fold) -> Generator[EpochEnd, None, Fitted]:
+def choosing_on_test(config: Config, inputs: Inputs, fold: Fold, *given: Any) -> Generator[EpochEnd, None, Fitted]:
     """Training whose epoch is chosen on the test part, as much published code has it."""
-    return (yield from fit(config, inputs, dataclasses.replace(fold, dev=fold.test)))
+    return (yield from fit(config, inputs, dataclasses.replace(fold, dev=fold.test), *given))
 
 
 def test_an_epoch_chosen_on_the_test_part_is_caught(
