@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, importance, report, studies, ui, options, systems, corpus. Thin: each calls one function."""
+"""`ser`: run, ablate, search, simulate, space, importance, report, studies, ui, options, systems, corpus: one function each."""
 
 import os
 import signal
@@ -69,16 +69,71 @@ def ablate(
 
 @app.command()
 def search(
-    space: Annotated[str, typer.Argument(help="weights or bridge_tokens.")],
+    space: Annotated[str, typer.Argument(help="A search space, such as weights; `ser space NAME` prints it.")],
     overrides: Overrides = None,
-    trials: Annotated[int, typer.Option(help="Different configurations to try.")] = 10,
-    sampler: Annotated[str, typer.Option(help="tpe or random.")] = "tpe",
+    trials: Annotated[int, typer.Option(help="Different configurations to try; 0 sets no bound.")] = 10,
+    folds: Annotated[int, typer.Option(help="Folds to train in all; 0 sets no bound.")] = 0,
+    hours: Annotated[float, typer.Option(help="Hours of this run; 0 sets no bound.")] = 0,
+    failures: Annotated[int, typer.Option(help="Folds of this run that may fail; 0 sets no bound.")] = 0,
+    sampler: Annotated[str, typer.Option(help="tpe, random, qmc, gp, nsga2, cmaes or grid.")] = "tpe",
+    pruning: Annotated[str, typer.Option(help="none, asha, futility, wilcoxon or median; empty is asha.")] = "",
+    objective: Annotated[list[str] | None, typer.Option(help="Development metric, such as uar or mean(ccc); repeatable.")] = None,
+    constraint: Annotated[list[str] | None, typer.Option(help="Bound, such as parameters<1e6; repeatable.")] = None,
+    start: Annotated[list[str] | None, typer.Option(help="Overrides of a point to try first, in quotes; repeatable.")] = None,
+    start_from: Annotated[str, typer.Option(help="Study whose best trial is tried first.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan and projected cost; train nothing.")] = False,
 ) -> None:
     """Search a space by development score; test parts stay sealed."""
-    from cluster.commands import search_space
+    from cluster.budget import Budget
+    from cluster.search import Search
+    from cluster.search_commands import search_space
 
-    sys.exit(search_space(console, space, overrides or [], trials, sampler, seed))
+    wanted = Search(
+        budget=Budget(trials, folds, hours, failures),
+        sampler=sampler,
+        pruning=pruning,
+        objectives=tuple(objective or ()),
+        constraints=tuple(constraint or ()),
+        seed=seed,
+        starts=tuple(start or ()),
+        start_from=start_from,
+    )
+    sys.exit(search_space(console, space, overrides or [], wanted, dry_run))
+
+
+@app.command()
+def simulate(
+    study: Annotated[str, typer.Argument(help="A study of the store, replayed in random order; empty is a synthetic one.")] = "",
+    store: Store = STORE,
+    objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
+    folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. 5 and 10 if none.")] = None,
+    pruning: Annotated[list[str] | None, typer.Option(help="Pruner; repeatable. All if not given; none stands first.")] = None,
+    sampler: Annotated[str, typer.Option(help="Any sampler of `ser search`; a replayed study knows random alone.")] = "random",
+    trials: Annotated[int, typer.Option(help="Budget, in trials that train all folds.")] = 20,
+    repetitions: Annotated[int, typer.Option(help="Simulated searches per line.")] = 200,
+    configuration_sd: Annotated[float, typer.Option(help="Between random configurations, in points.")] = 2.0,
+    fold_sd: Annotated[float, typer.Option(help="Between folds, in points.")] = 2.0,
+    residual_sd: Annotated[float, typer.Option(help="Of a fold of a run, in points.")] = 1.0,
+    seed_sd: Annotated[float, typer.Option(help="Between runs of a configuration, in points.")] = 0.5,
+) -> None:
+    """Search without training: regret of each pruner at equal fold budgets."""
+    from cluster.simulate import simulate_records, simulate_synthetic
+    from cluster.simulation import Variances
+
+    pruners, variances = pruning or [], Variances(configuration_sd, fold_sd, residual_sd, seed_sd)
+    if study:
+        simulate_records(console, study, store, objective, pruners, sampler, trials, repetitions)
+    else:
+        simulate_synthetic(console, folds or [5, 10], variances, pruners, sampler, trials, repetitions)
+
+
+@app.command()
+def space(name: Annotated[str, typer.Argument(help="A search space, such as weights.")]) -> None:
+    """Print a search space: ranges, conditions, what stays fixed."""
+    from cluster.search_commands import print_space
+
+    print_space(console, name)
 
 
 @app.command()

@@ -17,13 +17,11 @@ from ablations.render import section_to_rich, to_rich
 from ablations.study import Study
 from cluster.conclude import conclude
 from cluster.resources import split_overrides
-from cluster.study import Finished, Watch, plan_ablation, run_ablation, run_search
+from cluster.study import Finished, Watch, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, studies, study_id
 from cluster.terms import plan_and_tell, tell_systems, tell_terms
 from cluster.tracking import Tracker, tracking_uri
 from cluster.trial import Trial
-from search_spaces.space import chosen_space
-from search_spaces.spaces import SPACES
 from ser_core import cross_validate as core
 from ser_core.compose import compose
 from ser_core.errors import SettingError
@@ -55,32 +53,6 @@ def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds
         record, store = plan_ablation(study, base, seeds, watch)
         finished = run_ablation(record, store, cluster, watch)
     return _conclude(console, finished)
-
-
-def search_space(console: Console, name: str, overrides: Sequence[str], trials: int, sampler: str, seed: int) -> int:
-    """`ser search`: prints the best configurations by development score."""
-    if sampler not in ("tpe", "random"):
-        raise SettingError(f"--sampler must be tpe or random, got {sampler!r}")
-    base, cluster = split_overrides(overrides)
-    space = chosen_space(name, SPACES)
-    with watching(console) as watch:
-        finished, source = run_search(space, base, trials, sampler, seed, cluster, watch)
-        _show(finished.tracker, finished, {})
-    scored = [(source.judge(trial), trial) for trial in source.trials.values()]
-    ranked = sorted(((score, trial) for score, trial in scored if score is not None), key=lambda pair: -pair[0])
-    table = Table("development score", "overrides", title=space.question, title_justify="left")
-    for score, trial in ranked[:10]:
-        table.add_row(f"{score:.4f}", escape(" ".join(trial.overrides)))
-    console.print(table)
-    console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
-    for note in finished.study.notes:
-        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
-    if source.exhausted:
-        console.print("the search ended early: the sampler finds nothing new in this space")
-    if ranked:
-        best = shlex.join(["ser", "run", *ranked[0][1].overrides])
-        console.print(f"run the best with: {best}", soft_wrap=True, markup=False)
-    return _failures(console, finished)
 
 
 def run_one(console: Console, overrides: Sequence[str]) -> None:
@@ -180,15 +152,15 @@ def print_card(console: Console, overrides: Sequence[str]) -> None:
 def _conclude(console: Console, finished: Finished) -> int:
     """Table, report, dashboard and a closing line; 1 when the study is not whole."""
     if not finished.complete:
-        _show(finished.tracker, finished, {})
-        return _failures(console, finished)
+        show(finished.tracker, finished, {})
+        return tell_failures(console, finished)
     files = _print_report(console, finished.study, finished.store)
-    _show(finished.tracker, finished, files)
+    show(finished.tracker, finished, files)
     console.print(f"{finished.trained} folds trained, {finished.found} found recorded", highlight=False)
     return 0
 
 
-def _show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
+def show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
     """Brings MLflow up to date, unless it is."""
     if finished.trained or not tracker.up_to_date():
         tracker.finish(files, whole=finished.complete)
@@ -215,7 +187,7 @@ def _shown(folder: Path) -> str:
     return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
-def _failures(console: Console, finished: Finished) -> int:
+def tell_failures(console: Console, finished: Finished) -> int:
     """Names what failed or is missing and what to do: 130 after Ctrl-C, 1 when anything failed."""
     for sentence in finished.failures[:10]:
         print(f"failed: {sentence}", file=sys.stderr)

@@ -1,19 +1,15 @@
-"""Where trials come from: a prepared list, or Optuna, asked and told by the driver only. Tune sees one small Searcher.
+"""Where trials come from and who may end them early: Tune sees one small Searcher and one small scheduler over a source.
 
-Prepared [a, b, c]  --next-->  Trial --> Tune --> on_trial_complete --> finished
-Proposed (Optuna)   --next-->      (a suggestion whose folds are all recorded is told at once and costs nothing)
+Prepared [a, b, c]     --next-->  Trial --> Tune --fold--> reported --> go on, or stop
+Proposed (proposed.py) --next-->                --end---> finished
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from cluster.trial import Trial
-from search_spaces.space import Space
 from ser_core.records import RunStore
-
-REPEATS_IN_A_ROW = 20
-"""So many suggestions without a new configuration end a search: the space holds nothing else within reach."""
 
 
 class Source(Protocol):
@@ -23,8 +19,12 @@ class Source(Protocol):
         """The next trial, or None when there are no more."""
         ...
 
+    def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
+        """Hears of a fold (0: the trial as a whole); True ends the trial there."""
+        ...
+
     def finished(self, trial: Trial) -> None:
-        """The trial has trained what it could."""
+        """The trial has trained what it could, or was ended."""
         ...
 
 
@@ -38,6 +38,9 @@ class Begun:
     def next(self) -> tuple[Trial, list[int]] | None:
         first, self.first = self.first, None
         return first or self.source.next()
+
+    def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
+        return self.source.reported(trial, fold, trained, failed)
 
     def finished(self, trial: Trial) -> None:
         self.source.finished(trial)
@@ -57,86 +60,12 @@ class Prepared:
     def next(self) -> tuple[Trial, list[int]] | None:
         return next(self._waiting, None)
 
+    def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
+        """What is compared is trained whole: an ablation prunes nothing."""
+        return False
+
     def finished(self, trial: Trial) -> None:
         pass
-
-
-class Proposed:
-    """Optuna's suggestions in a space, judged by a development score; at most `count` different configurations.
-
-    `history` holds the parameters asked for in earlier runs of the same search: they are asked for again first, and
-    answered from the records; a sampler that goes on after n of them draws from seed + n, not the same points again.
-    Optuna's own study lives in memory, as one more projection of the records.
-    """
-
-    def __init__(
-        self,
-        space: Space,
-        count: int,
-        make: Callable[[list[str]], Trial],
-        judge: Callable[[Trial], float | None],
-        store: RunStore,
-        sampler: str = "tpe",
-        seed: int = 0,
-        history: Sequence[dict[str, Any]] = (),
-    ) -> None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        start = seed + len(history)
-        samplers = {
-            "tpe": lambda: optuna.samplers.TPESampler(seed=start, n_startup_trials=min(10, max(2, count // 2))),
-            "random": lambda: optuna.samplers.RandomSampler(seed=start),
-        }
-        self.study = optuna.create_study(direction="maximize", sampler=samplers[sampler]())
-        for parameters in history:
-            self.study.enqueue_trial(parameters)
-        self.space, self.count, self.make, self.judge, self.store = space, count, make, judge, store
-        self.trials: dict[str, Trial] = {}
-        self.asked = list(history)
-        self.repeats = 0
-        self.exhausted = False
-        self._open: dict[str, list[Any]] = {}
-
-    def next(self) -> tuple[Trial, list[int]] | None:
-        in_a_row = 0
-        while len(self.trials) < self.count and not self.exhausted:
-            asked = self.study.ask()
-            trial = self.make(self.space.overrides(asked))
-            name = str(trial.keys[0])
-            if name in self.trials:
-                self.repeats, in_a_row = self.repeats + 1, in_a_row + 1
-                self.exhausted = in_a_row >= REPEATS_IN_A_ROW
-                self._tell_or_wait(asked, name, trial)
-                continue
-            in_a_row = 0
-            self.trials[name] = trial
-            if asked.params not in self.asked:
-                self.asked.append(dict(asked.params))
-            missing = missing_folds(trial, self.store)
-            self._open.setdefault(name, []).append(asked)
-            if missing:
-                return trial, missing
-            self.finished(trial)
-        return None
-
-    def finished(self, trial: Trial) -> None:
-        """Tells Optuna the mean development score, or that the trial failed."""
-        import optuna
-
-        value = self.judge(trial)
-        for asked in self._open.pop(str(trial.keys[0]), []):
-            if value is None:
-                self.study.tell(asked, state=optuna.trial.TrialState.FAIL)
-            else:
-                self.study.tell(asked, value)
-
-    def _tell_or_wait(self, asked: Any, name: str, trial: Trial) -> None:
-        """A repeated suggestion is told the known score, now or when the running trial has one."""
-        running = name in self._open
-        self._open.setdefault(name, []).append(asked)
-        if not running:
-            self.finished(trial)
 
 
 def missing_folds(trial: Trial, store: RunStore) -> list[int]:
@@ -172,3 +101,19 @@ def tune_searcher(source: Source, folder: Path) -> tuple[Any, dict[str, Trial]]:
             return object, ()
 
     return SourceSearcher(metric="fold", mode="max"), running
+
+
+def tune_scheduler(source: Source, running: dict[str, Trial]) -> Any:
+    """A Tune scheduler that ends a trial when the source says so, and has no state of its own: records decide."""
+    from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+    class SourceScheduler(FIFOScheduler):
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            failed = bool(result["failure"])
+            ends = source.reported(running[trial.trial_id], result["fold"], not failed and result["trained"], failed)
+            return TrialScheduler.STOP if ends else TrialScheduler.CONTINUE
+
+        def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+            source.reported(running[trial.trial_id], 0, False, True)
+
+    return SourceScheduler()

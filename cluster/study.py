@@ -10,26 +10,22 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from ablations.changes import check_changes
 from ablations.study import Study, Variant, configurations
+from cluster.proposed import Proposed
 from cluster.resources import Cluster
-from cluster.searcher import Begun, Prepared, Proposed, Source
+from cluster.searcher import Begun, Prepared, Source
 from cluster.study_record import StudyRecord, study_id
 from cluster.terms import plan_and_tell, tell_systems
 from cluster.tracking import Tracker, tracking_uri
 from cluster.training import train
 from cluster.trial import Trial, plan_once
-from search_spaces.space import Space
 from ser_core.compose import compose
-from ser_core.config import GROUPS
 from ser_core.cross_validate import Plan
 from ser_core.errors import SettingError
-from ser_core.judge import headline
-from ser_core.keys import expand
 from ser_core.records import FoldKey, RunStore
 from ser_core.tasks import CHANNELS
 
@@ -111,65 +107,10 @@ def make_trial(variant: str, overrides: Sequence[str], seed: int) -> Trial:
 def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:
     """Trains the folds that are missing and shows them in MLflow as they come."""
     source = Prepared(record.trials, store, cluster.folds_per_trial)
-    return _run(record, store, cluster, source, watch, show_test=True, total=len(record.keys))
+    return run_study(record, store, cluster, source, watch, show_test=True, total=len(record.keys))
 
 
-def run_search(
-    space: Space, base: Sequence[str], count: int, sampler: str, seed: int, cluster: Cluster, watch: Watch
-) -> tuple[Finished, Proposed]:
-    """Searches a space by development score alone; `seed` is the sampler's. Test parts stay sealed."""
-    if count < 1:
-        raise SettingError(f"--trials must be at least 1, got {count}")
-    watch(0, 0, "reading the corpus and its features")
-    whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
-    if not whole.folds.develops:
-        raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
-    systems = tell_systems([_joined(base, space.fixed, space)])
-    space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
-    seedless = [override for override in base if not override.startswith("seed=")]
-    store = RunStore(whole.config.run.store)
-    name = f"search-{space.name}"
-    identity = study_id(f"{name}-{sampler}-{seed}", whole.keys)
-    history = _history(store, identity)
-    source = Proposed(
-        space=space,
-        count=count,
-        make=lambda overrides: make_trial(" ".join(overrides), _joined(seedless, overrides, space), whole.config.seed),
-        judge=lambda trial: development(trial, store),
-        store=store,
-        sampler=sampler,
-        seed=seed,
-        history=history,
-    )
-    words = ["ser", "search", space.name, *base, "--trials", str(count), "--sampler", sampler, "--seed", str(seed)]
-    record = StudyRecord(identity, "search", name, space.question, "uar", list(base), [], shlex.join(words), notes=systems)
-    return _run(record, store, cluster, source, watch, show_test=False, total=count * len(whole.folds)), source
-
-
-def _joined(base: Sequence[str], overrides: Sequence[str], space: Space) -> list[str]:
-    """Both together. Raises SettingError when the base sets what the space does."""
-    own = {override.partition("=")[0] for override in expand(overrides, GROUPS)}
-    for override in expand(base, GROUPS):
-        if override.partition("=")[0] in own:
-            raise SettingError(f"{override}: the space {space.name} sets it itself; leave it out")
-    return [*base, *overrides]
-
-
-def development(trial: Trial, store: RunStore) -> float | None:
-    """Mean development score over the trial's folds; None while any is missing."""
-    if any(key not in store for key in trial.keys):
-        return None
-    return sum(headline(store.load(key).dev) for key in trial.keys) / len(trial.keys)
-
-
-def _history(store: RunStore, identity: str) -> list[dict[str, Any]]:
-    """What an earlier run of the same search asked for."""
-    from cluster.study_record import studies
-
-    return next((study.asked for study in studies(store) if study.id == identity), [])
-
-
-def _run(
+def run_study(
     record: StudyRecord, store: RunStore, cluster: Cluster, source: Source, watch: Watch, show_test: bool, total: int
 ) -> Finished:
     """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
@@ -177,7 +118,7 @@ def _run(
     record.save(store)
     _note(record, source, store)
     running = Running(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
-    running.found, running.total = len(record.keys) - len(record.missing(store)), total
+    running.found, running.total = sum(key in store for key in record.keys), total
     if begun.first:
         with _alone(record, store):
             running.train(begun, cluster)
@@ -245,10 +186,15 @@ def _alone(record: StudyRecord, store: RunStore) -> Iterator[None]:
 
 
 def _note(record: StudyRecord, source: Source, store: RunStore) -> None:
-    """Keeps a search's trials and suggestions on disk as they come, so that a kill loses none."""
-    if isinstance(source, Proposed) and (len(source.trials), len(source.asked)) != (len(record.trials), len(record.asked)):
-        record.trials[:] = list(source.trials.values())
-        record.asked[:] = source.asked
+    """Keeps a search's trials, suggestions and endings on disk as they come, so that a kill loses none."""
+    if not isinstance(source, Proposed):
+        return
+    trials = list(source.trials.values())
+    if (trials, source.asked, source.ended, source.trained) != (record.trials, record.asked, record.ended, record.trained):
+        record.trials[:], record.asked[:] = trials, source.asked
+        record.ended.clear()
+        record.ended.update(source.ended)
+        record.trained.update({name: list(folds) for name, folds in source.trained.items()})
         record.save(store)
 
 

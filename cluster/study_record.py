@@ -19,6 +19,17 @@ from ser_core.records import FoldKey, RunStore
 
 
 @dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a trial of a search ended before its last fold."""
+
+    folds: int
+    """Folds that had been judged."""
+    reason: str
+    pruned: bool
+    """By its scores; otherwise because a budget was spent, which a larger one undoes."""
+
+
+@dataclasses.dataclass(frozen=True)
 class StudyRecord:
     """A study and its trials. Everything in a report comes from here and from the fold records."""
 
@@ -35,6 +46,10 @@ class StudyRecord:
     command: str
     asked: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """A search's suggestions, in the order in which they were asked for."""
+    ended: dict[str, Ended] = dataclasses.field(default_factory=dict)
+    """By fingerprint, the trials of a search that ended early."""
+    trained: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    """By fingerprint, the folds that this search trained itself; the others it found."""
     across: tuple[str, ...] = ()
     """Entries of the protocol card that the variants differ in on purpose."""
     notes: tuple[str, ...] = ()
@@ -63,8 +78,8 @@ class StudyRecord:
         return [Outcome(variant, store.load(key), store.open_test(key)) for variant, key in pairs]
 
     def missing(self, store: RunStore) -> list[FoldKey]:
-        """Folds without a record."""
-        return [key for key in self.keys if key not in store]
+        """Folds without a record, those of trials ended early left out."""
+        return [key for key in self.keys if key not in store and key.fingerprint not in self.ended]
 
 
 def study_id(name: str, keys: Iterable[FoldKey]) -> str:
@@ -95,6 +110,7 @@ def _read(file: Path) -> StudyRecord:
         fields["trials"] = [_trial(trial) for trial in fields["trials"]]
         if fields.get("factorial"):
             fields["factorial"] = Factorial(**{**fields["factorial"], "factors": tuple(fields["factorial"]["factors"])})
+        fields["ended"] = {name: Ended(**ended) for name, ended in fields.get("ended", {}).items()}
         return StudyRecord(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{file} is damaged ({error}); delete it and run the study again: its folds are kept") from error

@@ -62,7 +62,8 @@ class Tracker:
 
     def _state(self) -> str:
         recorded = sorted(str(key) for key in self.study.keys if key in self.store)
-        return hashlib.sha256(json.dumps([self.uri, self.show_test, recorded]).encode()).hexdigest()
+        shown = [self.uri, self.show_test, recorded, sorted(self.study.ended)]
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
     def up_to_date(self) -> bool:
         """Whether everything recorded is already shown there."""
@@ -151,12 +152,22 @@ class Projection:
         for trial in self.study.trials:
             run = self._trial(trial)
             self._log(run, [(key, value, 0) for key, value in self._means(trial).items()], {})
-            complete = all(key in self.store for key in trial.keys)
-            self._end(self._trial_key(trial), run, "FINISHED" if complete else "FAILED")
+            self._end(self._trial_key(trial), run, self._outcome(trial, run))
         for file in reports.values():
             self.client.log_artifact(self.root, str(file), "report")
         self._end(self.study.id, self.root, "FINISHED" if whole else "FAILED")
         return self.root
+
+    def _outcome(self, trial: Trial, run: str) -> str:
+        """A trial's status: FINISHED with all folds, KILLED when it was ended early (pruned: a tag says why), else FAILED."""
+        if all(key in self.store for key in trial.keys):
+            return "FINISHED"
+        ended = self.study.ended.get(trial.keys[0].fingerprint)
+        if ended is None:
+            return "FAILED"
+        if ended.pruned:  # a budget's end is undone by a larger one, and leaves no tag that would outlive it
+            self.client.set_tag(run, "ser.pruned", f"after {ended.folds} folds: {ended.reason}")
+        return "KILLED"
 
     def _experiment(self, uri: str) -> str:
         """One experiment per store; its artifacts lie beside the records when the database does."""

@@ -1,6 +1,6 @@
 """Trains what a source hands out: Ray Tune runs the trials, the driver hears of each fold as its record is written.
 
-source --suggest--> Tune --workers--> report(fold) --> on_fold(trial, key)      on_failure(trial, fold, sentence)
+source --suggest--> Tune --workers--> report(fold) --> scheduler (go on?) --> on_fold(trial, key)   on_failure(trial, fold, why)
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.ray_session import ray_running
 from cluster.resources import Cluster
-from cluster.searcher import Source, tune_searcher
+from cluster.searcher import Source, tune_scheduler, tune_searcher
 from cluster.trial import Trial, train_trial
 from ser_core.records import FoldKey
 
@@ -34,6 +34,7 @@ def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_fai
             tune.with_resources(train_trial, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
+                scheduler=tune_scheduler(source, trials),
                 num_samples=-1,
                 max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
                 reuse_actors=True,

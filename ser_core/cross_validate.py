@@ -13,7 +13,9 @@ from typing import Any
 import torch
 
 import ser_core
+from ser_core import spending
 from ser_core.baselines import baselines, remembered
+from ser_core.channels import device_of
 from ser_core.compose import channels_fingerprint, fingerprint, resolved
 from ser_core.conditions import condition
 from ser_core.config import Config
@@ -110,8 +112,9 @@ def cross_validate(
 
 def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
     """Trains one fold and writes its record."""
-    config, key = planned.config, planned.key(fold.number)
+    config, key, device = planned.config, planned.key(fold.number), device_of(planned.config)
     keeper = Keeper(store.state_place(key), config.run.checkpoint_seconds)
+    spending.begun(device)
     training = fit(config, planned.inputs, fold, keeper)
     while True:
         try:
@@ -140,6 +143,7 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         seconds=keeper.spent,
         skipped=planned.inputs.skipped,
         environment=environment(config),
+        spent=spending.spent(device, keeper.spent),
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)

@@ -58,6 +58,8 @@ class FoldRecord:
     """Utterances left out because of their audio, with the reason; empty unless run.on_bad_audio=skip."""
     environment: dict[str, str]
     """Versions of program and libraries, device."""
+    spent: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Peak memory_gb and, on a GPU, gpu_memory_gb and gpu_seconds; empty in records made before this was measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,11 @@ class RunStore:
 
     def __contains__(self, key: FoldKey) -> bool:
         return (self.place(key) / "record.json").exists()
+
+    def of_split(self, split: str) -> list[FoldKey]:
+        """Keys of every recorded fold of a split, whatever the configuration."""
+        places = (file.parent for file in self.folder.glob(f"folds/*/{split}/fold-*/record.json"))
+        return sorted(FoldKey(place.parents[1].name, split, int(place.name.removeprefix("fold-"))) for place in places)
 
     def load(self, key: FoldKey) -> FoldRecord:
         """The development part. Raises RecordError when there is none or it is damaged."""

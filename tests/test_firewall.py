@@ -2,7 +2,7 @@
 
 what decides             how it is shown that it does not look
 early stopping, refit    a fold trained twice, its test labels noise the second time: same epochs, same model
-searching                the same search over records whose test parts are noise: same points, same order, same best
+searching, pruning       the same search over records whose test parts are noise: same points, same order, same folds, same best
 all the rest             only what reports may open a test part at all: the source is searched
 """
 
@@ -18,8 +18,12 @@ import pandas as pd
 import pytest
 import torch
 
-from cluster.searcher import Proposed
-from cluster.study import development
+from cluster.budget import Budget
+from cluster.objectives import Goal
+from cluster.proposed import Proposed
+from cluster.pruners import PRUNERS
+from cluster.samplers import SAMPLERS
+from cluster.scores import Scores
 from cluster.trial import Trial
 from search_spaces.weights import SPACE as WEIGHTS
 from ser_core import cross_validate as seam
@@ -165,36 +169,53 @@ def test_without_refit_the_development_labels_choose_and_do_not_teach(configure:
     assert all(torch.equal(clean[name], poisoned[name]) for name in clean)
 
 
-def searched(folder: Path, noise: int) -> tuple[list[dict[str, Any]], list[float | None], dict[str, Any]]:
-    """Points in the order of asking, their values and the best of them; development scores follow the points alone."""
+FOLDS = 10
+
+
+def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "none") -> dict[str, Any]:
+    """All that a search decides, fold by fold, over records whose development scores follow the points alone.
+
+    Points in the order of asking, folds trained of each, who ended early and why, and what Optuna was told.
+    """
     store, lot = RunStore(folder), np.random.default_rng(noise)
 
     def make(overrides: list[str]) -> Trial:
-        return Trial(" ".join(overrides), 0, tuple(overrides), (FoldKey(" ".join(overrides).replace("/", "-"), "split", 1),))
+        name = " ".join(overrides)
+        return Trial(name, 0, tuple(overrides), tuple(FoldKey(name, "split", fold) for fold in range(1, FOLDS + 1)))
 
-    source = Proposed(WEIGHTS, 15, make, lambda trial: development(trial, store), store)
+    source = Proposed(WEIGHTS, make, Scores(store, Goal()), SAMPLERS[sampler], PRUNERS[pruning], Budget(15))
     while piece := source.next():
-        (key,) = piece[0].keys
-        digest = hashlib.sha256(piece[0].variant.encode()).digest()
-        test = TestPart(
-            key, {"uar": lot.uniform()}, {"majority": {"uar": lot.uniform()}}, pd.DataFrame({"noise": lot.uniform(size=3)})
-        )
-        record = FoldRecord(key, 0, "speaker 1", {}, {}, {}, {"uar": digest[0] / 255}, [], 1, 0.0, {}, {})
-        store.write(record, pd.DataFrame({"utterance": ["a"]}), test)
+        for key in piece[0].keys:
+            digest = hashlib.sha256(piece[0].variant.encode()).digest()
+            dev = {"uar": digest[0] / 255 + (key.fold % 3) / 50 + digest[key.fold] / 5000}
+            test = TestPart(
+                key, {"uar": lot.uniform()}, {"majority": {"uar": lot.uniform()}}, pd.DataFrame({"noise": lot.uniform(size=3)})
+            )
+            record = FoldRecord(key, 0, "speaker 1", {}, {}, {}, dev, [], 1, 0.0, {}, {})
+            store.write(record, pd.DataFrame({"utterance": ["a"]}), test)
+            if source.reported(piece[0], key.fold, trained=True, failed=False):
+                break
         source.finished(piece[0])
-    return source.asked, [trial.value for trial in source.study.trials], source.study.best_params
+    told = [(trial.state.name, trial.value) for trial in source.study.trials]
+    return {"asked": source.asked, "trained": source.trained, "ended": source.ended, "told": told}
 
 
-def test_a_search_over_noise_in_sealed_parts_asks_and_concludes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pruning", PRUNERS)
+def test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
+    pruning: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Opening a test part while searching is not merely useless: here it raises."""
 
     def sealed(store: RunStore, key: FoldKey) -> TestPart:
         raise AssertionError(f"{key} was opened while searching")
 
     monkeypatch.setattr(RunStore, "open_test", sealed)
-    one, other = (searched(tmp_path / str(noise), noise) for noise in (1, 2))
+    one, other = (searched(tmp_path / str(noise), noise, pruning=pruning) for noise in (1, 2))
     assert one == other
-    assert len(one[0]) == 15 and max(score for score in one[1] if score is not None) > 0.5
+    assert len(one["asked"]) == 15
+    folds = sum(map(len, one["trained"].values()))
+    assert folds == 15 * FOLDS if pruning == "none" else folds < 15 * FOLDS
+    assert bool(one["ended"]) == (pruning != "none")
 
 
 def test_only_reports_open_the_test_part() -> None:

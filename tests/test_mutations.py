@@ -18,15 +18,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from cluster.scores import Scores
+from cluster.trial import Trial
 from ser_core import cross_validate as seam
 from ser_core import model
 from ser_core.config import Config
 from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds
 from ser_core.inputs import Channel, Inputs
-from ser_core.keeper import Keeper
 from ser_core.passage import EpochEnd
-from ser_core.records import RunStore
 from tests import test_chance, test_firewall, test_fitted
 from tests.conftest import Configure
 from tests.ser_core.folds import test_folds
@@ -85,9 +85,9 @@ def test_class_weights_counted_over_all_rows_are_caught(
         test_fitted.test_statistics_and_class_weights_come_from_the_training_part(configure, inputs)
 
 
-def choosing_on_test(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper) -> Generator[EpochEnd, None, Fitted]:
+def choosing_on_test(config: Config, inputs: Inputs, fold: Fold, *given: Any) -> Generator[EpochEnd, None, Fitted]:
     """Training whose epoch is chosen on the test part, as much published code has it."""
-    return (yield from fit(config, inputs, dataclasses.replace(fold, dev=fold.test), keeper))
+    return (yield from fit(config, inputs, dataclasses.replace(fold, dev=fold.test), *given))
 
 
 def test_an_epoch_chosen_on_the_test_part_is_caught(
@@ -106,12 +106,16 @@ def test_luck_chosen_on_the_test_part_is_caught_as_more_than_chance(
         test_chance.test_noise_is_at_chance(0, configure)
 
 
-def test_trials_judged_by_their_test_parts_are_caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def peeking(trial: Any, store: RunStore) -> float:
-        return store.open_test(trial.keys[0]).metrics["uar"]
+@pytest.mark.parametrize("pruning", ["none", "futility"])
+def test_trials_judged_by_their_test_parts_are_caught(pruning: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Peeking(Scores):
+        def first_folds(self, trial: Trial) -> list[tuple[float, ...]]:
+            return [(self.store.open_test(key).metrics["uar"],) for key in trial.keys if key in self.store]
 
-    monkeypatch.setattr(test_firewall, "development", peeking)
-    one, other = (test_firewall.searched(tmp_path / str(noise), noise) for noise in (1, 2))
+    monkeypatch.setattr(test_firewall, "Scores", Peeking)
+    one, other = (test_firewall.searched(tmp_path / str(noise), noise, pruning=pruning) for noise in (1, 2))
     assert one != other
     with pytest.raises(AssertionError, match="was opened while searching"):
-        test_firewall.test_a_search_over_noise_in_sealed_parts_asks_and_concludes_the_same(tmp_path / "again", monkeypatch)
+        test_firewall.test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
+            pruning, tmp_path / "again", monkeypatch
+        )

@@ -5,8 +5,12 @@ import shutil
 
 import pytest
 
-from cluster.searcher import Proposed
-from cluster.study import development
+from cluster.budget import Budget
+from cluster.objectives import Goal
+from cluster.proposed import Past, Proposed
+from cluster.pruners import PRUNERS
+from cluster.samplers import SAMPLERS
+from cluster.scores import Scores
 from cluster.study_record import studies
 from cluster.trial import Trial
 from search_spaces.bridge_tokens import SPACE as TOKENS
@@ -21,7 +25,7 @@ def searched(studied, tmp_path_factory):
     """A search of three weightings in a folder of its own that borrows the study's features."""
     folder = tmp_path_factory.mktemp("searched")
     shutil.copytree(studied.folder / "bridgework" / "cache", folder / "bridgework" / "cache")
-    return folder, ser(folder, "search", "weights", *SMALL, "--trials", "3")
+    return folder, ser(folder, "search", "weights", *SMALL, "--trials", "3", "--pruning", "none")
 
 
 def poison(folder):
@@ -41,11 +45,9 @@ def source(folder, count):
         name = " ".join(overrides)
         return known.get(name) or Trial(name, 0, tuple(overrides), (FoldKey(name, "none", 1),))
 
-    def judge(trial):
-        return development(trial, store)
-
     offered = WEIGHTS.among("tasks", [name for name in TASKS if name != "style"])  # which the demo corpus lacks
-    return Proposed(offered, count, make, judge, store, "tpe", 0, record.asked)
+    past = Past(record.asked, record.ended, record.trained)
+    return Proposed(offered, make, Scores(store, Goal()), SAMPLERS["tpe"], PRUNERS["none"], Budget(count), 0, past)
 
 
 def test_a_search_prints_development_scores_and_shows_no_test_score(searched):
@@ -69,7 +71,7 @@ def test_a_finished_search_trains_nothing_and_reads_no_test_part(searched):
     before = records(folder)
     next_clean = source(folder, 4).next()
     poison(folder)
-    again = ser(folder, "search", "weights", *SMALL, "--trials", "3")
+    again = ser(folder, "search", "weights", *SMALL, "--trials", "3", "--pruning", "none")
     assert again.code == 0
     assert again.loaded == ["optuna"]
     assert records(folder) == before
@@ -86,43 +88,89 @@ def test_a_search_has_no_table_of_test_scores(searched):
 
 def test_fewer_trials_forget_no_suggestion(searched):
     folder, _ = searched
-    ser(folder, "search", "weights", *SMALL, "--trials", "2")
+    ser(folder, "search", "weights", *SMALL, "--trials", "2", "--pruning", "none")
     (record,) = studies(RunStore(folder / "bridgework"))
     assert len(record.trials) == 2
     assert len(record.asked) == 3
 
 
+def test_a_dry_run_tells_what_is_left_and_trains_nothing(searched):
+    folder, _ = searched
+    before = records(folder)
+    told = ser(folder, "search", "weights", *SMALL, "--trials", "5", "--pruning", "none", "--dry-run")
+    assert told.code == 0 and told.loaded == ["optuna"]
+    assert "at most 8 folds more" in told.out and "recorded): " in told.out
+    assert "3 suggestions of earlier runs" in told.out
+    other = ser(folder, "search", "weights", *SMALL, "--trials", "5", "--objective", "mean(ccc)", "--dry-run")
+    assert "mean(ccc), over 4 folds" in other.out and "asha" in other.out and "at most 20 folds more" in other.out
+    assert records(folder) == before
+
+
+def test_a_search_that_prunes_shows_it_and_trains_nothing_again(searched, tmp_path):
+    """Eight random weightings in a store that has the features: with ASHA some end at a rung, with the reason in MLflow."""
+    shutil.copytree(searched[0] / "bridgework" / "cache", tmp_path / "bridgework" / "cache")
+    words = ("search", "weights", *SMALL, "--trials", "8", "--sampler", "random", "--pruning", "asha", "cluster.workers=1")
+    ran = ser(tmp_path, *words)
+    assert (ran.code, ran.err) == (0, "")
+    (record,) = studies(RunStore(tmp_path / "bridgework"))
+    trained = sum(map(len, record.trained.values()))
+    assert record.ended and trained == len(records(tmp_path)) < 32
+    assert f"{32 - trained} folds by pruning {len(record.ended)} trials" in ran.out
+    for trial in record.trials:
+        there = [key in RunStore(tmp_path / "bridgework") for key in trial.keys]
+        ended = record.ended.get(trial.keys[0].fingerprint)
+        assert there == [True] * 4 if ended is None else there == [fold < ended.folds for fold in range(4)]
+    runs = [run for run in shown(tmp_path) if run.kind == "trial"]
+    assert sorted(run.status for run in runs) == ["FINISHED"] * (8 - len(record.ended)) + ["KILLED"] * len(record.ended)
+    reasons = [run.tags["ser.pruned"] for run in runs if run.status == "KILLED"]
+    assert all(reason.startswith("after ") and "went on" in reason for reason in reasons)
+    again = ser(tmp_path, *words)
+    assert "8 configurations, 0 folds trained" in again.out
+    assert again.loaded == ["optuna"]
+    assert studies(RunStore(tmp_path / "bridgework"))[0].ended == record.ended
+
+
 @pytest.mark.slow
 def test_a_search_of_bridge_tokens(studied, tmp_path):
     shutil.copytree(studied.folder / "bridgework" / "cache", tmp_path / "bridgework" / "cache")
-    ran = ser(tmp_path, "search", "bridge_tokens", *SMALL, "--trials", "2")
+    ran = ser(tmp_path, "search", "bridge_tokens", *SMALL, "--trials", "2", "--pruning", "none")
     assert ran.code == 0
     assert "2 configurations, 8 folds trained" in ran.out
     assert "model.fusion=bridge" in ran.out
     assert not [name for run in shown(tmp_path) for name in run.metrics if "test" in name]
 
 
+class Lettered(Scores):
+    """Every fold is recorded; the score is the number of letters of the overrides."""
+
+    def first_folds(self, trial):
+        return [(len(trial.variant) / 100,)]
+
+
+class Full(RunStore):
+    """Holds every fold."""
+
+    def __contains__(self, key):
+        return True
+
+
 def scored(tmp_path, history=(), count=30, sampler="random", space=TOKENS):
-    """A search whose folds are all recorded: the score is the number of letters of the overrides."""
+    """A search whose folds are all recorded."""
     asked = []
 
     def make(overrides):
         asked.append(tuple(overrides))
         return Trial(" ".join(overrides), 0, tuple(overrides), (FoldKey(" ".join(overrides), "split", 1),))
 
-    class Full(RunStore):
-        def __contains__(self, key):
-            return True
-
-    made = Proposed(space, count, make, lambda trial: len(trial.variant) / 100, Full(tmp_path), sampler, 0, history)
-    return made, asked
+    scores, past = Lettered(Full(tmp_path), Goal()), Past(history)
+    return Proposed(space, make, scores, SAMPLERS[sampler], PRUNERS["none"], Budget(count), 0, past), asked
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_repeated_suggestions_cost_nothing_and_end_an_exhausted_search(tmp_path, sampler):
     search, asked = scored(tmp_path, sampler=sampler)
     assert search.next() is None
-    assert search.exhausted
+    assert "nothing new" in search.ending
     assert len(search.trials) == len(set(asked)) <= 18
     assert search.repeats == len(asked) - len(set(asked)) >= 20
 
@@ -134,7 +182,7 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, sampler):
     history = json.loads(json.dumps(first.asked))
     more, asked = scored(tmp_path, history, count=30, sampler=sampler, space=WEIGHTS)
     assert more.next() is None
-    assert not more.exhausted
+    assert not more.ending
     assert list(first.trials) == list(more.trials)[:25]
     assert len(more.trials) == len(more.asked) == 30
     assert len(asked) < 45

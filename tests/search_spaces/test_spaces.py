@@ -147,3 +147,71 @@ def test_the_space_of_fusions_reaches_every_fusion():
 def test_an_unknown_space_is_named_with_the_nearest():
     with pytest.raises(SettingError, match=r"did you mean weights\?"):
         chosen_space("weight", SPACES)
+
+
+def settings(overrides):
+    """Overrides as a mapping."""
+    return dict(each.split("=", 1) for each in overrides)
+
+
+class Answering(Drawn):
+    """Gives prepared answers, and insists that every one of them is asked for."""
+
+    def __init__(self, answers):
+        super().__init__(None)
+        self.answers = dict(answers)
+
+    def suggest_float(self, name, low, high, *, log=False):
+        assert low <= self.answers[name] <= high
+        return self.answers.pop(name)
+
+    suggest_int = suggest_float
+
+    def suggest_categorical(self, name, choices):
+        assert self.answers[name] in choices
+        return self.answers.pop(name)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_point_has_the_answers_that_lead_to_it(name):
+    """`parameters` is the inverse of `overrides`, and asks what `rows` lists."""
+    space = SPACES[name]
+    for share in points():
+        overrides = space.overrides(Drawn(share))
+        answers = space.parameters(settings(overrides))
+        asked = Answering(answers)
+        assert space.overrides(asked) == overrides
+        assert not asked.answers
+        assert {each.replace(".u", ".weight") for each in answers} <= {row.name for row in space.rows()}
+
+
+@given(st.lists(st.floats(0.0, 1e3), min_size=2, max_size=8).filter(lambda weights: sum(weights) > 1e-3))
+def test_weights_by_hand_are_scaled_to_one(weights):
+    parts = tuple(f"part{number}" for number in range(len(weights)))
+    given_ = {f"tasks.{part}.weight": repr(weight) for part, weight in zip(parts, weights, strict=True)}
+    dealt = Simplex(parts).overrides("tasks", Answering(Simplex(parts).parameters("tasks", given_)))
+    for each, weight in zip(dealt, weights, strict=True):
+        assert float(each.partition("=")[2]) == pytest.approx(weight / sum(weights), abs=0.005 * len(weights) + 0.006)
+
+
+@pytest.mark.parametrize(
+    ("varied", "value", "complaint"),
+    [
+        (Float(0, 1), "2", "lies outside the space, which goes from 0 to 1"),
+        (Float(0, 1), "high", "is no number"),
+        (Int(1, 4), "2.5", "whole numbers from 1 to 4"),
+        (Choice(("x", "y")), "z", "which has x, y"),
+        (OneOf({"x": {}}), "z", "which has x"),
+    ],
+)
+def test_a_point_outside_is_refused(varied, value, complaint):
+    with pytest.raises(SettingError, match=complaint):
+        varied.parameters("a", {"a": value})
+    assert varied.parameters("a", {"b": value}) == {}
+
+
+def test_conditions_stand_beside_what_they_govern():
+    rows = {row.name: row for row in SPACES["fusion"].rows()}
+    assert rows["model.fusion.bridge.tokens"].condition == "model.fusion=bridge"
+    assert rows["model.fusion"].condition == ""
+    assert not SPACES["fusion"].numeric and SPACES["weights"].numeric

@@ -83,6 +83,7 @@ def test_the_same_config_writes_the_same_bytes_in_two_stores(configure: Configur
         (place,) = (file.parent for file in records(config))
         record = json.loads((place / "record.json").read_text())
         assert record.pop("seconds") > 0
+        assert 0.01 < record.pop("spent")["memory_gb"] < 1000
         assert record["config"].pop("run")["store"].endswith(store)
         kept.append((record, {file.name: file.read_bytes() for file in place.iterdir() if file.name != "record.json"}))
     assert kept[0] == kept[1]

@@ -1,0 +1,37 @@
+"""Asynchronous successive halving on folds: at 1, 3, 9, ... folds only the best third goes on (Li et al. 2020, arXiv 1810.05934).
+
+Its rungs are made anew from the records at every question. Folds must come in one order for all trials: shuffled per trial, an
+easy first fold would decide (the best configuration is then lost in one study of four or five).
+"""
+
+from collections.abc import Sequence
+
+from cluster.pruners.pruner import Pruner, Scores
+
+REDUCTION = 3
+"""One of so many goes on."""
+
+
+def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
+    """At a rung: unless the mean so far is among the best third of all that reached it, if three have."""
+    done = len(own)
+    if done >= folds or not _is_rung(done):
+        return ""
+    reached = [sum(scores[:done]) / done for scores in others if len(scores) >= done]
+    mean = sum(own) / done
+    there = len(reached) + 1
+    rank = 1 + sum(score > mean for score in reached)
+    if there < REDUCTION or rank <= there // REDUCTION:
+        return ""
+    return f"rank {rank} of {there} after {done} of {folds} folds; the best {there // REDUCTION} went on"
+
+
+def _is_rung(done: int) -> bool:
+    """Whether `done` is a power of the reduction."""
+    rung = 1
+    while rung < done:
+        rung *= REDUCTION
+    return rung == done
+
+
+PRUNER = Pruner("asha", stop)

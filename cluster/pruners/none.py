@@ -1,0 +1,13 @@
+"""No pruning: every trial trains all its folds."""
+
+from collections.abc import Sequence
+
+from cluster.pruners.pruner import Pruner, Scores
+
+
+def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
+    """Never."""
+    return ""
+
+
+PRUNER = Pruner("none", stop, least_folds=1, several_objectives=True)

@@ -1,0 +1,21 @@
+"""Every sampler that `ser search` knows; adding one touches its file and this table."""
+
+from cluster.samplers.cmaes import CmaEs
+from cluster.samplers.gp import Gp
+from cluster.samplers.grid import Grid
+from cluster.samplers.nsga2 import Nsga2
+from cluster.samplers.qmc import Qmc
+from cluster.samplers.random import Random
+from cluster.samplers.sampler import Sampler
+from cluster.samplers.tpe import Tpe
+from ser_core.errors import SettingError
+from ser_core.keys import nearest
+
+SAMPLERS: dict[str, Sampler] = {each.name: each for each in (Tpe(), Random(), Qmc(), Gp(), Nsga2(), CmaEs(), Grid())}
+
+
+def chosen_sampler(name: str) -> Sampler:
+    """The sampler of that name. Raises SettingError listing the others."""
+    if name not in SAMPLERS:
+        raise SettingError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {name!r}{nearest(name, SAMPLERS)}")
+    return SAMPLERS[name]

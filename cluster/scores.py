@@ -1,0 +1,58 @@
+"""Development scores of a study's trials, read once each from the records: what a search and its pruner decide by."""
+
+import math
+from collections.abc import Sequence
+
+from cluster.objectives import Goal
+from cluster.trial import Trial
+from ser_core.records import FoldKey, FoldRecord, RunStore
+
+
+class Scores:
+    """What the development parts say of trials. Test parts stay sealed."""
+
+    def __init__(self, store: RunStore, goal: Goal) -> None:
+        self.store, self.goal = store, goal
+        self._records: dict[FoldKey, FoldRecord] = {}
+
+    def first_folds(self, trial: Trial) -> list[tuple[float, ...]]:
+        """Values per objective (more is better) of folds 1, 2, ... as far as they are recorded without a gap and defined."""
+        values = []
+        for key in trial.keys:
+            if not self._there(key):
+                break
+            fold = self.goal.values(self._records[key])
+            if any(math.isnan(value) for value in fold):
+                break
+            values.append(fold)
+        return values
+
+    def means(self, trial: Trial) -> tuple[float, ...] | None:
+        """Means over all folds per objective (more is better); None while a fold is missing or a value undefined."""
+        folds = self.first_folds(trial)
+        return mean(folds) if len(folds) == len(trial.keys) else None
+
+    def excess(self, trial: Trial) -> dict[str, float]:
+        """By constraint, how far the trial lies above its bound. Raises SettingError where that was not recorded."""
+        if not self.goal.constraints:
+            return {}
+        folds = [self._records[key] for key in trial.keys if self._there(key)]
+        return {str(constraint): constraint.excess(folds) for constraint in self.goal.constraints}
+
+    def allowed(self, trial: Trial) -> bool:
+        """Whether it keeps every constraint."""
+        return all(excess <= 0 for excess in self.excess(trial).values())
+
+    def _there(self, key: FoldKey) -> bool:
+        if key not in self._records and key in self.store:
+            self._records[key] = self.store.load(key)
+        return key in self._records
+
+
+def mean(folds: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Mean per objective over folds.
+
+    >>> mean([(1.0, 0.0), (3.0, 0.0)])
+    (2.0, 0.0)
+    """
+    return tuple(sum(values) / len(folds) for values in zip(*folds, strict=True))

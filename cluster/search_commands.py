@@ -1,0 +1,117 @@
+"""What the commands about searches do: print a space, run a search, tell what it found and what it cost."""
+
+import shlex
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.commands import show, tell_failures, watching
+from cluster.objectives import front
+from cluster.resources import Cluster, split_overrides
+from cluster.scores import Scores
+from cluster.search import Prepared, Search, prepare, run_search
+from cluster.spending import projected, spending
+from cluster.study import Finished
+from cluster.trial import Trial
+from search_spaces.space import chosen_space
+from search_spaces.spaces import SPACES
+
+Judged = tuple[tuple[float, ...], Trial]
+"""Means per objective, more is better, and the trial they belong to."""
+
+
+def print_space(console: Console, name: str) -> None:
+    """`ser space`: what varies, over what, under which condition, and what stays fixed."""
+    space = chosen_space(name, SPACES)
+    table = Table("key", "range", "asked when", title=space.question, title_justify="left")
+    for row in space.rows():
+        table.add_row(escape(row.name), escape(row.range), escape(row.condition))
+    console.print(table)
+    console.print(f"fixed: {' '.join(space.fixed) or 'nothing'}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"search it with: ser search {space.name} --trials 20", highlight=False, soft_wrap=True)
+
+
+def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool) -> int:
+    """`ser search`: prints the best configurations by development score, and what finding them cost."""
+    base, cluster = split_overrides(overrides)
+    space = chosen_space(name, SPACES)
+    with watching(console) as watch:
+        prepared = prepare(space, base, search, watch)
+        finished = None if dry_run else run_search(prepared, search, cluster, watch)
+        if finished:
+            show(finished.tracker, finished, {})
+    if finished is None:
+        _print_plan(console, prepared, search, cluster)
+        return 0
+    _print_outcome(console, prepared, finished)
+    return tell_failures(console, finished)
+
+
+def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> None:
+    """The best, what they cost, why it ended, and the next command."""
+    source = prepared.source
+    best, outside = ranked(source.scores, list(source.trials.values()))
+    console.print(_table(best, source.scores, prepared.record.question))
+    console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
+    for note in prepared.record.notes:
+        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+    if outside:
+        console.print(f"{outside} more break a constraint")
+    for sentence in spending(prepared.record, prepared.store, source.repeats).sentences():
+        console.print(sentence, highlight=False, soft_wrap=True)
+    if source.ending:
+        console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True)
+    if best:
+        console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
+    elif source.trials:
+        console.print("no configuration has a score in every fold: does the objective suit the tasks that are trained?")
+
+
+def ranked(scores: Scores, trials: Sequence[Trial]) -> tuple[list[Judged], int]:
+    """Trials with all folds that keep the constraints, best first; under several objectives the Pareto front alone.
+
+    Also how many break a constraint.
+    """
+    whole = [(means, trial) for trial in trials if (means := scores.means(trial)) is not None]
+    kept = [judged for judged in whole if scores.allowed(judged[1])]
+    best = [kept[index] for index in front([means for means, _ in kept])] if len(scores.goal.objectives) > 1 else kept
+    return sorted(best, key=lambda judged: judged[0], reverse=True), len(whole) - len(kept)
+
+
+def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
+    """The ten best, or ten of the Pareto front."""
+    goal = scores.goal
+    several = len(goal.objectives) > 1
+    heads = [objective.name for objective in goal.objectives] if several else ["development score"]
+    title = f"{question} (points that no other beats in every objective)" if several else question
+    table = Table(*heads, "overrides", title=title, title_justify="left")
+    for means, trial in best[:10]:
+        shown = [f"{sign * mean:.4f}" for sign, mean in zip(goal.signs, means, strict=True)]
+        table.add_row(*shown, escape(" ".join(trial.overrides)))
+    return table
+
+
+def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: Cluster) -> None:
+    """`--dry-run`."""
+    record, store, folds = prepared.record, prepared.store, len(prepared.plan.folds)
+    bounds = {"trials": search.budget.trials, "folds": search.budget.folds, "hours": search.budget.hours}
+    bounded = ", ".join(f"{value:g} {name}" for name, value in bounds.items() if value)
+    goal = prepared.source.scores.goal
+    aims = ", ".join(objective.name for objective in goal.objectives)
+    workers = cluster.trials_at_once(cluster.cores(), cluster.gpus_per_trial)
+    known = len(prepared.source.asked)
+    lines = [
+        f"study        {record.id}",
+        f"question     {record.question}",
+        f"varies       {len(prepared.source.space.rows())} settings (`ser space {prepared.source.space.name}`)",
+        f"sampler      {search.sampler}, seed {search.seed}; {known} suggestions of earlier runs are asked for again first",
+        f"objective    {aims}, over {folds} folds; development parts alone",
+        f"constraints  {', '.join(map(str, goal.constraints)) or 'none'}",
+        f"pruning      {search.rule}",
+        f"ends after   {bounded}; a trial that is pruned costs fewer than {folds} folds",
+        f"cost         {projected(record, store, search.budget, prepared.plan.keys, workers)}",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
