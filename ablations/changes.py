@@ -11,6 +11,9 @@ from ser_core.config import GROUPS, Config
 from ser_core.errors import SettingError
 from ser_core.keys import expand
 
+ABSENT = "absent"
+"""What a configuration has under a key that it lacks."""
+
 
 def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mapping[str, Config]) -> None:
     """Raises SettingError for a variant that trains what another trains, or that changes more than it names.
@@ -37,13 +40,22 @@ def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mappi
 
 
 def changed(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
-    """Every leaf in which two configurations differ, ours first; where things run and the seed are left out."""
+    """Every leaf in which two configurations differ, ours first. The seed and where things run are left out.
+
+    So are knobs and weights in stages of a task that either gives weight 0: where nobody builds it, they are nothing.
+    """
     mine, other = (_leaves(resolved(each)) for each in (ours, theirs))
-    keys = [key for key in {**other, **mine} if key != "seed" and not key.startswith("run.")]
-    absent = "absent"
-    return {
-        key: (mine.get(key, absent), other.get(key, absent)) for key in keys if mine.get(key, absent) != other.get(key, absent)
-    }
+    both = [(key, mine.get(key, ABSENT), other.get(key, ABSENT)) for key in {**other, **mine}]
+    found = {key: (here, there) for key, here, there in both if here != there and key != "seed" and not key.startswith("run.")}
+    weights = [key for key in (*mine, *other) if key.startswith("tasks.") and key.endswith(".weight")]
+    idle = [key.split(".")[1] for key in weights if 0 in (mine.get(key), other.get(key))]
+    return {key: values for key, values in found.items() if key in weights or not _of(key, idle)}
+
+
+def _of(key: str, tasks: Sequence[str]) -> bool:
+    """Whether a key is a knob of one of these tasks or its weight in a stage."""
+    first, *rest = key.split(".")
+    return (first == "tasks" and rest[0] in tasks) or (first == "stages" and rest[-1] in tasks)
 
 
 def _under(key: str, named: set[str]) -> bool:

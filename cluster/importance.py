@@ -24,8 +24,9 @@ from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.errors import RecordError
 from ser_core.judge import headline
-from ser_core.keys import expand, leaves
+from ser_core.keys import chosen, expand, leaves, present
 from ser_core.records import RunStore
+from ser_core.systems.applied import applied
 
 METHODS = ("PED-ANOVA", "fANOVA")
 REDRAWS = 30
@@ -167,18 +168,19 @@ def mean_headline(trial: Trial, store: RunStore) -> float | None:
 
 def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
     """The ablation that walks from the default to the best, one setting after the other, options before their knobs."""
-    default = dict(plain_leaves(compose(base)))
+    default = dict(plain_leaves(base))
     steps = sorted((key for key, value in best.items() if default.get(key) != value), key=lambda key: key.count("."))
     words = [word for key in steps for word in ("--factor", f"{key}={best[key]}")]
     return shlex.join(["ser", "ablate", *base, *words, "--design", "path"]) if words else ""
 
 
-def plain_leaves(config: Config) -> Iterator[tuple[str, str]]:
-    """Every key with its value as one would type it; an option by its name."""
-    for key, _ in leaves(Config, GROUPS, {group: _at(config, group).name for group in GROUPS}):
+def plain_leaves(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every key under these overrides with its value as one would type it; an option by its name."""
+    config, names = compose(overrides), chosen(applied(overrides, GROUPS).overrides, GROUPS)
+    for key, _ in leaves(Config, GROUPS, names):
         value = _at(config, key)
         yield key, str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-    yield from ((group, _at(config, group).name) for group in GROUPS)
+    yield from ((group, names[group]) for group in present(GROUPS, names))
 
 
 def _at(config: Any, key: str) -> Any:

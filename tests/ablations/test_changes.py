@@ -5,8 +5,6 @@ import dataclasses
 import pytest
 
 from ablations.changes import changed, check_changes
-from ablations.studies import STUDIES
-from ablations.study import configurations
 from ser_core.compose import compose
 from ser_core.errors import SettingError
 
@@ -63,19 +61,17 @@ def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
     assert "Set tasks.transcript.weight alike for both" in str(refused.value)
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_every_shipped_study_passes(corpus, name):
-    config = compose()
-    variants = STUDIES[name].variants(config, corpus)
-    settled = {}
-    for variant, (_, each) in configurations(name, [], variants).items():
-        settled[variant] = dataclasses.replace(each, tasks=each.tasks.settled(corpus, each.model.channels))
-    check_changes(name, {variant.name: variant.overrides for variant in variants}, settled)
-
-
 def test_changed_names_both_values_and_leaves_out_seed_and_place():
     ours, theirs = compose(["model.fusion=bridge", "seed=3", "run.threads=2"]), compose()
     found = changed(ours, theirs)
     assert found["model.fusion.name"] == ("bridge", "concat")
     assert found["model.fusion.tokens"][1] == "absent"
     assert not {"seed", "run.threads"} & set(found)
+
+
+def test_knobs_of_a_task_that_nobody_trains_are_no_change(corpus):
+    """Who is compared by self_contrast follows the tasks; at weight 0 nobody is."""
+    off, on = compose(["tasks.emotion.weight=0"]), compose()
+    ours, theirs = (dataclasses.replace(one, tasks=one.tasks.settled(corpus)) for one in (off, on))
+    assert ours.tasks.self_contrast != theirs.tasks.self_contrast
+    assert changed(ours, theirs) == {"tasks.emotion.weight": (0.0, 1.0)}

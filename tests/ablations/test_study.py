@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from ablations.changes import check_changes
 from ablations.studies import STUDIES
 from ablations.study import Variant, combined, configurations
 from ablations.tables import study_table
@@ -44,6 +45,8 @@ def test_the_variants_of_every_study_compose_and_differ(corpora, tiny, name, cor
     assert len(made) >= 2
     settled = [each.settled(corpus) for _, each in made.values()]
     assert len({(fingerprint(each), str(each.corpus)) for each in settled}) == len(settled)
+    named = {variant.name: variant.overrides for variant in study.variants(config, corpus)}
+    check_changes(name, named, dict(zip(made, settled, strict=True)))
     assert study.question.endswith("?")
 
 
