@@ -3,6 +3,7 @@
 settled configuration of baseline and variant --leaves that differ--> each under a key that one of the two sets?
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from ser_core.compose import fingerprint, resolved
 from ser_core.config import GROUPS, Config
 from ser_core.errors import SettingError
 from ser_core.keys import expand
+
+_TASK = re.compile(r"tasks\.\w+\.weight")
 
 
 def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mapping[str, Config]) -> None:
@@ -37,9 +40,14 @@ def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mappi
 
 
 def changed(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
-    """Every leaf in which two configurations differ, ours first; where things run and the seed are left out."""
+    """Every leaf in which two configurations differ, ours first.
+
+    Left out are where things run, the seed, and knobs of a task that either does not train.
+    """
     mine, other = (_leaves(resolved(each)) for each in (ours, theirs))
+    off = {key.removesuffix("weight") for leaves in (mine, other) for key in leaves if _TASK.fullmatch(key) and leaves[key] == 0}
     keys = [key for key in {**other, **mine} if key != "seed" and not key.startswith("run.")]
+    keys = [key for key in keys if _TASK.fullmatch(key) or not key.startswith(tuple(off))]
     absent = "absent"
     return {
         key: (mine.get(key, absent), other.get(key, absent)) for key in keys if mine.get(key, absent) != other.get(key, absent)
@@ -47,7 +55,14 @@ def changed(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _under(key: str, named: set[str]) -> bool:
-    return any(key == each or key.startswith(f"{each}.") for each in named)
+    """Whether a named key covers this one; a task's weight covers what settling follows from it.
+
+    That is the task's weights in stages, which a task left out has not, and the tasks that self-contrast is between.
+    """
+    if key == "tasks.self_contrast.between" and any(map(_TASK.fullmatch, named)):
+        return True
+    task = re.sub(r"^stages\.\w+\.weights\.(\w+)$", r"tasks.\1.weight", key)
+    return task in named or any(key == each or key.startswith(f"{each}.") for each in named)
 
 
 def _leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:

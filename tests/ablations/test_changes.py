@@ -9,6 +9,7 @@ from ablations.studies import STUDIES
 from ablations.study import configurations
 from ser_core.compose import compose
 from ser_core.errors import SettingError
+from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,14 @@ def test_another_place_on_disk_is_no_change_of_what_is_trained(corpus):
         checked(corpus, (), ("run.threads=2",))
 
 
+def test_a_task_that_is_named_takes_its_weights_in_stages_along(corpus):
+    base = ("stages=two", "tasks.gender.weight=0.1", "stages.second.weights.gender=0")
+    settled = {name: compose(list(overrides)).settled(corpus) for name, overrides in {"with": base, "without": base[:1]}.items()}
+    check_changes("s", {"with": (), "without": ("tasks.gender.weight=0",)}, settled)
+    with pytest.raises(SettingError, match=r"changes more than it names: tasks\.gender\.weight from 0\.1 to 0\.0"):
+        check_changes("s", {"with": (), "without": ("stages.second.weights.gender=0.5",)}, settled)
+
+
 def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
     base = "tasks.transcript.weight=0.1"
     named = {"both": (), "text only": ("model.speech=none",)}
@@ -64,12 +73,12 @@ def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_shipped_study_passes(corpus, name):
-    config = compose()
-    variants = STUDIES[name].variants(config, corpus)
-    settled = {}
-    for variant, (_, each) in configurations(name, [], variants).items():
-        settled[variant] = dataclasses.replace(each, tasks=each.tasks.settled(corpus, each.model.channels))
+def test_every_shipped_study_passes(corpus, name, tmp_path):
+    trained = name in ("layers", "stages", "wan2024_ablation")
+    base = [f"model.speech={speech_checkpoint(tmp_path / 'hubert', 'hubert')}", "model.speech.tune=1"] if trained else []
+    variants = STUDIES[name].variants(compose(STUDIES[name].beneath(base)), corpus)
+    made = configurations(name, base, variants)
+    settled = {variant: each.settled(corpus, each.model.channels) for variant, (_, each) in made.items()}
     check_changes(name, {variant.name: variant.overrides for variant in variants}, settled)
 
 
