@@ -61,8 +61,9 @@ SYSTEM = System(
             row="losses and weights",
             paper="views: text translated back, speech spoken anew in another voice; 32 characters",
             status=DIFFERS,
-            here="A view is another utterance of the same sentence and emotion; the alphabet has 28 characters and the blank.",
-            overrides=("tasks.augmented_contrast.views=utterance",),
+            here="A view is the waveform changed (speed, pitch, noise, reverberation, codec) beside the same text, unless "
+            "views=column names files and texts of yours; the alphabet has 28 characters and the blank.",
+            overrides=("tasks.augmented_contrast.views=waveform",),
         ),
         Part(row="stages", paper="one", status=KNOWN, overrides=("stages=one",)),
         Part(

@@ -23,7 +23,12 @@ SMALL = (
 """What makes any system small enough for a test."""
 SMALLER = {
     "ispas2023": ("model.fusion.heads=2", "model.fusion.tokens=2"),
-    "mmer2023": ("model.fusion.heads=2", "tasks.contrast.projection=4", "tasks.augmented_contrast.projection=4"),
+    "mmer2023": (
+        "model.fusion.heads=2",
+        "tasks.contrast.projection=4",
+        "tasks.augmented_contrast.projection=4",
+        "tasks.augmented_contrast.augmentations=[noise]",
+    ),
     "wan2024": ("model.fusion.adapter=4", "stages.first.epochs=1", "stages.second.epochs=1"),
     "gao2024": (),
     "cai2021": (),
