@@ -107,7 +107,8 @@ def _stage(
     before = [plan.trains for plan in config.stage_plans()[:number]]
     changed = any(trains & {"adapters", "encoder"} for trains in before)
     inputs = through_frozen(config, inputs.for_tasks(stage.weights), model, [*passage.rows, *passage.dev], changed)
-    while standing.epoch < passage.epochs[number]:
+    waits = bool(passage.dev) and stage.patience > 0
+    while standing.epoch < passage.epochs[number] and not (waits and standing.epoch - standing.chosen >= stage.patience):
         standing.epoch += 1
         with masked(model, course.masked[standing.epoch - 1]):
             measured = train_epoch(config, inputs, course, standing.epoch, config.weighting.monitor and phase == "development")
@@ -116,15 +117,12 @@ def _stage(
         done = float(len(passage.log) + 1)
         passage.log.append({"epoch": done, **among, "rate": float(course.rates.get_last_lr()[0]), "dev": dev, **measured})
         standing.steady = steadied(standing.steady, dev)
-        waits = bool(passage.dev) and stage.patience > 0
         if waits and standing.steady > standing.best:
             standing.best, standing.chosen = standing.steady, standing.epoch
             standing.weights = copy.deepcopy(model.state_dict())
         keeper.keep(phase, lambda: passage.state(course))
         spent = (sum(passage.epochs[:number]) + standing.epoch) / sum(passage.epochs)
         yield EpochEnd(int(done), dev, {name: measured[name] for name in course.tasks}, spent)
-        if waits and standing.epoch - standing.chosen >= stage.patience:
-            break
     if not standing.weights:
         standing.chosen, standing.weights = standing.epoch, copy.deepcopy(model.state_dict())
 

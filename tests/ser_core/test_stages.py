@@ -189,6 +189,15 @@ def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
         assert not moved(again.model.state_dict(), whole.model.state_dict(), "")
 
 
+def test_a_state_at_the_end_of_patience_trains_no_further(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
+    config = configure("optim.epochs=9", "optim.patience=1", "optim.learning_rate=0.1", "optim.refit=false")
+    whole = fitted(config, inputs)
+    assert whole is not None and len(whole.epochs) < 9
+    assert fitted(config, inputs, Keeper(tmp_path / "state"), len(whole.epochs)) is None
+    again = fitted(config, inputs, Keeper(tmp_path / "state"))
+    assert again is not None and again.epochs == whole.epochs and again.chosen_epoch == whole.chosen_epoch
+
+
 def test_a_damaged_state_counts_as_none(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
     config, file = configure(*QUICK), tmp_path / "state"
     assert fitted(config, inputs, Keeper(file), 2) is None
