@@ -14,16 +14,18 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import save
@@ -36,10 +38,11 @@ from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
 from ser_core.progress import bar
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised by one when the code changes what a key means: older features are then left alone and extracted anew."""
-AHEAD = 8
-"""Utterances decoded ahead of the encoder."""
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+AHEAD = 2 * CORES + 4
+"""Utterances under way at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,12 +172,12 @@ class FeatureStore:
         opened, size = time.monotonic(), 0
         try:
             with bar(len(items), "extracting features", progress) as advance:
-                for item, content in _read_ahead(items, audio, extractor.minimum_samples):
-                    if isinstance(content, AudioError):
-                        reasons[item.key] = str(content)
+                for item, found in _made_ahead(items, audio, extractor):
+                    if isinstance(found, AudioError):
+                        reasons[item.key] = str(found)
                     else:
-                        filling[item.key] = extractor([content])[0].contiguous()
-                        size += filling[item.key].nbytes
+                        filling[item.key] = found
+                        size += found.nbytes
                     if size >= self.shard_bytes or time.monotonic() - opened >= self.shard_seconds:
                         _write_shard(place, filling)
                         filling, opened, size = {}, time.monotonic(), 0
@@ -246,26 +249,46 @@ def _write_shard(place: Path, features: Mapping[str, Tensor]) -> None:
     draft.replace(place / f"shard-{hashlib.sha256(content).hexdigest()[:DIGITS]}.safetensors")
 
 
-def _read_ahead(
-    items: Sequence[Item], audio: Audio, minimum_samples: int
-) -> Iterator[tuple[Item, np.ndarray | str | AudioError]]:
-    """Items with their waveform or text, or the AudioError it raised, decoded a few ahead of whoever consumes them."""
+def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> Iterator[tuple[Item, Tensor | AudioError]]:
+    """Items with their features, or the AudioError that reading raised, made a few ahead of whoever consumes them.
+
+    Each is computed on one thread, several side by side where the extractor allows it: how many cores a machine has
+    then changes no bit.
+    """
 
     def read(item: Item) -> np.ndarray | str | AudioError:
         try:
-            return item.read(audio, minimum_samples)
+            return item.read(audio, extractor.minimum_samples)
         except AudioError as error:
             return error
 
-    waiting: deque[tuple[Item, Future[np.ndarray | str | AudioError]]] = deque()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for item in items:
-            waiting.append((item, pool.submit(read, item)))
-            if len(waiting) > AHEAD:
-                first, content = waiting.popleft()
-                yield first, content.result()
-        for item, content in waiting:
-            yield item, content.result()
+    def made(content: np.ndarray | str | AudioError) -> Tensor | AudioError:
+        return content if isinstance(content, AudioError) else extractor([content])[0].contiguous()
+
+    together = extractor.side_by_side
+    first: Callable[[Item], Any] = (lambda item: made(read(item))) if together else read
+    waiting: deque[tuple[Item, Future[Any]]] = deque()
+    with _one_thread_each(), ThreadPoolExecutor(CORES if together else 2) as pool:
+        try:
+            for number, item in enumerate([*items, *[None] * AHEAD]):
+                if item is not None:
+                    waiting.append((item, pool.submit(first, item)))
+                if number >= AHEAD and waiting:
+                    done, future = waiting.popleft()
+                    yield done, future.result() if together else made(future.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Lets every operation of PyTorch use one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _digest(text: str) -> str:

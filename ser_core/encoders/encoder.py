@@ -42,6 +42,11 @@ class Extractor(Protocol):
         """Shortest waveform it can read, in samples at 16 kHz; 0 for text."""
         ...
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether several threads may call it at once."""
+        ...
+
     def identity(self) -> dict[str, Any]:
         """What the features depend on beside the content: weights hash, preprocessing, padding, layers, dtype."""
         ...

@@ -63,6 +63,7 @@ class LogMelExtractor:
         self.level = level
         self.stride = stride
         self.device = device
+        self.side_by_side = device.type == "cpu"
 
     def identity(self) -> dict[str, Any]:
         frames = {"window": WINDOW_SAMPLES, "hop": HOP_SAMPLES, "fft": FFT_SAMPLES, "floor": FLOOR, "scale": "slaney"}

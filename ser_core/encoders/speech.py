@@ -9,6 +9,7 @@ One utterance at a time and unpadded: its features never depend on its neighbour
 
 import dataclasses
 import functools
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -77,6 +78,9 @@ class SpeechExtractor:
         self.complete = count in self.numbers
         self.shape = (len(self.numbers), self.settings.get(*self.family.dim))
         self.minimum_samples = self.family.minimum_samples(self.settings)
+        self.side_by_side = device.type == "cpu"
+        self._loading = threading.Lock()
+        self._caught = threading.local()
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -109,22 +113,25 @@ class SpeechExtractor:
         return TopLayers(encoder.layers[self.below :], closing, encoder.layers[0])
 
     def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
-        """The chosen hidden states of one waveform, caught on their way through the layers."""
+        """The chosen hidden states of one waveform, caught on their way through the layers by the thread that runs them."""
+        with self._loading:
+            model = self._watched
         states: dict[int, Tensor] = {}
-
-        def keep(number: int, state: Any) -> None:
-            if number in self.numbers:
-                states[number] = (state[0] if isinstance(state, tuple) else state)[0]
-
-        layers = self.model.encoder.layers
-        hooks = [layers[0].register_forward_pre_hook(lambda layer, inputs: keep(0, inputs))]
-        for number, layer in enumerate(layers, start=1):
-            hooks.append(layer.register_forward_hook(lambda layer, inputs, output, k=number: keep(k, output)))
-        try:
-            output = self.family.run(self.model, self.family.prepare(wave, self.settings, self.preparation).to(self.device))
-        finally:
-            for hook in hooks:
-                hook.remove()
+        self._caught.states = states
+        output = self.family.run(model, self.family.prepare(wave, self.settings, self.preparation).to(self.device))
         if self.complete:
-            keep(self.numbers[-1], output)
+            self._catch(self.numbers[-1], output)
         return torch.stack([states[number] for number in self.numbers], dim=1)
+
+    @functools.cached_property
+    def _watched(self) -> Any:
+        """The model, telling `_catch` of every state."""
+        layers = self.model.encoder.layers
+        layers[0].register_forward_pre_hook(lambda layer, inputs: self._catch(0, inputs))
+        for number, layer in enumerate(layers, start=1):
+            layer.register_forward_hook(lambda layer, inputs, output, k=number: self._catch(k, output))
+        return self.model
+
+    def _catch(self, number: int, state: Any) -> None:
+        if number in self.numbers:
+            self._caught.states[number] = (state[0] if isinstance(state, tuple) else state)[0]

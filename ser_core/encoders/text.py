@@ -80,6 +80,8 @@ class TextExtractor:
     """
 
     minimum_samples = 0
+    side_by_side = False
+    """A tokenizer is not made for several threads."""
 
     def __init__(self, folder: Path, layers: str, max_tokens: int, device: torch.device, tune: int = 0) -> None:
         key = TextCheckpoint.key

@@ -22,6 +22,7 @@ class Counting:
 
     shape = (2, 3)
     minimum_samples = 400
+    side_by_side = False
 
     def __init__(self, most: int = 10_000, **settings: Any) -> None:
         self.most = most

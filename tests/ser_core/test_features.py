@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from ser_core.audio import Audio
+from ser_core.encoders import SpeechCheckpoint
 from ser_core.errors import AudioError, SettingError
 from ser_core.features import FeatureStore, Text
+from tests.ser_core.encoders import checkpoints
 from tests.ser_core.stored import COUNT, NAN, Counting, fresh, noises, same, shards, speech
 
 
@@ -168,3 +170,19 @@ def test_an_extractor_that_cannot_go_on_stops_the_run(files: list[Path], store: 
     with pytest.raises(SettingError, match="lacks weights"):
         store.features(speech(files), Failing(), Audio())
     assert shards(store) == []
+
+
+@pytest.mark.parametrize("family", checkpoints.SPEECH)
+def test_utterances_encoded_side_by_side_are_those_encoded_one_by_one(
+    files: list[Path], store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    """Bit for bit, whatever the number of cores; the threads allowed before are allowed again."""
+    monkeypatch.setattr("ser_core.features.CORES", 4)
+    extractor = SpeechCheckpoint(path=str(checkpoints.speech_checkpoint(tmp_path / family, family))).extractor(torch.device("cpu"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    found = store.features(speech(files), extractor, Audio())
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(1)
+    assert same(found, [extractor([item.read(Audio(), 400)])[0] for item in speech(files)])
+    torch.set_num_threads(threads)
