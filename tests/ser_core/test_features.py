@@ -178,7 +178,9 @@ def test_utterances_encoded_side_by_side_are_those_encoded_one_by_one(
 ) -> None:
     """Bit for bit, whatever the number of cores; the threads allowed before are allowed again."""
     monkeypatch.setattr("ser_core.features.CORES", 4)
-    extractor = SpeechCheckpoint(path=str(checkpoints.speech_checkpoint(tmp_path / family, family))).extractor(torch.device("cpu"))
+    extractor = SpeechCheckpoint(path=str(checkpoints.speech_checkpoint(tmp_path / family, family))).extractor(
+        torch.device("cpu")
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     found = store.features(speech(files), extractor, Audio())
