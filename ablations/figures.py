@@ -99,7 +99,7 @@ def reliability(details: Details) -> str:
         figure.supxlabel("confidence (percent)", fontsize=9)
         figure.supylabel("right (percent)", fontsize=9)
 
-    return _svg("reliability", 0.5 + 2.1 * rows, paint)
+    return svg("reliability", 0.5 + 2.1 * rows, paint)
 
 
 def gains_and_cosines(gains: Sequence[Gain]) -> str:
@@ -123,7 +123,7 @@ def gains_and_cosines(gains: Sequence[Gain]) -> str:
         right.set_xlabel("cosine of gradients on the trunk")
         right.margins(x=0.25)
 
-    return _svg("gains", 0.75 + 1.2 * ROW_INCHES * max(len(gains), 1), paint)
+    return svg("gains", 0.75 + 1.2 * ROW_INCHES * max(len(gains), 1), paint)
 
 
 def _cosines(axes: "Axes", place: int, gain: Gain) -> None:
@@ -166,10 +166,10 @@ def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> 
         axes.grid(axis="x", color=SHADE, alpha=0.25, linewidth=0.6)
         axes.set_axisbelow(True)
 
-    return _svg(name, 0.75 + ROW_INCHES * max(len(rows), 1), paint)
+    return svg(name, 0.75 + ROW_INCHES * max(len(rows), 1), paint)
 
 
-def _svg(name: str, height_inches: float, paint: Callable[["Figure"], None]) -> str:
+def svg(name: str, height_inches: float, paint: Callable[["Figure"], None]) -> str:
     """What is painted as SVG text, without anything that varies between runs."""
     import matplotlib
     from matplotlib.figure import Figure

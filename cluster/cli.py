@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, simulate, space, importance, report, studies, ui, options, systems, corpus: one function each."""
+"""`ser`: run, ablate, search, select, simulate, space, importance, report, studies, ui, options, ...: one function each."""
 
 import os
 import signal
@@ -82,6 +82,7 @@ def search(
     start: Annotated[list[str] | None, typer.Option(help="Overrides of a point to try first, in quotes; repeatable.")] = None,
     start_from: Annotated[str, typer.Option(help="Study whose best trial is tried first.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
+    fold: Annotated[int, typer.Option(help="Train and judge by this fold alone; 0 is all.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan and projected cost; train nothing.")] = False,
 ) -> None:
     """Search a space by development score; test parts stay sealed."""
@@ -98,8 +99,25 @@ def search(
         seed=seed,
         starts=tuple(start or ()),
         start_from=start_from,
+        fold=fold,
     )
     sys.exit(search_space(console, space, overrides or [], wanted, dry_run))
+
+
+@app.command()
+def select(
+    study: Annotated[str, typer.Argument(help="A search's id or name.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings of cluster.* alone.")] = None,
+    top: Annotated[int, typer.Option(help="Configurations of the search, best first, that are trained anew.")] = 5,
+    seeds: Annotated[int, typer.Option(help="Fresh seeds of each.")] = 3,
+    nested: Annotated[bool, typer.Option("--nested", help="Judge the search itself: repeat it inside each fold.")] = False,
+    store: Store = STORE,
+) -> None:
+    """Choose among the best of a search by development score, toward the simpler; then open the test parts of the choice."""
+    from cluster.select_commands import select_from
+    from cluster.selection import Asked
+
+    sys.exit(select_from(console, Asked(study, top, seeds, nested), store, overrides or []))
 
 
 @app.command()

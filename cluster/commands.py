@@ -85,7 +85,7 @@ def report_study(console: Console, name: str, folder: Path, wanted: float) -> No
         raise SettingError(f"--detect must be above 0, got {wanted:g}")
     store = RunStore(folder)
     record = load_study(store, name)
-    _print_report(console, record, store, wanted)
+    print_report(console, record, store, wanted)
 
 
 def list_studies(console: Console, folder: Path) -> None:
@@ -154,7 +154,7 @@ def _conclude(console: Console, finished: Finished) -> int:
     if not finished.complete:
         show(finished.tracker, finished, {})
         return tell_failures(console, finished)
-    files = _print_report(console, finished.study, finished.store)
+    files = print_report(console, finished.study, finished.store)
     show(finished.tracker, finished, files)
     console.print(f"{finished.trained} folds trained, {finished.found} found recorded", highlight=False)
     return 0
@@ -166,7 +166,7 @@ def show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
         tracker.finish(files, whole=finished.complete)
 
 
-def _print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
+def print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
     table, sections, files = conclude(record, store, wanted)
     printed = [section for section in sections if section.on_terminal]
     for part in (*to_rich(table), *(part for section in printed for part in section_to_rich(section))):

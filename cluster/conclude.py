@@ -25,8 +25,9 @@ def conclude(
     `wanted` is the difference that the advice on seeds and folds is about. Raises RecordError for a search, whose test parts
     stay sealed, and ComparisonError while folds are missing.
     """
-    if study.kind == "search":
-        raise RecordError(f"{study.id} is a search: its test parts stay sealed; `ser ablate` and `ser run` make tables")
+    if study.sealed:
+        remedy = "`ser select` chooses among its best and opens those of the chosen one"
+        raise RecordError(f"{study.id} is a {study.kind}: its test parts stay sealed; {remedy}")
     outcomes = study.outcomes(store)
     missing = study.missing(store)
     if missing:
@@ -49,7 +50,13 @@ def conclude(
     own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
     effects = effects_section(outcomes, study.factorial, primary) if study.factorial else ()
     conditions = conditions_sections(table, outcomes)
-    sections = (*own, *conditions, *effects, *concluding_sections(outcomes, baseline, primary, study.across, wanted))
+    sections = (
+        *study.added,
+        *own,
+        *conditions,
+        *effects,
+        *concluding_sections(outcomes, baseline, primary, study.across, wanted),
+    )
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 

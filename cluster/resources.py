@@ -62,6 +62,25 @@ class Settings:
 
 
 def split_overrides(overrides: Sequence[str]) -> tuple[list[str], Cluster]:
-    """The experiment's overrides, and the cluster that the `cluster.*` ones make. Raises SettingError as `compose`."""
+    """The experiment's overrides, and the cluster that the `cluster.*` ones make; @FILE stands for those listed in a YAML file.
+
+    Raises SettingError as `compose`, and for a file that is no list of overrides.
+    """
+    overrides = [each for given in overrides for each in (_listed(given[1:]) if given.startswith("@") else [given])]
     ours = [override for override in overrides if override.startswith("cluster.")]
     return [each for each in overrides if each not in ours], compose_tree(Settings, {}, ours, None).cluster
+
+
+def _listed(file: str) -> list[str]:
+    """The overrides in a YAML file, as `ser select` writes it."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        found = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
+        raise SettingError(f"@{file} cannot be read ({error}); it should be a YAML list of overrides") from error
+    if not isinstance(found, list) or not all(isinstance(each, str) and "=" in each for each in found):
+        raise SettingError(f"@{file}: not a YAML list of overrides such as `- optim.epochs=20`")
+    return [str(each) for each in found]

@@ -6,7 +6,8 @@ space + overrides + Search --> Proposed --> run_study --> records          decid
 import dataclasses
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cluster.budget import Budget
 from cluster.objectives import Goal
@@ -48,6 +49,14 @@ class Search:
     """Points by hand, each a line of overrides."""
     start_from: str = ""
     """A study whose best trial is asked for first."""
+    fold: int = 0
+    """The one fold that is trained and whose development part decides; 0 is all of them."""
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "Search":
+        """From what a study's record says of it."""
+        several = {name: tuple(fields[name]) for name in ("objectives", "constraints", "starts")}
+        return cls(**{**fields, **several, "budget": Budget(**fields["budget"])})
 
     @property
     def rule(self) -> str:
@@ -61,6 +70,7 @@ class Search:
             if value := getattr(self.budget, field.name):
                 words += [f"--{field.name}", f"{value:g}"]
         words += ["--sampler", self.sampler, "--pruning", self.rule, "--seed", str(self.seed)]
+        words += ["--fold", str(self.fold)] if self.fold else []
         words += [word for name in self.objectives for word in ("--objective", name)]
         words += [word for text in self.constraints for word in ("--constraint", text)]
         words += [word for start in self.starts for word in ("--start", start)]
@@ -76,6 +86,8 @@ class Prepared:
     source: Proposed
     plan: Plan
     """Of the user's overrides: corpus and folds."""
+    folds: int
+    """Of one trial."""
 
 
 def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> Prepared:
@@ -89,17 +101,22 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     systems = tell_systems([_joined(base, space.fixed, space)])
     space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
     sampler.check(space, len(goal.objectives))
-    pruner.check(len(whole.folds), len(goal.objectives))
+    if not 0 <= search.fold <= len(whole.folds):
+        raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
+    folds = 1 if search.fold else len(whole.folds)
+    pruner.check(folds, len(goal.objectives))
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     scores = Scores(store, goal)
-    name = f"search-{space.name}"
+    name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
     aims = [re.sub(r"\W+", "_", word).strip("_") for word in (*search.objectives, *search.constraints)]
     identity = study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys)
     known = next((study for study in studies(store) if study.id == identity), None)
     source = Proposed(
         space=space,
-        make=lambda overrides: make_trial(" ".join(overrides), _joined(seedless, overrides, space), whole.config.seed),
+        make=lambda overrides: make_trial(
+            " ".join(overrides), _joined(seedless, overrides, space), whole.config.seed, search.fold
+        ),
         scores=scores,
         sampler=sampler,
         pruner=pruner,
@@ -110,17 +127,26 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     )
     command = shlex.join(["ser", "search", space.name, *base, *search.words()])
     record = StudyRecord(
-        identity, "search", name, space.question, goal.objectives[0].name, list(base), [], command, notes=systems
+        id=identity,
+        kind="search",
+        name=name,
+        question=space.question,
+        primary=goal.objectives[0].name,
+        base=list(base),
+        trials=[],
+        command=command,
+        notes=systems,
+        searched=dataclasses.asdict(search),
     )
     if known:
         record.trials.extend(known.trials)
         record.trained.update(known.trained)
-    return Prepared(record, store, source, whole)
+    return Prepared(record, store, source, whole, folds)
 
 
 def run_search(prepared: Prepared, search: Search, cluster: Cluster, watch: Watch) -> Finished:
     """Searches by development score alone. Test parts stay sealed."""
-    total = search.budget.trials * len(prepared.plan.folds)
+    total = search.budget.trials * prepared.folds
     return run_study(prepared.record, prepared.store, cluster, prepared.source, watch, show_test=False, total=total)
 
 

@@ -65,6 +65,7 @@ def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> 
         console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True)
     if best:
         console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
+        console.print(f"choose honestly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
     elif source.trials:
         console.print("no configuration has a score in every fold: does the objective suit the tasks that are trained?")
 
@@ -95,13 +96,14 @@ def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
 
 def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: Cluster) -> None:
     """`--dry-run`."""
-    record, store, folds = prepared.record, prepared.store, len(prepared.plan.folds)
+    record, store, folds = prepared.record, prepared.store, prepared.folds
     bounds = {"trials": search.budget.trials, "folds": search.budget.folds, "hours": search.budget.hours}
     bounded = ", ".join(f"{value:g} {name}" for name, value in bounds.items() if value)
     goal = prepared.source.scores.goal
     aims = ", ".join(objective.name for objective in goal.objectives)
     workers = cluster.trials_at_once(cluster.cores(), cluster.gpus_per_trial)
     known = len(prepared.source.asked)
+    folds_of_one = [key for key in prepared.plan.keys if search.fold in (0, key.fold)]
     lines = [
         f"study        {record.id}",
         f"question     {record.question}",
@@ -111,7 +113,7 @@ def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: C
         f"constraints  {', '.join(map(str, goal.constraints)) or 'none'}",
         f"pruning      {search.rule}",
         f"ends after   {bounded}; a trial that is pruned costs fewer than {folds} folds",
-        f"cost         {projected(record, store, search.budget, prepared.plan.keys, workers)}",
+        f"cost         {projected(record, store, search.budget, folds_of_one, workers)}",
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)

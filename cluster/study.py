@@ -98,10 +98,11 @@ def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
     return variants
 
 
-def make_trial(variant: str, overrides: Sequence[str], seed: int) -> Trial:
-    """The trial of these overrides under a seed, with the keys of its folds."""
+def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:
+    """The trial of these overrides under a seed, with the keys of its folds, or of one of them (0: all)."""
     whole = [*overrides, f"seed={seed}"]
-    return Trial(variant, seed, tuple(whole), tuple(plan_once(compose(whole), progress=True).keys))
+    keys = plan_once(compose(whole), progress=True).keys
+    return Trial(variant, seed, tuple(whole), tuple(key for key in keys if fold in (0, key.fold)))
 
 
 def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:

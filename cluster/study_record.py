@@ -12,6 +12,7 @@ from typing import Any
 
 from ablations.designs import Factorial
 from ablations.outcomes import Outcome
+from ablations.section import Section
 from cluster.trial import Trial
 from ser_core.contents import write_whole
 from ser_core.errors import RecordError
@@ -35,7 +36,7 @@ class StudyRecord:
 
     id: str
     kind: str
-    """ablation, search or run."""
+    """ablation, search, run, selection (finalists of a search trained anew) or selected (the one chosen, tested)."""
     name: str
     question: str
     primary: str
@@ -58,6 +59,15 @@ class StudyRecord:
     """The factors and the design of an ablation that was made of factors."""
     mode: str = "fixed"
     """What an ablation does with all other settings: a key of ablations.modes.MODES."""
+    added: tuple[Section, ...] = ()
+    """Tables of its report that come from elsewhere than its trials."""
+    searched: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """The fields of the Search that a search was asked for; {} for other kinds."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether its test parts stay closed."""
+        return self.kind in ("search", "selection")
 
     @property
     def keys(self) -> list[FoldKey]:
@@ -110,10 +120,16 @@ def _read(file: Path) -> StudyRecord:
         fields["trials"] = [_trial(trial) for trial in fields["trials"]]
         if fields.get("factorial"):
             fields["factorial"] = Factorial(**{**fields["factorial"], "factors": tuple(fields["factorial"]["factors"])})
+        fields["added"] = tuple(_section(section) for section in fields.get("added", ()))
         fields["ended"] = {name: Ended(**ended) for name, ended in fields.get("ended", {}).items()}
         return StudyRecord(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{file} is damaged ({error}); delete it and run the study again: its folds are kept") from error
+
+
+def _section(fields: dict[str, Any]) -> Section:
+    rows = tuple(tuple(row) for row in fields["rows"])
+    return Section(**{**fields, "columns": tuple(fields["columns"]), "rows": rows, "notes": tuple(fields["notes"])})
 
 
 def _trial(fields: dict[str, Any]) -> Trial:

@@ -1,0 +1,114 @@
+"""How a winner is chosen: among finalists trained anew, by development scores alone, toward the simpler model.
+
+    finalists --fresh seeds, all folds--> [seed fold] --mean--> best --within one standard error of it?--> the simplest of those
+The standard error is that of the difference to the best, paired by fold and corrected for overlapping training sets
+(Nadeau & Bengio 2003), not that of the best's own score: speakers differ by far more than configurations do (the rule
+itself: Breiman et al. 1984, Classification and Regression Trees, 3.4.3).
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablations.compare import NAN, CorrectedT, corrected_t, holm, over_seeds, probability
+from ablations.pairing import ComparisonError
+
+
+@dataclasses.dataclass(frozen=True)
+class Finalist:
+    """A configuration trained anew, as far as its development parts know it."""
+
+    name: str
+    values: np.ndarray
+    """[seeds folds] of the score that decides, more is better; NaN where a fold has none."""
+    parameters: int
+    tasks: int
+    """Tasks with a weight above 0."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What "simpler" means: fewer parameters, then fewer tasks."""
+        return self.parameters, self.tasks
+
+    @property
+    def mean(self) -> float:
+        """Over folds, seeds averaged within each."""
+        return float(over_seeds(self.values).mean())
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """A finalist against the best one."""
+
+    finalist: Finalist
+    behind: CorrectedT
+    """Best less this one, paired by fold."""
+    p_holm: float
+    error: float
+    """Corrected standard error of that difference; 0 for the best itself."""
+
+    @property
+    def within(self) -> bool:
+        """Whether it is at most one standard error behind."""
+        return self.behind.mean.value <= self.error
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """The chosen one, the best one, and where everybody stands, the best first."""
+
+    chosen: str
+    best: str
+    standings: tuple[Standing, ...]
+    why: str
+
+
+def select(finalists: Sequence[Finalist], dev_to_train: float, score: str = "score") -> Selection:
+    """The simplest finalist within one standard error of the best; between equally simple ones the better.
+
+    Raises ComparisonError when there is none, or when they were not trained over the same folds and seeds.
+    """
+    if not finalists:
+        raise ComparisonError("there is nothing to choose from: no finalist has a score in every fold")
+    shapes = {finalist.values.shape for finalist in finalists}
+    if len(shapes) > 1:
+        raise ComparisonError(f"finalists have other folds or seeds: {sorted(shapes)} (seeds, folds); train the missing ones")
+    if any(not np.isfinite(finalist.values).any(axis=0).all() for finalist in finalists):
+        raise ComparisonError(f"a finalist has no {score} in some fold; choose an objective that every fold has")
+    best = max(finalists, key=lambda one: one.mean)
+    gaps = {one.name: over_seeds(best.values) - over_seeds(one.values) for one in finalists}
+    tests = {name: corrected_t(gap, dev_to_train) for name, gap in gaps.items()}
+    others = [one.name for one in finalists if one is not best]
+    adjusted = dict(zip(others, holm([tests[name].p for name in others]), strict=True))
+    standings = [
+        Standing(one, tests[one.name], float(adjusted.get(one.name, NAN)), standard_error(gaps[one.name], dev_to_train))
+        for one in sorted(finalists, key=lambda one: -one.mean)
+    ]
+    chosen = min((each for each in standings if each.within), key=lambda each: (each.finalist.size, -each.finalist.mean))
+    return Selection(chosen.finalist.name, best.name, tuple(standings), _why(chosen, best, score))
+
+
+def standard_error(gaps: np.ndarray, dev_to_train: float) -> float:
+    """Corrected standard error of a mean over folds; 0 for one fold, which says nothing about others.
+
+    >>> round(standard_error(np.array([0.0, 0.02]), 0.5), 4)
+    0.0141
+    """
+    return math.sqrt(1 / len(gaps) + dev_to_train) * float(gaps.std(ddof=1)) if len(gaps) > 1 else 0.0
+
+
+def _why(chosen: Standing, best: Finalist, score: str) -> str:
+    """The choice as a sentence."""
+    one = chosen.finalist
+    folds, seeds = one.values.shape[::-1]
+    over = f"over {folds} folds x {seeds} seed{'s' * (seeds != 1)}"
+    if one is best:
+        return f"{one.name} has the best {score} ({one.mean:.4f} {over}), and nothing simpler comes within one standard error"
+    p = "" if math.isnan(chosen.behind.p) else f", p {probability(chosen.behind.p)} before Holm"
+    simpler = f"{one.parameters:,} against {best.parameters:,} parameters, {one.tasks} against {best.tasks} tasks"
+    return (
+        f"{one.name} is the simplest within one standard error of the best: {chosen.behind.mean.value:.4f} behind {best.name} "
+        f"({best.mean:.4f} {score} {over}), standard error {chosen.error:.4f}{p}; {simpler}"
+    )
