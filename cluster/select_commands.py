@@ -34,6 +34,7 @@ from cluster.study import Finished
 from cluster.study_record import StudyRecord
 from cluster.tracking import Tracker, tracking_uri
 from cluster.trial import Trial
+from ser_core.errors import SettingError
 from ser_core.records import RunStore
 
 YAML = "selected.yaml"
@@ -42,7 +43,9 @@ NONE = "-"
 
 def select_from(console: Console, asked: Asked, folder: Path, overrides: Sequence[str]) -> int:
     """`ser select`: 0 when a choice was made and tested, 1 when folds failed. `overrides` may hold cluster settings alone."""
-    cluster, store = split_overrides(overrides)[1], RunStore(folder)
+    (others, cluster), store = split_overrides(overrides), RunStore(folder)
+    if others:
+        raise SettingError(f"{others[0]}: what is selected keeps the settings of its search; give settings of cluster.* alone")
     with watching(console) as watch:
         if asked.nested:
             search, chosen = nested_searches(asked, store, cluster, watch, lambda done: show(done.tracker, done, {}))

@@ -14,7 +14,9 @@ def test_looks_are_counted_and_the_first_is_told_apart(tmp_path):
     store = RunStore(tmp_path)
     assert openings(store) == []
     first = note_opening(store, "ser select a", "selected-a", "split", ["f1"])
-    assert told(first) == f"The test parts of this choice were first opened on {first[0].when} by `ser select a`; this is that time."
+    assert (
+        told(first) == f"The test parts of this choice were first opened on {first[0].when} by `ser select a`; this is that time."
+    )
     again = note_opening(store, "ser select a", "selected-a", "split", ["f1"])
     assert told(again).endswith("and 2 times in all.")
     elsewhere = note_opening(store, "ser select a", "selected-a", "other split", ["f3"])

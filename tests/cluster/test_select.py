@@ -1,0 +1,130 @@
+"""`ser select` with the real Ray and MLflow: who is chosen, that no test part had a say, and that `ser run` finds it again."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cluster.objectives import Goal
+from cluster.openings import openings
+from cluster.scores import Scores
+from cluster.study_record import load_study
+from ser_core.records import RunStore
+from tests.cluster.conftest import SMALL, records, ser, shown
+
+WORDS = ("search-weights", "--top", "2", "--seeds", "1")
+
+
+@pytest.fixture(scope="module")
+def selected(studied, tmp_path_factory):
+    """A search of three weightings, and the choice among its two best and the configuration as given."""
+    folder = tmp_path_factory.mktemp("selected")
+    shutil.copytree(studied.folder / "bridgework" / "cache", folder / "bridgework" / "cache")
+    found = ser(folder, "search", "weights", *SMALL, "--trials", "3", "--sampler", "random", "--pruning", "none")
+    assert found.code == 0 and "choose honestly among the best with: ser select search-weights" in found.out
+    return folder, ser(folder, "select", *WORDS)
+
+
+def choice(folder: Path) -> list[str]:
+    """The overrides that were chosen."""
+    (file,) = (folder / "bridgework" / "studies").glob("selected-weights-*/selected.yaml")
+    return [line.removeprefix("- ").strip() for line in file.read_text().splitlines()]
+
+
+def test_finalists_are_trained_anew_and_only_the_choice_is_tested(selected):
+    folder, ran = selected
+    assert (ran.code, ran.err) == (0, "")
+    store = RunStore(folder / "bridgework")
+    finals, tested = load_study(store, "select-weights"), load_study(store, "selected-weights")
+    assert {trial.seed for trial in finals.trials} == {1} and len(finals.trials) == 3
+    assert finals.trials[0].variant == "as given"
+    assert {trial.variant for trial in tested.trials} < {trial.variant for trial in finals.trials} or len(tested.trials) == 2
+    assert "first opened on" in ran.out and "this is that time" in ran.out
+    sealed = {run.tags["ser.study"] for run in shown(folder) if not any(name.startswith("test.") for name in run.metrics)}
+    opened = {run.tags["ser.study"] for run in shown(folder) if any(name.startswith("test.") for name in run.metrics)}
+    assert opened == {tested.id} and {finals.id} <= sealed
+    assert {run.status for run in shown(folder)} == {"FINISHED"}
+
+
+def test_the_report_says_who_stood_where_and_what_searching_promised(selected):
+    folder, ran = selected
+    (page,) = (folder / "bridgework" / "studies").glob("selected-weights-*/report.html")
+    for title in ("Who was chosen among the finalists", "Task weights that were tried", "From search to test"):
+        assert title in page.read_text()
+    assert "Who was chosen" in ran.out and "1. of the search" in ran.out
+    again = ser(folder, "report", "selected-weights")
+    assert again.code == 0 and "From search to test" in again.out
+    refused = ser(folder, "report", "select-weights")
+    assert refused.code == 2 and "test parts stay sealed" in refused.err
+
+
+def test_the_choice_is_run_again_from_its_file_without_training(selected):
+    folder, _ = selected
+    (file,) = (folder / "bridgework" / "studies").glob("selected-weights-*/selected.yaml")
+    before = records(folder)
+    ran = ser(folder, "run", f"@{file}")
+    assert ran.code == 0 and "0 folds trained, 4 found recorded" in ran.out
+    assert records(folder) == before
+
+
+def test_noise_in_every_test_part_changes_no_choice(selected, tmp_path):
+    """Also: the same command again trains nothing, and every look at the test parts is noted."""
+    folder, ran = selected
+    shutil.copytree(folder, tmp_path / "noisy")
+    noisy = tmp_path / "noisy"
+    for file in (noisy / "bridgework" / "folds").glob("*/*/fold-*/test.json"):
+        content = json.loads(file.read_text())
+        content["metrics"] = {name: 1 - value for name, value in content["metrics"].items()}
+        file.write_text(json.dumps(content))
+    again = ser(noisy, "select", *WORDS)
+    assert again.code == 0 and records(noisy).keys() == records(folder).keys()
+    moved = [each.replace(str(noisy), str(folder)) for each in choice(noisy)]
+    assert moved == choice(folder)
+    assert again.out.splitlines()[-12:] != ran.out.splitlines()[-12:] and "and 2 times in all" in again.out
+    why = [next(line for line in each.out.splitlines() if "one standard error" in line) for each in (ran, again)]
+    assert why[0] == why[1]
+    assert len(openings(RunStore(noisy / "bridgework"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nothing"], "no study 'nothing'"),
+        (["select-weights"], "needs a search"),
+        (["search-weights", "--top", "0"], "--top must be at least 1"),
+        (["search-weights", "--seeds", "0"], "--seeds must be at least 1"),
+        (["search-weights", "optim.epochs=3"], "optim.epochs=3"),
+    ],
+)
+def test_bad_input_is_one_sentence(selected, words, sentence):
+    refused = ser(selected[0], "select", *words)
+    assert refused.code == 2 and sentence in refused.err
+
+
+@pytest.mark.slow
+def test_nested_selection_searches_every_fold_for_itself(selected, tmp_path):
+    shutil.copytree(selected[0], tmp_path / "nested")
+    folder = tmp_path / "nested"
+    ran = ser(folder, "select", "search-weights", "--nested")
+    assert (ran.code, ran.err) == (0, "")
+    store = RunStore(folder / "bridgework")
+    scores = Scores(store, Goal())
+    procedure = load_study(store, "nested-weights").trials[1]
+    assert [key.fold for key in procedure.keys] == [1, 2, 3, 4]
+    for number in range(1, 5):
+        own = load_study(store, f"search-weights-fold-{number:02d}")
+        assert {key.fold for trial in own.trials for key in trial.keys} == {number}
+        best = max(own.trials, key=lambda trial: scores.means(trial) or (0.0,))
+        assert best.keys[0] == procedure.keys[number - 1]
+    assert "The table judges the procedure" in ran.out
+    again = ser(folder, "select", "search-weights", "--nested")
+    assert again.code == 0 and "and 2 times in all" in again.out
+
+
+def test_a_file_that_lists_no_overrides_is_refused(selected, tmp_path):
+    for content in ("a: 1", "- 3", "- [", "\x00"):
+        (tmp_path / "bad.yaml").write_text(content)
+        refused = ser(selected[0], "run", f"@{tmp_path / 'bad.yaml'}")
+        assert refused.code == 2 and "bad.yaml" in refused.err, content
+    assert "cannot be read" in ser(selected[0], "run", "@missing.yaml").err
