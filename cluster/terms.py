@@ -1,6 +1,6 @@
 """Tells, on stderr, what a corpus asks of those who use it, and what of a published system is not followed here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
@@ -15,7 +15,19 @@ def plan_and_tell(config: Config) -> Plan:
     """`plan_once` in the foreground, then the terms: before anything is trained, and not for a corpus that is not there."""
     planned = plan_once(config, progress=True)
     tell_terms(config)
+    for sentence in _small_batches(planned.config):
+        Console(stderr=True).print(sentence, highlight=False, soft_wrap=True, markup=False)
     return planned
+
+
+def _small_batches(config: Config) -> Iterator[str]:
+    """Which losses over a batch do not see the larger one that accumulation makes."""
+    over_batches = [name for name, task in config.tasks.active().items() if task.over_batch]
+    if config.optim.accumulate > 1 and over_batches:
+        yield (
+            f"optim.accumulate={config.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} is "
+            f"one over a batch, of {config.optim.batch} utterances as before; a memory of earlier batches (tasks.*.memory) helps"
+        )
 
 
 def tell_terms(config: Config) -> None:

@@ -89,12 +89,16 @@ class Optim(Option):
     """Whether the tested model is trained anew on training and development part together, for the chosen number of epochs."""
     batch: int = 32
     """Utterances per step, at least 2."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged into one step, at least 1; CCC and contrast still see one batch at a time."""
     learning_rate: float = 1.5e-3
     """Peak learning rate, above 0."""
     layer_rate: float = 10.0
     """Factor on the learning rate of the layer weights, at least 0; 0 keeps the plain mean of the layers."""
     warmup: float = 0.1
     """Share of all steps over which the rate rises from 0, from 0 (none) to 1."""
+    schedule: str = "cosine"
+    """How the rate goes on from its peak: cosine or linear (to 0 at the last step), or constant."""
     weight_decay: float = 0.05
     """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
     clip: float = 1.0
@@ -103,11 +107,19 @@ class Optim(Option):
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
     def __post_init__(self) -> None:
-        for field, low in (("epochs", 1), ("patience", 1), ("batch", 2), ("layer_rate", 0), ("weight_decay", 0)):
+        for field, low in (
+            ("epochs", 1),
+            ("patience", 1),
+            ("batch", 2),
+            ("accumulate", 1),
+            ("layer_rate", 0),
+            ("weight_decay", 0),
+        ):
             at_least(self, field, low)
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)
         within(self, "warmup", 0, 1)
+        one_of(self, "schedule", ("cosine", "linear", "constant"))
         one_of(self, "monitor", ("score", "loss"))
         one_of(self, "sampling", ("shuffled", "balanced"))
 

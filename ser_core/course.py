@@ -72,8 +72,8 @@ def begin(
     if learned := [state[name].requires_grad_() for name in weighting.learned]:
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
-    steps = epochs * math.ceil(len(rows) / stage.batch)
-    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, config.optim.warmup))
+    steps, optim = epochs * math.ceil(len(rows) / stage.batch / config.optim.accumulate), config.optim
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, optim.warmup, optim.schedule))
     generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"order{purpose}"))
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
     hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
@@ -86,15 +86,19 @@ def begin(
     return Course(model, rows, stage, weighting, state, optimiser, rates, generator, hidden, memory)
 
 
-def rate(done: float, warmup: float) -> float:
-    """Factor on the learning rate after the share `done` of all steps: linear warm-up, then cosine to 0.
+def rate(done: float, warmup: float, schedule: str = "cosine") -> float:
+    """Factor on the learning rate after the share `done` of all steps: linear warm-up, then what optim.schedule says.
 
     >>> [round(rate(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
+    >>> [round(rate(done, 0.2, "linear"), 3) for done in (0.1, 0.2, 0.4, 1.0)], rate(0.9, 0.2, "constant")
+    ([0.5, 1.0, 0.75, 0.0], 1.0)
     """
     if done < warmup:
         return max(done, 1e-3) / warmup
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / max(1e-9, 1 - warmup))))
+    since = min(1.0, (done - warmup) / max(1e-9, 1 - warmup))
+    falls = {"cosine": 0.5 * (1 + math.cos(math.pi * since)), "linear": 1 - since, "constant": 1.0}
+    return falls[schedule]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ser_core.config import Config
 from ser_core.course import Course
 from ser_core.errors import TrainingError
 from ser_core.inputs import Inputs, drawn_shares
-from ser_core.step import descend, total_loss
+from ser_core.step import advance, descend, total_loss
 
 
 def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, monitor: bool = False) -> dict[str, float]:
@@ -36,7 +36,9 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
             loss, losses, outputs = total_loss(course, parameters, batch, key)
         if not torch.isfinite(loss):
             raise TrainingError(_not_finite(losses, epoch, step))
-        found = descend(course, loss, losses, key, config.optim.clip, monitor)
+        found = descend(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
+        if step % config.optim.accumulate == 0 or step == len(batches):
+            advance(course, config.optim.clip)
         for name, past in course.memory.items():
             course.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
@@ -44,6 +46,16 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
     course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in course.tasks])))
     return {name: float(mean) for name, mean in means.items()}
+
+
+def within_step(number: int, batches: int, accumulate: int) -> float:
+    """What batch `number` (from 1) counts in the step that it belongs to; the last step of an epoch may hold fewer batches.
+
+    >>> [within_step(number, 5, 2) for number in range(1, 6)]
+    [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
+    first = (number - 1) // accumulate * accumulate
+    return 1 / min(accumulate, batches - first)
 
 
 def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:

@@ -1,6 +1,6 @@
 """One step of training: the tasks' losses become one gradient, and the optimiser follows it.
 
-    losses --weighting.total--> loss --backward--> heads and trunk --clip--> AdamW
+    losses --weighting.total--> loss --backward--> heads and trunk --(more batches)--> clip --> AdamW
        \\--each on its own--> gradients on the trunk --weighting.on_trunk--> in place of the trunk's, where a weighting reads them
 `total_loss` is a pure function of parameters, batch and constants, so that many models can be stepped as one program.
 """
@@ -29,26 +29,34 @@ def total_loss(
 
 
 def descend(
-    course: Course, loss: Tensor, losses: dict[str, Tensor], key: Tensor, clip: float, monitor: bool
+    course: Course, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
 ) -> dict[str, Tensor]:
-    """Steps model, learning rate and the weighting's state; with `monitor`, returns what the tasks do to the trunk."""
+    """Adds a batch's gradient, which counts `share` of the step, and advances the weighting's state.
+
+    With `monitor`, returns what the tasks do to the trunk.
+    """
     weighting, state, model = course.weighting, course.state, course.model
-    course.optimiser.zero_grad()
     trunk = shared(model) if weighting.reads_gradients or monitor else []
     gradients = trunk_gradients(list(losses.values()), trunk)
     gramian = gradients @ gradients.T
     factors = weighting.on_trunk(gramian, state, key).detach()
-    loss.backward()
+    before = [parameter.grad.clone() if parameter.grad is not None else 0.0 for parameter in trunk if weighting.reads_gradients]
+    (share * loss).backward()
     if weighting.reads_gradients:
-        pieces = (factors @ gradients).split([parameter.numel() for parameter in trunk])
-        for parameter, piece in zip(trunk, pieces, strict=True):
-            parameter.grad = piece.view_as(parameter)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-    course.optimiser.step()
-    course.rates.step()
+        pieces = (share * factors @ gradients).split([parameter.numel() for parameter in trunk])
+        for parameter, past, piece in zip(trunk, before, pieces, strict=True):
+            parameter.grad = past + piece.view_as(parameter)
     each = torch.stack([value.detach() for value in losses.values()])
     state.update(weighting.after_step(state, each, gramian.diagonal().sqrt()))
     return pulls(list(losses), factors, gramian) if monitor else {}
+
+
+def advance(course: Course, clip: float) -> None:
+    """Steps model and learning rate by the gradient gathered so far."""
+    torch.nn.utils.clip_grad_norm_(course.model.parameters(), clip)
+    course.optimiser.step()
+    course.rates.step()
+    course.optimiser.zero_grad()
 
 
 def shared(model: SpeechEmotionModel) -> list[Tensor]:

@@ -52,6 +52,10 @@ class AugmentedContrast(TaskOption):
     memory: int = 256
     """Latest utterances of the batches before that a batch is compared with too, at least 0; 0 is the batch alone."""
 
+    @property
+    def over_batch(self) -> bool:
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "variant", ("standard", "paper_code"))

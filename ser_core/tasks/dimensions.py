@@ -37,6 +37,10 @@ class Dimensions(TaskOption):
     memory: int = 0
     """Latest predictions that the concordance is taken over beside the batch's, at least 0; 0 is the batch alone."""
 
+    @property
+    def over_batch(self) -> bool:
+        return self.loss == "ccc"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "loss", ("ccc", "mse"))

@@ -64,6 +64,11 @@ class TaskOption(Option):
         at_least(self, "weight", 0)
         at_least(self, "hidden", 0)
 
+    @property
+    def over_batch(self) -> bool:
+        """Whether the loss compares the utterances of a batch, so that batches whose gradients are averaged are no larger one."""
+        return False
+
     def available(self, corpus: Corpus) -> bool:
         """Whether the corpus has the labels that this task needs."""
         raise NotImplementedError

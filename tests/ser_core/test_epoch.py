@@ -1,0 +1,58 @@
+"""Gradient accumulation: averaged gradients of several batches make one step, and nothing else changes."""
+
+import math
+
+import pytest
+import torch
+
+from ser_core.course import begin, fresh
+from ser_core.cross_validate import plan
+from ser_core.epoch import train_epoch
+from ser_core.inputs import Inputs
+from ser_core.step import descend, total_loss
+from tests.conftest import Configure
+
+
+def course_of(configure: Configure, inputs: Inputs, *overrides: str):
+    """The config, and a course over the training part of the first fold."""
+    config = configure("tasks.gender.weight=0.3", "optim.learning_rate=0.01", *overrides)
+    rows = plan(config, inputs=inputs).folds.folds[0].train.tolist()
+    return config, begin(config, inputs, fresh(config, inputs, rows, 1), rows, 1, 0)
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "pcgrad", "gradnorm"])
+def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, configure: Configure, inputs: Inputs) -> None:
+    _, course = course_of(configure, inputs, f"weighting={weighting}")
+    parameters = dict(course.model.named_parameters())
+    key = torch.tensor(7)
+
+    def gradient(*groups: list[int]) -> dict[str, torch.Tensor]:
+        course.optimiser.zero_grad()
+        for rows in groups:
+            loss, losses, _ = total_loss(course, parameters, inputs.batch(rows, key), key)
+            state = dict(course.state)
+            descend(course, loss, losses, key, monitor=False, share=1 / len(groups))
+            course.state.update(state)
+        return {name: value.grad.clone() for name, value in parameters.items() if value.grad is not None}
+
+    one, other, both = gradient([0, 1, 2, 3]), gradient([8, 9, 10, 11]), gradient([0, 1, 2, 3], [8, 9, 10, 11])
+    assert len(both) > 5
+    for name, value in both.items():
+        torch.testing.assert_close(value, (one[name] + other[name]) / 2, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3, 99])
+def test_an_epoch_has_a_step_for_every_so_many_batches(accumulate: int, configure: Configure, inputs: Inputs) -> None:
+    """The last of them may hold fewer; the schedule ends with the last step."""
+    config, course = course_of(configure, inputs, f"optim.accumulate={accumulate}", "optim.epochs=3", "optim.batch=10")
+    batches = math.ceil(len(course.rows) / config.optim.batch)
+    assert batches > 3
+    for epoch in (1, 2, 3):
+        train_epoch(config, inputs, course, epoch)
+        assert course.rates.last_epoch == epoch * math.ceil(batches / accumulate)
+    assert course.rates.get_last_lr()[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_accumulation_and_schedule_make_another_experiment(configure: Configure, inputs: Inputs) -> None:
+    keys = {plan(configure(*each), inputs=inputs).keys[0] for each in ((), ("optim.accumulate=2",), ("optim.schedule=constant",))}
+    assert len(keys) == 3
