@@ -107,14 +107,9 @@ class Optim(Option):
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
     def __post_init__(self) -> None:
-        for field, low in (
-            ("epochs", 1),
-            ("patience", 1),
-            ("batch", 2),
-            ("accumulate", 1),
-            ("layer_rate", 0),
-            ("weight_decay", 0),
-        ):
+        for field in ("epochs", "patience", "accumulate"):
+            at_least(self, field, 1)
+        for field, low in (("batch", 2), ("layer_rate", 0), ("weight_decay", 0)):
             at_least(self, field, low)
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)
