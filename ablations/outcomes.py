@@ -19,6 +19,13 @@ class Outcome:
     record: FoldRecord
     test: TestPart
 
+    def under(self, variant: str, condition: str) -> "Outcome":
+        """The same trained fold as another variant: as it scored under a condition. Conditions leave no predictions."""
+        kept = {name: value for name, value in self.test.metrics.items() if name.endswith(f"@{condition}")}
+        metrics = {name.removesuffix(f"@{condition}"): value for name, value in kept.items()}
+        predictions = self.test.predictions[["utterance", "speaker"]]
+        return Outcome(variant, self.record, dataclasses.replace(self.test, metrics=metrics, predictions=predictions))
+
 
 def variants_of(outcomes: Iterable[Outcome]) -> list[str]:
     """Names of the variants in order of first appearance; the first is the baseline unless a study says otherwise."""

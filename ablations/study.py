@@ -47,6 +47,8 @@ class Study:
     """Sentences that stand below the table, such as published figures."""
     sections: Callable[[Sequence[Outcome]], Sequence[Section]] = lambda outcomes: ()
     """What its report says beside the table, computed from the outcomes."""
+    masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By variant, the condition at test that amounts to it, for those that lack what can be hidden."""
     factorial: "Factorial | None" = None
     """The factors and the design that its variants come from; none for the studies of the table."""
 

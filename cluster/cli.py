@@ -58,13 +58,17 @@ def ablate(
     factor: Annotated[list[str] | None, typer.Option(help="key=value,value: varies that key; give one for each factor.")] = None,
     design: Annotated[str, typer.Option(help="full, fractional, leave_one_out, add_one or path: how factors combine.")] = "full",
     resolution: Annotated[int, typer.Option(help="Least resolution of a fractional design.")] = 5,
+    mode: Annotated[str, typer.Option(help="fixed, retuned (a search for each variant) or masked (hidden at test).")] = "fixed",
+    space: Annotated[str, typer.Option(help="What --mode retuned searches for each variant.")] = "optimiser",
+    trials: Annotated[int, typer.Option(help="Configurations that --mode retuned tries of each variant.")] = 8,
 ) -> None:
     """Compare the variants of a study, or of factors, over all folds and say what may be concluded."""
     from ablations.asked import asked_study
+    from ablations.modes import Mode
     from cluster.commands import ablate_study
 
     asked, rest = asked_study(study, overrides or [], factor or [], design, resolution)
-    sys.exit(ablate_study(console, asked, rest, seeds))
+    sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials)))
 
 
 @app.command()

@@ -13,14 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from ablations.conclusions import WANTED
+from ablations.modes import Mode
 from ablations.render import section_to_rich, to_rich
 from ablations.study import Study
 from cluster.conclude import conclude
 from cluster.resources import split_overrides
+from cluster.retuned import retuned
 from cluster.study import Finished, Watch, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, studies, study_id
 from cluster.terms import plan_and_tell, tell_systems, tell_terms
-from cluster.tracking import Tracker, tracking_uri
+from cluster.tracking import Tracker
+from cluster.tracking_store import tracking_uri
 from cluster.trial import Trial
 from ser_core import cross_validate as core
 from ser_core.compose import compose
@@ -46,11 +49,13 @@ def _printed(done: int, total: int, what: str) -> None:
         print(f"{done}/{total} {what}" if total else what, flush=True)
 
 
-def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int) -> int:
+def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
     """`ser ablate`: 0 when the table is whole, 1 when folds failed."""
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
-        record, store = plan_ablation(study, base, seeds, watch)
+        if mode.name == "retuned":
+            study = retuned(study, base, mode, cluster, watch, lambda done: show(done.tracker, done, {}))
+        record, store = plan_ablation(study, base, seeds, watch, mode)
         finished = run_ablation(record, store, cluster, watch)
     return _conclude(console, finished)
 

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from cluster.objectives import Goal
+from cluster.objectives import Goal, front
 from cluster.trial import Trial
 from ser_core.records import FoldKey, FoldRecord, RunStore
+
+Judged = tuple[tuple[float, ...], Trial]
+"""Means per objective, more is better, and the trial they belong to."""
 
 
 class Scores:
@@ -56,3 +59,14 @@ def mean(folds: Sequence[Sequence[float]]) -> tuple[float, ...]:
     (2.0, 0.0)
     """
     return tuple(sum(values) / len(folds) for values in zip(*folds, strict=True))
+
+
+def ranked(scores: Scores, trials: Sequence[Trial]) -> tuple[list[Judged], int]:
+    """Trials with all folds that keep the constraints, best first; under several objectives the Pareto front alone.
+
+    Also how many break a constraint.
+    """
+    whole = [(means, trial) for trial in trials if (means := scores.means(trial)) is not None]
+    kept = [judged for judged in whole if scores.allowed(judged[1])]
+    best = [kept[index] for index in front([means for means, _ in kept])] if len(scores.goal.objectives) > 1 else kept
+    return sorted(best, key=lambda judged: judged[0], reverse=True), len(whole) - len(kept)

@@ -8,18 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.commands import show, tell_failures, watching
-from cluster.objectives import front
 from cluster.resources import Cluster, split_overrides
-from cluster.scores import Scores
+from cluster.scores import Judged, Scores, ranked
 from cluster.search import Prepared, Search, prepare, run_search
 from cluster.spending import projected, spending
 from cluster.study import Finished
-from cluster.trial import Trial
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
-
-Judged = tuple[tuple[float, ...], Trial]
-"""Means per objective, more is better, and the trial they belong to."""
 
 
 def print_space(console: Console, name: str) -> None:
@@ -68,17 +63,6 @@ def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> 
         console.print(f"choose honestly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
     elif source.trials:
         console.print("no configuration has a score in every fold: does the objective suit the tasks that are trained?")
-
-
-def ranked(scores: Scores, trials: Sequence[Trial]) -> tuple[list[Judged], int]:
-    """Trials with all folds that keep the constraints, best first; under several objectives the Pareto front alone.
-
-    Also how many break a constraint.
-    """
-    whole = [(means, trial) for trial in trials if (means := scores.means(trial)) is not None]
-    kept = [judged for judged in whole if scores.allowed(judged[1])]
-    best = [kept[index] for index in front([means for means, _ in kept])] if len(scores.goal.objectives) > 1 else kept
-    return sorted(best, key=lambda judged: judged[0], reverse=True), len(whole) - len(kept)
 
 
 def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:

@@ -32,7 +32,8 @@ from cluster.selection import (
 )
 from cluster.study import Finished
 from cluster.study_record import StudyRecord
-from cluster.tracking import Tracker, tracking_uri
+from cluster.tracking import Tracker
+from cluster.tracking_store import tracking_uri
 from cluster.trial import Trial
 from ser_core.errors import SettingError
 from ser_core.records import RunStore

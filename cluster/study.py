@@ -14,13 +14,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ablations.changes import check_changes
+from ablations.modes import Mode
+from ablations.studies import STUDIES
 from ablations.study import Study, Variant, configurations
 from cluster.proposed import Proposed
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Source
 from cluster.study_record import StudyRecord, study_id
 from cluster.terms import plan_and_tell, tell_systems
-from cluster.tracking import Tracker, tracking_uri
+from cluster.tracking import Tracker
+from cluster.tracking_store import tracking_uri
 from cluster.training import train
 from cluster.trial import Trial, plan_once
 from ser_core.compose import compose
@@ -50,8 +53,14 @@ class Finished:
         return not self.failures and not self.interrupted and not self.study.missing(self.store)
 
 
-def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -> tuple[StudyRecord, RunStore]:
-    """The study's trials with all their fold keys; reads the corpus and extracts features, trains nothing."""
+def plan_ablation(
+    study: Study, base: Sequence[str], seeds: int, watch: Watch, mode: Mode | None = None
+) -> tuple[StudyRecord, RunStore]:
+    """The study's trials with all their fold keys; reads the corpus and extracts features, trains nothing.
+
+    The variants of a retuned study are those that searching has left (cluster/retuned.py).
+    """
+    mode = mode or Mode()
     if seeds < 1:
         raise SettingError(f"--seeds must be at least 1, got {seeds}")
     if any(override.startswith("seed=") for override in base):
@@ -59,6 +68,8 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(study.beneath(base)))
     variants = _compared(study, whole)
+    if mode.name == "masked":
+        variants = [_whole(study, variants, whole.config.conditions)]
     made = configurations(study.name, base, variants)
     systems = tell_systems(overrides for overrides, _ in made.values())
     trials, settled = [], {}
@@ -66,10 +77,10 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         settled[name] = plan_once(config, progress=True).config
         trials += [make_trial(name, overrides, seed) for seed in range(seeds)]
     check_changes(study.name, {variant.name: variant.overrides for variant in variants}, settled)
-    command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds)])
+    command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
     record = StudyRecord(
-        id=study_id(study.name, keys),
+        id=study_id(study.name if mode.name == "fixed" else f"{study.name}-{mode.name}", keys),
         kind="ablation",
         name=study.name,
         question=study.question,
@@ -80,6 +91,8 @@ def plan_ablation(study: Study, base: Sequence[str], seeds: int, watch: Watch) -
         across=study.across,
         notes=(*study.notes, *systems),
         factorial=study.factorial,
+        mode=mode.name,
+        masked=dict(study.masks) if mode.name == "masked" else {},
     )
     return record, RunStore(whole.config.run.store)
 
@@ -96,6 +109,15 @@ def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
     return variants
+
+
+def _whole(study: Study, variants: Sequence[Variant], conditions: Sequence[str]) -> Variant:
+    """The one variant that a masked study trains, scored under every condition that amounts to another."""
+    if not study.masks:
+        able = ", ".join(name for name, other in STUDIES.items() if other.masks)
+        raise SettingError(f"study {study.name} has nothing that can be hidden at test; {able} can be asked with --mode masked")
+    wanted = dict.fromkeys([*conditions, *study.masks.values()])
+    return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(wanted)}]"))
 
 
 def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:

@@ -59,6 +59,8 @@ class StudyRecord:
     """The factors and the design of an ablation that was made of factors."""
     mode: str = "fixed"
     """What an ablation does with all other settings: a key of ablations.modes.MODES."""
+    masked: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Variants that are the first one under a condition at test, by name."""
     added: tuple[Section, ...] = ()
     """Tables of its report that come from elsewhere than its trials."""
     searched: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -85,7 +87,8 @@ class StudyRecord:
     def outcomes(self, store: RunStore) -> list[Outcome]:
         """Every recorded fold with its test part: for reports, never for decisions."""
         pairs = [(trial.variant, key) for trial in self.trials for key in trial.keys if key in store]
-        return [Outcome(variant, store.load(key), store.open_test(key)) for variant, key in pairs]
+        found = [Outcome(variant, store.load(key), store.open_test(key)) for variant, key in pairs]
+        return found + [one.under(name, condition) for name, condition in self.masked.items() for one in found]
 
     def missing(self, store: RunStore) -> list[FoldKey]:
         """Folds without a record, those of trials ended early left out."""

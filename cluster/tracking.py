@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cluster.study_record import StudyRecord
+from cluster.tracking_store import opened, readable, there
 from cluster.trial import Trial
 from ser_core.contents import write_whole
-from ser_core.errors import RecordError
 from ser_core.records import FoldKey, FoldRecord, RunStore
 
 TERMINAL = {"FINISHED", "FAILED", "KILLED"}
@@ -28,11 +28,6 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # its own 7 retries block for minutes when a server is down
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-
-
-def tracking_uri(store: RunStore, configured: str) -> str:
-    """The configured address, or the SQLite database beside the records."""
-    return configured or f"sqlite:///{store.folder / 'mlflow.db'}"
 
 
 def accepted(metric: str) -> str:
@@ -67,7 +62,7 @@ class Tracker:
 
     def up_to_date(self) -> bool:
         """Whether everything recorded is already shown there."""
-        return self.marker.exists() and json.loads(self.marker.read_text()) == self._state()
+        return there(self.uri) and self.marker.exists() and json.loads(self.marker.read_text()) == self._state()
 
     def start(self) -> None:
         """Begins with opening the database, while trials are still being prepared."""
@@ -95,7 +90,7 @@ class Tracker:
         assert self._thread is not None
         self._thread.join()
         if self._failed is not None:
-            raise _readable(self._failed, self.uri)
+            raise readable(self._failed, self.uri)
         if whole:
             write_whole(self.marker, json.dumps(self._state()))
         return done[0]
@@ -116,10 +111,8 @@ class Projection:
 
     def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
         os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
-        import mlflow
-
         self.study, self.store, self.show_test = study, store, show_test
-        self.client = mlflow.MlflowClient(tracking_uri=uri)
+        self.client = opened(uri)
         self.experiment = self._experiment(uri)
         self.runs = self._known()
         tags = {"ser.kind": study.kind, "ser.command": study.command, "ser.question": study.question}
@@ -264,13 +257,3 @@ class Projection:
     def _end(self, key: str, run: str, status: str) -> None:
         self.client.set_terminated(run, status)
         self.runs[key] = (run, status)
-
-
-def _readable(error: BaseException, uri: str) -> BaseException:
-    """MLflow's and the network's complaints as a sentence; a defect stays what it is."""
-    from mlflow.exceptions import MlflowException
-
-    if not isinstance(error, MlflowException | OSError):
-        return error
-    reason = str(error).strip().splitlines()[0][:300]
-    return RecordError(f"MLflow at {uri} cannot be used ({reason}); the records are whole, and the same command shows them")

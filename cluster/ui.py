@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster.tracking import tracking_uri
+from cluster.tracking_store import tracking_uri
 from ser_core.errors import RecordError, SettingError
 from ser_core.records import RunStore
 

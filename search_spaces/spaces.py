@@ -1,12 +1,23 @@
 """Every space that `ser search` knows; adding one touches its file and this table."""
 
-from search_spaces import bridge_tokens, fusion, ispas2023, mmer2023, stages, tasks, wan2024, weights, weights_and_fusion
+from search_spaces import (
+    bridge_tokens,
+    fusion,
+    ispas2023,
+    mmer2023,
+    optimiser,
+    stages,
+    tasks,
+    wan2024,
+    weights,
+    weights_and_fusion,
+)
 from search_spaces.space import Space
 
 SPACES: dict[str, Space] = {
     space.name: space
     for space in (
-        *(weights.SPACE, tasks.SPACE, bridge_tokens.SPACE, fusion.SPACE, weights_and_fusion.SPACE, stages.SPACE),
+        *(weights.SPACE, tasks.SPACE, bridge_tokens.SPACE, fusion.SPACE, weights_and_fusion.SPACE, stages.SPACE, optimiser.SPACE),
         *(ispas2023.SPACE, mmer2023.SPACE, wan2024.SPACE),
     )
 }

@@ -1,0 +1,47 @@
+"""Retuned ablations: each variant is searched over the same space with the same budget, and its best takes its place.
+
+variant --search by development score--> best settings --> variant with them --> the study as ever
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from ablations.modes import Mode
+from ablations.study import Study, Variant, combined
+from cluster.budget import Budget
+from cluster.resources import Cluster
+from cluster.scores import ranked
+from cluster.search import Search, prepare, run_search
+from cluster.study import Finished, Watch
+from cluster.terms import plan_and_tell
+from search_spaces.space import chosen_space
+from search_spaces.spaces import SPACES
+from ser_core.compose import compose
+from ser_core.errors import RecordError
+
+
+def retuned(
+    study: Study, base: Sequence[str], mode: Mode, cluster: Cluster, watch: Watch, hear: Callable[[Finished], None]
+) -> Study:
+    """The study with each variant at the best settings that its own search found. Test parts stay sealed.
+
+    Raises RecordError when a search finds nothing with a score in every fold.
+    """
+    whole = plan_and_tell(compose(study.beneath(base)))
+    space = chosen_space(mode.space, SPACES)
+    found = []
+    for variant in study.variants(whole.config, whole.inputs.corpus):
+        search = Search(Budget(trials=mode.trials))
+        prepared = prepare(space, combined(base, variant), search, watch)
+        finished = run_search(prepared, search, cluster, watch)
+        hear(finished)
+        best, _ = ranked(prepared.source.scores, list(prepared.source.trials.values()))
+        if finished.interrupted:
+            raise KeyboardInterrupt
+        if not best:
+            raise RecordError(f"{prepared.record.id}: no trial of {variant.name} has a score in every fold, so none is its best")
+        own = set(prepared.record.base)
+        tuned = [each for each in best[0][1].overrides if each not in own and not each.startswith("seed=")]
+        found.append(Variant(variant.name, (*variant.overrides, *tuned)))
+    note = f"Searched for each variant: {mode.trials} configurations of the space {space.name}, judged with one seed."
+    return dataclasses.replace(study, variants=lambda config, corpus: found, notes=(*study.notes, note))

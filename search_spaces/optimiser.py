@@ -1,0 +1,17 @@
+"""At which learning rate, decay and dropout does a model learn best?
+
+    ser search optimiser --trials 12
+What `ser ablate --mode retuned` gives each variant, so that none loses by settings that suit another.
+"""
+
+from search_spaces.space import Float, Space
+
+SPACE = Space(
+    name="optimiser",
+    question="Which learning rate, weight decay and dropout suit this model?",
+    ranges={
+        "optim.learning_rate": Float(2e-4, 5e-3, log=True),
+        "optim.weight_decay": Float(0.001, 0.2, log=True),
+        "model.dropout": Float(0, 0.6),
+    },
+)
