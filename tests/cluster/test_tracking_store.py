@@ -34,10 +34,11 @@ def test_processes_that_need_it_at_once_make_it_once(tmp_path):
     assert there(uri) and not list(tmp_path.glob(".mlflow.db.draft-*"))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
 def test_a_damaged_database_is_a_sentence_with_a_remedy(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
     uri = tracking_uri(RunStore(tmp_path), "")
-    with pytest.raises(Exception) as caught:  # noqa: PT011 (SQLAlchemy's, through MLflow)
+    with pytest.raises(Exception) as caught:
         opened(uri).search_experiments()
     said = readable(caught.value, uri)
     assert isinstance(said, RecordError)
