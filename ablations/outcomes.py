@@ -19,6 +19,12 @@ class Outcome:
     record: FoldRecord
     test: TestPart
 
+    @property
+    def taught_by(self) -> str:
+        """What the tested model was trained on: what the protocol allows, without optim.refit the training part alone."""
+        refitted = self.record.config.get("optim", {}).get("refit", True)
+        return self.record.card.get("tested_model", "") if refitted else "training part alone"
+
     def under(self, variant: str, condition: str) -> "Outcome":
         """The same trained fold as another variant: as it scored under a condition. Conditions leave no predictions."""
         kept = {name: value for name, value in self.test.metrics.items() if name.endswith(f"@{condition}")}

@@ -142,6 +142,8 @@ def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
     for name, entry in OPTIONAL_FACTS.items():
         if any(entry in one.card for one in records):
             facts[name] = fact([one.card.get(entry) or "none" for one in records])
+    if "tested model" in facts:
+        facts["tested model"] = fact([one.taught_by for one in outcomes])
     return facts
 
 

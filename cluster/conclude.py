@@ -47,17 +47,16 @@ def conclude(
         command=study.command,
         overrides=overrides,
     )
-    own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
-    effects = effects_section(outcomes, study.factorial, primary) if study.factorial else ()
-    conditions = conditions_sections(table, outcomes)
-    sections = (
-        *study.added,
-        *own,
-        *conditions,
-        *effects,
-        *concluding_sections(outcomes, baseline, primary, study.across, wanted),
-    )
+    concluding = concluding_sections(outcomes, baseline, primary, study.across, wanted)
+    sections = (*study.added, *_own_sections(study, table, outcomes), *concluding)
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
+
+
+def _own_sections(study: StudyRecord, table: StudyTable, outcomes: Sequence[Outcome]) -> list[Section]:
+    """What the study's kind adds: tables of its own, scores under conditions, effects of factors."""
+    own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
+    effects = effects_section(outcomes, study.factorial, table.primary) if study.factorial else ()
+    return [*own, *conditions_sections(table, outcomes), *effects]
 
 
 def primary_metric(wanted: str, outcomes: Sequence[Outcome]) -> str:

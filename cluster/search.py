@@ -108,10 +108,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     scores = Scores(store, goal)
-    name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
-    aims = [re.sub(r"\W+", "_", word).strip("_") for word in (*search.objectives, *search.constraints)]
-    identity = study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys)
-    known = next((study for study in studies(store) if study.id == identity), None)
+    record = _record(space, base, search, whole, systems)
+    known = next((study for study in studies(store) if study.id == record.id), None)
     source = Proposed(
         space=space,
         make=lambda overrides: make_trial(
@@ -125,23 +123,28 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
         past=Past(known.asked, known.ended, known.trained) if known else None,
         starts=starting_points(space, search.starts, search.start_from, scores),
     )
-    command = shlex.join(["ser", "search", space.name, *base, *search.words()])
-    record = StudyRecord(
-        id=identity,
-        kind="search",
-        name=name,
-        question=space.question,
-        primary=goal.objectives[0].name,
-        base=list(base),
-        trials=[],
-        command=command,
-        notes=systems,
-        searched=dataclasses.asdict(search),
-    )
     if known:
         record.trials.extend(known.trials)
         record.trained.update(known.trained)
     return Prepared(record, store, source, whole, folds)
+
+
+def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, systems: tuple[str, ...]) -> StudyRecord:
+    """The search's study before its first trial."""
+    name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
+    aims = [re.sub(r"\W+", "_", word).strip("_") for word in (*search.objectives, *search.constraints)]
+    return StudyRecord(
+        id=study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys),
+        kind="search",
+        name=name,
+        question=space.question,
+        primary=Goal.read(search.objectives, search.constraints).objectives[0].name,
+        base=list(base),
+        trials=[],
+        command=shlex.join(["ser", "search", space.name, *base, *search.words()]),
+        notes=systems,
+        searched=dataclasses.asdict(search),
+    )
 
 
 def run_search(prepared: Prepared, search: Search, cluster: Cluster, watch: Watch) -> Finished:

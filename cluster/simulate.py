@@ -29,6 +29,8 @@ def simulate_synthetic(
 ) -> None:
     """Regret on a synthetic hill, for each number of folds."""
     _check(trials, repetitions)
+    if any(count < 1 for count in folds):
+        raise SettingError(f"--folds must be at least 1, got {min(folds)}")
     chooser = chosen_sampler(sampler)
     lines = []
     for count in folds:

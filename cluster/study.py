@@ -61,10 +61,7 @@ def plan_ablation(
     The variants of a retuned study are those that searching has left (cluster/retuned.py).
     """
     mode = mode or Mode()
-    if seeds < 1:
-        raise SettingError(f"--seeds must be at least 1, got {seeds}")
-    if any(override.startswith("seed=") for override in base):
-        raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
+    _check_seeds(base, seeds)
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(study.beneath(base)))
     variants = _compared(study, whole)
@@ -95,6 +92,13 @@ def plan_ablation(
         masked=dict(study.masks) if mode.name == "masked" else {},
     )
     return record, RunStore(whole.config.run.store)
+
+
+def _check_seeds(base: Sequence[str], seeds: int) -> None:
+    if seeds < 1:
+        raise SettingError(f"--seeds must be at least 1, got {seeds}")
+    if any(override.startswith("seed=") for override in base):
+        raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
 
 
 def _compared(study: Study, whole: Plan) -> Sequence[Variant]:

@@ -95,3 +95,18 @@ def test_a_driver_knows_whether_it_lives():
 
 def test_a_store_without_ray_has_no_leftovers(tmp_path):
     assert end_leftovers(tmp_path) == 0
+
+
+def test_a_file_stands_for_the_overrides_that_it_lists(tmp_path):
+    (tmp_path / "chosen.yaml").write_text("- optim.epochs=3\n- cluster.workers=2\n- 'conditions=[noise:10]'\n")
+    overrides, cluster = split_overrides(["seed=1", f"@{tmp_path / 'chosen.yaml'}", "optim.batch=8"])
+    assert overrides == ["seed=1", "optim.epochs=3", "conditions=[noise:10]", "optim.batch=8"]
+    assert cluster.workers == 2
+
+
+@pytest.mark.parametrize("content", ["a: 1", "- 3", "- [", "- a", "\x00", None])
+def test_a_file_that_lists_none_is_refused_by_its_name(tmp_path, content):
+    if content is not None:
+        (tmp_path / "bad.yaml").write_text(content)
+    with pytest.raises(SettingError, match=r"bad\.yaml"):
+        split_overrides([f"@{tmp_path / 'bad.yaml'}"])

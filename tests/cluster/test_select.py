@@ -1,17 +1,25 @@
 """`ser select` with the real Ray and MLflow: who is chosen, that no test part had a say, and that `ser run` finds it again."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cluster.objectives import Goal
 from cluster.openings import openings
 from cluster.scores import Scores
+from cluster.select_commands import select_from
+from cluster.selection import Asked
 from cluster.study_record import load_study
+from ser_core.errors import BridgeworkError
 from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
+
+pytestmark = pytest.mark.xdist_group("selected")
+"""One process makes what all tests here look at."""
 
 WORDS = ("search-weights", "--top", "2", "--seeds", "1")
 
@@ -88,18 +96,22 @@ def test_noise_in_every_test_part_changes_no_choice(selected, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("study", "overrides", "sentence"),
     [
-        (["nothing"], "no study 'nothing'"),
-        (["select-weights"], "needs a search"),
-        (["search-weights", "--top", "0"], "--top must be at least 1"),
-        (["search-weights", "--seeds", "0"], "--seeds must be at least 1"),
-        (["search-weights", "optim.epochs=3"], "optim.epochs=3"),
+        ("nothing", [], "no study 'nothing'"),
+        ("select-weights", [], "needs a search"),
+        ("search-weights", ["optim.epochs=3"], "optim.epochs=3: what is selected"),
     ],
 )
-def test_bad_input_is_one_sentence(selected, words, sentence):
-    refused = ser(selected[0], "select", *words)
-    assert refused.code == 2 and sentence in refused.err
+def test_what_cannot_be_selected_is_one_sentence(selected, study, overrides, sentence):
+    with pytest.raises(BridgeworkError, match=re.escape(sentence)):
+        select_from(Console(), Asked(study), selected[0] / "bridgework", overrides)
+
+
+@pytest.mark.parametrize("name", ["top", "seeds"])
+def test_numbers_below_one_are_refused(name):
+    with pytest.raises(BridgeworkError, match=f"--{name} must be at least 1"):
+        Asked("search-weights", **{name: 0})
 
 
 @pytest.mark.slow
@@ -120,11 +132,3 @@ def test_nested_selection_searches_every_fold_for_itself(selected, tmp_path):
     assert "The table judges the procedure" in ran.out
     again = ser(folder, "select", "search-weights", "--nested")
     assert again.code == 0 and "and 2 times in all" in again.out
-
-
-def test_a_file_that_lists_no_overrides_is_refused(selected, tmp_path):
-    for content in ("a: 1", "- 3", "- [", "\x00"):
-        (tmp_path / "bad.yaml").write_text(content)
-        refused = ser(selected[0], "run", f"@{tmp_path / 'bad.yaml'}")
-        assert refused.code == 2 and "bad.yaml" in refused.err, content
-    assert "cannot be read" in ser(selected[0], "run", "@missing.yaml").err
