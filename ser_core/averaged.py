@@ -1,0 +1,28 @@
+"""Where a model reads a channel's mean over time alone, its features are averaged once, before the stem, and not at every step.
+
+    mean_t [A D (x_t - m) / s + b]  =  A D (mean_t x_t - m) / s + b        D drops the same dimensions at every step t
+Of n steps one is left: about n times fewer sums, another order of adding them up, and so other last bits.
+"""
+
+import dataclasses
+
+from ser_core.channels import Channel
+from ser_core.config import Config
+from ser_core.inputs import Inputs
+
+
+def averaged(config: Config, inputs: Inputs) -> Inputs:
+    """The inputs with one step per utterance in each channel of frozen features, if fusion and tasks read means alone.
+
+    `lengths` stay those of the features, so that batches are drawn as before. Word numbers and what trained layers read stay
+    as they are.
+    """
+    if not config.model.fusion.reads_means or any(task.channels for task in config.tasks.active().values()):
+        return inputs
+    return dataclasses.replace(inputs, channels={name: _averaged(channel) for name, channel in inputs.channels.items()})
+
+
+def _averaged(channel: Channel) -> Channel:
+    if not channel.layers or channel.tuning is not None or min(channel.lengths) < 1:
+        return channel
+    return dataclasses.replace(channel, sequences=list(channel.means.unsqueeze(1)))
