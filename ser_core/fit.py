@@ -39,6 +39,10 @@ class Fitted:
     """The tested model as each stage but the last left it."""
 
 
+Walk = Generator[Due | EpochEnd, dict[str, float], Fitted]
+"""A fold from epoch to epoch: each Due is answered with what `train_epoch` returns, and followed by an EpochEnd."""
+
+
 def fit(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper | None = None) -> Generator[EpochEnd, None, Fitted]:
     """Trains on the fold's training part, yields after each epoch, returns the best model.
 
@@ -59,7 +63,7 @@ def fit(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper | None = None
         return stop.value
 
 
-def steps(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper) -> Generator[Due | EpochEnd, dict[str, float], Fitted]:
+def steps(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper) -> Walk:
     """The way of a fold from epoch to epoch, whoever trains them (passage.Due).
 
     The chosen epoch of a stage has the greatest running mean of development scores, since one speaker's score jumps about;

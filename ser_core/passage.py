@@ -49,8 +49,8 @@ class Due:
     monitor: bool
 
 
-Walk = Generator[Due | EpochEnd, dict[str, float], None]
-"""Each Due is answered with what `train_epoch` returns; what is sent after an EpochEnd is not looked at."""
+Stretch = Generator[Due | EpochEnd, dict[str, float], None]
+"""Part of a fold's way: each Due is answered with what `train_epoch` returns, and followed by an EpochEnd."""
 
 
 @dataclasses.dataclass
@@ -93,7 +93,7 @@ class Passage:
 
 def go(
     config: Config, inputs: Inputs, model: SpeechEmotionModel, fold: int, passage: Passage, keeper: Keeper, phase: str
-) -> Walk:
+) -> Stretch:
     """Takes the model through what is left of its stages and leaves it as the last one chose; yields after each epoch."""
     state = keeper.take(phase) or {"course": None}
     for name in ("chosen", "ends", "log"):
@@ -115,7 +115,7 @@ def go(
     keeper.close(phase, passage.state(None))
 
 
-def _stage(config: Config, inputs: Inputs, course: Course, number: int, passage: Passage, keeper: Keeper, phase: str) -> Walk:
+def _stage(config: Config, inputs: Inputs, course: Course, number: int, passage: Passage, keeper: Keeper, phase: str) -> Stretch:
     """One stage to its end."""
     model, stage, standing = course.model, course.stage, passage.standing
     before = [plan.trains for plan in config.stage_plans()[:number]]

@@ -52,12 +52,16 @@ def descend(
         pieces = (factors @ gradients).split([parameter.numel() for parameter in trunk])
         for parameter, piece in zip(trunk, pieces, strict=True):
             parameter.grad = piece.view_as(parameter)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    advance(course, clip, torch.stack([value.detach() for value in losses.values()]), gramian.diagonal().sqrt())
+    return pulls(list(losses), factors, gramian) if monitor else {}
+
+
+def advance(course: Course, clip: float, losses: Float[Tensor, "tasks"], norms: Float[Tensor, "tasks"]) -> None:
+    """Follows the gradients that lie on the model, clipped, and steps learning rate and weighting."""
+    torch.nn.utils.clip_grad_norm_(course.model.parameters(), clip)
     course.optimiser.step()
     course.rates.step()
-    each = torch.stack([value.detach() for value in losses.values()])
-    state.update(weighting.after_step(state, each, gramian.diagonal().sqrt()))
-    return pulls(list(losses), factors, gramian) if monitor else {}
+    course.state.update(course.weighting.after_step(course.state, losses, norms))
 
 
 def shared(model: SpeechEmotionModel) -> list[Tensor]:
