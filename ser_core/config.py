@@ -99,11 +99,14 @@ class Optim(Option):
     """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
     clip: float = 1.0
     """Largest norm of the gradient, above 0."""
+    pack: int = 1
+    """Folds trained as one program, at least 1 (each by itself): 1 to pack, the next so many, ... It counts as part of how a
+    fold is trained, because the last bits of its sums depend on what is computed beside them."""
     bf16: bool = True
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
     def __post_init__(self) -> None:
-        for field, low in (("epochs", 1), ("patience", 1), ("batch", 2), ("layer_rate", 0), ("weight_decay", 0)):
+        for field, low in (("epochs", 1), ("patience", 1), ("batch", 2), ("layer_rate", 0), ("weight_decay", 0), ("pack", 1)):
             at_least(self, field, low)
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)

@@ -63,8 +63,9 @@ class Stack:
             return loss, losses, {name: outputs[name] for name in known}
 
         loss, losses, outputs = torch.func.vmap(alone)(leaves, constants, states, memory, parts, keys)
+        found = torch.autograd.grad(loss.sum(), drawn, allow_unused=True)
         # The fused AdamW of a CPU takes it that gradients lie in memory as parameters do.
-        found = [None if each is None else each.contiguous() for each in torch.autograd.grad(loss.sum(), drawn, allow_unused=True)]
+        found = [None if each is None else each.contiguous() for each in found]
         for number, each in enumerate(some):
             own = [*self.owned[number], *(each.state[name] for name in learned)]
             for parameter, gradient in zip(own, found, strict=True):
