@@ -6,7 +6,6 @@ Of n steps one is left: about n times fewer sums, another order of adding them u
 
 import dataclasses
 
-from ser_core.channels import Channel
 from ser_core.config import Config
 from ser_core.inputs import Inputs
 
@@ -14,15 +13,8 @@ from ser_core.inputs import Inputs
 def averaged(config: Config, inputs: Inputs) -> Inputs:
     """The inputs with one step per utterance in each channel of frozen features, if fusion and tasks read means alone.
 
-    `lengths` stay those of the features, so that batches are drawn as before. Word numbers and what trained layers read stay
-    as they are.
+    Batches are drawn as before (Channel.averaged).
     """
     if not config.model.fusion.reads_means or any(task.channels for task in config.tasks.active().values()):
         return inputs
-    return dataclasses.replace(inputs, channels={name: _averaged(channel) for name, channel in inputs.channels.items()})
-
-
-def _averaged(channel: Channel) -> Channel:
-    if not channel.layers or channel.tuning is not None or min(channel.lengths) < 1:
-        return channel
-    return dataclasses.replace(channel, sequences=list(channel.means.unsqueeze(1)))
+    return dataclasses.replace(inputs, channels={name: channel.averaged for name, channel in inputs.channels.items()})
