@@ -100,8 +100,8 @@ class Optim(Option):
     clip: float = 1.0
     """Largest norm of the gradient, above 0."""
     pack: int = 1
-    """Folds trained as one program, at least 1 (each by itself): 1 to pack, the next so many, ... It counts as part of how a
-    fold is trained, because the last bits of its sums depend on what is computed beside them."""
+    """Folds trained as one program, at least 1 (each by itself): 1 to pack, the next so many, ... Part of what is trained, since
+    last bits of sums depend on what is computed beside them. A CPU gains a little with model.fusion=concat, and loses else."""
     bf16: bool = True
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
