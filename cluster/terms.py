@@ -15,7 +15,8 @@ def plan_and_tell(config: Config) -> Plan:
     """`plan_once` in the foreground, then the terms: before anything is trained, and not for a corpus that is not there."""
     planned = plan_once(config, progress=True)
     tell_terms(config)
-    for sentence in _small_batches(planned.config):
+    alone = f"optim.pack has no effect, folds are trained one by one: {planned.one_by_one}"
+    for sentence in (*_small_batches(planned.config), *([alone] if planned.one_by_one else [])):
         Console(stderr=True).print(sentence, highlight=False, soft_wrap=True, markup=False)
     return planned
 

@@ -61,6 +61,8 @@ def pad(sequences: Sequence[Tensor]) -> Stream:
     """
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     longest = max(1, int(lengths.max()))
+    if longest == int(lengths.min()):
+        return Stream(torch.stack(list(sequences)), torch.ones(len(sequences), longest, dtype=torch.bool))
     steps = sequences[0].new_zeros(len(sequences), longest, *sequences[0].shape[1:])
     for row, sequence in enumerate(sequences):
         steps[row, : len(sequence)] = sequence

@@ -53,6 +53,16 @@ class Channel:
         features = self.sequences if self.frozen is None else self.frozen
         return torch.stack([features[row].float().mean(0) for row in range(len(self.lengths))])
 
+    @functools.cached_property
+    def averaged(self) -> "Channel":
+        """The same with one step, the mean, per utterance; itself where there are no features or layers are trained above them.
+
+        `lengths` stay those of the features.
+        """
+        if not self.layers or self.tuning is not None or min(self.lengths) < 1:
+            return self
+        return dataclasses.replace(self, sequences=list(self.means.unsqueeze(1)))
+
     def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
         """Mean and standard deviation, over these utterances alone, of their means over time.
 

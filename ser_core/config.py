@@ -103,11 +103,14 @@ class Optim(Option):
     """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
     clip: float = 1.0
     """Largest norm of the gradient, above 0."""
+    pack: int = 1
+    """Folds trained as one program, at least 1 (each by itself): 1 to pack, the next so many, ... Part of what is trained, since
+    last bits of sums depend on what is computed beside them. A CPU gains a little with model.fusion=concat, and loses else."""
     bf16: bool = True
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
     def __post_init__(self) -> None:
-        for field in ("epochs", "patience", "accumulate"):
+        for field in ("epochs", "patience", "accumulate", "pack"):
             at_least(self, field, 1)
         for field, low in (("batch", 2), ("layer_rate", 0), ("weight_decay", 0)):
             at_least(self, field, low)

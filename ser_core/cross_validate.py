@@ -4,10 +4,12 @@
 Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
 """
 
+import contextlib
 import copy
 import dataclasses
 import platform
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -26,6 +28,8 @@ from ser_core.folds.flags import flags
 from ser_core.inputs import Inputs, load_inputs
 from ser_core.judge import predict
 from ser_core.keeper import Keeper
+from ser_core.many import Job, fit_many, why_not
+from ser_core.many.lane import Lane, kept, taken_up
 from ser_core.masking.masking import hidden
 from ser_core.metrics import DEFINITIONS, score, under
 from ser_core.model import SpeechEmotionModel
@@ -43,9 +47,17 @@ class Plan:
     fingerprint: str
     channels: str
     """Names the features that the model reads."""
+    one_by_one: str = ""
+    """Why folds are trained one by one although optim.pack asks for more; "" where they are not or nobody asks."""
 
     def key(self, fold: int) -> FoldKey:
         return FoldKey(self.fingerprint, self.folds.hash, fold)
+
+    def pack(self, number: int) -> list[Fold]:
+        """The folds that are trained with this one, itself among them: always the same, whoever is asked for."""
+        size = self.config.optim.pack
+        first = (number - 1) // size * size
+        return list(self.folds.folds[first : first + size])
 
     @property
     def keys(self) -> list[FoldKey]:
@@ -75,18 +87,21 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     """Reads corpus and features (unless given) and makes the folds; trains nothing.
 
     Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
-    experiment than not asking.
+    experiment than not asking; so is optim.pack where folds cannot be stacked.
     """
     inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
     settled = config.settled(inputs.corpus, inputs.channels)
     inputs.check(config)
+    one_by_one = why_not(settled, inputs) if settled.optim.pack > 1 else ""
+    if one_by_one:
+        settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
     card = inputs.corpus.card(inputs.audio_hash)
     folds = make_folds(inputs.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
     flagged = flags(inputs.corpus, folds, settled.optim.refit)
     card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
     card["metrics"] = DEFINITIONS
-    return Plan(settled, inputs, folds, card, fingerprint(settled, inputs.beside), channels_fingerprint(settled))
+    return Plan(settled, inputs, folds, card, fingerprint(settled, inputs.beside), channels_fingerprint(settled), one_by_one)
 
 
 def cross_validate(
@@ -94,27 +109,59 @@ def cross_validate(
 ) -> Iterator[Progress | FoldResult]:
     """Trains the given folds (numbers from 1; all by default) as far as the store lacks them.
 
-    A fold that another process is training is waited for and then read, never trained twice. Raises TrainingError from
-    a fold that cannot be trained; the folds before it are recorded.
+    A fold that another process is training is waited for and then read, never trained twice. With optim.pack the folds of a
+    pack are claimed and trained together, and all recorded, even those that are not asked for. Raises TrainingError from
+    a fold that cannot be trained; the folds that were done before are recorded.
     """
     planned = planned or plan(config)
     store = store or RunStore(config.run.store)
     torch.set_num_threads(config.run.threads)
+    now: set[int] = set()
     for number in folds or range(1, len(planned.folds) + 1):
         if not 1 <= number <= len(planned.folds):
             raise SettingError(f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}")
-        key = planned.key(number)
-        with store.claim(key) as missing:
-            if missing:
-                yield from _train(planned, planned.folds.folds[number - 1], store)
-        yield FoldResult(store.load(key), trained=missing)
+        with contextlib.ExitStack() as held:
+            pack = planned.pack(number)
+            missing = {fold.number for fold in pack if held.enter_context(store.claim(planned.key(fold.number)))}
+            if number in missing:
+                together = planned.config.optim.pack > 1
+                yield from _train_pack(planned, pack, missing, store) if together else _train(planned, pack[0], store)
+                now |= missing
+        yield FoldResult(store.load(planned.key(number)), trained=number in now)
+
+
+def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], store: RunStore) -> Iterator[Progress]:
+    """Trains the folds of a pack as one program and writes the missing records as folds are done.
+
+    A fold whose record is there is stacked all the same, from the last saved state on: without it the others would come out
+    with other last bits.
+    """
+    config, device = planned.config, device_of(planned.config)
+    lanes = {fold.number: Lane() for fold in pack}
+    keeper = Keeper(store.state_place(planned.key(pack[0].number)), config.run.checkpoint_seconds)
+    taken_up(keeper, lanes, device)
+    spending.begun(device)
+    begun = time.monotonic()
+    for each in fit_many([Job(config, planned.inputs, fold, lanes[fold.number]) for fold in pack]):
+        for index in each.ends:
+            lanes[pack[index].number].worked += (time.monotonic() - begun) / len(each.ends)
+        for index, fitted in each.fitted.items():
+            if pack[index].number in missing:
+                _write(planned, pack[index], fitted, store, lanes[pack[index].number].spent)
+        if each.ends:
+            kept(keeper, lanes)
+        for index, end in each.ends.items():
+            if not end.refit:
+                yield Progress(pack[index].number, end.epoch, end.dev, end.spent)
+        begun = time.monotonic()
+    keeper.forget()
 
 
 def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
     """Trains one fold and writes its record."""
-    config, key, device = planned.config, planned.key(fold.number), device_of(planned.config)
-    keeper = Keeper(store.state_place(key), config.run.checkpoint_seconds)
-    spending.begun(device)
+    config = planned.config
+    keeper = Keeper(store.state_place(planned.key(fold.number)), config.run.checkpoint_seconds)
+    spending.begun(device_of(config))
     training = fit(config, planned.inputs, fold, keeper)
     while True:
         try:
@@ -123,6 +170,13 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
             fitted: Fitted = stop.value
             break
         yield Progress(fold.number, end.epoch, end.dev, end.spent)
+    _write(planned, fold, fitted, store, keeper.spent)
+    keeper.forget()
+
+
+def _write(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float) -> None:
+    """Scores a trained fold and writes its record."""
+    config, key = planned.config, planned.key(fold.number)
     dev = fitted.dev_predictions
     dev_scores = {**score(dev), **under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
     tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
@@ -140,15 +194,14 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
         dev=dev_scores,
         epochs=fitted.epochs,
         chosen_epoch=fitted.chosen_epoch,
-        seconds=keeper.spent,
+        seconds=seconds,
         skipped=planned.inputs.skipped,
         environment=environment(config),
-        spent=spending.spent(device, keeper.spent),
+        spent=spending.spent(device_of(config), seconds),
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
     store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
-    keeper.forget()
 
 
 def under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:

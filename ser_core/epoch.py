@@ -23,19 +23,16 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
     Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
     device = device_of(config)
-    model, rows, generator = course.model, course.rows, course.generator
     measured: dict[str, list[Tensor]] = {}
-    lengths = [inputs.lengths[row] for row in rows]
-    batches = list(batches_by_length(lengths, course.stage.batch, generator, drawn_shares(config, inputs, rows)))
-    parameters: dict[str, Tensor] = dict(model.named_parameters())
-    model.train()
-    for step, positions in enumerate(batches, start=1):
-        key = torch.randint(2**62, (), generator=generator)
-        batch, key = inputs.batch([int(rows[position]) for position in positions], key).to(device), key.to(device)
+    parameters: dict[str, Tensor] = dict(course.model.named_parameters())
+    course.model.train()
+    batches = drawn(config, inputs, course)
+    for step, (rows, key) in enumerate(batches, start=1):
+        batch, key = inputs.batch(rows, key).to(device), key.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(course, parameters, batch, key)
         if not torch.isfinite(loss):
-            raise TrainingError(_not_finite(losses, epoch, step))
+            raise TrainingError(not_finite(losses, epoch, step))
         found = descend(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
         if step % config.optim.accumulate == 0 or step == len(batches):
             advance(course, config.optim.clip)
@@ -43,6 +40,19 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
             course.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
             measured.setdefault(name, []).append(value.detach())
+    return ended(course, measured)
+
+
+def drawn(config: Config, inputs: Inputs, course: Course) -> list[tuple[list[int], Tensor]]:
+    """The utterances of each step of the course's next epoch, and the step's key."""
+    rows, generator = course.rows, course.generator
+    lengths = [inputs.lengths[row] for row in rows]
+    batches = list(batches_by_length(lengths, course.stage.batch, generator, drawn_shares(config, inputs, rows)))
+    return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
+
+
+def ended(course: Course, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
+    """Ends an epoch: the means of what its steps measured, by which the weighting goes on."""
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
     course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in course.tasks])))
     return {name: float(mean) for name, mean in means.items()}
@@ -58,7 +68,8 @@ def within_step(number: int, batches: int, accumulate: int) -> float:
     return 1 / min(accumulate, batches - first)
 
 
-def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:
+def not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:
+    """Which losses of a step are not, and what to do."""
     bad = [name for name, loss in losses.items() if not torch.isfinite(loss)]
     where = f"epoch {epoch}, step {step}"
     named = " and ".join(bad) or "summed"

@@ -10,15 +10,17 @@ from collections.abc import Generator
 
 import pandas as pd
 
+from ser_core.averaged import averaged
 from ser_core.channels import device_of
 from ser_core.config import Config
 from ser_core.course import fresh
+from ser_core.epoch import train_epoch
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
 from ser_core.judge import predict
 from ser_core.keeper import Keeper
 from ser_core.model import SpeechEmotionModel
-from ser_core.passage import EpochEnd, Passage, Weights, go
+from ser_core.passage import Due, EpochEnd, Passage, Weights, go
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +39,39 @@ class Fitted:
     """The tested model as each stage but the last left it."""
 
 
+Walk = Generator[Due | EpochEnd, dict[str, float], Fitted]
+"""A fold from epoch to epoch: each Due is answered with what `train_epoch` returns, and followed by an EpochEnd."""
+
+
 def fit(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper | None = None) -> Generator[EpochEnd, None, Fitted]:
     """Trains on the fold's training part, yields after each epoch, returns the best model.
+
+    `keeper` keeps states on the way and may hold one to go on from.
+    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
+    """
+    walk = steps(config, inputs, fold, keeper or Keeper())
+    try:
+        event = next(walk)
+        while True:
+            if isinstance(event, Due):
+                event = walk.send(train_epoch(event.config, event.inputs, event.course, event.epoch, event.monitor))
+                continue
+            if not event.refit:
+                yield event
+            event = next(walk)
+    except StopIteration as stop:
+        return stop.value
+
+
+def steps(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper) -> Walk:
+    """The way of a fold from epoch to epoch, whoever trains them (passage.Due).
 
     The chosen epoch of a stage has the greatest running mean of development scores, since one speaker's score jumps about;
     without a development part it is the last. With `optim.refit` a second model is then trained from the start on training
     and development part together, as far as the protocol lets them join, for those numbers of epochs, and is what
-    `Fitted.model` holds. `keeper` keeps states on the way and may hold one to go on from.
-    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
+    `Fitted.model` holds.
     """
-    keeper = keeper or Keeper()
+    inputs = averaged(config, inputs)
     keeper.load(device_of(config))
     first = Passage(fold.train.tolist(), fold.dev.tolist(), [stage.epochs for stage in config.stage_plans()])
     model = fresh(config, inputs, first.rows, fold.number)
@@ -57,6 +82,5 @@ def fit(config: Config, inputs: Inputs, fold: Fold, keeper: Keeper | None = None
         return Fitted(model, model, predictions, chosen, first.log, first.ends[:-1])
     again = Passage([*first.rows, *first.dev], [], first.chosen)
     judged, model = model, fresh(config, inputs, again.rows, fold.number)
-    for _ in go(config, inputs, model, fold.number, again, keeper, "refit"):
-        pass
+    yield from go(config, inputs, model, fold.number, again, keeper, "refit")
     return Fitted(model, judged, predictions, chosen, first.log, again.ends[:-1])

@@ -5,6 +5,9 @@ The hash is SplitMix64 (Steele et al. 2014), in int64 arithmetic that wraps.
 """
 
 import dataclasses
+import functools
+import math
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,24 +17,54 @@ _MULTIPLIERS = (-4658895280553007687, -7723592293110705685)
 
 
 def uniform(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
-    """Numbers in [0, 1) of the given shape, fixed by `key` (int64 scalar) and `site`.
+    """Numbers in [0, 1) of the given shape, fixed by `key` (int64 scalar) and `site`; a longer shape begins with the same ones.
 
     >>> torch.equal(uniform(torch.tensor(7), 1, (2, 3)), uniform(torch.tensor(7), 1, (2, 3)))
     True
     """
-    count = 1
-    for size in shape:
-        count *= size
-    state = torch.arange(1, count + 1, device=key.device) * _INCREMENT + (key ^ site << 48)
-    state = (state ^ _shift(state, 30)) * _MULTIPLIERS[0]
-    state = (state ^ _shift(state, 27)) * _MULTIPLIERS[1]
-    state = state ^ _shift(state, 31)
-    return (_shift(state, 40).to(torch.float32) * 2.0**-24).reshape(shape)
+    return cast(Tensor, _Uniform.apply(key, site, shape))
+
+
+class _Uniform(torch.autograd.Function):
+    """`uniform` with a batching rule: a CPU draws for one model after the other, whose numbers then stay in its cache."""
+
+    @staticmethod
+    def forward(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
+        return _drawn(key[None], site, shape)[0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> tuple[Tensor, int]:
+        key, site, shape = args
+        keys = key.movedim(in_dims[0], 0)
+        if key.device.type != "cpu" or keys.ndim > 1:
+            return _drawn(keys, site, shape), 0
+        return torch.cat([_drawn(one, site, shape) for one in keys.split(1)]), 0
+
+
+def _drawn(keys: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
+    """[*keys *shape]: of each 64 bits of SplitMix two numbers, of the low half and of the high half."""
+    count = math.prod(shape)
+    state = _positions((count + 1) // 2, keys.device) + (keys ^ site << 48).unsqueeze(-1)
+    state.bitwise_xor_(_shift(state, 30)).mul_(_MULTIPLIERS[0])
+    state.bitwise_xor_(_shift(state, 27)).mul_(_MULTIPLIERS[1])
+    state.bitwise_xor_(_shift(state, 31))
+    halves = (state.view(torch.int32) >> 8).bitwise_and_((1 << 24) - 1)[..., :count]
+    return halves.to(torch.float32).mul_(2.0**-24).reshape(*keys.shape, *shape)
+
+
+@functools.lru_cache(maxsize=32)
+def _positions(count: int, device: torch.device) -> Tensor:
+    """What the positions 1, 2, ... add to a state."""
+    return torch.arange(1, count + 1, device=device) * _INCREMENT
 
 
 def _shift(state: Tensor, bits: int) -> Tensor:
     """Logical right shift of int64."""
-    return (state >> bits) & ((1 << (64 - bits)) - 1)
+    return (state >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,6 @@
 begin(stage) -> train_epoch -> development score -> best so far? -> ... -> the best -> begin(next stage)
 """
 
-import copy
 import dataclasses
 import math
 from collections.abc import Generator, Mapping
@@ -13,7 +12,6 @@ from torch import Tensor
 
 from ser_core.config import Config
 from ser_core.course import Course, begin, resume, saved
-from ser_core.epoch import train_epoch
 from ser_core.frozen import attentive, through_frozen
 from ser_core.inputs import Inputs
 from ser_core.judge import development_score
@@ -35,6 +33,24 @@ class EpochEnd:
     losses: Mapping[str, float]
     spent: float
     """Share spent of the most epochs that there can be."""
+    refit: bool = False
+    """Whether it is of the model that is trained anew, which nobody waits to hear of."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Due:
+    """An epoch to be trained next. Whoever steps a passage trains it, alone or beside others, and sends back the means."""
+
+    config: Config
+    inputs: Inputs
+    course: Course
+    epoch: int
+    """Counted within the stage."""
+    monitor: bool
+
+
+Stretch = Generator[Due | EpochEnd, dict[str, float], None]
+"""Part of a fold's way: each Due is answered with what `train_epoch` returns, and followed by an EpochEnd."""
 
 
 @dataclasses.dataclass
@@ -77,7 +93,7 @@ class Passage:
 
 def go(
     config: Config, inputs: Inputs, model: SpeechEmotionModel, fold: int, passage: Passage, keeper: Keeper, phase: str
-) -> Generator[EpochEnd]:
+) -> Stretch:
     """Takes the model through what is left of its stages and leaves it as the last one chose; yields after each epoch."""
     state = keeper.take(phase) or {"course": None}
     for name in ("chosen", "ends", "log"):
@@ -99,9 +115,7 @@ def go(
     keeper.close(phase, passage.state(None))
 
 
-def _stage(
-    config: Config, inputs: Inputs, course: Course, number: int, passage: Passage, keeper: Keeper, phase: str
-) -> Generator[EpochEnd]:
+def _stage(config: Config, inputs: Inputs, course: Course, number: int, passage: Passage, keeper: Keeper, phase: str) -> Stretch:
     """One stage to its end."""
     model, stage, standing = course.model, course.stage, passage.standing
     before = [plan.trains for plan in config.stage_plans()[:number]]
@@ -111,7 +125,8 @@ def _stage(
     while standing.epoch < passage.epochs[number] and not (waits and standing.epoch - standing.chosen >= stage.patience):
         standing.epoch += 1
         with masked(model, course.masked[standing.epoch - 1]):
-            measured = train_epoch(config, inputs, course, standing.epoch, config.weighting.monitor and phase == "development")
+            monitor = config.weighting.monitor and phase == "development"
+            measured = yield Due(config, inputs, course, standing.epoch, monitor)
         dev = development_score(config, inputs, model, passage.dev, stage.weights) if passage.dev else math.nan
         among = {"stage": float(number + 1)} if len(passage.epochs) > 1 else {}
         done = float(len(passage.log) + 1)
@@ -119,12 +134,17 @@ def _stage(
         standing.steady = steadied(standing.steady, dev)
         if waits and standing.steady > standing.best:
             standing.best, standing.chosen = standing.steady, standing.epoch
-            standing.weights = copy.deepcopy(model.state_dict())
+            standing.weights = remembered(model)
         keeper.keep(phase, lambda: passage.state(course))
         spent = (sum(passage.epochs[:number]) + standing.epoch) / sum(passage.epochs)
-        yield EpochEnd(int(done), dev, {name: measured[name] for name in course.tasks}, spent)
+        yield EpochEnd(int(done), dev, {name: measured[name] for name in course.tasks}, spent, phase == "refit")
     if not standing.weights:
-        standing.chosen, standing.weights = standing.epoch, copy.deepcopy(model.state_dict())
+        standing.chosen, standing.weights = standing.epoch, remembered(model)
+
+
+def remembered(model: SpeechEmotionModel) -> Weights:
+    """The model as it is now, in tensors of its own."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 def steadied(mean: float, score: float) -> float:

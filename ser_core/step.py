@@ -6,7 +6,7 @@
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,14 +18,23 @@ from ser_core.batch import Batch
 from ser_core.course import Course
 from ser_core.model import SpeechEmotionModel
 from ser_core.noise import Noise
+from ser_core.tasks import Memory
+from ser_core.weighting import State
 
 
 def total_loss(
     course: Course, parameters: dict[str, Tensor], batch: Batch, key: Tensor
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
     """The losses of the stage's tasks as one number, which a step differentiates; each of them; the outputs to remember."""
-    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), course.memory, course.tasks))
-    return course.weighting.total(torch.stack(list(losses.values())), course.state), losses, outputs
+    return weighed_loss(course, parameters, course.state, course.memory, batch, key)
+
+
+def weighed_loss(
+    course: Course, parameters: dict[str, Tensor], state: State, memory: Mapping[str, Memory], batch: Batch, key: Tensor
+) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
+    """The same under another course's parameters, state of the weighting and memory, where both are of one structure."""
+    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), memory, course.tasks))
+    return course.weighting.total(torch.stack(list(losses.values())), state), losses, outputs
 
 
 def descend(

@@ -7,6 +7,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +21,7 @@ from ser_core.noise import Noise
 class Concat(FusionOption):
     """Knobs of concatenation: none."""
 
+    reads_means: ClassVar[bool] = True
     name: str = "concat"
     """This option's name."""
 

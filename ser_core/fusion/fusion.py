@@ -31,6 +31,8 @@ class FusionOption(Option):
     """Base of the fusion options: knobs, and `build`."""
 
     key: ClassVar[str] = "model.fusion"
+    reads_means: ClassVar[bool] = False
+    """Whether of each channel it reads the mean over time and nothing else, so that features may be averaged before the stem."""
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
         """The network for these channels (one or more), all of the given width."""

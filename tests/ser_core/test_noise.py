@@ -27,9 +27,14 @@ def split_mix(state: int) -> int:
 @given(KEYS, st.integers(0, 40))
 def test_it_is_split_mix(number: int, site: int) -> None:
     start = number ^ (site << 48)
-    states = [(index * 0x9E3779B97F4A7C15 + start) & ((1 << 64) - 1) for index in range(1, 6)]
-    expected = [(split_mix(state) >> 40) * 2.0**-24 for state in states]
-    assert uniform(key(number), site, (5,)).tolist() == expected
+    states = [split_mix((index * 0x9E3779B97F4A7C15 + start) & ((1 << 64) - 1)) for index in range(1, 4)]
+    expected = [(half >> 8) * 2.0**-24 for state in states for half in (state & 0xFFFFFFFF, state >> 32)]
+    assert uniform(key(number), site, (5,)).tolist() == expected[:5]
+
+
+@given(KEYS, st.integers(1, 6), st.integers(1, 6))
+def test_padding_behind_changes_nothing_before_it(number: int, rows: int, more: int) -> None:
+    assert torch.equal(uniform(key(number), 3, (rows + more, 1, 5))[:rows], uniform(key(number), 3, (rows, 1, 5)))
 
 
 @given(KEYS, KEYS)

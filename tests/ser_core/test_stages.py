@@ -190,7 +190,7 @@ def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
 
 
 def test_a_state_at_the_end_of_patience_trains_no_further(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
-    config = configure("optim.epochs=9", "optim.patience=1", "optim.learning_rate=0.1", "optim.refit=false")
+    config = configure("optim.epochs=9", "optim.patience=1", "optim.learning_rate=0.3", "optim.refit=false")
     whole = fitted(config, inputs)
     assert whole is not None and len(whole.epochs) < 9
     assert fitted(config, inputs, Keeper(tmp_path / "state"), len(whole.epochs)) is None

@@ -1,0 +1,67 @@
+"""One epoch of many models as one program: what `train_epoch` does for one, step by step for all that have a step left.
+
+Dues --drawn--> steps of each --side_by_side--> Stack.gradients --clip, AdamW, schedule of each--> means of each
+The model with the most steps stands first, so that those still at work are always a front part of the stack.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ser_core.channels import device_of
+from ser_core.course import Course
+from ser_core.epoch import drawn, ended, not_finite
+from ser_core.errors import TrainingError
+from ser_core.many.side_by_side import side_by_side
+from ser_core.many.stack import Stack
+from ser_core.passage import Due
+from ser_core.step import advance
+
+
+def train_epochs(stack: Stack | None, dues: Sequence[Due]) -> tuple[Stack, list[dict[str, float]]]:
+    """Trains an epoch of each, and returns the stack for the next time and what `train_epoch` would return for each.
+
+    The stack is made anew when others are due than it holds. Raises TrainingError as `train_epoch` does.
+    """
+    plans = [drawn(due.config, due.inputs, due.course) for due in dues]
+    order = sorted(range(len(dues)), key=lambda number: -len(plans[number]))
+    stack = _stacked(stack, [dues[number].course for number in order])
+    measured: list[dict[str, list[Tensor]]] = [{} for _ in dues]
+    for due in dues:
+        due.course.model.train()
+    for step in range(len(plans[order[0]])):
+        active = [number for number in order if step < len(plans[number])]
+        losses = _step(stack, [dues[number] for number in active], [plans[number][step] for number in active], step + 1)
+        for place, number in enumerate(active):
+            for name, values in losses.items():
+                measured[number].setdefault(name, []).append(values[place])
+    return stack, [ended(due.course, found) for due, found in zip(dues, measured, strict=True)]
+
+
+def _stacked(stack: Stack | None, courses: Sequence[Course]) -> Stack:
+    if stack is not None and stack.holds(courses):
+        return stack
+    if stack is not None:
+        stack.release()
+    return Stack(courses)
+
+
+def _step(stack: Stack, dues: Sequence[Due], plans: Sequence[tuple[list[int], Tensor]], step: int) -> dict[str, Tensor]:
+    """Steps the first models of the stack, each with its own utterances and key; returns their losses by task."""
+    config = dues[0].config
+    device = device_of(config)
+    batches = [due.inputs.batch(rows, key).to(device) for due, (rows, key) in zip(dues, plans, strict=True)]
+    keys = torch.stack([key for _, key in plans]).to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
+        loss, losses, outputs = stack.gradients(len(dues), side_by_side(batches), keys)
+    for number in (~torch.isfinite(loss)).nonzero().flatten().tolist():
+        raise TrainingError(not_finite({name: values[number] for name, values in losses.items()}, dues[number].epoch, step))
+    each = torch.stack(list(losses.values()), 1).detach()
+    for number, (due, batch) in enumerate(zip(dues, batches, strict=True)):
+        course = due.course
+        course.state.update(course.weighting.after_step(course.state, each[number], torch.zeros_like(each[number])))
+        advance(course, due.config.optim.clip)
+        for name, past in due.course.memory.items():
+            due.course.memory[name] = past.extended(outputs[name][number, : len(batch.rows)], batch.targets[name])
+    return {name: values.detach() for name, values in losses.items()}

@@ -1,0 +1,52 @@
+"""Keeps the states of folds that are trained beside each other in one file, all of the same moment.
+
+    Lane (fold 1) --\
+    Lane (fold 2) ---+-- states, after an epoch of each --> Keeper of the pack --> one file
+What is stacked decides the last bits, so a killed pack goes on as a whole or not at all.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from ser_core.keeper import Keeper, State
+
+PHASE = "together"
+"""The one phase of a pack's keeper; what it holds are the lanes' own."""
+
+
+class Lane(Keeper):
+    """The keeper of one fold of a pack: it saves nothing by itself and says how things stand when it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.worked = 0.0
+        """Seconds of work on this fold, its share of each epoch of the pack."""
+        self._under_way: Callable[[], State] = dict
+
+    @property
+    def spent(self) -> float:
+        return self.worked
+
+    def keep(self, phase: str, state: Callable[[], State]) -> None:
+        self._under_way = lambda: {phase: state()}
+
+    def close(self, phase: str, state: State) -> None:
+        super().close(phase, state)
+        self._under_way = dict
+
+    def state(self) -> State:
+        """All that there is to go on from; to be asked for after an epoch or when the fold is done."""
+        return {"seconds": self.worked, "states": {**self.states, **self._under_way()}}
+
+
+def taken_up(keeper: Keeper, folds: Mapping[int, Lane], device: torch.device) -> None:
+    """Gives each fold's lane what the keeper of the pack finds in its file."""
+    keeper.load(device)
+    for number, state in (keeper.take(PHASE) or {}).items():
+        folds[int(number)].worked, folds[int(number)].states = state["seconds"], state["states"]
+
+
+def kept(keeper: Keeper, folds: Mapping[int, Lane]) -> None:
+    """Saves the states of all lanes, when the last saving is long enough ago."""
+    keeper.keep(PHASE, lambda: {str(number): lane.state() for number, lane in folds.items()})

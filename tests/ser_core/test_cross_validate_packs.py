@@ -1,0 +1,128 @@
+"""Folds trained as packs: a record is the same whoever is asked for, whenever the process dies, and what is recorded stays."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ser_core import cross_validate as seam
+from ser_core.config import Config
+from ser_core.cross_validate import FoldResult, Progress, cross_validate, plan
+from ser_core.fit import Fitted
+from ser_core.folds import Fold
+from ser_core.inputs import Inputs
+from ser_core.records import RunStore
+from tests.conftest import Configure
+
+KNOBS = ("optim.pack=3", "optim.epochs=4", "optim.patience=1", "optim.learning_rate=0.05")
+Events = list[Progress | FoldResult]
+
+
+def run(config: Config, inputs: Inputs, folds: list[int] | None = None) -> Events:
+    return list(cross_validate(config, folds, planned=plan(config, inputs=inputs)))
+
+
+def trained(events: Events) -> dict[int, bool]:
+    return {event.record.key.fold: event.trained for event in events if isinstance(event, FoldResult)}
+
+
+def content(config: Config, inputs: Inputs) -> dict[int, Any]:
+    """What lies in the store, less times and the store's own place."""
+    found = {}
+    for key in RunStore(config.run.store).of_split(plan(config, inputs=inputs).folds.hash):
+        place = RunStore(config.run.store).place(key)
+        record = json.loads((place / "record.json").read_text())
+        assert record.pop("seconds") > 0 and record.pop("spent")
+        del record["config"]["run"]
+        found[key.fold] = record, {file.name: file.read_bytes() for file in place.iterdir() if file.name != "record.json"}
+    return found
+
+
+def test_a_pack_is_trained_together_and_every_fold_reports(configure: Configure, inputs: Inputs) -> None:
+    config = configure(*KNOBS)
+    events = run(config, inputs)
+    assert trained(events) == dict.fromkeys(range(1, 5), True)
+    first = [event.fold for event in events if isinstance(event, Progress) and event.epoch == 1]
+    assert first == [1, 2, 3, 4]
+    records = [event.record for event in events if isinstance(event, FoldResult)]
+    assert [record.key.fold for record in records] == [1, 2, 3, 4]
+    for record in records:
+        reported = [e.dev for e in events if isinstance(e, Progress) and e.fold == record.key.fold]
+        assert reported == [entry["dev"] for entry in record.epochs]
+    assert not list(Path(config.run.store).rglob("*.state"))
+
+
+@pytest.mark.parametrize("fusion", ["concat", "self_attention"])
+def test_a_fold_is_the_same_whether_one_is_asked_for_or_all(fusion: str, configure: Configure, inputs: Inputs) -> None:
+    knobs = (*KNOBS, f"model.fusion={fusion}")
+    every, one = (configure(*knobs, store=name) for name in ("every", "one"))
+    run(every, inputs)
+    assert trained(run(one, inputs, [2])) == {2: True}
+    assert trained(run(one, inputs, [1, 3])) == {1: False, 3: False}
+    whole, part = content(every, inputs), content(one, inputs)
+    assert set(whole) == {1, 2, 3, 4} and set(part) == {1, 2, 3}
+    assert part == {number: whole[number] for number in part}
+
+
+def test_a_pack_is_another_experiment_than_folds_one_by_one(configure: Configure, inputs: Inputs) -> None:
+    """Its sums have other last bits, so its records stand under a name of their own; what they say is the same."""
+    packed, alone = configure("optim.pack=4"), configure()
+    assert plan(packed, inputs=inputs).fingerprint != plan(alone, inputs=inputs).fingerprint
+    results = [[event.record for event in run(config, inputs) if isinstance(event, FoldResult)] for config in (packed, alone)]
+    for one, other in zip(*results, strict=True):
+        assert one.chosen_epoch == other.chosen_epoch
+        assert [pytest.approx(entry, rel=1e-3) for entry in one.epochs] == other.epochs
+
+
+def test_asking_for_a_pack_in_vain_is_not_asking(configure: Configure, inputs: Inputs) -> None:
+    asked, silent = (plan(configure("weighting=pcgrad", f"optim.pack={size}"), inputs=inputs) for size in (4, 1))
+    assert asked.keys == silent.keys and asked.config == dataclasses.replace(silent.config, run=asked.config.run)
+    assert "weighting=pcgrad" in asked.one_by_one and silent.one_by_one == ""
+
+
+def test_what_is_recorded_meanwhile_stays_as_it_is(configure: Configure, inputs: Inputs) -> None:
+    config = configure(*KNOBS)
+    run(config, inputs, [1])
+    planned = plan(config, inputs=inputs)
+    place = RunStore(config.run.store).place(planned.key(2)) / "record.json"
+    kept = place.stat().st_mtime_ns
+    shutil.rmtree(RunStore(config.run.store).place(planned.key(1)))
+    assert trained(run(config, inputs)) == {1: True, 2: False, 3: False, 4: True}
+    assert place.stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("when", ["third epoch", "second record"])
+def test_a_killed_pack_goes_on_to_the_same_last_bit(
+    when: str, configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knobs = (*KNOBS, "run.checkpoint_seconds=0", "folds.dev=speakers")
+    whole, killed = (configure(*knobs, store=name) for name in ("whole", "killed"))
+    run(whole, inputs, [1])
+    if when == "third epoch":
+        events = cross_validate(killed, [1], planned=plan(killed, inputs=inputs))
+        next(event for event in events if isinstance(event, Progress) and event.epoch == 3)
+        events.close()  # type: ignore[attr-defined]
+    else:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(seam, "_write", _dying(seam._write))
+            run(killed, inputs, [1])
+        assert len(content(killed, inputs)) == 1
+    assert list(Path(killed.run.store).rglob(".fold-01.state"))
+    assert trained(run(killed, inputs, [1, 2, 3])) == {1: when == "third epoch", 2: True, 3: True}
+    assert content(killed, inputs) == content(whole, inputs)
+
+
+def _dying(write: Callable[..., None]) -> Callable[..., None]:
+    written: list[int] = []
+
+    def writing(planned: Any, fold: Fold, fitted: Fitted, *given: Any) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(fold.number)
+        write(planned, fold, fitted, *given)
+
+    return writing
