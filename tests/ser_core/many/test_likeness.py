@@ -21,6 +21,7 @@ from tests.conftest import Configure
         ("weighting.monitor=true", "weighting.monitor=true"),
         ("stages=two", "several stages"),
         ("model.masking=epoch", "model.masking=epoch"),
+        ("optim.accumulate=2", "optim.accumulate"),
     ],
 )
 def test_what_cannot_be_batched_says_why(override: str, sentence: str, configure: Configure, inputs: Inputs) -> None:
