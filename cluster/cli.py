@@ -79,6 +79,7 @@ def search(
     folds: Annotated[int, typer.Option(help="Folds to train in all; 0 sets no bound.")] = 0,
     hours: Annotated[float, typer.Option(help="Hours of this run; 0 sets no bound.")] = 0,
     failures: Annotated[int, typer.Option(help="Folds of this run that may fail; 0 sets no bound.")] = 0,
+    gpu_hours: Annotated[float, typer.Option(help="GPU-hours of the folds trained in all; 0 sets no bound.")] = 0,
     sampler: Annotated[str, typer.Option(help="tpe, random, qmc, gp, nsga2, cmaes or grid.")] = "tpe",
     pruning: Annotated[str, typer.Option(help="none, asha, futility, wilcoxon or median; empty is asha.")] = "",
     objective: Annotated[list[str] | None, typer.Option(help="Development metric, such as uar or mean(ccc); repeatable.")] = None,
@@ -95,7 +96,7 @@ def search(
     from cluster.search_commands import search_space
 
     wanted = Search(
-        budget=Budget(trials, folds, hours, failures),
+        budget=Budget(trials, folds, hours, failures, gpu_hours),
         sampler=sampler,
         pruning=pruning,
         objectives=tuple(objective or ()),

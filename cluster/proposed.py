@@ -29,11 +29,12 @@ REPEATS_IN_A_ROW = 20
 
 @dataclasses.dataclass(frozen=True)
 class Past:
-    """What earlier runs of the same search left: suggestions in order, trials ended early, folds trained."""
+    """What earlier runs of the same search left: suggestions in order, trials ended early, folds trained and their GPU-hours."""
 
     asked: Sequence[dict[str, Any]] = ()
     ended: Mapping[str, Ended] = dataclasses.field(default_factory=dict)
     trained: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    gpu_hours: float = 0.0
 
 
 class Proposed:
@@ -68,6 +69,7 @@ class Proposed:
         self.asked = list(past.asked)
         self.ended = {name: ended for name, ended in past.ended.items() if ended.pruned}
         self.trained = {name: list(folds) for name, folds in past.trained.items()}
+        self.gpu_hours = past.gpu_hours
         self.repeats = self.failures = 0
         self.ending = ""
         self._clock = Clock()
@@ -105,6 +107,7 @@ class Proposed:
         self.failures += failed
         if trained:
             self.trained.setdefault(name, []).append(fold)
+            self.gpu_hours += self.scores.gpu_hours(trial, [fold])
         if not missing_folds(trial, self.scores.store):
             return False
         judged = len(self.scores.first_folds(trial))
@@ -158,7 +161,7 @@ class Proposed:
         return bool(reason)
 
     def _spent(self) -> str:
-        return self.budget.spent(sum(map(len, self.trained.values())), self._clock.hours, self.failures)
+        return self.budget.spent(sum(map(len, self.trained.values())), self._clock.hours, self.failures, self.gpu_hours)
 
     def _over(self) -> bool:
         """Whether no further trial is to begin."""

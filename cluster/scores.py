@@ -46,6 +46,11 @@ class Scores:
         """Whether it keeps every constraint."""
         return all(excess <= 0 for excess in self.excess(trial).values())
 
+    def gpu_hours(self, trial: Trial, folds: Sequence[int]) -> float:
+        """GPU-hours of these folds of a trial, as far as they are recorded."""
+        keys = [key for key in trial.keys if key.fold in folds]
+        return sum(self._records[key].spent.get("gpu_seconds", 0.0) for key in keys if self._there(key)) / 3600
+
     def _there(self, key: FoldKey) -> bool:
         if key not in self._records and key in self.store:
             self._records[key] = self.store.load(key)

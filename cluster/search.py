@@ -9,13 +9,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cluster.budget import Budget
+from cluster.budget import Budget, option
 from cluster.objectives import Goal
 from cluster.proposed import Past, Proposed
 from cluster.pruners import chosen_pruner
 from cluster.resources import Cluster
 from cluster.samplers import chosen_sampler
 from cluster.scores import Scores
+from cluster.spending import spending
 from cluster.starts import starting_points
 from cluster.study import Finished, Watch, make_trial, run_study
 from cluster.study_record import StudyRecord, studies, study_id
@@ -68,7 +69,7 @@ class Search:
         words = []
         for field in dataclasses.fields(Budget):
             if value := getattr(self.budget, field.name):
-                words += [f"--{field.name}", f"{value:g}"]
+                words += [f"--{option(field.name)}", f"{value:g}"]
         words += ["--sampler", self.sampler, "--pruning", self.rule, "--seed", str(self.seed)]
         words += ["--fold", str(self.fold)] if self.fold else []
         words += [word for name in self.objectives for word in ("--objective", name)]
@@ -120,13 +121,18 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
         pruner=pruner,
         budget=search.budget,
         seed=search.seed,
-        past=Past(known.asked, known.ended, known.trained) if known else None,
+        past=_past(known, store) if known else None,
         starts=starting_points(space, search.starts, search.start_from, scores),
     )
     if known:
         record.trials.extend(known.trials)
         record.trained.update(known.trained)
     return Prepared(record, store, source, whole, folds)
+
+
+def _past(known: StudyRecord, store: RunStore) -> Past:
+    """What earlier runs of the search left."""
+    return Past(known.asked, known.ended, known.trained, spending(known, store, 0).gpu_seconds / 3600)
 
 
 def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, systems: tuple[str, ...]) -> StudyRecord:

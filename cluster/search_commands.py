@@ -81,7 +81,8 @@ def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
 def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: Cluster) -> None:
     """`--dry-run`."""
     record, store, folds = prepared.record, prepared.store, prepared.folds
-    bounds = {"trials": search.budget.trials, "folds": search.budget.folds, "hours": search.budget.hours}
+    budget = search.budget
+    bounds = {"trials": budget.trials, "folds": budget.folds, "hours": budget.hours, "GPU-hours": budget.gpu_hours}
     bounded = ", ".join(f"{value:g} {name}" for name, value in bounds.items() if value)
     goal = prepared.source.scores.goal
     aims = ", ".join(objective.name for objective in goal.objectives)

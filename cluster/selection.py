@@ -168,7 +168,7 @@ def nested_searches(
     trials = whole.budget.trials or len(search.trials)
     chosen = []
     for number in sorted({key.fold for trial in search.trials for key in trial.keys}):
-        budget = dataclasses.replace(whole.budget, trials=trials, folds=0, hours=0)
+        budget = dataclasses.replace(whole.budget, trials=trials, folds=0, hours=0, gpu_hours=0)
         own = dataclasses.replace(whole, budget=budget, pruning="none", start_from="", fold=number)
         prepared = prepare(chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch)
         finished = run_search(prepared, own, cluster, watch)

@@ -71,7 +71,8 @@ def projected(record: StudyRecord, store: RunStore, budget: Budget, folds: list[
     bounds = [bound for bound in (budget.trials * len(folds), budget.folds) if bound]
     said = f"a fold takes {typical:.1f} s (median of {len(own)} recorded)"
     if not bounds:
-        return f"{said}; the search ends after {budget.hours:g} h"
+        ends = [f"{budget.hours:g} h"] * bool(budget.hours) + [f"{budget.gpu_hours:g} GPU-hours"] * bool(budget.gpu_hours)
+        return f"{said}; the search ends after {' or '.join(ends)}"
     left = max(0, min(bounds) - sum(map(len, record.trained.values())))
     hours = left * typical / 3600
     return f"{said}: at most {left} folds more, {hours:.2f} h of training, {hours / workers:.2f} h with {workers} at once"

@@ -87,7 +87,7 @@ def noted(source):
     """What study.json keeps."""
     ended = {name: dataclasses.asdict(end) for name, end in source.ended.items()}
     asked, ended, trained = json.loads(json.dumps([source.asked, ended, source.trained]))
-    return Past(asked, {name: Ended(**end) for name, end in ended.items()}, trained)
+    return Past(asked, {name: Ended(**end) for name, end in ended.items()}, trained, source.gpu_hours)
 
 
 def decided(source):

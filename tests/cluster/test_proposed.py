@@ -1,5 +1,6 @@
 """A search fold by fold: budgets, constraints, starts, pruning, and the same decisions after a kill."""
 
+import dataclasses
 import math
 
 import pytest
@@ -9,12 +10,13 @@ from cluster.objectives import Goal
 from cluster.proposed import named
 from cluster.pruners import PRUNERS
 from cluster.samplers import SAMPLERS
-from cluster.search_commands import ranked
+from cluster.scores import ranked
 from cluster.spending import projected, spending
 from cluster.starts import best_of, by_hand
 from search_spaces.spaces import SPACES
 from ser_core.errors import SettingError
 from ser_core.records import RunStore
+from tests.cluster import recorded
 from tests.cluster.recorded import Search, decided, development, folds_of, study
 
 PRUNING = [name for name in PRUNERS if name != "none"]
@@ -86,6 +88,19 @@ def test_failures_and_hours_end_a_search(tmp_path):
     assert [trial.state.name for trial in source.study.trials] == ["FAIL"] * 3
     timed = Search(tmp_path / "b", budget=Budget(12, hours=1e-9)).driven()
     assert not timed.trials and "hours is spent" in timed.ending
+
+
+def test_gpu_hours_are_counted_from_the_records_over_all_runs(tmp_path, monkeypatch):
+    """Each fold says that it took half a GPU-hour: the sixth fold of the second trial is the last of 8 GPU-hours."""
+    measured = recorded.development
+    monkeypatch.setattr(recorded, "development", lambda key: dataclasses.replace(measured(key), spent={"gpu_seconds": 1800.0}))
+    search = Search(tmp_path, budget=Budget(0, gpu_hours=8))
+    first = search.driven()
+    assert sum(map(len, first.trained.values())) == 16 and "8 GPU-hours is spent" in first.ending
+    again = search.driven()
+    assert again.trained == first.trained and "8 GPU-hours is spent" in again.ending
+    search.budget = Budget(0, gpu_hours=9)
+    assert sum(map(len, search.driven().trained.values())) == 18
 
 
 @pytest.mark.parametrize("wrong", [{"trials": -1}, {"trials": 5, "hours": math.inf}, {}])
