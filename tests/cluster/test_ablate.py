@@ -3,14 +3,10 @@
 import collections
 import shutil
 
-import pytest
 from filelock import FileLock
 
 from ablations.fusion import COMPARED
 from tests.cluster.conftest import SMALL, records, ser, shown
-
-pytestmark = pytest.mark.xdist_group("studied")
-"""One process makes what all tests here look at."""
 
 FOLDS = 4
 

@@ -8,9 +8,6 @@ from cluster.study_record import load_study
 from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, Ran, records, ser
 
-pytestmark = pytest.mark.xdist_group("factors")
-"""One process makes what all tests here look at."""
-
 TWO, THREE = "model.fusion=concat,bridge", "model.fusion=concat,bridge,cross_attention"
 BATCH = "optim.batch=16,32"
 

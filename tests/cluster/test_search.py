@@ -19,9 +19,6 @@ from ser_core.records import FoldKey, RunStore
 from ser_core.tasks import TASKS
 from tests.cluster.conftest import SMALL, records, ser, shown
 
-pytestmark = pytest.mark.xdist_group("searched")
-"""One process makes what all tests here look at."""
-
 
 @pytest.fixture(scope="module")
 def searched(studied, tmp_path_factory):

@@ -18,9 +18,6 @@ from ser_core.errors import BridgeworkError
 from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
 
-pytestmark = pytest.mark.xdist_group("selected")
-"""One process makes what all tests here look at."""
-
 WORDS = ("search-weights", "--top", "2", "--seeds", "1")
 
 
