@@ -27,6 +27,7 @@ from cluster.selection import (
     nested_searches,
     nested_study,
     run_finals,
+    run_given,
     searched,
     selected,
 )
@@ -50,7 +51,12 @@ def select_from(console: Console, asked: Asked, folder: Path, overrides: Sequenc
     with watching(console) as watch:
         if asked.nested:
             search, chosen = nested_searches(asked, store, cluster, watch, lambda done: show(done.tracker, done, {}))
-            return _open(console, nested_study(search, asked, chosen, store), store, cluster.tracking, chosen)
+            nested = nested_study(search, asked, chosen, store)
+            finished = run_given(nested, store, cluster, watch)
+            show(finished.tracker, finished, {})
+            if not finished.complete:
+                return tell_failures(console, finished)
+            return _open(console, nested, store, cluster.tracking, chosen)
         found = finals(asked, store, watch)
         finished = run_finals(found, cluster, watch)
         show(finished.tracker, finished, {})

@@ -89,7 +89,10 @@ MISTAKES = {
     "a corpus that is not there": (["run", "corpus=ravdess", "corpus.root=nowhere"], "nowhere"),
     "a channel too few": (["run", "model.speech=none", "model.text=none"], "both none"),
     "a sampler that is none": (["search", "weights", "--sampler", "annealing"], "nsga2, cmaes, grid; got 'annealing'"),
-    "no trials": (["search", "weights", "--trials", "0"], "a search needs an end: give --trials, --folds, --hours or --gpu-hours above 0"),
+    "no trials": (
+        ["search", "weights", "--trials", "0"],
+        "a search needs an end: give --trials, --folds, --hours or --gpu-hours above 0",
+    ),
     "a space with a near name": (["search", "weihgts"], "did you mean weights?"),
     "a key of the space": (["search", "weights", *SMALL, "tasks.gender.weight=1"], "the space weights sets it itself"),
     "an option that the space fixes": (["search", "bridge_tokens", *SMALL, "model.fusion=concat"], "sets it itself"),
