@@ -15,7 +15,7 @@ from ablations.select import Finalist, Selection, select
 from cluster.objectives import Goal, Objective
 from cluster.proposed import named
 from cluster.resources import Cluster
-from cluster.scores import Scores
+from cluster.scores import Scores, ranked
 from cluster.search import Search, prepare, run_search
 from cluster.searcher import Prepared as Queue
 from cluster.study import Finished, Watch, make_trial, run_study
@@ -173,11 +173,10 @@ def nested_searches(
         prepared = prepare(chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch)
         finished = run_search(prepared, own, cluster, watch)
         hear(finished)
-        scores = prepared.source.scores
-        judged = [(means[0], trial) for trial in prepared.source.trials.values() if (means := scores.means(trial))]
-        if not judged:
+        best, _ = ranked(prepared.source.scores, list(prepared.source.trials.values()))
+        if not best:
             raise RecordError(f"{prepared.record.id}: no trial of fold {number} has a score; {len(finished.failures)} failed")
-        chosen.append(max(judged, key=lambda pair: pair[0])[1])
+        chosen.append(best[0][1])
     return search, chosen
 
 
