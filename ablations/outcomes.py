@@ -27,8 +27,8 @@ class Outcome:
 
     def under(self, variant: str, condition: str) -> "Outcome":
         """The same trained fold as another variant: as it scored under a condition. Conditions leave no predictions."""
-        kept = {name: value for name, value in self.test.metrics.items() if name.endswith(f"@{condition}")}
-        metrics = {name.removesuffix(f"@{condition}"): value for name, value in kept.items()}
+        found = ((name.rpartition("@"), value) for name, value in self.test.metrics.items())
+        metrics = {name: value for (name, _, place), value in found if place == condition and name}
         predictions = self.test.predictions[["utterance", "speaker"]]
         return Outcome(variant, self.record, dataclasses.replace(self.test, metrics=metrics, predictions=predictions))
 

@@ -22,7 +22,6 @@ from cluster.selection import (
     Finals,
     choose,
     finals,
-    goal_of,
     measured,
     nested_searches,
     nested_study,
@@ -168,7 +167,7 @@ def _overtuning(found: Finals, selection: Selection, record: StudyRecord) -> Sec
 
 def _shown_objectives(found: Finals) -> list[str]:
     """The search's own, and UAR and mean CCC beside them where folds have them."""
-    names = list(dict.fromkeys([each.name for each in goal_of(found.search).objectives] + ["uar", "mean(ccc)"]))
+    names = list(dict.fromkeys([each.name for each in found.scores.goal.objectives] + ["uar", "mean(ccc)"]))
     return [name for name in names if np.isfinite(measured(found, AS_GIVEN, name))]
 
 

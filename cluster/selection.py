@@ -65,14 +65,13 @@ class Finals:
 
 
 def finals(asked: Asked, store: RunStore, watch: Watch) -> Finals:
-    """The finalists of a search, to be trained over all folds with seeds that the search has not used.
+    """The finalists of a search (under several objectives, of its front), to be trained over all folds with fresh seeds.
 
     Raises RecordError when there is no such search or when none of its trials has all folds.
     """
     search = _search(asked, store)
-    scores = Scores(store, goal_of(search))
-    whole = [(means, trial) for trial in search.trials if (means := scores.means(trial)) is not None]
-    best = sorted((judged for judged in whole if scores.allowed(judged[1])), key=lambda judged: judged[0], reverse=True)
+    scores = Scores(store, Goal.read(search.searched["objectives"], search.searched["constraints"]))
+    best, _ = ranked(scores, search.trials)
     if not best:
         raise RecordError(f"{search.id}: no trial has all its folds within the constraints; search on with: {search.command}")
     watch(0, 0, "preparing the finalists")
@@ -173,6 +172,8 @@ def nested_searches(
         prepared = prepare(chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch)
         finished = run_search(prepared, own, cluster, watch)
         hear(finished)
+        if finished.interrupted:
+            raise KeyboardInterrupt
         best, _ = ranked(prepared.source.scores, list(prepared.source.trials.values()))
         if not best:
             raise RecordError(f"{prepared.record.id}: no trial of fold {number} has a score; {len(finished.failures)} failed")
@@ -215,11 +216,6 @@ def fresh_seeds(search: StudyRecord, count: int) -> list[int]:
     """So many seeds that the search has not used, from the first number after its own."""
     used = max(trial.seed for trial in search.trials)
     return list(range(used + 1, used + 1 + count))
-
-
-def goal_of(search: StudyRecord) -> Goal:
-    """What a search aimed at."""
-    return Goal.read(search.searched.get("objectives", ()), search.searched.get("constraints", ()))
 
 
 def tasks_of(record: FoldRecord) -> int:

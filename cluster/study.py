@@ -66,7 +66,7 @@ def plan_ablation(
     whole = plan_and_tell(compose(study.beneath(base)))
     variants = _compared(study, whole)
     if mode.name == "masked":
-        variants = [_whole(study, variants, whole.config.conditions)]
+        variants = [_whole(study, variants)]
     made = configurations(study.name, base, variants)
     systems = tell_systems(overrides for overrides, _ in made.values())
     trials, settled = [], {}
@@ -115,13 +115,12 @@ def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
     return variants
 
 
-def _whole(study: Study, variants: Sequence[Variant], conditions: Sequence[str]) -> Variant:
+def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
     """The one variant that a masked study trains, scored under every condition that amounts to another."""
     if not study.masks:
         able = ", ".join(name for name, other in STUDIES.items() if other.masks)
         raise SettingError(f"study {study.name} has nothing that can be hidden at test; {able} can be asked with --mode masked")
-    wanted = dict.fromkeys([*conditions, *study.masks.values()])
-    return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(wanted)}]"))
+    return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(study.masks.values())}]"))
 
 
 def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:
