@@ -88,6 +88,7 @@ def search(
     start_from: Annotated[str, typer.Option(help="Study whose best trial is tried first.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
     fold: Annotated[int, typer.Option(help="Train and judge by this fold alone; 0 is all.")] = 0,
+    storage: Annotated[str, typer.Option(help="Postgres through which several drivers search: postgresql://USER@HOST/DB.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan and projected cost; train nothing.")] = False,
 ) -> None:
     """Search a space by development score; test parts stay sealed."""
@@ -106,7 +107,7 @@ def search(
         start_from=start_from,
         fold=fold,
     )
-    sys.exit(search_space(console, space, overrides or [], wanted, dry_run))
+    sys.exit(search_space(console, space, overrides or [], wanted, dry_run, storage))
 
 
 @app.command()

@@ -2,22 +2,23 @@
 
     ask --> overrides --> Trial --(all recorded?)--> tell          a suggestion that is known costs nothing
                             |--> train fold by fold --> reported --> go on, or PRUNED with the mean so far
-Optuna's study lives in memory, one more projection of the records: an earlier run's suggestions are asked for again first and
-answered from the records, so a killed search goes on as if it had not been.
+Optuna's study is one more projection of the records: an earlier run's suggestions are asked for again first and answered from
+the records, so a killed search goes on as if it had not been. It lives in memory, or in a database for several drivers.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from cluster.budget import Budget, Clock
+from cluster.drivers import Alone, Drivers
 from cluster.pruners.pruner import Pruner
 from cluster.pruners.several import reason_to_stop
 from cluster.samplers.sampler import Sampler
 from cluster.scores import Scores, mean
 from cluster.searcher import missing_folds
-from cluster.study_record import Ended
+from cluster.study_record import Ended, StudyRecord
 from cluster.trial import Trial
 from search_spaces.space import Space
 
@@ -25,6 +26,11 @@ POINTS_SKIPPED = 10_000
 """So many settled points are passed over in search of one that has not been asked for."""
 REPEATS_IN_A_ROW = 20
 """So many suggestions without a new configuration end a search: the space holds nothing else within reach."""
+
+QUEUED = "queued"
+"""Note on Optuna's trials that were asked for by answers of earlier runs, of dead drivers, or given by hand."""
+OTHER_NUMBERS = 1_000_003
+"""Seeds of drivers that search together lie so far apart."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +44,10 @@ class Past:
 
 
 class Proposed:
-    """A source of trials. `starts` are answers to be asked for first; `make` turns overrides into a trial."""
+    """A source of trials. `starts` are answers to be asked for first; `make` turns overrides into a trial.
+
+    Raises RecordError where several drivers share a database and it cannot be used, then and from every method.
+    """
 
     def __init__(
         self,
@@ -51,19 +60,15 @@ class Proposed:
         seed: int = 0,
         past: Past | None = None,
         starts: Sequence[dict[str, Any]] = (),
+        drivers: Drivers | None = None,
     ) -> None:
         import optuna
-        from optuna.study import StudyDirection
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        past = past or Past()
+        past, self.drivers = past or Past(), drivers or Alone()
         self.space, self.make, self.scores, self.pruner, self.budget = space, make, scores, pruner, budget
-        chooser = sampler.build(seed, budget.trials or 20, len(past.asked))
-        self.study = optuna.create_study(directions=[StudyDirection.MAXIMIZE] * len(scores.goal.objectives), sampler=chooser)
-        fresh = [start for start in starts if not any(start.items() <= known.items() for known in past.asked)]
-        for answers in (*past.asked, *fresh):
-            self.study.enqueue_trial(answers)
-        self._queued = len(past.asked) + len(fresh)
+        chooser = sampler.build(seed + OTHER_NUMBERS * (self.drivers.number - 1), budget.trials or 20, len(past.asked))
+        self.study = self.drivers.study(len(scores.goal.objectives), chooser)
         self._points = sampler.points(space, seed)
         self.trials: dict[str, Trial] = {}
         self.asked = list(past.asked)
@@ -74,31 +79,67 @@ class Proposed:
         self.ending = ""
         self._clock = Clock()
         self._open: dict[str, list[Any]] = {}
+        self._under_way: set[str] = set()
+        self._elsewhere: set[str] = set()
+        self._in_a_row = 0
+        with self.drivers.turn(self):
+            self._enqueue([*past.asked, *starts])
 
     def next(self) -> tuple[Trial, list[int]] | None:
-        in_a_row = 0
-        while not self._over():
-            asked = self._ask()
-            if asked is None:
-                break
-            trial = self.make(self.space.overrides(asked))
+        while True:
+            with self.drivers.turn(self):
+                self._enqueue(self.drivers.left(self.study))
+                asked = None if self._over() else self._ask()
+                if asked is None:
+                    return None
+                if piece := self._piece(asked):
+                    return piece
+
+    def absorb(self, others: StudyRecord, running: Set[str]) -> None:
+        """Takes over what other drivers have noted: trials that are settled or that one of them is at (`running`)."""
+        for name, ended in others.ended.items():
+            if ended.pruned:
+                self.ended.setdefault(name, ended)
+        self.asked.extend(answers for answers in others.asked if answers not in self.asked)
+        for name in self._elsewhere - running:  # settled, or its driver is dead: then it will be asked for again
+            del self.trials[name]
+        self._elsewhere &= running
+        for trial in others.trials:
             name = named(trial)
-            self._open.setdefault(name, []).append(asked)
-            if name in self.trials:
-                self.repeats, in_a_row = self.repeats + 1, in_a_row + 1
-                if in_a_row >= REPEATS_IN_A_ROW:
-                    self.ending = f"{in_a_row} suggestions in a row were known: the sampler finds nothing new in this space"
-                if len(self._open[name]) == 1:  # it is not running: its score is known
-                    self.finished(trial)
-                continue
-            in_a_row = 0
-            self.trials[name] = trial
-            if asked.params not in self.asked:
-                self.asked.append(dict(asked.params))
-            missing = missing_folds(trial, self.scores.store)
-            if missing and not self._prunes(trial):
-                return trial, missing
-            self.finished(trial)
+            if name not in self.trials and (name in running or self._settled(trial)):
+                self.trials[name] = trial
+                self._elsewhere |= {name} & running
+            fresh = sorted({*others.trained.get(name, ())} - {*self.trained.get(name, ())})
+            if fresh:
+                self.trained.setdefault(name, []).extend(fresh)
+                self.gpu_hours += self.scores.gpu_hours(trial, fresh)
+        for name in {*self._open} - self._under_way:
+            if name in self.trials and self._settled(self.trials[name]):
+                self.finished(self.trials[name])
+
+    def _piece(self, asked: Any) -> tuple[Trial, list[int]] | None:
+        """The trial of a suggestion, and the folds to train; None, and the suggestion told, when there is nothing to train."""
+        trial = self.make(self.space.overrides(asked))
+        name = named(trial)
+        ours = self.drivers.claim(asked, name)
+        self._open.setdefault(name, []).append(asked)
+        if name in self.trials or not ours or self._enough:
+            if QUEUED not in asked.user_attrs:  # what is asked for again on purpose is no suggestion
+                self.repeats, self._in_a_row = self.repeats + 1, self._in_a_row + 1
+            if self._in_a_row >= REPEATS_IN_A_ROW:
+                self.ending = f"{self._in_a_row} suggestions in a row were known: the sampler finds nothing new in this space"
+            if ours and name not in self._under_way:  # its score is known
+                self.finished(trial)
+            return None
+        self._in_a_row = 0
+        self.trials[name] = trial
+        if asked.params not in self.asked:
+            self.asked.append(dict(asked.params))
+        missing = missing_folds(trial, self.scores.store)
+        if missing and not self._prunes(trial):
+            self._under_way.add(name)
+            return trial, missing
+        self.finished(trial)
         return None
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
@@ -122,6 +163,7 @@ class Proposed:
         from optuna.trial import TrialState
 
         name = named(trial)
+        self._under_way.discard(name)
         folds, means = self.scores.first_folds(trial), self.scores.means(trial)
         for asked in self._open.pop(name, []):
             if means is not None:
@@ -135,11 +177,20 @@ class Proposed:
             else:
                 self.study.tell(asked, state=TrialState.FAIL)
 
+    def _enqueue(self, wanted: Sequence[dict[str, Any]]) -> None:
+        """Has these answers asked for next, unless that or what includes them has been told or waits already."""
+        from optuna.trial import TrialState
+
+        there = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state is not TrialState.FAIL]
+        known = [trial.params or trial.user_attrs.get(QUEUED, {}) for trial in there]
+        for answers in wanted:
+            if not any(answers.items() <= each.items() for each in known):
+                self.study.enqueue_trial(answers, user_attrs={QUEUED: answers})
+                known.append(answers)
+
     def _ask(self) -> Any:
-        """The next Optuna trial: what is queued, then what is settled beforehand, then what the sampler thinks of."""
-        if self._queued:
-            self._queued -= 1
-        elif self._points is not None:
+        """The next Optuna trial: what waits, then what is settled beforehand, then what the sampler thinks of."""
+        if self._points is not None and not self._waiting():
             further = itertools.islice(self._points, POINTS_SKIPPED)
             answers = next((answers for answers in further if answers not in self.asked), None)
             if answers is None:
@@ -147,6 +198,16 @@ class Proposed:
                 return None
             self.study.enqueue_trial(answers)
         return self.study.ask()
+
+    def _waiting(self) -> bool:
+        """Whether answers are yet to be asked for."""
+        from optuna.trial import TrialState
+
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+    def _settled(self, trial: Trial) -> bool:
+        """Whether nothing of it is left to train."""
+        return named(trial) in self.ended or not missing_folds(trial, self.scores.store)
 
     def _prunes(self, trial: Trial) -> bool:
         """Whether the trial is ended by its scores, noting the reason."""
@@ -166,7 +227,12 @@ class Proposed:
     def _over(self) -> bool:
         """Whether no further trial is to begin."""
         self.ending = self.ending or self._spent()
-        return bool(self.ending) or 0 < self.budget.trials <= len(self.trials)
+        return bool(self.ending) or (self._enough and not (self.drivers.several and self._waiting()))
+
+    @property
+    def _enough(self) -> bool:
+        """Whether there are as many configurations as were asked for; what waits in a new database is then only told."""
+        return 0 < self.budget.trials <= len(self.trials)
 
 
 def named(trial: Trial) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.budget import Budget, option
+from cluster.drivers import Together, checked, join
 from cluster.objectives import Goal
 from cluster.proposed import Past, Proposed
 from cluster.pruners import chosen_pruner
@@ -91,8 +92,12 @@ class Prepared:
     """Of one trial."""
 
 
-def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> Prepared:
-    """Reads the corpus and checks everything that can be known before training. Raises SettingError."""
+def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, storage: str = "") -> Prepared:
+    """Reads the corpus and checks everything that can be known before training. Raises SettingError.
+
+    `storage` is the database through which several drivers work on the search; "" for one. Raises RecordError for it.
+    """
+    storage = storage and checked(storage)
     sampler, pruner = chosen_sampler(search.sampler), chosen_pruner(search.rule)
     goal = Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
@@ -111,6 +116,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     scores = Scores(store, goal)
     record = _record(space, base, search, whole, systems)
     known = next((study for study in studies(store) if study.id == record.id), None)
+    if known:
+        join(record, known.trials, known.asked, known.ended, known.trained)
     source = Proposed(
         space=space,
         make=lambda overrides: make_trial(
@@ -123,10 +130,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
         seed=search.seed,
         past=_past(known, store) if known else None,
         starts=starting_points(space, search.starts, search.start_from, scores),
+        drivers=Together(storage, record, store) if storage else None,
     )
-    if known:
-        record.trials.extend(known.trials)
-        record.trained.update(known.trained)
     return Prepared(record, store, source, whole, folds)
 
 

@@ -8,13 +8,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.commands import show, tell_failures, watching
+from cluster.proposed import Proposed
 from cluster.resources import Cluster, split_overrides
 from cluster.scores import Judged, Scores, ranked
 from cluster.search import Prepared, Search, prepare, run_search
 from cluster.spending import projected, spending
-from cluster.study import Finished
+from cluster.study import Finished, at_it
+from cluster.tracking import Tracker
+from cluster.tracking_store import tracking_uri
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
+from ser_core.records import FoldKey
 
 
 def print_space(console: Console, name: str) -> None:
@@ -28,20 +32,38 @@ def print_space(console: Console, name: str) -> None:
     console.print(f"search it with: ser search {space.name} --trials 20", highlight=False, soft_wrap=True)
 
 
-def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool) -> int:
+def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool, storage: str = "") -> int:
     """`ser search`: prints the best configurations by development score, and what finding them cost."""
     base, cluster = split_overrides(overrides)
     space = chosen_space(name, SPACES)
     with watching(console) as watch:
-        prepared = prepare(space, base, search, watch)
+        prepared = prepare(space, base, search, watch, "" if dry_run else storage)
         finished = None if dry_run else run_search(prepared, search, cluster, watch)
-        if finished:
+        if finished and storage:
+            show_together(finished, prepared.source, cluster)
+        elif finished:
             show(finished.tracker, finished, {})
     if finished is None:
         _print_plan(console, prepared, search, cluster)
         return 0
     _print_outcome(console, prepared, finished)
     return tell_failures(console, finished)
+
+
+def show_together(finished: Finished, source: Proposed, cluster: Cluster) -> None:
+    """Shows what all drivers have recorded, unless one is at it that will: whoever ends last shows the rest."""
+    record, store = finished.study, finished.store
+    shown: list[FoldKey] | None = None
+    while True:
+        with source.drivers.turn(source):
+            recorded = [key for key in record.keys if key in store]
+        if recorded == shown:
+            return
+        with at_it(record, store, several=True) as shows:
+            if not shows:
+                return
+            show(Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=False), finished, {})
+        shown = recorded
 
 
 def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> None:

@@ -116,4 +116,8 @@ def tune_scheduler(source: Source, running: dict[str, Trial]) -> Any:
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
             source.reported(running[trial.trial_id], 0, False, True)
 
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            """As the searcher: what Tune keeps of it is never read."""
+            return object, ()
+
     return SourceScheduler()

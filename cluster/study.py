@@ -17,6 +17,7 @@ from ablations.changes import check_changes
 from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, Variant, configurations
+from cluster.drivers import noted
 from cluster.proposed import Proposed
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Source
@@ -141,13 +142,16 @@ def run_study(
 ) -> Finished:
     """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
     begun = Begun(source)
-    record.save(store)
-    _note(record, source, store)
+    if isinstance(source, Proposed):
+        _note(record, source, store)
+    else:
+        record.save(store)
     running = Running(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
     running.found, running.total = sum(key in store for key in record.keys), total
     if begun.first:
-        with _alone(record, store):
-            running.train(begun, cluster)
+        several = isinstance(source, Proposed) and source.drivers.several
+        with at_it(record, store, several) as shows:
+            running.train(begun, cluster, shows)
     _note(record, source, store)
     return running.finished()
 
@@ -162,17 +166,19 @@ class Running:
         self.found = self.total = 0
         self.interrupted = False
 
-    def train(self, begun: Begun, cluster: Cluster) -> None:
-        """Trains until the source has no more, or until Ctrl-C."""
+    def train(self, begun: Begun, cluster: Cluster, shows: bool) -> None:
+        """Trains until the source has no more, or until Ctrl-C; shows folds as they come, unless another driver does."""
         shutil.rmtree(self.record.folder(self.store) / "failures", ignore_errors=True)
-        self.tracker.start()
+        if shows:
+            self.tracker.start()
         self.watch(self.found, self.total, "starting Ray")
         try:
             train(begun, cluster, self.store.folder, self.on_fold, self.on_failure)
         except KeyboardInterrupt:
             self.interrupted = True
         except BaseException:
-            self.tracker.finish({}, whole=False)
+            if shows:
+                self.tracker.finish({}, whole=False)
             raise
 
     def on_fold(self, trial: Trial, key: FoldKey, trained: bool) -> None:
@@ -198,30 +204,28 @@ class Running:
 
 
 @contextlib.contextmanager
-def _alone(record: StudyRecord, store: RunStore) -> Iterator[None]:
-    """Holds the study against other processes, which would write the same runs into MLflow. Raises SettingError."""
+def at_it(record: StudyRecord, store: RunStore, several: bool) -> Iterator[bool]:
+    """Holds the study against other processes, which would write the same runs into MLflow, and yields whether it could.
+
+    Raises SettingError when it could not, unless there may be `several` at it.
+    """
     lock = FileLock(record.folder(store) / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise SettingError(f"another `ser` is training {record.id} in {store.folder}; wait until it is done") from None
+        if not several:
+            raise SettingError(f"another `ser` is training {record.id} in {store.folder}; wait until it is done") from None
     try:
-        yield
+        yield lock.is_locked
     finally:
         lock.release()
 
 
 def _note(record: StudyRecord, source: Source, store: RunStore) -> None:
-    """Keeps a search's trials, suggestions and endings on disk as they come, so that a kill loses none."""
-    if not isinstance(source, Proposed):
-        return
-    trials = list(source.trials.values())
-    if (trials, source.asked, source.ended, source.trained) != (record.trials, record.asked, record.ended, record.trained):
-        record.trials[:], record.asked[:] = trials, source.asked
-        record.ended.clear()
-        record.ended.update(source.ended)
-        record.trained.update({name: list(folds) for name, folds in source.trained.items()})
-        record.save(store)
+    """Keeps what a search has come to on disk, together with what its other drivers have noted."""
+    if isinstance(source, Proposed):
+        with source.drivers.turn(source):
+            noted(record, source, store)
 
 
 def _write_failure(folder: Path, where: str, traceback: str) -> None:

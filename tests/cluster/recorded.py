@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cluster.budget import Budget
+from cluster.drivers import Together
 from cluster.objectives import Goal
 from cluster.proposed import Past, Proposed, named
 from cluster.pruners import PRUNERS
@@ -57,11 +58,13 @@ class Search:
     space: Space = LINE
     starts: tuple = ()
     past: Past | None = None
+    storage: str = ""
 
     def source(self):
         scores = Scores(RunStore(self.folder), self.goal)
         sampler, pruner = SAMPLERS[self.sampler], PRUNERS[self.pruning]
-        return Proposed(self.space, make(self.folds), scores, sampler, pruner, self.budget, 0, self.past, self.starts)
+        drivers = Together(self.storage, empty(), RunStore(self.folder)) if self.storage else None
+        return Proposed(self.space, make(self.folds), scores, sampler, pruner, self.budget, 0, self.past, self.starts, drivers)
 
     def driven(self, cut=10**9, fails=()):
         """Trains trial after trial; a kill after `cut` folds loses everything but records and notes."""
@@ -94,6 +97,11 @@ def decided(source):
     """Everything a search decides."""
     told = [(trial.state.name, trial.values, trial.intermediate_values) for trial in source.study.trials]
     return list(source.trials), source.asked, source.ended, {name: sorted(folds) for name, folds in source.trained.items()}, told
+
+
+def empty():
+    """The record of a search before its first trial."""
+    return StudyRecord("made", "search", "made", "?", "uar", [], [], "")
 
 
 def study(source):
