@@ -82,6 +82,7 @@ def search(
     gpu_hours: Annotated[float, typer.Option(help="GPU-hours of the folds trained in all; 0 sets no bound.")] = 0,
     sampler: Annotated[str, typer.Option(help="tpe, random, qmc, gp, nsga2, cmaes or grid.")] = "tpe",
     pruning: Annotated[str, typer.Option(help="none, asha, futility, wilcoxon or median; empty is asha.")] = "",
+    prune_on: Annotated[str, typer.Option(help="folds, or epochs of all folds at once (needs optim.pack).")] = "folds",
     objective: Annotated[list[str] | None, typer.Option(help="Development metric, such as uar or mean(ccc); repeatable.")] = None,
     constraint: Annotated[list[str] | None, typer.Option(help="Bound, such as parameters<1e6; repeatable.")] = None,
     start: Annotated[list[str] | None, typer.Option(help="Overrides of a point to try first, in quotes; repeatable.")] = None,
@@ -105,6 +106,7 @@ def search(
         seed=seed,
         starts=tuple(start or ()),
         start_from=start_from,
+        prune_on=prune_on,
         fold=fold,
     )
     sys.exit(search_space(console, space, overrides or [], wanted, dry_run, storage))

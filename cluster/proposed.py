@@ -8,6 +8,7 @@ the records, so a killed search goes on as if it had not been. It lives in memor
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
@@ -46,6 +47,8 @@ class Past:
 class Proposed:
     """A source of trials. `starts` are answers to be asked for first; `make` turns overrides into a trial.
 
+    With `epochs` trials are judged after epochs of all their folds instead of after folds.
+
     Raises RecordError where several drivers share a database and it cannot be used, then and from every method.
     """
 
@@ -61,12 +64,14 @@ class Proposed:
         past: Past | None = None,
         starts: Sequence[dict[str, Any]] = (),
         drivers: Drivers | None = None,
+        epochs: bool = False,
     ) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         past, self.drivers = past or Past(), drivers or Alone()
         self.space, self.make, self.scores, self.pruner, self.budget = space, make, scores, pruner, budget
+        self.epochs = epochs
         chooser = sampler.build(seed + OTHER_NUMBERS * (self.drivers.number - 1), budget.trials or 20, len(past.asked))
         self.study = self.drivers.study(len(scores.goal.objectives), chooser)
         self._points = sampler.points(space, seed)
@@ -79,6 +84,7 @@ class Proposed:
         self.ending = ""
         self._clock = Clock()
         self._open: dict[str, list[Any]] = {}
+        self._curves: dict[str, list[float]] = {}
         self._under_way: set[str] = set()
         self._elsewhere: set[str] = set()
         self._in_a_row = 0
@@ -158,6 +164,28 @@ class Proposed:
             self.ended[name] = Ended(judged, spent, pruned=False)
         return bool(spent)
 
+    def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
+        """Ends the trial when its course so far says so, compared with those of all others after as many epochs."""
+        name = named(trial)
+        own = self._curves.setdefault(name, [])
+        own += [-math.inf] * (epoch - 1 - len(own))  # of a worker that took up what a killed one had saved
+        own[epoch - 1 :] = [dev]
+        others = [self._curve(other, epoch) for each, other in self.trials.items() if each != name]
+        assert self.pruner.stop_curve is not None, "checked before the search began"
+        reason = self.pruner.stop_curve(own, [curve for curve in others if curve], most)
+        if reason:
+            self.ended[name] = Ended(0, reason, pruned=True, curve=list(own), cost=len(trial.keys) * epoch / most)
+        return bool(reason)
+
+    def _curve(self, trial: Trial, epochs: int) -> list[float]:
+        """Best score so far after each epoch, as far as it is known; a finished trial stays where it ended."""
+        name = named(trial)
+        if name in self.ended:
+            return self.ended[name].curve
+        curve = self.scores.curve(trial) or self._curves.get(name, [])
+        finished = self.scores.means(trial) is not None
+        return curve + curve[-1:] * (epochs - len(curve)) if finished else curve
+
     def finished(self, trial: Trial) -> None:
         """Tells Optuna the mean scores, that the trial was pruned with the mean so far, or that it failed."""
         from optuna.trial import TrialState
@@ -171,7 +199,10 @@ class Proposed:
                     asked.set_constraint(constraint, excess)
                 self.study.tell(asked, means)
             elif name in self.ended and self.ended[name].pruned:
-                if len(self.scores.goal.objectives) == 1:  # Optuna has no intermediate values for several
+                curve = self.ended[name].curve
+                if curve:
+                    asked.report(curve[-1], step=len(curve))
+                elif len(self.scores.goal.objectives) == 1:  # Optuna has no intermediate values for several
                     asked.report(mean(folds)[0], step=len(folds))
                 self.study.tell(asked, state=TrialState.PRUNED)
             else:
@@ -212,8 +243,8 @@ class Proposed:
     def _prunes(self, trial: Trial) -> bool:
         """Whether the trial is ended by its scores, noting the reason."""
         name = named(trial)
-        if name in self.ended:
-            return True
+        if name in self.ended or self.epochs:
+            return name in self.ended
         own = self.scores.first_folds(trial)
         others = [self.scores.first_folds(other) for each, other in self.trials.items() if each != name]
         reason = reason_to_stop(self.pruner, own, others, len(trial.keys))
@@ -222,7 +253,8 @@ class Proposed:
         return bool(reason)
 
     def _spent(self) -> str:
-        return self.budget.spent(sum(map(len, self.trained.values())), self._clock.hours, self.failures, self.gpu_hours)
+        folds = sum(map(len, self.trained.values())) + int(sum(ended.cost for ended in self.ended.values()))
+        return self.budget.spent(folds, self._clock.hours, self.failures, self.gpu_hours)
 
     def _over(self) -> bool:
         """Whether no further trial is to begin."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from cluster.objectives import Goal, front
 from cluster.trial import Trial
+from ser_core.passage import bests
 from ser_core.records import FoldKey, FoldRecord, RunStore
 
 Judged = tuple[tuple[float, ...], Trial]
@@ -34,6 +35,15 @@ class Scores:
         """Means over all folds per objective (more is better); None while a fold is missing or a value undefined."""
         folds = self.first_folds(trial)
         return mean(folds) if len(folds) == len(trial.keys) else None
+
+    def curve(self, trial: Trial) -> list[float]:
+        """After each epoch, the mean over folds of what an epoch is chosen by; [] while a fold is missing."""
+        if not all(self._there(key) for key in trial.keys):
+            return []
+        courses = [bests([epoch["dev"] for epoch in self._records[key].epochs]) for key in trial.keys]
+        longest = max(map(len, courses))
+        whole = [course + course[-1:] * (longest - len(course)) for course in courses]
+        return [sum(column) / len(column) for column in zip(*whole, strict=True)]
 
     def excess(self, trial: Trial) -> dict[str, float]:
         """By constraint, how far the trial lies above its bound. Raises SettingError where that was not recorded."""

@@ -11,9 +11,10 @@ from typing import Any
 
 from cluster.budget import Budget, option
 from cluster.drivers import Together, checked, join
-from cluster.objectives import Goal
+from cluster.objectives import HEADLINE, Goal
 from cluster.proposed import Past, Proposed
 from cluster.pruners import chosen_pruner
+from cluster.pruners.pruner import Pruner
 from cluster.resources import Cluster
 from cluster.samplers import chosen_sampler
 from cluster.scores import Scores
@@ -51,6 +52,8 @@ class Search:
     """Points by hand, each a line of overrides."""
     start_from: str = ""
     """A study whose best trial is asked for first."""
+    prune_on: str = "folds"
+    """What trials are judged after: folds, or epochs of all folds as one program (optim.pack)."""
     fold: int = 0
     """The one fold that is trained and whose development part decides; 0 is all of them."""
 
@@ -73,6 +76,7 @@ class Search:
                 words += [f"--{option(field.name)}", f"{value:g}"]
         words += ["--sampler", self.sampler, "--pruning", self.rule, "--seed", str(self.seed)]
         words += ["--fold", str(self.fold)] if self.fold else []
+        words += ["--prune-on", self.prune_on] if self.prune_on != "folds" else []
         words += [word for name in self.objectives for word in ("--objective", name)]
         words += [word for text in self.constraints for word in ("--constraint", text)]
         words += [word for start in self.starts for word in ("--start", start)]
@@ -98,19 +102,13 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     `storage` is the database through which several drivers work on the search; "" for one. Raises RecordError for it.
     """
     storage = storage and checked(storage)
-    sampler, pruner = chosen_sampler(search.sampler), chosen_pruner(search.rule)
-    goal = Goal.read(search.objectives, search.constraints)
+    sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
-    if not whole.folds.develops:
-        raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
     systems = tell_systems([_joined(base, space.fixed, space)])
     space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
     sampler.check(space, len(goal.objectives))
-    if not 0 <= search.fold <= len(whole.folds):
-        raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
-    folds = 1 if search.fold else len(whole.folds)
-    pruner.check(folds, len(goal.objectives))
+    pruner, folds = _pruner(search, goal, whole)
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     scores = Scores(store, goal)
@@ -131,8 +129,30 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
         past=_past(known, store) if known else None,
         starts=starting_points(space, search.starts, search.start_from, scores),
         drivers=Together(storage, record, store) if storage else None,
+        epochs=search.prune_on == "epochs" and search.rule != "none",
     )
     return Prepared(record, store, source, whole, folds)
+
+
+def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
+    """The rule by which trials end early, and the folds of a trial. Raises SettingError where they do not suit the study."""
+    if not whole.folds.develops:
+        raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
+    if not 0 <= search.fold <= len(whole.folds):
+        raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
+    if search.prune_on not in ("folds", "epochs"):
+        raise SettingError(f"--prune-on must be folds or epochs, got {search.prune_on!r}")
+    epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(whole.folds)
+    if epochs and search.fold:
+        raise SettingError("--prune-on epochs looks at all folds at once: leave --fold out")
+    if epochs and [objective.name for objective in goal.objectives] != [HEADLINE]:
+        raise SettingError("--prune-on epochs judges by the score that chooses epochs: leave --objective out")
+    if epochs and whole.config.optim.pack < len(whole.folds):
+        reason = whole.one_by_one or f"optim.pack={len(whole.folds)} does"
+        raise SettingError(f"--prune-on epochs needs all {len(whole.folds)} folds to train as one program: {reason}")
+    pruner = chosen_pruner(search.rule)
+    pruner.check(folds, len(goal.objectives), epochs)
+    return pruner, folds
 
 
 def _past(known: StudyRecord, store: RunStore) -> Past:
@@ -143,7 +163,8 @@ def _past(known: StudyRecord, store: RunStore) -> Past:
 def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, systems: tuple[str, ...]) -> StudyRecord:
     """The search's study before its first trial."""
     name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
-    aims = [re.sub(r"\W+", "_", word).strip("_") for word in (*search.objectives, *search.constraints)]
+    words = (*search.objectives, *search.constraints, *(["epochs"] if search.prune_on == "epochs" else []))
+    aims = [re.sub(r"\W+", "_", word).strip("_") for word in words]
     return StudyRecord(
         id=study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys),
         kind="search",

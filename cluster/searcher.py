@@ -15,12 +15,19 @@ from ser_core.records import RunStore
 class Source(Protocol):
     """Hands out trials with the folds still to train, and hears when they are done."""
 
+    epochs: bool
+    """Whether it wants to hear of epochs, where all folds of a trial train as one program."""
+
     def next(self) -> tuple[Trial, list[int]] | None:
         """The next trial, or None when there are no more."""
         ...
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         """Hears of a fold (0: the trial as a whole); True ends the trial there."""
+        ...
+
+    def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
+        """Hears the best development score so far, mean over folds, after an epoch of `most`; True ends the trial there."""
         ...
 
     def finished(self, trial: Trial) -> None:
@@ -32,7 +39,7 @@ class Begun:
     """A source whose first trial has been taken, to see whether there is anything to train at all."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self.source, self.epochs = source, source.epochs
         self.first = source.next()
 
     def next(self) -> tuple[Trial, list[int]] | None:
@@ -42,12 +49,17 @@ class Begun:
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         return self.source.reported(trial, fold, trained, failed)
 
+    def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
+        return self.source.progressed(trial, epoch, most, dev)
+
     def finished(self, trial: Trial) -> None:
         self.source.finished(trial)
 
 
 class Prepared:
     """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole); complete ones are left out."""
+
+    epochs = False
 
     def __init__(self, trials: Sequence[Trial], store: RunStore, folds_per_trial: int = 0) -> None:
         self.pieces: list[tuple[Trial, list[int]]] = []
@@ -62,6 +74,9 @@ class Prepared:
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         """What is compared is trained whole: an ablation prunes nothing."""
+        return False
+
+    def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
         return False
 
     def finished(self, trial: Trial) -> None:
@@ -85,7 +100,7 @@ def tune_searcher(source: Source, folder: Path) -> tuple[Any, dict[str, Trial]]:
             if piece is None:
                 return Searcher.FINISHED
             running[trial_id] = piece[0]
-            return piece[0].payload(piece[1], folder)
+            return piece[0].payload(piece[1], folder, source.epochs)
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             source.finished(running[trial_id])
@@ -109,6 +124,9 @@ def tune_scheduler(source: Source, running: dict[str, Trial]) -> Any:
 
     class SourceScheduler(FIFOScheduler):
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            if result.get("epoch"):
+                ends = source.progressed(running[trial.trial_id], result["epoch"], result["most"], result["dev"])
+                return TrialScheduler.STOP if ends else TrialScheduler.CONTINUE
             failed = bool(result["failure"])
             ends = source.reported(running[trial.trial_id], result["fold"], not failed and result["trained"], failed)
             return TrialScheduler.STOP if ends else TrialScheduler.CONTINUE

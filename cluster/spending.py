@@ -54,7 +54,8 @@ def spending(record: StudyRecord, store: RunStore, repeats: int) -> Spending:
         gpu_seconds=sum(fold.spent.get("gpu_seconds", 0.0) for fold in mine),
         memory_gb=max((fold.spent.get("memory_gb", 0.0) for fold in mine), default=0.0),
         pruned=len(pruned),
-        spared=sum(key.fingerprint in pruned and key not in store for key in record.keys),
+        spared=sum(key.fingerprint in pruned and key not in store for key in record.keys)
+        - round(sum(ended.cost for ended in record.ended.values())),
         repeats=repeats,
     )
 

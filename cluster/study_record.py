@@ -28,6 +28,10 @@ class Ended:
     reason: str
     pruned: bool
     """By its scores; otherwise because a budget was spent, which a larger one undoes."""
+    curve: list[float] = dataclasses.field(default_factory=list)
+    """Where it was judged on epochs: the best development score so far after each of them, mean over folds."""
+    cost: float = 0.0
+    """What these epochs come to in folds: the share of all epochs, times the folds."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -159,7 +159,8 @@ class Projection:
         if ended is None:
             return "FAILED"
         if ended.pruned:  # a budget's end is undone by a larger one, and leaves no tag that would outlive it
-            self.client.set_tag(run, "ser.pruned", f"after {ended.folds} folds: {ended.reason}")
+            done = f"{len(ended.curve)} epochs" if ended.curve else f"{ended.folds} folds"
+            self.client.set_tag(run, "ser.pruned", f"after {done}: {ended.reason}")
         return "KILLED"
 
     def _experiment(self, uri: str) -> str:

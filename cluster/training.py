@@ -58,6 +58,8 @@ def _listener(ours: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) ->
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
             reported = ours[trial.trial_id]
+            if result.get("epoch"):
+                return
             if result["failure"]:
                 on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:

@@ -1,6 +1,6 @@
 """One Tune trial: one list of overrides with its seed, some or all folds, one report per fold.
 
-    {"overrides": [...], "folds": [1, 2, 3], "folder": "/where/the/user/is"}  ->  cross_validate  ->  tune.report
+    {"overrides": [...], "folds": [1, 2, 3], "folder": "/where/the/user/is", ...}  ->  cross_validate  ->  tune.report
 What the driver learns of a fold is its key; the scores lie in the record. A failure is reported with its traceback.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ser_core.compose import compose, resolved
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, Plan, cross_validate, plan
+from ser_core.cross_validate import FoldResult, PackEpoch, Plan, cross_validate, plan
 from ser_core.errors import BridgeworkError
 from ser_core.inputs import Inputs, load_inputs
 from ser_core.records import FoldKey
@@ -28,9 +28,9 @@ class Trial:
     overrides: tuple[str, ...]
     keys: tuple[FoldKey, ...]
 
-    def payload(self, folds: Sequence[int], folder: Path) -> dict[str, Any]:
-        """What a worker is sent: plain data."""
-        return {"overrides": list(self.overrides), "folds": list(folds), "folder": str(folder)}
+    def payload(self, folds: Sequence[int], folder: Path, epochs: bool = False) -> dict[str, Any]:
+        """What a worker is sent: plain data. With `epochs` it tells how folds that train as one program stand."""
+        return {"overrides": list(self.overrides), "folds": list(folds), "folder": str(folder), "epochs": epochs}
 
 
 def train_trial(payload: dict[str, Any]) -> None:
@@ -46,13 +46,19 @@ def train_trial(payload: dict[str, Any]) -> None:
     except Exception as error:
         tune.report({"fold": 0, **failure(error)})
         return
-    for number in payload["folds"]:
+    for together in planned.packs(payload["folds"]):
+        left = list(together)
         try:
-            for event in cross_validate(planned.config, [number], planned=planned):
-                if isinstance(event, FoldResult):
-                    tune.report({"fold": number, "trained": event.trained, "seconds": event.record.seconds, "failure": ""})
+            for event in cross_validate(planned.config, together, planned=planned):
+                if isinstance(event, PackEpoch) and payload["epochs"]:
+                    tune.report({"fold": 0, **dataclasses.asdict(event), "failure": ""})
+                elif isinstance(event, FoldResult):
+                    number, seconds = event.record.key.fold, event.record.seconds
+                    left.remove(number)
+                    tune.report({"fold": number, "trained": event.trained, "seconds": seconds, "failure": ""})
         except Exception as error:
-            tune.report({"fold": number, **failure(error)})
+            for number in left:
+                tune.report({"fold": number, **failure(error)})
 
 
 def failure(error: Exception) -> dict[str, str]:

@@ -7,6 +7,7 @@ Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna
 import contextlib
 import copy
 import dataclasses
+import itertools
 import platform
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -33,6 +34,7 @@ from ser_core.many.lane import Lane, kept, taken_up
 from ser_core.masking.masking import hidden
 from ser_core.metrics import DEFINITIONS, score, under
 from ser_core.model import SpeechEmotionModel
+from ser_core.passage import bests
 from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 
 
@@ -59,6 +61,11 @@ class Plan:
         first = (number - 1) // size * size
         return list(self.folds.folds[first : first + size])
 
+    def packs(self, numbers: Sequence[int]) -> list[list[int]]:
+        """These folds, in order, those of a pack together."""
+        size = self.config.optim.pack
+        return [list(found) for _, found in itertools.groupby(sorted(numbers), lambda number: (number - 1) // size)]
+
     @property
     def keys(self) -> list[FoldKey]:
         """One key per fold, in order."""
@@ -73,6 +80,19 @@ class Progress:
     epoch: int
     dev: float
     spent: float
+
+
+@dataclasses.dataclass(frozen=True)
+class PackEpoch:
+    """Where folds that train as one program stand together, after an epoch of each that has not stopped.
+
+    `dev` is the mean over them of what an epoch is chosen by, the greatest running mean of development scores so far.
+    """
+
+    epoch: int
+    most: int
+    """Epochs that there can be."""
+    dev: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +126,7 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
 
 def cross_validate(
     config: Config, folds: Sequence[int] | None = None, store: RunStore | None = None, planned: Plan | None = None
-) -> Iterator[Progress | FoldResult]:
+) -> Iterator[Progress | PackEpoch | FoldResult]:
     """Trains the given folds (numbers from 1; all by default) as far as the store lacks them.
 
     A fold that another process is training is waited for and then read, never trained twice. With optim.pack the folds of a
@@ -130,7 +150,7 @@ def cross_validate(
         yield FoldResult(store.load(planned.key(number)), trained=number in now)
 
 
-def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], store: RunStore) -> Iterator[Progress]:
+def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], store: RunStore) -> Iterator[Progress | PackEpoch]:
     """Trains the folds of a pack as one program and writes the missing records as folds are done.
 
     A fold whose record is there is stacked all the same, from the last saved state on: without it the others would come out
@@ -140,6 +160,7 @@ def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], s
     lanes = {fold.number: Lane() for fold in pack}
     keeper = Keeper(store.state_place(planned.key(pack[0].number)), config.run.checkpoint_seconds)
     taken_up(keeper, lanes, device)
+    scores = {number: lane.development_scores() for number, lane in lanes.items()}
     spending.begun(device)
     begun = time.monotonic()
     for each in fit_many([Job(config, planned.inputs, fold, lanes[fold.number]) for fold in pack]):
@@ -150,9 +171,13 @@ def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], s
                 _write(planned, pack[index], fitted, store, lanes[pack[index].number].spent)
         if each.ends:
             kept(keeper, lanes)
-        for index, end in each.ends.items():
-            if not end.refit:
-                yield Progress(pack[index].number, end.epoch, end.dev, end.spent)
+        judged = {pack[index].number: end for index, end in each.ends.items() if not end.refit}
+        for number, end in judged.items():
+            scores[number].append(end.dev)
+            yield Progress(number, end.epoch, end.dev, end.spent)
+        if judged:
+            bars = [bests(found)[-1] for found in scores.values()]
+            yield PackEpoch(max(map(len, scores.values())), config.stage_plans()[0].epochs, sum(bars) / len(bars))
         begun = time.monotonic()
     keeper.forget()
 

@@ -4,8 +4,9 @@ begin(stage) -> train_epoch -> development score -> best so far? -> ... -> the b
 """
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -154,3 +155,13 @@ def steadied(mean: float, score: float) -> float:
     (0.75, 0.5)
     """
     return (mean + score) / 2 if math.isfinite(mean) else score
+
+
+def bests(scores: Sequence[float]) -> list[float]:
+    """Greatest running mean so far after each epoch: what an epoch is chosen by, from the development scores alone.
+
+    >>> bests([0.5, 1.0, 0.25])
+    [0.5, 0.75, 0.75]
+    """
+    means = itertools.accumulate(scores, steadied, initial=math.nan)
+    return list(itertools.accumulate(itertools.islice(means, 1, None), max))

@@ -1,9 +1,12 @@
-"""Asynchronous successive halving on folds: at 1, 3, 9, ... folds only the best third goes on (Li et al. 2020, arXiv 1810.05934).
+"""Asynchronous successive halving: at 1, 3, 9, ... folds only the best third goes on (Li et al. 2020, arXiv 1810.05934).
+
+On epochs, with all folds at once, at a 27th, a 9th and a third of the most epochs.
 
 Its rungs are made anew from the records at every question. Folds must come in one order for all trials: shuffled per trial, an
 easy first fold would decide (the best configuration is then lost in one study of four or five).
 """
 
+import math
 from collections.abc import Sequence
 
 from cluster.pruners.pruner import Pruner, Scores
@@ -18,12 +21,23 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     if done >= folds or not _is_rung(done):
         return ""
     reached = [sum(scores[:done]) / done for scores in others if len(scores) >= done]
-    mean = sum(own) / done
+    return _behind(sum(own) / done, reached, f"{done} of {folds} folds")
+
+
+def stop_curve(own: Scores, others: Sequence[Scores], epochs: int) -> str:
+    """The same for the best score so far after so many of `epochs`."""
+    done = len(own)
+    if done >= epochs or done not in [math.ceil(epochs / REDUCTION**power) for power in (3, 2, 1)]:
+        return ""
+    return _behind(own[-1], [scores[done - 1] for scores in others if len(scores) >= done], f"{done} of {epochs} epochs")
+
+
+def _behind(score: float, reached: Sequence[float], done: str) -> str:
     there = len(reached) + 1
-    rank = 1 + sum(score > mean for score in reached)
+    rank = 1 + sum(other > score for other in reached)
     if there < REDUCTION or rank <= there // REDUCTION:
         return ""
-    return f"rank {rank} of {there} after {done} of {folds} folds; the best {there // REDUCTION} went on"
+    return f"rank {rank} of {there} after {done}; the best {there // REDUCTION} went on"
 
 
 def _is_rung(done: int) -> bool:
@@ -34,4 +48,4 @@ def _is_rung(done: int) -> bool:
     return rung == done
 
 
-PRUNER = Pruner("asha", stop)
+PRUNER = Pruner("asha", stop, stop_curve=stop_curve)

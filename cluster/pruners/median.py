@@ -15,13 +15,26 @@ FIRST_TRIALS = 5
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     """Once five others have as many folds and the mean so far lies below their median."""
     done = len(own)
-    reached = [sum(scores[:done]) / done for scores in others if len(scores) >= done]
-    if done >= folds or len(reached) < FIRST_TRIALS:
+    if done >= folds:
         return ""
-    mean, middle = sum(own) / done, statistics.median(reached)
-    if mean >= middle:
-        return ""
-    return f"mean {mean:.4g} after {done} of {folds} folds is below the median {middle:.4g} of {len(reached)} others"
+    return _below(
+        sum(own) / done, [sum(scores[:done]) / done for scores in others if len(scores) >= done], f"{done} of {folds} folds"
+    )
 
 
-PRUNER = Pruner("median", stop)
+def stop_curve(own: Scores, others: Sequence[Scores], epochs: int) -> str:
+    """The same for the best score so far, from a ninth of the epochs on: before, all are poor."""
+    done = len(own)
+    if not epochs / 9 <= done < epochs:
+        return ""
+    return _below(own[-1], [scores[done - 1] for scores in others if len(scores) >= done], f"{done} of {epochs} epochs")
+
+
+def _below(score: float, reached: Sequence[float], done: str) -> str:
+    if len(reached) < FIRST_TRIALS:
+        return ""
+    middle = statistics.median(reached)
+    return f"{score:.4g} after {done} is below the median {middle:.4g} of {len(reached)} others" if score < middle else ""
+
+
+PRUNER = Pruner("median", stop, stop_curve=stop_curve)

@@ -10,4 +10,4 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     return ""
 
 
-PRUNER = Pruner("none", stop, least_folds=1, several_objectives=True)
+PRUNER = Pruner("none", stop, least_folds=1, stop_curve=stop, several_objectives=True)

@@ -25,11 +25,17 @@ class Pruner:
     stop: Stop
     least_folds: int = 2
     """Folds below which the rule can do nothing."""
+    stop_curve: Stop | None = None
+    """The same on epochs, of all folds at once: (best so far after each epoch, those of every other trial, most epochs)."""
     several_objectives: bool = False
     """Whether it can say that a trial falls behind another in each of several objectives."""
 
-    def check(self, folds: int, objectives: int) -> None:
-        """Raises SettingError when it does not suit the study."""
+    def check(self, folds: int, objectives: int, epochs: bool = False) -> None:
+        """Raises SettingError when it does not suit the study, which is judged on folds or on `epochs`."""
+        if epochs:
+            if self.stop_curve is None:
+                raise SettingError(f"--pruning {self.name} compares folds; with --prune-on epochs use asha or median")
+            return
         if folds < self.least_folds:
             raise SettingError(
                 f"--pruning {self.name} needs at least {self.least_folds} folds and there are {folds}; use futility, asha or none"

@@ -35,6 +35,10 @@ class Lane(Keeper):
         super().close(phase, state)
         self._under_way = dict
 
+    def development_scores(self) -> list[float]:
+        """Of the epochs that a killed process has trained."""
+        return [epoch["dev"] for epoch in self.states.get("development", {}).get("log", [])]
+
     def state(self) -> State:
         """All that there is to go on from; to be asked for after an epoch or when the fold is done."""
         return {"seconds": self.worked, "states": {**self.states, **self._under_way()}}

@@ -45,6 +45,13 @@ def write(store, key):
     store.write(development(key), pd.DataFrame({"utterance": ["a"]}), TestPart(key, {}, {}, pd.DataFrame({"u": ["a"]})))
 
 
+def store_with(folder, key, scores):
+    """Writes the record of a fold whose development scores per epoch are these."""
+    record = dataclasses.replace(development(key), epochs=[{"epoch": 1.0 + at, "dev": dev} for at, dev in enumerate(scores)])
+    frame = pd.DataFrame({"utterance": ["a"]})
+    RunStore(folder).write(record, frame, TestPart(key, {}, {}, frame))
+
+
 @dataclasses.dataclass
 class Search:
     """A search in a folder; what it leaves behind goes through JSON as study.json does."""
@@ -60,11 +67,12 @@ class Search:
     past: Past | None = None
     storage: str = ""
 
-    def source(self):
+    def source(self, epochs=False):
         scores = Scores(RunStore(self.folder), self.goal)
         sampler, pruner = SAMPLERS[self.sampler], PRUNERS[self.pruning]
         drivers = Together(self.storage, empty(), RunStore(self.folder)) if self.storage else None
-        return Proposed(self.space, make(self.folds), scores, sampler, pruner, self.budget, 0, self.past, self.starts, drivers)
+        places = (self.past, self.starts, drivers, epochs)
+        return Proposed(self.space, make(self.folds), scores, sampler, pruner, self.budget, 0, *places)
 
     def driven(self, cut=10**9, fails=()):
         """Trains trial after trial; a kill after `cut` folds loses everything but records and notes."""

@@ -11,13 +11,13 @@ import pytest
 
 from ser_core.baselines import BASELINES
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, Progress, cross_validate, plan
+from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate, plan
 from ser_core.errors import SettingError, TrainingError
 from ser_core.inputs import Inputs
 from ser_core.records import RunStore
 from tests.conftest import Configure
 
-Events = list[Progress | FoldResult]
+Events = list[Progress | PackEpoch | FoldResult]
 
 MIDWAY = """
 import sys, time

@@ -11,15 +11,16 @@ import pytest
 
 from ser_core import cross_validate as seam
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, Progress, cross_validate, plan
+from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate, plan
 from ser_core.fit import Fitted
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
+from ser_core.passage import bests
 from ser_core.records import RunStore
 from tests.conftest import Configure
 
 KNOBS = ("optim.pack=3", "optim.epochs=4", "optim.patience=1", "optim.learning_rate=0.05")
-Events = list[Progress | FoldResult]
+Events = list[Progress | PackEpoch | FoldResult]
 
 
 def run(config: Config, inputs: Inputs, folds: list[int] | None = None) -> Events:
@@ -54,6 +55,18 @@ def test_a_pack_is_trained_together_and_every_fold_reports(configure: Configure,
         reported = [e.dev for e in events if isinstance(e, Progress) and e.fold == record.key.fold]
         assert reported == [entry["dev"] for entry in record.epochs]
     assert not list(Path(config.run.store).rglob("*.state"))
+
+
+def test_after_each_epoch_a_pack_says_how_its_folds_stand_together(configure: Configure, inputs: Inputs) -> None:
+    config = configure("optim.pack=4", "optim.epochs=8", "optim.patience=1", "optim.learning_rate=0.3")
+    events = run(config, inputs)
+    courses = [bests([entry["dev"] for entry in event.record.epochs]) for event in events if isinstance(event, FoldResult)]
+    assert len(set(map(len, courses))) > 1  # some stop early, and count on with the best they had
+    stands = [event for event in events if isinstance(event, PackEpoch)]
+    assert [stand.epoch for stand in stands] == list(range(1, max(map(len, courses)) + 1))
+    for stand in stands:
+        bars = [course[min(stand.epoch, len(course)) - 1] for course in courses]
+        assert stand.most == 8 and stand.dev == pytest.approx(sum(bars) / 4)
 
 
 @pytest.mark.parametrize("fusion", ["concat", "self_attention"])
@@ -101,7 +114,7 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
 ) -> None:
     knobs = (*KNOBS, "run.checkpoint_seconds=0", "folds.dev=speakers")
     whole, killed = (configure(*knobs, store=name) for name in ("whole", "killed"))
-    run(whole, inputs, [1])
+    told = run(whole, inputs, [1])
     if when == "third epoch":
         events = cross_validate(killed, [1], planned=plan(killed, inputs=inputs))
         next(event for event in events if isinstance(event, Progress) and event.epoch == 3)
@@ -112,7 +125,11 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
             run(killed, inputs, [1])
         assert len(content(killed, inputs)) == 1
     assert list(Path(killed.run.store).rglob(".fold-01.state"))
-    assert trained(run(killed, inputs, [1, 2, 3])) == {1: when == "third epoch", 2: True, 3: True}
+    events = run(killed, inputs, [1, 2, 3])
+    assert trained(events) == {1: when == "third epoch", 2: True, 3: True}
+    assert {event for event in events if isinstance(event, PackEpoch)} <= {
+        event for event in told if isinstance(event, PackEpoch)
+    }
     assert content(killed, inputs) == content(whole, inputs)
 
 
