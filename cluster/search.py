@@ -22,6 +22,7 @@ from cluster.study import Finished, Watch, make_trial, run_study
 from cluster.study_record import StudyRecord, studies, study_id
 from cluster.terms import plan_and_tell, tell_systems
 from search_spaces.space import Space
+from search_spaces.staged import within_reach
 from ser_core.compose import compose
 from ser_core.config import GROUPS
 from ser_core.cross_validate import Plan
@@ -100,7 +101,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch) -> 
     if not whole.folds.develops:
         raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
     systems = tell_systems([_joined(base, space.fixed, space)])
-    space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
+    offered = whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels)
+    space = within_reach(space.reaching(base), whole.config).among("tasks", offered)
     sampler.check(space, len(goal.objectives))
     if not 0 <= search.fold <= len(whole.folds):
         raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
