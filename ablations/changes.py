@@ -44,7 +44,7 @@ def changed(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
 
     So are knobs and weights in stages of a task that either gives weight 0: where nobody builds it, they are nothing.
     """
-    mine, other = (_leaves(resolved(each)) for each in (ours, theirs))
+    mine, other = (leaves(resolved(each)) for each in (ours, theirs))
     both = [(key, mine.get(key, ABSENT), other.get(key, ABSENT)) for key in {**other, **mine}]
     found = {key: (here, there) for key, here, there in both if here != there and key != "seed" and not key.startswith("run.")}
     weights = [key for key in (*mine, *other) if key.startswith("tasks.") and key.endswith(".weight")]
@@ -62,8 +62,13 @@ def _under(key: str, named: set[str]) -> bool:
     return any(key == each or key.startswith(f"{each}.") for each in named)
 
 
-def _leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
+def leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Every setting of a resolved configuration by its full key.
+
+    >>> leaves({"seed": 0, "model": {"width": 8}})
+    {'seed': 0, 'model.width': 8}
+    """
+    found: dict[str, Any] = {}
     for name, value in tree.items():
-        leaves |= _leaves(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
-    return leaves
+        found |= leaves(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return found

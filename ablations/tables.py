@@ -282,8 +282,8 @@ def _notes(
         f"{tested} variant{'s' * (tested != 1)}."
     )
     notes.append(
-        f"Pooled {heading(primary)}: all test utterances together; in brackets the 95 % bootstrap interval over "
-        f"{speakers} speaker{'s' * (speakers != 1)}{', which is too narrow for so few' if speakers < 10 else ''}. "
+        f"Pooled {heading(primary)}: all test utterances together; in brackets the 95 % interval over "
+        f"{speakers} speaker{'s' * (speakers != 1)} (Student's t, standard error by bootstrap). "
         "It takes the trained models as they are; verdicts rest on the folds."
     )
     if references:

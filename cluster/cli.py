@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, select, simulate, space, importance, report, studies, ui, options, ...: one function each."""
+"""`ser`: run, ablate, search, select, simulate, space, across, report, studies, ui, options, ...: one function each."""
 
 import os
 import signal
@@ -172,6 +172,18 @@ def report(
     from cluster.commands import report_study
 
     report_study(console, study, store, detect)
+
+
+@app.command()
+def across(
+    studies: Annotated[list[str], typer.Argument(help="Ids of ablations with the same variants, each over another corpus.")],
+    store: Store = STORE,
+    metric: Annotated[str, typer.Option(help="Test metric to rank by, such as wa; empty is the studies' own.")] = "",
+) -> None:
+    """Rank the variants of an ablation over several corpora: mean ranks, Friedman's test, critical differences."""
+    from cluster.across import rank_across
+
+    rank_across(console, studies, store, metric)
 
 
 @app.command()

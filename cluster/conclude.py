@@ -22,18 +22,9 @@ def conclude(
 ) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
     """The table of an ablation or a run and its sections, written as Markdown, CSV, LaTeX and HTML into its folder.
 
-    `wanted` is the difference that the advice on seeds and folds is about. Raises RecordError for a search, whose test parts
-    stay sealed, and ComparisonError while folds are missing.
+    `wanted` is the difference that the advice on seeds and folds is about. Raises as `whole_outcomes`.
     """
-    if study.sealed:
-        remedy = "`ser select` chooses among its best and opens those of the chosen one"
-        raise RecordError(f"{study.id} is a {study.kind}: its test parts stay sealed; {remedy}")
-    outcomes = study.outcomes(store)
-    missing = study.missing(store)
-    if missing:
-        raise RecordError(
-            f"{study.id}: {len(missing)} of {len(study.keys)} folds are missing; the same command trains them: {study.command}"
-        )
+    outcomes = whole_outcomes(study, store)
     overrides = {trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in study.trials}
     primary, baseline = primary_metric(study.primary, outcomes), variants_of(outcomes)[0]
     said = variance_sentence(scatter_of(outcomes, baseline, primary, study.across), wanted)
@@ -50,6 +41,18 @@ def conclude(
     concluding = concluding_sections(outcomes, baseline, primary, study.across, wanted)
     sections = (*study.added, *_own_sections(study, table, outcomes), *concluding)
     return table, sections, write_report(table, outcomes, study.folder(store), sections)
+
+
+def whole_outcomes(study: StudyRecord, store: RunStore) -> list[Outcome]:
+    """Every fold of a finished study. Raises RecordError for a search, whose test parts stay sealed, and for missing folds."""
+    if study.sealed:
+        remedy = "`ser select` chooses among its best and opens those of the chosen one"
+        raise RecordError(f"{study.id} is a {study.kind}: its test parts stay sealed; {remedy}")
+    if missing := study.missing(store):
+        raise RecordError(
+            f"{study.id}: {len(missing)} of {len(study.keys)} folds are missing; the same command trains them: {study.command}"
+        )
+    return study.outcomes(store)
 
 
 def _own_sections(study: StudyRecord, table: StudyTable, outcomes: Sequence[Outcome]) -> list[Section]:

@@ -24,6 +24,7 @@ from cluster.study import Finished, Watch, make_trial, run_study
 from cluster.study_record import StudyRecord, studies, study_id
 from cluster.terms import plan_and_tell, tell_systems
 from search_spaces.space import Space
+from search_spaces.staged import within_reach
 from ser_core.compose import compose
 from ser_core.config import GROUPS
 from ser_core.cross_validate import Plan
@@ -106,7 +107,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
     systems = tell_systems([_joined(base, space.fixed, space)])
-    space = space.reaching(base).among("tasks", whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels))
+    offered = whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels)
+    space = within_reach(space.reaching(base), whole.config).among("tasks", offered)
     sampler.check(space, len(goal.objectives))
     pruner, folds = _pruner(search, goal, whole)
     seedless = [override for override in base if not override.startswith("seed=")]

@@ -1,31 +1,29 @@
 """How many stages of training, what does each train, at which rate?
 
     ser search stages --trials 40 model.speech=FOLDER model.speech.tune=2
-One stage, or two whose first trains all or leaves the encoder frozen. Gao et al. 2024: all, then adapters, is best.
+One stage, two or three, each from the heads alone up to everything; where no encoder layer is trained, heads and fusion are all
+there is. Gao et al. 2024: all, then adapters, is best.
 """
 
-from search_spaces.space import Choice, Float, Int, OneOf, Space
+from search_spaces.space import Float, Int, Space
+from search_spaces.staged import Stages
 
-FIRST = Choice(("[heads,fusion,adapters,encoder]", "[heads,fusion,adapters]", "[heads,fusion]"))
-SECOND = Choice(("[heads,fusion,adapters,encoder]", "[heads,fusion,adapters]", "[heads,fusion]", "[heads]"))
 RATE = Float(0.01, 1, log=True)
 
 SPACE = Space(
     name="stages",
     question="How many stages of training, and what should each train?",
     ranges={
-        "stages": OneOf(
-            {
-                "one": {"first.encoder_rate": RATE},
-                "two": {
-                    "first.trains": FIRST,
-                    "first.epochs": Int(2, 20),
-                    "second.trains": SECOND,
-                    "second.epochs": Int(2, 20),
-                    "second.encoder_rate": RATE,
-                    "second.fusion_rate": RATE,
-                },
-            }
+        "stages": Stages(
+            parts=(
+                ("heads", "fusion", "adapters", "encoder"),
+                ("heads", "fusion", "adapters"),
+                ("heads", "fusion"),
+                ("heads",),
+            ),
+            epochs=Int(2, 20),
+            rates={"fusion_rate": RATE, "encoder_rate": RATE},
+            most=3,
         )
     },
 )

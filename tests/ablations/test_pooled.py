@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import recall_score
 
 from ablations.pairing import ComparisonError, pair
@@ -88,6 +89,39 @@ def test_intervals_cover_the_truth_with_enough_speakers():
         naive.append(abs(right.mean() - 0.6) <= 1.96 * right.std() / math.sqrt(right.size))
     assert 0.9 <= np.mean(covered) <= 0.985
     assert np.mean(naive) < 0.8, "utterances are not independent; the test would prove nothing"
+
+
+def test_an_interval_of_the_mean_is_students(n=5):
+    """With the standard deviation that redraws of a mean have, sqrt((n - 1) / n) / sqrt(n) of the sample's."""
+    values = np.array([0.1, 0.4, 0.2, 0.9, 0.3])
+    found = interval(values.mean(), draw(n, 200_000, seed=0) @ values / n, n)
+    low, high = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)
+
+
+@pytest.mark.parametrize("speakers", [5, 10])
+def test_few_speakers_near_the_top_are_covered_too(speakers):
+    """Accuracy of .9 whose logit differs between speakers (sd .8), so that their mean is skewed."""
+    random, high, low = np.random.default_rng(7), 0, 0
+    names, weights = np.array([f"{number:02d}" for number in range(speakers)]), draw(speakers, 500, seed=0)
+    truth = 1 / (1 + np.exp(-(2.5 + 0.8 * random.standard_normal(100_000)))).mean()
+    for _ in range(800):
+        skill = 1 / (1 + np.exp(-(2.5 + 0.8 * random.standard_normal(speakers))))
+        right = (random.random((speakers, 40)) < skill[:, None]).ravel()
+        answers = Answers(np.arange(right.size), np.repeat(names, 40), np.full(right.size, "a"), np.where(right, "a", "b"))
+        found = interval(right.mean(), redraw(answers, "wa", names, weights), speakers, (0, 1))
+        assert 0 < found.low <= right.mean() <= found.high <= 1
+        low, high = low + (truth < found.low), high + (truth > found.high)
+    assert 0.02 <= (low + high) / 800 <= 0.08
+
+
+def test_bounds_are_never_passed_and_a_perfect_score_is_certain():
+    spread = np.array([0.9, 1.0] * 50)
+    assert interval(0.99, spread, 3, (0, 1)).high < 1 < interval(0.99, spread, 3).high
+    assert interval(-0.9, spread, 3, (-1, 1)).low > -1
+    perfect = interval(1.0, np.ones(100), 5, (0, 1))
+    assert (perfect.value, perfect.low, perfect.high) == (1, 1, 1)
+    assert interval(0.0, spread, 3, (0, 1)).low == 0
 
 
 def test_one_speaker_has_no_interval(spoken):

@@ -145,7 +145,7 @@ def test_pooled_difference_is_shown_where_it_is_all_there_is(spoken):
     table = study_table(outcomes, "Fusion", "Which?")
     assert "Δ pooled" in _printed(table, 120)
     assert r"$\Delta$ pooled" in to_latex(table)
-    assert "4 speakers, which is too narrow for so few" in " ".join(table.notes)
+    assert "interval over 4 speakers (Student's t, standard error by bootstrap)" in " ".join(table.notes)
 
 
 def test_markdown_survives_any_name(table):
