@@ -172,10 +172,11 @@ def test_without_refit_the_development_labels_choose_and_do_not_teach(configure:
 FOLDS = 10
 
 
-def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "none") -> dict[str, Any]:
+def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "none", epochs: int = 0) -> dict[str, Any]:
     """All that a search decides, fold by fold, over records whose development scores follow the points alone.
 
-    Points in the order of asking, folds trained of each, who ended early and why, and what Optuna was told.
+    Points in the order of asking, folds trained of each, who ended early and why, and what Optuna was told. With `epochs` trials
+    are judged after so many epochs of all their folds, too.
     """
     store, lot = RunStore(folder), np.random.default_rng(noise)
 
@@ -183,15 +184,18 @@ def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "non
         name = " ".join(overrides)
         return Trial(name, 0, tuple(overrides), tuple(FoldKey(name, "split", fold) for fold in range(1, FOLDS + 1)))
 
-    source = Proposed(WEIGHTS, make, Scores(store, Goal()), SAMPLERS[sampler], PRUNERS[pruning], Budget(15))
+    pruner = PRUNERS[pruning]
+    source = Proposed(WEIGHTS, make, Scores(store, Goal()), SAMPLERS[sampler], pruner, Budget(15), epochs=bool(epochs))
     while piece := source.next():
-        for key in piece[0].keys:
-            digest = hashlib.sha256(piece[0].variant.encode()).digest()
+        digest = hashlib.sha256(piece[0].variant.encode()).digest()
+        course = [{"epoch": float(epoch), "dev": digest[epoch] / 255 + epoch} for epoch in range(1, epochs + 1)]
+        ended = (source.progressed(piece[0], epoch, epochs, course[epoch - 1]["dev"]) for epoch in range(1, epochs + 1))
+        for key in piece[0].keys if not any(ended) else ():
             dev = {"uar": digest[0] / 255 + (key.fold % 3) / 50 + digest[key.fold] / 5000}
             test = TestPart(
                 key, {"uar": lot.uniform()}, {"majority": {"uar": lot.uniform()}}, pd.DataFrame({"noise": lot.uniform(size=3)})
             )
-            record = FoldRecord(key, 0, "speaker 1", {}, {}, {}, dev, [], 1, 0.0, {}, {})
+            record = FoldRecord(key, 0, "speaker 1", {}, {}, {}, dev, course, 1, 0.0, {}, {})
             store.write(record, pd.DataFrame({"utterance": ["a"]}), test)
             if source.reported(piece[0], key.fold, trained=True, failed=False):
                 break
@@ -200,9 +204,9 @@ def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "non
     return {"asked": source.asked, "trained": source.trained, "ended": source.ended, "told": told}
 
 
-@pytest.mark.parametrize("pruning", PRUNERS)
+@pytest.mark.parametrize(("pruning", "epochs"), [*((name, 0) for name in PRUNERS), ("asha", 9), ("median", 9)])
 def test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
-    pruning: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pruning: str, epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening a test part while searching is not merely useless: here it raises."""
 
@@ -210,7 +214,7 @@ def test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
         raise AssertionError(f"{key} was opened while searching")
 
     monkeypatch.setattr(RunStore, "open_test", sealed)
-    one, other = (searched(tmp_path / str(noise), noise, pruning=pruning) for noise in (1, 2))
+    one, other = (searched(tmp_path / str(noise), noise, pruning=pruning, epochs=epochs) for noise in (1, 2))
     assert one == other
     assert len(one["asked"]) == 15
     folds = sum(map(len, one["trained"].values()))
