@@ -120,7 +120,7 @@ def _extracted(
     extractor = option.extractor(device_of(config))
     if extractor is None:
         return None
-    store = FeatureStore(config.cache)
+    store = FeatureStore(config.cache, budget_gb=config.run.features_gb)
     features = store.features(items, extractor, config.audio, progress)
     tuning = option.tuning(device_of(config))
     if tuning is None:

@@ -137,9 +137,12 @@ class Run(Option):
     """Least seconds between two saved states of a fold in training, at least 0; a killed fold goes on from the last one."""
     on_bad_audio: str = "stop"
     """What a file that cannot be used does: stop the run, or skip (left out of every part, counted in the record)."""
+    features_gb: float = 0.0
+    """GB of features on disk, at least 0 (no bound); beyond, those that were not used for the longest go, and are made again."""
 
     def __post_init__(self) -> None:
         at_least(self, "threads", 1)
+        at_least(self, "features_gb", 0)
         at_least(self, "checkpoint_seconds", 0)
         one_of(self, "device", ("auto", "cpu", "cuda"))
         one_of(self, "on_bad_audio", ("stop", "skip"))

@@ -36,6 +36,7 @@ from ser_core.augment import EDITION, augmented
 from ser_core.contents import DIGITS, content_hashes, write_whole
 from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
+from ser_core.eviction import make_room, used
 from ser_core.progress import bar
 
 LAYOUT = 2
@@ -125,11 +126,14 @@ class Features:
 class FeatureStore:
     """Folder of features. Any number of processes may use it at once: one extracts, the others wait and then read.
 
-    A shard is closed when it holds `shard_bytes`, or after `shard_seconds` of extraction.
+    A shard is closed when it holds `shard_bytes`, or after `shard_seconds` of extraction. Features that were not used for long go
+    when all of them take more than `budget_gb` (0: no bound).
     """
 
-    def __init__(self, folder: Path | str, shard_bytes: int = 32 << 20, shard_seconds: float = 60.0) -> None:
-        self.folder = Path(folder).absolute()
+    def __init__(
+        self, folder: Path | str, shard_bytes: int = 32 << 20, shard_seconds: float = 60.0, budget_gb: float = 0.0
+    ) -> None:
+        self.folder, self.budget_gb = Path(folder).absolute(), budget_gb
         self.shard_bytes = shard_bytes
         self.shard_seconds = shard_seconds
 
@@ -142,14 +146,15 @@ class FeatureStore:
         items = tuple(items)
         place = self.place(extractor, audio, any(isinstance(item, Speech) for item in items))
         shards = Shards(place)
+        used(place)
         if all(item.key in shards.lengths for item in items):
             return Features(items, shards, {})
-        place.mkdir(parents=True, exist_ok=True)
         with _alone(place, progress):
             shards = Shards(place)
             shards.clear_away()
             missing = {item.key: item for item in items if item.key not in shards.lengths}
             reasons = self._extract(list(missing.values()), extractor, audio, place, progress)
+        make_room(self.folder / "features", self.budget_gb)
         refused = {item.utterance: reasons[item.key] for item in items if item.key in reasons}
         return Features(items, Shards(place), refused)
 
