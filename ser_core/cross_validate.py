@@ -22,7 +22,7 @@ from ser_core.channels import device_of
 from ser_core.compose import channels_fingerprint, fingerprint, resolved
 from ser_core.conditions import condition
 from ser_core.config import Config
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, TrainingError
 from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds, make_folds
 from ser_core.folds.flags import flags
@@ -130,7 +130,8 @@ def cross_validate(
     """Trains the given folds (numbers from 1; all by default) as far as the store lacks them.
 
     A fold that another process is training is waited for and then read, never trained twice. With optim.pack the folds of a
-    pack are claimed and trained together, and all recorded, even those that are not asked for. Raises TrainingError from
+    pack are claimed and trained together, and all recorded, even those that are not asked for; one that the memory of a GPU does
+    not hold is trained in halves, which its records say (`spent`, `stacked`). Raises TrainingError from
     a fold that cannot be trained; the folds that were done before are recorded.
     """
     planned = planned or plan(config)
@@ -144,10 +145,35 @@ def cross_validate(
             pack = planned.pack(number)
             missing = {fold.number for fold in pack if held.enter_context(store.claim(planned.key(fold.number)))}
             if number in missing:
-                together = planned.config.optim.pack > 1
-                yield from _train_pack(planned, pack, missing, store) if together else _train(planned, pack[0], store)
+                yield from _within_memory(planned, pack, missing, store)
                 now |= missing
         yield FoldResult(store.load(planned.key(number)), trained=number in now)
+
+
+def _within_memory(
+    planned: Plan, pack: Sequence[Fold], missing: Collection[int], store: RunStore
+) -> Iterator[Progress | PackEpoch]:
+    """Trains the missing folds of a pack, in halves where the GPU's memory does not hold it as a whole.
+
+    Raises TrainingError where it does not hold a single fold.
+    """
+    try:
+        together = planned.config.optim.pack > 1
+        yield from _train_pack(planned, pack, missing, store) if together else _train(planned, pack[0], store)
+        return
+    except torch.OutOfMemoryError as error:
+        if len(pack) == 1:
+            raise TrainingError(
+                f"fold {pack[0].number} does not fit into the GPU's memory; lower optim.batch (optim.accumulate makes up for "
+                "it), set model.speech.checkpointing=true, or give trials a larger share with cluster.gpus_per_trial"
+            ) from error
+    Keeper(store.state_place(planned.key(pack[0].number))).forget()
+    torch.cuda.empty_cache()
+    middle = (len(pack) + 1) // 2
+    for half in (pack[:middle], pack[middle:]):
+        left = {fold.number for fold in half if fold.number in missing and planned.key(fold.number) not in store}
+        if left:
+            yield from _within_memory(planned, half, left, store)
 
 
 def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], store: RunStore) -> Iterator[Progress | PackEpoch]:
@@ -168,7 +194,7 @@ def _train_pack(planned: Plan, pack: Sequence[Fold], missing: Collection[int], s
             lanes[pack[index].number].worked += (time.monotonic() - begun) / len(each.ends)
         for index, fitted in each.fitted.items():
             if pack[index].number in missing:
-                _write(planned, pack[index], fitted, store, lanes[pack[index].number].spent)
+                _write(planned, pack[index], fitted, store, lanes[pack[index].number].spent, len(pack))
         if each.ends:
             kept(keeper, lanes)
         judged = {pack[index].number: end for index, end in each.ends.items() if not end.refit}
@@ -199,8 +225,8 @@ def _train(planned: Plan, fold: Fold, store: RunStore) -> Iterator[Progress]:
     keeper.forget()
 
 
-def _write(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float) -> None:
-    """Scores a trained fold and writes its record."""
+def _write(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float, stacked: int = 1) -> None:
+    """Scores a trained fold, one of so many that were stacked, and writes its record."""
     config, key = planned.config, planned.key(fold.number)
     dev = fitted.dev_predictions
     dev_scores = {**score(dev), **under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
@@ -222,7 +248,7 @@ def _write(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: 
         seconds=seconds,
         skipped=planned.inputs.skipped,
         environment=environment(config),
-        spent=spending.spent(device_of(config), seconds),
+        spent={**spending.spent(device_of(config), seconds), "stacked": float(stacked)},
     )
     place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)

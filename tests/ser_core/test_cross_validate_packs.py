@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ser_core import cross_validate as seam
 from ser_core.config import Config
 from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate, plan
+from ser_core.errors import TrainingError
 from ser_core.fit import Fitted
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
+from ser_core.many.stack import Stack
 from ser_core.passage import bests
 from ser_core.records import RunStore
 from tests.conftest import Configure
@@ -106,6 +109,37 @@ def test_what_is_recorded_meanwhile_stays_as_it_is(configure: Configure, inputs:
     shutil.rmtree(RunStore(config.run.store).place(planned.key(1)))
     assert trained(run(config, inputs)) == {1: True, 2: False, 3: False, 4: True}
     assert place.stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("fits", [2, 1])
+def test_a_pack_that_memory_does_not_hold_is_trained_in_halves(
+    fits: int, configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No GPU is at hand: its complaint is raised for stacks of more models than `fits`."""
+    monkeypatch.setattr(Stack, "gradients", _full(Stack.gradients, fits))
+    config = configure("optim.pack=4", "run.checkpoint_seconds=0")
+    results = [event for event in run(config, inputs) if isinstance(event, FoldResult)]
+    assert [event.record.spent["stacked"] for event in results] == [fits] * 4
+    alone = [event.record for event in run(configure("optim.pack=1"), inputs) if isinstance(event, FoldResult)]
+    assert [event.record.chosen_epoch for event in results] == [record.chosen_epoch for record in alone]
+    assert not list(Path(config.run.store).rglob("*.state"))
+
+
+def test_a_fold_that_memory_does_not_hold_is_a_sentence(
+    configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "gradients", _full(Stack.gradients, 0))
+    with pytest.raises(TrainingError, match=r"fold 1 does not fit .* lower optim\.batch"):
+        run(configure("optim.pack=4"), inputs)
+
+
+def _full(gradients: Callable[..., Any], fits: int) -> Callable[..., Any]:
+    def stepped(stack: Stack, count: int, *given: Any) -> Any:
+        if count > fits:
+            raise torch.OutOfMemoryError(f"{count} models")
+        return gradients(stack, count, *given)
+
+    return stepped
 
 
 @pytest.mark.parametrize("when", ["third epoch", "second record"])
