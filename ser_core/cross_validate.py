@@ -64,6 +64,11 @@ class Plan:
         """One key per fold, in order."""
         return [self.key(fold.number) for fold in self.folds.folds]
 
+    def under_seed(self, seed: int) -> "Plan":
+        """The same plan with another seed, on which neither corpus nor features, folds or card depend."""
+        config = dataclasses.replace(self.config, seed=seed)
+        return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.inputs.beside))
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
