@@ -8,10 +8,8 @@ seeks what is missing. Prints seconds of the clock and of the processor, and the
 """
 
 import argparse
-import datetime
 import json
 import math
-import os
 import resource
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from usual import placeless, write_figures
 
 from ablations.asked import asked_study
 from cluster import trial
@@ -47,17 +46,16 @@ def main() -> None:
     parser.add_argument("--folds", type=int, action="append", help="folds in the store, a multiple of 20; may be repeated")
     parser.add_argument("--utterances", type=int, default=54, help="in a test part, and in a development part")
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "cache").mkdir()
         for folds in sorted(asked.folds or SHAPES):
             rows[folds] = measured(folds, asked.utterances, asked.overrides, Path(folder) / str(folds))
             print(folds, json.dumps(rows[folds]), flush=True)
-    figures = {"utterances": asked.utterances, "overrides": asked.overrides, "seconds": rows, "growth": growth(rows)}
-    figures |= {"device": f"cpu, {os.cpu_count()} cores", "date": datetime.date.today().isoformat()}
-    print("growth (1 is linear, of the clock):", json.dumps(figures["growth"]))
-    Path("scale.json").write_text(json.dumps(figures, indent=1) + "\n")
+    figures = {"utterances": asked.utterances, "overrides": placeless(asked.overrides), "seconds": rows, "growth": growth(rows)}
+    print("growth (1 is linear, of the processor):", json.dumps(figures["growth"]))
+    write_figures("scale", figures)
 
 
 def measured(folds: int, utterances: int, base: Sequence[str], folder: Path) -> dict[str, list[float]]:
@@ -172,7 +170,7 @@ def growth(rows: dict[int, dict[str, list[float]]]) -> dict[str, float]:
     if len(rows) < 2:
         return {}
     few, many = sorted(rows)[-2:]
-    return {part: round(math.log(rows[many][part][0] / rows[few][part][0]) / math.log(many / few), 2) for part in PARTS}
+    return {part: round(math.log(rows[many][part][1] / rows[few][part][1]) / math.log(many / few), 2) for part in PARTS}
 
 
 if __name__ == "__main__":
