@@ -25,11 +25,12 @@ def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_the_readme_says_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readmes_say_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     readme = loaded("readme", monkeypatch)
-    text = (ROOT / "README.md").read_text()
-    assert readme.renewed(text, readme.table()) == text, "run: python tests/benchmarks/readme.py"
-    assert readme.renewed(text, "another table") != text
+    for file, commands in readme.READMES.items():
+        text = file.read_text()
+        assert readme.renewed(text, readme.table(commands)) == text, "run: python tests/benchmarks/readme.py"
+        assert readme.renewed(text, "another table") != text
 
 
 def test_results_name_device_and_date_and_no_place() -> None:

@@ -1,4 +1,4 @@
-"""Writes the README's table of figures from results/*.json, so that no figure in it is typed by hand.
+"""Writes the tables of figures in both READMEs from results/*.json, so that no figure in them is typed by hand.
 
 uv run python tests/benchmarks/readme.py        after a benchmark's JSON has been copied into tests/benchmarks/results
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parents[1] / "README.md"
+READMES = {HERE.parents[1] / "README.md": False, HERE / "README.md": True}
+"""Where a table stands, and whether it has the commands."""
 BEGIN, END = "<!-- figures: python tests/benchmarks/readme.py -->", "<!-- end of figures -->"
 Figures = dict[str, Any]
 
@@ -20,6 +21,8 @@ class Line:
     """A line of the table: the result it comes from, what it says, and its goal."""
 
     result: str
+    command: str
+    """What is typed after `python tests/benchmarks/`, where $E and $W stand for overrides."""
     what: str
     value: Callable[[Figures], float]
     goal: float
@@ -39,25 +42,47 @@ def ratio(figures: Figures) -> float:
     return figures["ratio"]["processor"]
 
 
+EXTRACT = "--utterances 24 --rounds 2 $E"
 LINES = (
-    Line("extract-whisper-tiny.en", "extraction, Whisper tiny.en, against batches of 8 padded to 30 s", ratio, 5),
-    Line("extract-wavlm-base", "extraction, WavLM base shape, against padded batches of 8", ratio, 5),
-    Line("extract-wav2vec2-base", "extraction, wav2vec 2.0 base shape, the same", ratio, 5),
+    Line(
+        "extract-whisper-tiny.en",
+        "extract.py ../shared/models/whisper-tiny.en-encoder --utterances 24 --rounds 2 $E",
+        "extraction, Whisper tiny.en, against batches of 8 padded to 30 s",
+        ratio,
+        5,
+    ),
+    Line(
+        "extract-wavlm-base",
+        f"extract.py wavlm-base {EXTRACT}",
+        "extraction, WavLM base shape, against padded batches of 8",
+        ratio,
+        5,
+    ),
+    Line(
+        "extract-wav2vec2-base",
+        f"extract.py wav2vec2-base {EXTRACT}",
+        "extraction, wav2vec 2.0 base shape, the same",
+        ratio,
+        5,
+    ),
     Line(
         "study",
+        "study.py --weightings 4 $W optim.epochs=2 optim.patience=2",
         "a study, folds one by one, against a script that runs the encoder in every epoch (extrapolated)",
         lambda figures: figures["plain_to_alone_processor_with_extraction"],
         30,
     ),
     Line(
         "study",
+        "study.py --weightings 4 $W optim.epochs=2 optim.patience=2",
         "weightings of it that can be packed (median), against folds one by one",
         lambda figures: figures["median_ratio_of_what_can_be_packed"],
         3,
     ),
-    Line("finetune", "fine-tuning, two layers of WavLM base, against Trainer", ratio, 1),
+    Line("finetune", "finetune.py --utterances 24", "fine-tuning, two layers of WavLM base, against Trainer", ratio, 1),
     Line(
         "scale",
+        "scale.py",
         "`ser report` of 10,000 folds, seconds of the processor, start included",
         lambda figures: figures["seconds"]["10000"]["report"][1],
         10,
@@ -66,6 +91,7 @@ LINES = (
     ),
     Line(
         "scale",
+        "scale.py",
         "growth of records, report and resume from 1,000 to 10,000 folds (1 is linear), largest exponent",
         lambda figures: max(figures["growth"].values()),
         1.1,
@@ -75,12 +101,14 @@ LINES = (
 )
 
 
-def table(folder: Path = HERE / "results") -> str:
+def table(commands: bool = False, folder: Path = HERE / "results") -> str:
     """The table, of those benchmarks whose result is there."""
-    rows = [["what", "figure", "goal", "reached", "measured on"], ["---"] * 5]
+    head = ["what", "figure", "goal", "reached", "measured on", *(["command"] * commands)]
+    rows = [head, ["---"] * len(head)]
     for line in LINES:
         if (folder / f"{line.result}.json").exists():
-            rows.append(line.cells(json.loads((folder / f"{line.result}.json").read_text())))
+            found = line.cells(json.loads((folder / f"{line.result}.json").read_text()))
+            rows.append([*found, *([f"`{line.command}`"] * commands)])
     return "\n".join(f"| {' | '.join(each.strip() for each in row)} |" for row in rows)
 
 
@@ -94,8 +122,9 @@ def renewed(readme: str, figures: str) -> str:
 
 
 def main() -> None:
-    """Writes the README anew."""
-    README.write_text(renewed(README.read_text(), table()))
+    """Writes both READMEs anew."""
+    for file, commands in READMES.items():
+        file.write_text(renewed(file.read_text(), table(commands)))
 
 
 if __name__ == "__main__":
