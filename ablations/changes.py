@@ -23,10 +23,10 @@ def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mappi
     in their split.
     """
     baseline, *others = settled
+    trains = {name: fingerprint(config) for name, config in settled.items()}
     for place, name in enumerate(others):
         for twin in (baseline, *others[:place]):
-            ours, theirs = settled[name], settled[twin]
-            if fingerprint(ours) == fingerprint(theirs) and not changed(ours.corpus, theirs.corpus):
+            if trains[name] == trains[twin] and not changed(settled[name].corpus, settled[twin].corpus):
                 words = " ".join(named[name]) or "nothing"
                 raise SettingError(f"study {study}: {name} ({words}) trains exactly what {twin} trains; leave it out")
         allowed = {change.partition("=")[0].replace("/", ".") for change in expand([*named[name], *named[baseline]], GROUPS)}

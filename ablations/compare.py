@@ -11,7 +11,7 @@ as repeats, 5 seeds that agree on a fold (r = .95) push the error rate from 5 to
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -126,10 +126,21 @@ def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", acr
     the metric.
     A pair in which either score is NaN (CCC of a constant target) is left out, and the verdict says so.
     """
-    study = pair(outcomes, baseline, across)
-    if metric not in metrics_of(outcomes):
-        raise ComparisonError(f"no variant has the metric {metric!r}; measured are {', '.join(metrics_of(outcomes))}")
+    return compare_each(outcomes, baseline, [metric], across)[metric]
+
+
+def compare_each(
+    outcomes: Sequence[Outcome], baseline: str, metrics: Sequence[str], across: Sequence[str] = ()
+) -> dict[str, dict[str, Comparison]]:
+    """`compare` on each of these metrics, the outcomes paired once."""
+    study, measured = pair(outcomes, baseline, across), metrics_of(outcomes)
+    if missing := [metric for metric in metrics if metric not in measured]:
+        raise ComparisonError(f"no variant has the metric {missing[0]!r}; measured are {', '.join(measured)}")
     ratio = size_ratio(outcomes)
+    return {metric: _compared(study, baseline, metric, ratio) for metric in metrics}
+
+
+def _compared(study: Mapping[str, Pairs], baseline: str, metric: str, ratio: float) -> dict[str, Comparison]:
     scores = {name: scores_of(pairs, metric) for name, pairs in study.items()}
     gaps = {name: values - scores[baseline] for name, values in scores.items() if name != baseline}
     tests = {name: corrected_t(over_seeds(gap), ratio) for name, gap in gaps.items()}

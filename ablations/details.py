@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ablations.compare import Interval, compare
+from ablations.compare import Interval, compare_each
 from ablations.outcomes import Outcome, whole_metrics
 from ablations.pairing import Pairs, pair
 from ablations.tables import ABSENT, StudyTable, explained, half_width, mean_references, number, spelled_out
-from ser_core.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, confidences, labelled, likelihoods, score
+from ser_core.columns import confidences, labelled, likelihoods
+from ser_core.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
     pooled = {name: _mean_scores([score(one) for one in each]) for name, each in tables.items()}
     measured = whole_metrics(outcomes)
     metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=_rank)
-    folds = {metric: compare(outcomes, table.baseline, metric, table.across) for metric in measured}
+    folds = compare_each(outcomes, table.baseline, measured, table.across)
     scores = {
         name: {
             metric: Detail(folds[metric][name].score if metric in folds else Interval(), pooled[name].get(metric, math.nan))

@@ -54,6 +54,8 @@ def _check_cards(study: dict[str, Pairs], baseline: str, across: Sequence[str]) 
     for name, pairs in study.items():
         for (seed, fold), one in pairs.items():
             card = _card(one)
+            if card == reference:
+                continue
             differ = sorted(entry for entry in {*card, *reference} if card.get(entry) != reference.get(entry))
             asked = {*across, *(FOLLOWING if set(across) & set(differ) else ())}
             if refused := [entry for entry in differ if entry not in asked]:

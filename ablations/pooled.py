@@ -88,14 +88,14 @@ def read(pairs: Pairs, metric: str) -> list[Answers]:
         by_seed.setdefault(seed, []).append(outcome.test.predictions)
     if any(f"{column}.target" not in table for tables in by_seed.values() for table in tables):
         return []
-    answers = []
+    answers, kind_of_answer = [], float if task == "ccc" else str
     for tables in by_seed.values():
-        table = pd.concat(tables).sort_values("utterance", kind="stable")
-        truth = table[f"{column}.target"]
-        table = table.loc[truth.notna() & (truth != "")]
-        kept = float if task == "ccc" else str
-        values = [table[f"{column}.{part}"].to_numpy(dtype=kept) for part in ("target", "predicted")]
-        answers.append(Answers(table["utterance"].to_numpy(str), table["speaker"].to_numpy(str), *values))
+        table = pd.concat(tables)
+        truth = table[f"{column}.target"].to_numpy()
+        kept = np.flatnonzero(pd.notna(truth) & (truth != ""))
+        rows = kept[np.argsort(table["utterance"].to_numpy(str)[kept], kind="stable")]
+        kinds = {"utterance": str, "speaker": str} | dict.fromkeys([f"{column}.target", f"{column}.predicted"], kind_of_answer)
+        answers.append(Answers(*(table[name].to_numpy(dtype=each)[rows] for name, each in kinds.items())))
     return answers if all(len(one.utterance) for one in answers) else []
 
 

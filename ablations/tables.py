@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.compare import Comparison, Interval, compare, probability
+from ablations.compare import Comparison, Interval, compare_each, probability
 from ablations.outcomes import Outcome, variants_of, whole_metrics
 from ablations.pooled import Pooled, pooled
 from ser_core.baselines import BASELINES
@@ -97,8 +97,9 @@ def study_table(
     `notes` end the table's own; `redraws` and `seed` are the bootstrap's over speakers. Raises ComparisonError as `compare`.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
-    first, shown = compare(outcomes, baseline, primary, across), _shown(outcomes, primary)
-    scores = {metric: compare(outcomes, baseline, metric, across) for metric in shown}
+    shown = _shown(outcomes, primary)
+    scores = compare_each(outcomes, baseline, [primary, *shown], across)
+    first = scores[primary]
     together = pooled(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
     found = {name: {metric: scores[metric][name].score for metric in shown} for name in first}
     rows = [Row(name, found[name], comparison, together[name]) for name, comparison in first.items()]

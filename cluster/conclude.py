@@ -1,6 +1,8 @@
 """What a finished study says: its table on the terminal, its report on disk, both in MLflow."""
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ablations.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
@@ -17,6 +19,19 @@ from ser_core.errors import RecordError
 from ser_core.records import RunStore
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keeps Python from looking for garbage, which it does again and again in thousands of records and finds none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def conclude(
     study: StudyRecord, store: RunStore, wanted: float = WANTED
 ) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:

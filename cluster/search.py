@@ -27,9 +27,9 @@ from search_spaces.space import Space
 from search_spaces.staged import within_reach
 from ser_core.compose import compose
 from ser_core.config import GROUPS
-from ser_core.cross_validate import Plan
 from ser_core.errors import SettingError
 from ser_core.keys import expand
+from ser_core.plan import Plan
 from ser_core.records import RunStore
 
 DEFAULT_PRUNING = "asha"

@@ -28,8 +28,8 @@ from cluster.tracking_store import tracking_uri
 from cluster.training import train
 from cluster.trial import Trial, plan_once
 from ser_core.compose import compose
-from ser_core.cross_validate import Plan
 from ser_core.errors import SettingError
+from ser_core.plan import Plan
 from ser_core.records import FoldKey, RunStore
 from ser_core.tasks import CHANNELS
 
@@ -72,8 +72,9 @@ def plan_ablation(
     systems = tell_systems(overrides for overrides, _ in made.values())
     trials, settled = [], {}
     for name, (overrides, config) in made.items():
-        settled[name] = plan_once(config, progress=True).config
-        trials += [make_trial(name, overrides, seed) for seed in range(seeds)]
+        planned = plan_once(config, progress=True)
+        settled[name] = planned.config
+        trials += [_trial(name, overrides, planned.under_seed(seed)) for seed in range(seeds)]
     check_changes(study.name, {variant.name: variant.overrides for variant in variants}, settled)
     command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
@@ -126,9 +127,12 @@ def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
 
 def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:
     """The trial of these overrides under a seed, with the keys of its folds, or of one of them (0: all)."""
-    whole = [*overrides, f"seed={seed}"]
-    keys = plan_once(compose(whole), progress=True).keys
-    return Trial(variant, seed, tuple(whole), tuple(key for key in keys if fold in (0, key.fold)))
+    return _trial(variant, overrides, plan_once(compose([*overrides, f"seed={seed}"]), progress=True), fold)
+
+
+def _trial(variant: str, overrides: Sequence[str], planned: Plan, fold: int = 0) -> Trial:
+    seed = planned.config.seed
+    return Trial(variant, seed, (*overrides, f"seed={seed}"), tuple(key for key in planned.keys if fold in (0, key.fold)))
 
 
 def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:

@@ -91,7 +91,8 @@ class StudyRecord:
     def outcomes(self, store: RunStore) -> list[Outcome]:
         """Every recorded fold with its test part: for reports, never for decisions."""
         pairs = [(trial.variant, key) for trial in self.trials for key in trial.keys if key in store]
-        found = [Outcome(variant, store.load(key), store.open_test(key)) for variant, key in pairs]
+        tests = store.open_tests([key for _, key in pairs])
+        found = [Outcome(variant, store.load(key), test) for (variant, key), test in zip(pairs, tests, strict=True)]
         return found + [one.under(name, condition) for name, condition in self.masked.items() for one in found]
 
     def missing(self, store: RunStore) -> list[FoldKey]:

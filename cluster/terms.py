@@ -7,7 +7,7 @@ from rich.console import Console
 from cluster.trial import plan_once
 from ser_core.config import GROUPS, Config
 from ser_core.corpus.licences import first_use
-from ser_core.cross_validate import Plan
+from ser_core.plan import Plan
 from ser_core.systems.applied import systems_named
 
 

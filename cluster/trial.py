@@ -13,9 +13,10 @@ from typing import Any
 
 from ser_core.compose import compose, resolved
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, PackEpoch, Plan, cross_validate, plan
+from ser_core.cross_validate import FoldResult, PackEpoch, cross_validate
 from ser_core.errors import BridgeworkError
 from ser_core.inputs import Inputs, load_inputs
+from ser_core.plan import Plan, plan
 from ser_core.records import FoldKey
 
 

@@ -133,8 +133,16 @@ def _store(root: type, groups: Groups, there: Groups) -> None:
         if key in there:
             defaults.append({group: default})
         for name, option in table.items():
-            store.store(group=group, name=name, node=_schema(option))
+            _offer(group, name, option)
     store.store(name=root.__name__, node={"defaults": [*defaults, "_self_"]})
+
+
+@functools.cache
+def _offer(group: str, name: str, option: type) -> None:
+    """Registers an option with Hydra, once: every registration copies its schema."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(group=group, name=name, node=_schema(option))
 
 
 def _locations(root: type, tree: DictConfig, prefix: str = "") -> list[tuple[str, str, str]]:

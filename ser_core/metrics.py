@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
+
+from ser_core.columns import Columns, arrays, confidences, dimensions, labelled, likelihoods, rated, words
 
 DEFINITIONS = "metrics-1"
 """Names these definitions on every protocol card; raised when one of them changes."""
@@ -92,7 +93,8 @@ def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nda
 
     if not len(truth):
         return {}
-    found, present = audmetric.recall_per_class(list(truth), list(predicted)), set(truth)
+    truth, predicted = words(truth), words(predicted)
+    found, present = audmetric.recall_per_class(truth, predicted), set(truth)
     return {str(name): recall for name, recall in found.items() if name in present}
 
 
@@ -115,7 +117,7 @@ def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray)
     """
     import audmetric
 
-    return float(audmetric.accuracy(list(truth), list(predicted))) if len(truth) else float("nan")
+    return float(audmetric.accuracy(words(truth), words(predicted))) if len(truth) else float("nan")
 
 
 def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
@@ -131,7 +133,8 @@ def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nd
 
     if not len(truth):
         return float("nan")
-    scores, present = audmetric.fscore_per_class(list(truth), list(predicted)), set(truth)
+    truth, predicted = words(truth), words(predicted)
+    scores, present = audmetric.fscore_per_class(truth, predicted), set(truth)
     return float(np.mean([score for name, score in scores.items() if name in present]))
 
 
@@ -215,7 +218,7 @@ def ece(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.n
     return sum(one.utterances * abs(one.accuracy - one.confidence) for one in bins) / total if total else float("nan")
 
 
-def main_scores(predictions: pd.DataFrame) -> dict[str, float]:
+def main_scores(predictions: Columns) -> dict[str, float]:
     """UAR, WA and CCC alone, as far as the columns allow: what early stopping asks for after every epoch."""
     scores: dict[str, float] = {}
     for task, prefix in (("emotion", ""), ("gender", "gender."), ("style", "style.")):
@@ -225,8 +228,9 @@ def main_scores(predictions: pd.DataFrame) -> dict[str, float]:
     return scores | {f"ccc.{name}": ccc(*rated(predictions, name)) for name in dimensions(predictions)}
 
 
-def score(predictions: pd.DataFrame) -> dict[str, float]:
+def score(predictions: Columns) -> dict[str, float]:
     """Every metric that the columns of `predictions` (see TestPart) allow; unlabelled utterances are left out."""
+    predictions = arrays(predictions)
     scores = main_scores(predictions)
     if "emotion.target" in predictions:
         truth, predicted = labelled(predictions, "emotion")
@@ -241,50 +245,29 @@ def score(predictions: pd.DataFrame) -> dict[str, float]:
     return scores | by_gender(predictions)
 
 
-def by_gender(predictions: pd.DataFrame) -> dict[str, float]:
+def by_gender(predictions: Columns) -> dict[str, float]:
     """UAR and mean CCC of the women and of the men, and the distance of the two; {} unless the part has both."""
     found: dict[str, float] = {}
     if "gender" not in predictions:
         return found
-    groups = {gender: main_scores(predictions.loc[predictions["gender"] == gender]) for gender in GENDERS}
-    for kind, of in (("uar", lambda scores: scores.get("uar", math.nan)), ("mean_ccc", mean_ccc)):
-        one, other = (of(groups[gender]) for gender in GENDERS)
+    whole = arrays(predictions)
+    groups = [{name: values[whole["gender"] == gender] for name, values in whole.items()} for gender in GENDERS]
+    for kind, of in (("uar", _uar_of_emotions), ("mean_ccc", _mean_ccc_of_all)):
+        one, other = map(of, groups)
         if math.isfinite(one) and math.isfinite(other):
             found |= dict(zip([f"{kind}.{each}" for each in (*GENDERS, "gap")], [one, other, abs(one - other)], strict=True))
     return found
+
+
+def _uar_of_emotions(predictions: Columns) -> float:
+    return uar(*labelled(predictions, "emotion")) if "emotion.target" in predictions else math.nan
+
+
+def _mean_ccc_of_all(predictions: Columns) -> float:
+    return mean_ccc({f"ccc.{name}": ccc(*rated(predictions, name)) for name in dimensions(predictions)})
 
 
 def mean_ccc(scores: Mapping[str, float]) -> float:
     """Mean of CCC over the dimensions; NaN where one is undefined, and without dimensions."""
     values = [value for name, value in unconditional(scores).items() if name.startswith("ccc.")]
     return sum(values) / len(values) if values else float("nan")
-
-
-def labelled(predictions: pd.DataFrame, task: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and predicted class of the labelled utterances of a class task."""
-    truth, predicted = (predictions[f"{task}.{part}"].to_numpy().astype(str) for part in ("target", "predicted"))
-    return truth[truth != ""], predicted[truth != ""]
-
-
-def rated(predictions: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and prediction of the rated utterances of a dimension, in the corpus's own scale."""
-    truth, predicted = (predictions[f"dimensions.{name}.{part}"].to_numpy() for part in ("target", "predicted"))
-    return truth[~np.isnan(truth)], predicted[~np.isnan(truth)]
-
-
-def confidences(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of the likeliest emotion, and whether the prediction is right, of the labelled utterances."""
-    truth, predicted = labelled(predictions, "emotion")
-    surest = predictions[likelihoods(predictions)].to_numpy(float).max(axis=1)
-    return surest[predictions["emotion.target"].to_numpy().astype(str) != ""], truth == predicted
-
-
-def likelihoods(predictions: pd.DataFrame) -> list[str]:
-    """The columns that hold the probability of each emotion, in order."""
-    return [str(column) for column in predictions if str(column).startswith("emotion.p.")]
-
-
-def dimensions(predictions: pd.DataFrame) -> list[str]:
-    """Names of the dimensions that have a target column, in order."""
-    parts = [str(column).split(".", 1) for column in predictions]
-    return [one[1].removesuffix(".target") for one in parts if one[0] == "dimensions" and one[1].endswith(".target")]

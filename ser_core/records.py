@@ -2,7 +2,7 @@
 
 <store>/folds/<fingerprint>/<split>/fold-03/
     record.json  predictions-dev.parquet      what searching, pruning and early stopping may read
-    test.json    predictions-test.parquet     read by `open_test` alone
+    test.json    predictions-test.parquet     read by `open_test` and `open_tests` alone
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,16 @@ class RunStore:
 
     def open_test(self, key: FoldKey) -> TestPart:
         """The test part. Reports call this; whatever decides never does (tests/test_firewall.py)."""
-        place = self.place(key)
-        fields = self._read(place / "test.json")
-        return TestPart(key, fields["metrics"], fields["baselines"], pd.read_parquet(place / "predictions-test.parquet"))
+        return self.open_tests([key])[0]
+
+    def open_tests(self, keys: Sequence[FoldKey]) -> list[TestPart]:
+        """The test parts of several folds; their predictions are read together, which a table for each would make slow."""
+        fields = [self._read(self.place(key) / "test.json") for key in keys]
+        tables = read_together([self.place(key) / "predictions-test.parquet" for key in keys])
+        return [
+            TestPart(key, each["metrics"], each["baselines"], table)
+            for key, each, table in zip(keys, fields, tables, strict=True)
+        ]
 
     def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
         """Writes a fold whole or not at all; a fold that is already there is left as it is."""
@@ -150,8 +157,27 @@ class RunStore:
 
     def _read(self, file: Path) -> dict[str, Any]:
         try:
-            return json.loads(file.read_text())
+            return json.loads(file.read_bytes())
         except FileNotFoundError:
             raise RecordError(f"no fold record at {file.parent}; run the study that trains it first") from None
         except json.JSONDecodeError as error:
             raise RecordError(f"{file} is damaged ({error}); delete its folder and run the study again") from error
+
+
+def read_together(files: Sequence[Path]) -> list[pd.DataFrame]:
+    """Parquet files as pandas reads them one by one; those of the same columns become tables at once."""
+    import pyarrow
+    from pyarrow import parquet
+
+    found = [parquet.ParquetFile(pyarrow.BufferReader(file.read_bytes())).read(use_threads=False) for file in files]
+    alike: dict[pyarrow.Schema, list[int]] = {}
+    for place, table in enumerate(found):
+        alike.setdefault(table.schema.remove_metadata(), []).append(place)
+    tables: dict[int, pd.DataFrame] = {}
+    for places in alike.values():
+        whole = pyarrow.concat_tables([found[place] for place in places]).combine_chunks().to_pandas()
+        start = 0
+        for place in places:
+            tables[place] = whole.iloc[start : start + len(found[place])].reset_index(drop=True)
+            start += len(found[place])
+    return [tables[place] for place in range(len(files))]

@@ -16,11 +16,11 @@ from sklearn.pipeline import Pipeline
 
 from ser_core import baselines
 from ser_core.config import Config
-from ser_core.cross_validate import plan
 from ser_core.fit import fit
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
 from ser_core.model import build_model
+from ser_core.plan import plan
 from tests.conftest import Configure
 
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")

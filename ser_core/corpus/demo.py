@@ -23,7 +23,6 @@ from filelock import FileLock
 from jaxtyping import Float64
 from rich.console import Console
 from rich.progress import track
-from scipy.signal import resample_poly
 
 from ser_core.corpus import espeak
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
@@ -114,6 +113,8 @@ def write_audio(path: Path, wave: Float64[np.ndarray, "samples"]) -> None:
     Resampled by SciPy, in double precision on one thread: torchaudio's convolution is as good, but its threads take 25
     times as long where the cores are busy, and their number could decide a rounding.
     """
+    from scipy.signal import resample_poly
+
     shared = math.gcd(SAMPLE_RATE_HZ, espeak.SAMPLE_RATE_HZ)
     resampled = resample_poly(wave, SAMPLE_RATE_HZ // shared, espeak.SAMPLE_RATE_HZ // shared)
     pcm = np.clip(np.round(resampled * 2**15), -(2**15), 2**15 - 1).astype(np.int16)

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from ser_core.compose import compose
-from ser_core.cross_validate import Plan, plan
 from ser_core.fit import fit
 from ser_core.many import Job, fit_many, why_not
+from ser_core.plan import Plan, plan
 
 
 def main() -> None:

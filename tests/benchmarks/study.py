@@ -1,8 +1,11 @@
-"""What packing saves in a study: weightings by folds through cross_validate, folds packed against the same folds one by one.
+"""What a study costs: weightings by folds, packed, one by one, and as a plain script that runs the frozen encoder in every epoch.
 
-    uv run python tests/benchmarks/study.py [--weightings 8] [--folds 10] [--pack 10] [overrides]
-Both ways take turns, weighting by weighting, in a store of their own over the same features. Prints seconds and ratios, of the
-clock and of the processor (which other users of the machine disturb less), and writes study.json where it is started.
+    uv run python tests/benchmarks/study.py [--weightings 8] [--folds 10] [--pack 10] [--plain-batches 1] [overrides]
+The first two ways go through cross_validate and take turns, weighting by weighting, in a store of their own over the same
+features, whose extraction is timed before. The plain way (plain.py) is slow: beside each weighting some of its batches are
+measured, and its time for the same epochs over the same folds is extrapolated from utterances; `--plain-batches 0` leaves it
+out. Prints seconds and ratios, of the clock and of the processor (which other users of the machine disturb less), and writes
+study.json where it is started.
 """
 
 import argparse
@@ -11,9 +14,14 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+from plain import Plain
+from usual import placeless, write_figures
 
 from ser_core.compose import compose
-from ser_core.cross_validate import FoldResult, cross_validate, plan
+from ser_core.cross_validate import FoldResult, cross_validate
+from ser_core.plan import plan
 from ser_core.records import RunStore
 
 BESIDE = ("tasks.gender.weight=0.1", "tasks.speaker.weight=0.05")
@@ -23,47 +31,82 @@ WEIGHTINGS = (
     *(("weighting=gradnorm",), ("weighting=pcgrad",)),
 )
 """The last two cannot be packed and show what asking in vain costs."""
-
-
-def main() -> None:
-    """Trains every weighting both ways, in turns."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weightings", type=int, default=len(WEIGHTINGS))
-    parser.add_argument("--folds", type=int, default=10)
-    parser.add_argument("--pack", type=int, default=10)
-    parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [row(weighting, asked, Path(folder), turn) for turn, weighting in enumerate(WEIGHTINGS[: asked.weightings])]
-    whole = {
-        f"{what}_ratio": round(sum(r["alone"][what] for r in rows) / sum(r["packed"][what] for r in rows), 2) for what in TIMES
-    }
-    packed = [r["ratio"] for r in rows if r["why_not"] == ""]
-    figures = {"folds": asked.folds, "pack": asked.pack, "overrides": asked.overrides, **whole}
-    figures |= {"median_ratio_of_what_can_be_packed": round(statistics.median(packed), 2) if packed else 0.0, "rows": rows}
-    print(json.dumps({name: value for name, value in figures.items() if name != "rows"}, indent=1))
-    Path("study.json").write_text(json.dumps(figures, indent=1))
-
-
 TIMES = ("wall", "processor")
 
 
-def row(weighting: tuple[str, ...], asked: argparse.Namespace, folder: Path, turn: int) -> dict:
+def main() -> None:
+    """Trains every weighting both ways, in turns, and measures the plain way beside them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weightings", type=int, default=len(WEIGHTINGS))
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--pack", type=int, default=10)
+    parser.add_argument("--plain-batches", type=int, default=1, help="of 16, beside each weighting")
+    parser.add_argument("overrides", nargs="*")
+    asked = parser.parse_intermixed_args()
+    with tempfile.TemporaryDirectory() as folder:
+        asked.shared = [*BESIDE, *asked.overrides, f"run.store={folder}/shared"]
+        begun = time.perf_counter(), time.process_time()
+        planned = plan(compose(asked.shared))
+        extraction = since(begun)
+        plain = Plain(planned) if asked.plain_batches else None
+        rows = [row(weighting, asked, Path(folder), turn, plain) for turn, weighting in enumerate(WEIGHTINGS[: asked.weightings])]
+    figures = {"folds": asked.folds, "pack": asked.pack, "overrides": placeless(asked.overrides)}
+    figures |= {"extraction": extraction, **against_packed(rows), **(against_plain(rows, extraction) if plain else {})}
+    print(json.dumps(figures, indent=1))
+    write_figures("study", {**figures, "rows": rows})
+
+
+def against_packed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """How many times the packed way's seconds the folds one by one take."""
+    found: dict[str, Any] = {f"{what}_ratio": ratio(rows, "alone", "packed", what) for what in TIMES}
+    packed = [one["ratio"] for one in rows if one["why_not"] == ""]
+    return found | {"median_ratio_of_what_can_be_packed": round(statistics.median(packed), 2) if packed else 0.0}
+
+
+def against_plain(rows: list[dict[str, Any]], extraction: dict[str, float]) -> dict[str, Any]:
+    """How many times ours the extrapolated seconds of the plain way are, our extraction left out and counted in."""
+    found: dict[str, Any] = {"plain_measured_utterances": sum(one["plain"]["utterances"] for one in rows)}
+    found["plain_extrapolated_utterances"] = sum(one["plain"]["extrapolated_to"] for one in rows)
+    found["plain_measured_seconds"] = {what: round(sum(one["plain"][f"measured_{what}"] for one in rows), 1) for what in TIMES}
+    for way in ("alone", "packed"):
+        for what in TIMES:
+            ours, plain = (sum(one[each][what] for one in rows) for each in (way, "plain"))
+            found[f"plain_to_{way}_{what}"] = round(plain / ours, 1)
+            found[f"plain_to_{way}_{what}_with_extraction"] = round(plain / (ours + extraction[what]), 1)
+    return found
+
+
+def ratio(rows: list[dict[str, Any]], one: str, other: str, what: str) -> float:
+    return round(sum(each[one][what] for each in rows) / sum(each[other][what] for each in rows), 2)
+
+
+def since(begun: tuple[float, float]) -> dict[str, float]:
+    """Seconds since (perf_counter, process_time)."""
+    return {"wall": round(time.perf_counter() - begun[0], 2), "processor": round(time.process_time() - begun[1], 2)}
+
+
+def row(weighting: tuple[str, ...], asked: argparse.Namespace, folder: Path, turn: int, plain: Plain | None) -> dict[str, Any]:
     """One weighting, whichever way is first changing from turn to turn."""
     ways = {"alone": 1, "packed": asked.pack}
-    found: dict = {"weighting": " ".join(weighting)}
+    found: dict[str, Any] = {"weighting": " ".join(weighting)}
+    heard = 0
     for way in sorted(ways, reverse=bool(turn % 2)):
-        beside = [each for each in BESIDE if each.partition("=")[0] not in {one.partition("=")[0] for one in weighting}]
-        config = compose([*beside, *asked.overrides, *weighting, f"optim.pack={ways[way]}"])
+        beside = [each for each in asked.shared if each.partition("=")[0] not in {one.partition("=")[0] for one in weighting}]
+        config = compose([*beside, *weighting, f"optim.pack={ways[way]}"])
         planned = plan(config)
         found["why_not"] = planned.one_by_one or found.get("why_not", "")
         begun = time.perf_counter(), time.process_time()
         events = list(cross_validate(config, range(1, asked.folds + 1), store=RunStore(folder / way), planned=planned))
-        spent = time.perf_counter() - begun[0], time.process_time() - begun[1]
-        epochs = sum(len(event.record.epochs) + event.record.chosen_epoch for event in events if isinstance(event, FoldResult))
-        found[way] = dict(zip(TIMES, [round(one, 2) for one in spent], strict=True)) | {"epochs": epochs}
+        found[way] = since(begun)
+        records = [event.record for event in events if isinstance(event, FoldResult)]
+        epochs = [len(record.epochs) + record.chosen_epoch * config.optim.refit for record in records]
+        found[way]["epochs"] = sum(epochs)
+        sizes = [record.sizes for record in records]
+        heard = sum(n * (one["train"] + one["dev"]) + one["test"] for n, one in zip(epochs, sizes, strict=True))
     found["ratio"] = round(found["alone"]["processor"] / found["packed"]["processor"], 2)
-    print(json.dumps(found))
+    if plain:
+        found["plain"] = plain.measured(asked.plain_batches, heard)
+    print(json.dumps(found), flush=True)
     return found
 
 

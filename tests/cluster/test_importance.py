@@ -105,7 +105,8 @@ def test_a_search_is_read_from_its_records_and_printed_with_its_warning(tmp_path
     def sealed(store, key):
         raise AssertionError(f"{key} was opened")
 
-    monkeypatch.setattr(RunStore, "open_test", sealed)
+    for opening in ("open_test", "open_tests"):
+        monkeypatch.setattr(RunStore, opening, sealed)
     monkeypatch.setattr("cluster.importance.importances", lambda trials: importances(trials, redraws=2))
     record, store = searched(tmp_path, 12)
     trials = scored_trials(record, store)

@@ -11,9 +11,10 @@ import pytest
 
 from ser_core.baselines import BASELINES
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate, plan
+from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
 from ser_core.errors import SettingError, TrainingError
 from ser_core.inputs import Inputs
+from ser_core.plan import plan
 from ser_core.records import RunStore
 from tests.conftest import Configure
 
@@ -145,3 +146,15 @@ def test_a_plan_trains_nothing_and_reads_the_corpus_itself(configure: Configure,
     config = configure()
     assert plan(config).keys == plan(config, inputs=inputs).keys
     assert not records(config)
+
+
+@pytest.mark.parametrize(
+    "overrides", [(), ("weighting=uncertainty", "stages=two"), ("folds=kfold", "folds.count=2", "optim.pack=2")]
+)
+def test_a_plan_under_another_seed_is_the_plan_made_with_it(
+    overrides: tuple[str, ...], configure: Configure, inputs: Inputs
+) -> None:
+    made, wanted = (plan(configure(*overrides, f"seed={seed}"), inputs=inputs) for seed in (0, 3))
+    turned = made.under_seed(3)
+    assert turned.keys == wanted.keys != made.keys
+    assert (turned.config, turned.card, turned.channels) == (wanted.config, wanted.card, wanted.channels)

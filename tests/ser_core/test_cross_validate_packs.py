@@ -12,13 +12,14 @@ import torch
 
 from ser_core import cross_validate as seam
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate, plan
+from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
 from ser_core.errors import TrainingError
 from ser_core.fit import Fitted
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
 from ser_core.many.stack import Stack
 from ser_core.passage import bests
+from ser_core.plan import plan
 from ser_core.records import RunStore
 from tests.conftest import Configure
 
@@ -155,7 +156,7 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
         events.close()  # type: ignore[attr-defined]
     else:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(seam, "_write", _dying(seam._write))
+            patch.setattr(seam, "written", _dying(seam.written))
             run(killed, inputs, [1])
         assert len(content(killed, inputs)) == 1
     assert list(Path(killed.run.store).rglob(".fold-01.state"))

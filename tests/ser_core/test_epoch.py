@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ser_core.course import begin, fresh
-from ser_core.cross_validate import plan
 from ser_core.epoch import train_epoch
 from ser_core.inputs import Inputs
+from ser_core.plan import plan
 from ser_core.step import descend, total_loss
 from tests.conftest import Configure
 

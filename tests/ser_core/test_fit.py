@@ -9,7 +9,6 @@ import torch
 
 from ser_core.config import Config
 from ser_core.course import parameter_groups, rate
-from ser_core.cross_validate import plan
 from ser_core.errors import TrainingError
 from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold
@@ -18,6 +17,7 @@ from ser_core.inputs import Inputs
 from ser_core.judge import predict
 from ser_core.model import build_model
 from ser_core.passage import EpochEnd
+from ser_core.plan import plan
 from tests.conftest import Configure
 
 

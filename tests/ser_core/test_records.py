@@ -56,6 +56,18 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert names(tmp_path) == {place + file for file in files}
 
 
+def test_test_parts_read_together_are_those_read_one_by_one(tmp_path: Path) -> None:
+    store, keys = RunStore(tmp_path), [dataclasses.replace(KEY, fold=fold) for fold in (1, 2, 3, 4)]
+    tables = [PREDICTIONS, PREDICTIONS.drop(columns="emotion.target"), PREDICTIONS[:1], PREDICTIONS.assign(speaker=["x", "y"])]
+    for key, table in zip(keys, tables, strict=True):
+        store.write(record(key=key), table, dataclasses.replace(part(), key=key, predictions=table))
+    for key, opened in zip(keys, store.open_tests(keys), strict=True):
+        alone = pd.read_parquet(store.place(key) / "predictions-test.parquet")
+        pd.testing.assert_frame_equal(opened.predictions, alone, check_exact=True)
+        assert (opened.key, opened.metrics) == (key, part().metrics)
+    assert store.open_tests([]) == []
+
+
 def test_a_fold_is_written_once(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     store.write(record(), PREDICTIONS, part())

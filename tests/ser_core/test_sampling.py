@@ -7,10 +7,10 @@ import torch
 
 from ser_core.compose import compose
 from ser_core.course import begin, fresh
-from ser_core.cross_validate import plan
 from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
 from ser_core.inputs import Inputs, drawn_shares
+from ser_core.plan import plan
 from tests.conftest import Configure
 
 BALANCED = ("optim.sampling=balanced", "tasks.emotion.class_weights=none")

@@ -16,7 +16,7 @@ import torch
 from ser_core.compose import fingerprint
 from ser_core.config import Config
 from ser_core.course import begin, fresh
-from ser_core.cross_validate import FoldResult, cross_validate, plan
+from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit
@@ -25,6 +25,7 @@ from ser_core.frozen import through_frozen
 from ser_core.inputs import Inputs
 from ser_core.keeper import Keeper
 from ser_core.noise import Noise
+from ser_core.plan import plan
 from ser_core.records import RunStore
 from ser_core.stages import PARTS, STAGES, TaskWeights
 from ser_core.tasks import TASKS

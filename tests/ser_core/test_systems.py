@@ -8,8 +8,9 @@ import pytest
 
 from ser_core.compose import compose, fingerprint
 from ser_core.config import GROUPS, Config
-from ser_core.cross_validate import FoldResult, cross_validate, plan
+from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.errors import SettingError
+from ser_core.plan import plan
 from ser_core.records import RunStore
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, STATUSES, SYSTEMS
 from ser_core.systems.applied import applied, systems_named

@@ -15,7 +15,6 @@ from ser_core.compose import compose
 from ser_core.config import Config
 from ser_core.contents import file_hash
 from ser_core.course import begin, fresh
-from ser_core.cross_validate import plan
 from ser_core.encoders.tuned import TunedStem
 from ser_core.epoch import train_epoch
 from ser_core.errors import CorpusError, SettingError
@@ -26,6 +25,7 @@ from ser_core.inputs import Inputs, load_inputs
 from ser_core.judge import predict
 from ser_core.model import build_model
 from ser_core.noise import Noise
+from ser_core.plan import plan
 from ser_core.versions import StoredViews
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import speech_checkpoint

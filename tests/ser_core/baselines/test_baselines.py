@@ -22,10 +22,10 @@ from ser_core.baselines.linear import linear_predictions
 from ser_core.baselines.lookup import looked_up
 from ser_core.compose import compose
 from ser_core.corpus import Corpus
-from ser_core.cross_validate import plan
 from ser_core.folds import Fold, make_folds
 from ser_core.inputs import Inputs
 from ser_core.metrics import TERMS, ccc, macro_f1, uar, wa
+from ser_core.plan import plan
 from tests.conftest import Configure
 from tests.shared_material import shared
 

@@ -14,7 +14,7 @@ from ser_core.compose import compose
 from ser_core.conditions import CONDITIONS, condition
 from ser_core.config import Config
 from ser_core.contents import file_hash
-from ser_core.cross_validate import FoldResult, cross_validate, plan, under_conditions
+from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Speech
 from ser_core.inputs import Inputs, load_inputs
@@ -22,8 +22,10 @@ from ser_core.judge import development_score, headline, predict
 from ser_core.masking.masking import hidden, masked
 from ser_core.metrics import score
 from ser_core.model import build_model
+from ser_core.plan import plan
 from ser_core.records import RunStore
 from ser_core.versions import Changed
+from ser_core.written import under_conditions
 from tests.conftest import Configure
 from tests.ser_core.augment.test_augmentations import VALUES
 

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from cluster.commands import check_corpus
 from ser_core.compose import compose
-from ser_core.cross_validate import FoldResult, cross_validate, plan
+from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.errors import CorpusError
+from ser_core.plan import plan
 from tests.conftest import SMALL
 
 FILES = 300

@@ -9,7 +9,6 @@ import torch
 from ser_core.batch import Stream, pad
 from ser_core.compose import compose, fingerprint
 from ser_core.course import parameter_groups
-from ser_core.cross_validate import plan
 from ser_core.encoders.adapters import Lora
 from ser_core.encoders.integration import AriRe2
 from ser_core.encoders.speech import SpeechCheckpoint
@@ -19,6 +18,7 @@ from ser_core.encoders.tuned import TunedStem, strided
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit
 from ser_core.model import build_model
+from ser_core.plan import plan
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, TEXT, speech_checkpoint, text_checkpoint
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from ser_core import fit as alone
-from ser_core.cross_validate import plan
 from ser_core.errors import TrainingError
 from ser_core.fit import Fitted, fit
 from ser_core.fusion import FUSIONS
@@ -17,6 +16,7 @@ from ser_core.inputs import Inputs
 from ser_core.many import Job, fit_many
 from ser_core.many.stack import Stack
 from ser_core.passage import EpochEnd
+from ser_core.plan import plan
 from tests.conftest import Configure
 
 EPOCHS = ("optim.epochs=3", "optim.patience=3")

@@ -9,7 +9,6 @@ import torch
 from ser_core.batch import Stream
 from ser_core.config import Config
 from ser_core.course import begin, fresh
-from ser_core.cross_validate import plan
 from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
 from ser_core.fit import fit
@@ -22,6 +21,7 @@ from ser_core.masking.masking import MaskedFusion, masked
 from ser_core.masking.utterance import ChannelDropout, UtteranceMasking
 from ser_core.model import SpeechEmotionModel, build_model
 from ser_core.noise import Noise
+from ser_core.plan import plan
 from tests.conftest import Configure
 
 CHANNELS = ("speech", "text")

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ser_core.compose import compose
-from ser_core.cross_validate import plan
 from ser_core.errors import SettingError
 from ser_core.inputs import Inputs
 from ser_core.model import SpeechEmotionModel, build_model
 from ser_core.noise import Noise
+from ser_core.plan import plan
 from ser_core.tasks import Tasks, Views
 from ser_core.tasks.self_contrast import SelfContrast, SelfContrastHead
 from tests.conftest import Configure

@@ -1,0 +1,53 @@
+"""How predictions are read: the labelled and the rated utterances of a task, as arrays that can be scored.
+
+TestPart.predictions --arrays--> {column: array} --labelled, rated, confidences--> truth and answer        --> metrics.py
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+Columns = pd.DataFrame | Mapping[str, np.ndarray]
+"""Predictions as TestPart has them, as a table or as an array by name."""
+
+
+def words(labels: Sequence[str] | np.ndarray) -> list[str]:
+    """Labels as a list of Python's strings, which audmetric counts several times faster than numpy's."""
+    return np.asarray(labels).tolist()
+
+
+def arrays(predictions: Columns) -> dict[str, np.ndarray]:
+    """Predictions as an array by name, words as numpy's strings: tables are slow to take rows and columns from."""
+    found = {str(name): np.asarray(predictions[name]) for name in predictions}
+    return {name: values.astype(str) if values.dtype == object else values for name, values in found.items()}
+
+
+def labelled(predictions: Columns, task: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and predicted class of the labelled utterances of a class task."""
+    truth, predicted = (np.asarray(predictions[f"{task}.{part}"]).astype(str) for part in ("target", "predicted"))
+    return truth[truth != ""], predicted[truth != ""]
+
+
+def rated(predictions: Columns, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction of the rated utterances of a dimension, in the corpus's own scale."""
+    truth, predicted = (np.asarray(predictions[f"dimensions.{name}.{part}"]) for part in ("target", "predicted"))
+    return truth[~np.isnan(truth)], predicted[~np.isnan(truth)]
+
+
+def confidences(predictions: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of the likeliest emotion, and whether the prediction is right, of the labelled utterances."""
+    truth, predicted = labelled(predictions, "emotion")
+    surest = np.column_stack([np.asarray(predictions[name], float) for name in likelihoods(predictions)]).max(axis=1)
+    return surest[np.asarray(predictions["emotion.target"]).astype(str) != ""], truth == predicted
+
+
+def likelihoods(predictions: Columns) -> list[str]:
+    """The columns that hold the probability of each emotion, in order."""
+    return [str(column) for column in predictions if str(column).startswith("emotion.p.")]
+
+
+def dimensions(predictions: Columns) -> list[str]:
+    """Names of the dimensions that have a target column, in order."""
+    parts = [str(column).split(".", 1) for column in predictions]
+    return [one[1].removesuffix(".target") for one in parts if one[0] == "dimensions" and one[1].endswith(".target")]
