@@ -1,1 +1,1 @@
-"""Laws, contracts and references, in the folders of what they are about; a package, since some libraries install a `tests` too."""
+"""Laws, contracts and references, in the folders of what they are about. A package: some libraries install a `tests` too."""

@@ -60,6 +60,9 @@ def against_packed(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """How many times the packed way's seconds the folds one by one take."""
     found: dict[str, Any] = {f"{what}_ratio": ratio(rows, "alone", "packed", what) for what in TIMES}
     packed = [one["ratio"] for one in rows if one["why_not"] == ""]
+    found["largest_difference_of_dev_uar"] = round(
+        max(abs(one["alone"]["dev_uar"] - one["packed"]["dev_uar"]) for one in rows), 4
+    )
     return found | {"median_ratio_of_what_can_be_packed": round(statistics.median(packed), 2) if packed else 0.0}
 
 
@@ -101,6 +104,7 @@ def row(weighting: tuple[str, ...], asked: argparse.Namespace, folder: Path, tur
         records = [event.record for event in events if isinstance(event, FoldResult)]
         epochs = [len(record.epochs) + record.chosen_epoch * config.optim.refit for record in records]
         found[way]["epochs"] = sum(epochs)
+        found[way]["dev_uar"] = round(statistics.fmean(record.dev["uar"] for record in records), 4)
         sizes = [record.sizes for record in records]
         heard = sum(n * (one["train"] + one["dev"]) + one["test"] for n, one in zip(epochs, sizes, strict=True))
     found["ratio"] = round(found["alone"]["processor"] / found["packed"]["processor"], 2)
