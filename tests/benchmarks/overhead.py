@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from usual import write_figures
+
 START_SECONDS = 20.0
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "optim.epochs=1", "run.store=small")
 
@@ -51,7 +53,7 @@ def main() -> None:
         "again_wall_seconds": round(walls[1], 1),
     }
     print(json.dumps(figures, indent=1))
-    Path("overhead.json").write_text(json.dumps(figures))
+    write_figures("overhead", figures)
 
 
 if __name__ == "__main__":

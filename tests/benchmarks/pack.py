@@ -9,9 +9,9 @@ import argparse
 import json
 import statistics
 import time
-from pathlib import Path
 
 import torch
+from usual import placeless, write_figures
 
 from ser_core.compose import compose
 from ser_core.fit import fit
@@ -46,7 +46,7 @@ def main() -> None:
         for name in rounds[0]
     }
     print("ratio to alone, of the clock and of the processor:", json.dumps(ratios))
-    Path("pack.json").write_text(json.dumps({"overrides": asked.overrides, "ratios": ratios, "rounds": rounds}, indent=1))
+    write_figures("pack", {"overrides": placeless(asked.overrides), "ratios": ratios, "rounds": rounds})
 
 
 def alone(planned: Plan) -> None:

@@ -79,6 +79,22 @@ LINES = (
         lambda figures: figures["median_ratio_of_what_can_be_packed"],
         3,
     ),
+    Line(
+        "pack",
+        "pack.py --epochs 2 $W tasks.gender.weight=0.1",
+        "models per second in the best size of a stack (1 to 64), against one by one",
+        lambda figures: max(clock_and_processor[1] for clock_and_processor in figures["ratios"].values()),
+        3,
+    ),
+    Line(
+        "overhead",
+        "overhead.py",
+        "seconds of the platform per fold beyond training and 20 s of start (60 folds of the main job)",
+        lambda figures: figures["per_fold_beyond_start"],
+        0.15,
+        "s",
+        least=False,
+    ),
     Line("finetune", "finetune.py --utterances 24", "fine-tuning, two layers of WavLM base, against Trainer", ratio, 1),
     Line(
         "scale",
