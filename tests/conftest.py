@@ -15,6 +15,8 @@ from ser_core.compose import compose  # noqa: E402
 from ser_core.config import Config  # noqa: E402
 from ser_core.inputs import Inputs, load_inputs  # noqa: E402
 
+collect_ignore = ["benchmarks"]  # scripts of their own; tests/test_readme_figures.py sees that each begins
+
 settings.register_profile("bridgework", deadline=None, derandomize=True)
 settings.load_profile("bridgework")
 
