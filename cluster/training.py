@@ -12,6 +12,7 @@ from cluster.ray_session import ray_running
 from cluster.resources import Cluster
 from cluster.searcher import Source, tune_scheduler, tune_searcher
 from cluster.trial import Trial, train_trial
+from ser_core.errors import BridgeworkError
 from ser_core.records import FoldKey
 
 OnFold = Callable[[Trial, FoldKey, bool], None]
@@ -21,7 +22,7 @@ OnFailure = Callable[[Trial, int, str, str], None]
 def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_failure: OnFailure) -> None:
     """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
 
-    Raises whatever Ray raises when the cluster itself cannot be used.
+    Raises whatever Ray raises when the cluster itself cannot be used, and BridgeworkError as the source does.
     """
     with ray_running(cluster, store) as folder:
         import ray
@@ -48,7 +49,20 @@ def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_fai
                 failure_config=tune.FailureConfig(max_failures=cluster.retries),
             ),
         )
-        tuner.fit()
+        try:
+            tuner.fit()
+        except Exception as error:
+            if ours := _ours(error):
+                raise ours from None
+            raise
+
+
+def _ours(error: BaseException) -> BridgeworkError | None:
+    """What we raised within Tune, which wraps it into a traceback of its own."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, BridgeworkError):
+        found = found.__cause__ or found.__context__
+    return found
 
 
 def _listener(ours: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) -> Any:

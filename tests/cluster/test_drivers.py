@@ -1,5 +1,6 @@
 """Several drivers at one search: no configuration twice, one budget, and nothing lost when one of them dies."""
 
+import contextlib
 import subprocess
 import sys
 import uuid
@@ -10,7 +11,7 @@ import pytest
 from cluster.budget import Budget
 from cluster.drivers import checked
 from cluster.proposed import named
-from cluster.study_record import load_study
+from cluster.study_record import load_study, studies
 from ser_core.errors import RecordError, SettingError
 from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
@@ -130,6 +131,19 @@ def test_addresses_that_will_not_do_say_why():
 def test_a_database_out_of_reach_is_a_sentence(tmp_path):
     with pytest.raises(RecordError, match=r"cannot be used .*the records are whole"):
         Search(tmp_path, storage="postgresql://ser@127.0.0.1:9/none").source()
+
+
+def test_a_database_that_dies_ends_the_search_with_a_sentence_and_loses_nothing(tmp_path):
+    words = ["search", "bridge_tokens", *SMALL, "--trials", "3", "--sampler", "random", "--pruning", "none"]
+    with contextlib.ExitStack() as living:
+        address = living.enter_context(database(living.enter_context(serving()), "short"))
+        with started(tmp_path, *words, "--storage", address) as process:
+            until(lambda: records(tmp_path), 120, "the first fold")
+            living.close()
+            ran = ended(process)
+    assert ran.code == 2 and "cannot be used" in ran.err and "the records are whole" in ran.err and "Traceback" not in ran.err
+    (study,) = studies(RunStore(tmp_path / "bridgework"))
+    assert study.trials and len(study.asked) == len(study.trials)
 
 
 def test_two_real_drivers_one_of_them_killed(storage, tmp_path):
