@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.budget import Budget, option
-from cluster.drivers import Together, checked, join
+from cluster.drivers import Together, join
 from cluster.objectives import HEADLINE, Goal
 from cluster.proposed import Past, Proposed
 from cluster.pruners import chosen_pruner
@@ -100,9 +100,8 @@ class Prepared:
 def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, storage: str = "") -> Prepared:
     """Reads the corpus and checks everything that can be known before training. Raises SettingError.
 
-    `storage` is the database through which several drivers work on the search; "" for one. Raises RecordError for it.
+    `storage` is the database, `checked`, through which several drivers work on the search; "" for one. Raises RecordError for it.
     """
-    storage = storage and checked(storage)
     sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
     whole = plan_and_tell(compose(_joined(base, space.fixed, space)))

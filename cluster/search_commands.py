@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.commands import show, tell_failures, watching
+from cluster.drivers import checked
 from cluster.proposed import Proposed
 from cluster.resources import Cluster, split_overrides
 from cluster.scores import Judged, Scores, ranked
@@ -35,7 +36,7 @@ def print_space(console: Console, name: str) -> None:
 def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool, storage: str = "") -> int:
     """`ser search`: prints the best configurations by development score, and what finding them cost."""
     base, cluster = split_overrides(overrides)
-    space = chosen_space(name, SPACES)
+    space, storage = chosen_space(name, SPACES), storage and checked(storage)
     with watching(console) as watch:
         prepared = prepare(space, base, search, watch, "" if dry_run else storage)
         finished = None if dry_run else run_search(prepared, search, cluster, watch)
