@@ -26,6 +26,9 @@ class Cluster(Option):
     """GPUs of a trial, at least 0; a fraction lets trials share one, whose memory they must then share too."""
     folds_per_trial: int = 2
     """Folds that one trial of an ablation trains, at least 0; 0 is all of them. Small trials leave no worker idle at the end."""
+    pack: int = 16
+    """Folds, of whatever configurations, that a worker trains as one program where optim.pack=0 lets it, at least 1. More than
+    16 gain nothing on a CPU; a GPU may carry hundreds, and cuts in halves what its memory does not hold."""
     retries: int = 2
     """How often a trial whose worker died is started again, at least 0."""
     tracking: str = ""
@@ -34,6 +37,7 @@ class Cluster(Option):
     def __post_init__(self) -> None:
         for field in ("workers", "gpus_per_trial", "folds_per_trial", "retries"):
             at_least(self, field, 0)
+        at_least(self, "pack", 1)
         at_least(self, "cpus_per_trial", 0.01)
 
     def trials_at_once(self, cores: float, gpus: float) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.trial import Trial
+from cluster.trial import Piece, Trial, payload
 from ser_core.records import RunStore
 
 
@@ -18,7 +18,7 @@ class Source(Protocol):
     epochs: bool
     """Whether it wants to hear of epochs, where all folds of a trial train as one program."""
 
-    def next(self) -> tuple[Trial, list[int]] | None:
+    def next(self) -> Piece | None:
         """The next trial, or None when there are no more."""
         ...
 
@@ -35,6 +35,10 @@ class Source(Protocol):
         ...
 
 
+Running = dict[str, list[Trial]]
+"""By the id of Tune's trial, ours that it trains."""
+
+
 class Begun:
     """A source whose first trial has been taken, to see whether there is anything to train at all."""
 
@@ -42,9 +46,18 @@ class Begun:
         self.source, self.epochs = source, source.epochs
         self.first = source.next()
 
-    def next(self) -> tuple[Trial, list[int]] | None:
+    def next(self) -> Piece | None:
         first, self.first = self.first, None
         return first or self.source.next()
+
+    def gathered(self, pack: int) -> list[Piece]:
+        """The next trial; and, where trials may be stacked, those after it until they have `pack` folds. [] at the end."""
+        pieces: list[Piece] = []
+        while piece := self.next():
+            pieces.append(piece)
+            if not piece[0].free or sum(len(folds) for _, folds in pieces) >= pack:
+                break
+        return pieces
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         return self.source.reported(trial, fold, trained, failed)
@@ -62,14 +75,14 @@ class Prepared:
     epochs = False
 
     def __init__(self, trials: Sequence[Trial], store: RunStore, folds_per_trial: int = 0) -> None:
-        self.pieces: list[tuple[Trial, list[int]]] = []
+        self.pieces: list[Piece] = []
         for trial in trials:
             missing = missing_folds(trial, store)
             size = folds_per_trial or max(1, len(missing))
             self.pieces += [(trial, missing[start : start + size]) for start in range(0, len(missing), size)]
-        self._waiting: Iterator[tuple[Trial, list[int]]] = iter(self.pieces)
+        self._waiting: Iterator[Piece] = iter(self.pieces)
 
-    def next(self) -> tuple[Trial, list[int]] | None:
+    def next(self) -> Piece | None:
         return next(self._waiting, None)
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
@@ -88,22 +101,23 @@ def missing_folds(trial: Trial, store: RunStore) -> list[int]:
     return [key.fold for key in trial.keys if key not in store]
 
 
-def tune_searcher(source: Source, folder: Path) -> tuple[Any, dict[str, Trial]]:
-    """A Tune Searcher over a source, and the trials it has handed out by Tune's trial id."""
+def tune_searcher(source: Begun, folder: Path, pack: int) -> tuple[Any, Running]:
+    """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds."""
     from ray.tune.search import Searcher
 
-    running: dict[str, Trial] = {}
+    running: Running = {}
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
-            piece = source.next()
-            if piece is None:
+            pieces = source.gathered(pack)
+            if not pieces:
                 return Searcher.FINISHED
-            running[trial_id] = piece[0]
-            return piece[0].payload(piece[1], folder, source.epochs)
+            running[trial_id] = [trial for trial, _ in pieces]
+            return payload(pieces, folder, source.epochs)
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-            source.finished(running[trial_id])
+            for trial in running[trial_id]:
+                source.finished(trial)
 
         def save(self, checkpoint_path: str) -> None:
             """Nothing to save: records are what a study resumes from."""
@@ -118,21 +132,27 @@ def tune_searcher(source: Source, folder: Path) -> tuple[Any, dict[str, Trial]]:
     return SourceSearcher(metric="fold", mode="max"), running
 
 
-def tune_scheduler(source: Source, running: dict[str, Trial]) -> Any:
-    """A Tune scheduler that ends a trial when the source says so, and has no state of its own: records decide."""
+def tune_scheduler(source: Source, running: Running) -> Any:
+    """A Tune scheduler that ends a trial when the source says so, of several that are trained together when it does of all."""
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+    over: dict[str, set[int]] = {}
 
     class SourceScheduler(FIFOScheduler):
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            together = running[trial.trial_id]
+            reported, failed = together[result["piece"]], bool(result["failure"])
             if result.get("epoch"):
-                ends = source.progressed(running[trial.trial_id], result["epoch"], result["most"], result["dev"])
-                return TrialScheduler.STOP if ends else TrialScheduler.CONTINUE
-            failed = bool(result["failure"])
-            ends = source.reported(running[trial.trial_id], result["fold"], not failed and result["trained"], failed)
-            return TrialScheduler.STOP if ends else TrialScheduler.CONTINUE
+                ends = source.progressed(reported, result["epoch"], result["most"], result["dev"])
+            else:
+                ends = source.reported(reported, result["fold"], not failed and result["trained"], failed)
+            if ends:
+                over.setdefault(trial.trial_id, set()).add(result["piece"])
+            return TrialScheduler.STOP if len(over.get(trial.trial_id, ())) == len(together) else TrialScheduler.CONTINUE
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-            source.reported(running[trial.trial_id], 0, False, True)
+            for each in running[trial.trial_id]:
+                source.reported(each, 0, False, True)
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
             """As the searcher: what Tune keeps of it is never read."""

@@ -132,7 +132,8 @@ def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0)
 
 def _trial(variant: str, overrides: Sequence[str], planned: Plan, fold: int = 0) -> Trial:
     seed = planned.config.seed
-    return Trial(variant, seed, (*overrides, f"seed={seed}"), tuple(key for key in planned.keys if fold in (0, key.fold)))
+    keys = tuple(key for key in planned.keys if fold in (0, key.fold))
+    return Trial(variant, seed, (*overrides, f"seed={seed}"), keys, planned.config.optim.pack == 0)
 
 
 def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:

@@ -142,4 +142,5 @@ def _section(fields: dict[str, Any]) -> Section:
 
 def _trial(fields: dict[str, Any]) -> Trial:
     keys: Sequence[dict[str, Any]] = fields["keys"]
-    return Trial(fields["variant"], fields["seed"], tuple(fields["overrides"]), tuple(FoldKey(**key) for key in keys))
+    found = tuple(FoldKey(**key) for key in keys)
+    return Trial(fields["variant"], fields["seed"], tuple(fields["overrides"]), found, fields.get("free", False))

@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.ray_session import ray_running
 from cluster.resources import Cluster
-from cluster.searcher import Source, tune_scheduler, tune_searcher
+from cluster.searcher import Begun, Running, tune_scheduler, tune_searcher
 from cluster.trial import Trial, train_trial
 from ser_core.errors import BridgeworkError
 from ser_core.records import FoldKey
@@ -19,7 +19,7 @@ OnFold = Callable[[Trial, FoldKey, bool], None]
 OnFailure = Callable[[Trial, int, str, str], None]
 
 
-def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_failure: OnFailure) -> None:
+def train(source: Begun, cluster: Cluster, store: Path, on_fold: OnFold, on_failure: OnFailure) -> None:
     """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
 
     Raises whatever Ray raises when the cluster itself cannot be used, and BridgeworkError as the source does.
@@ -29,7 +29,7 @@ def train(source: Source, cluster: Cluster, store: Path, on_fold: OnFold, on_fai
         from ray import tune
 
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
-        searcher, trials = tune_searcher(source, Path.cwd())
+        searcher, trials = tune_searcher(source, Path.cwd(), cluster.pack)
         there = ray.cluster_resources()
         tuner = tune.Tuner(
             tune.with_resources(train_trial, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial}),
@@ -65,13 +65,13 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: Running, on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Passes each report on to the driver's two functions."""
     from ray.tune import Callback
 
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
-            reported = ours[trial.trial_id]
+            reported = ours[trial.trial_id][result["piece"]]
             if result.get("epoch"):
                 return
             if result["failure"]:
@@ -81,7 +81,8 @@ def _listener(ours: dict[str, Trial], on_fold: OnFold, on_failure: OnFailure) ->
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             text = trial.error_file and Path(trial.error_file).read_text()
-            on_failure(ours[trial.trial_id], 0, "the worker died", text or "no traceback was left")
+            for each in ours[trial.trial_id]:
+                on_failure(each, 0, "the worker died", text or "no traceback was left")
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
             """Tune pickles its callbacks into a state that is never read; an empty object stands for ours."""

@@ -1,6 +1,7 @@
-"""One Tune trial: one list of overrides with its seed, some or all folds, one report per fold.
+"""One Tune trial: one list of overrides with its seed, some or all folds, one report per fold; or several of them at once.
 
-    {"overrides": [...], "folds": [1, 2, 3], "folder": "/where/the/user/is", ...}  ->  cross_validate  ->  tune.report
+    {"pieces": [{"overrides": [...], "folds": [1, 2, 3]}], "folder": "/where/the/user/is", ...}  ->  cross_validate_many
+        -->  tune.report({"piece": 0, "fold": 2, "trained": True, ...})
 What the driver learns of a fold is its key; the scores lie in the record. A failure is reported with its traceback.
 """
 
@@ -13,11 +14,12 @@ from typing import Any
 
 from ser_core.compose import compose, resolved
 from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, PackEpoch, cross_validate
+from ser_core.cross_validate import cross_validate_many
 from ser_core.errors import BridgeworkError
+from ser_core.events import FoldFailed, FoldResult, PackEpoch
 from ser_core.inputs import Inputs, load_inputs
 from ser_core.plan import Plan, plan
-from ser_core.records import FoldKey
+from ser_core.records import FoldKey, RunStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,38 +30,46 @@ class Trial:
     seed: int
     overrides: tuple[str, ...]
     keys: tuple[FoldKey, ...]
+    free: bool = False
+    """Whether its folds may be stacked with those of others (optim.pack=0)."""
 
-    def payload(self, folds: Sequence[int], folder: Path, epochs: bool = False) -> dict[str, Any]:
-        """What a worker is sent: plain data. With `epochs` it tells how folds that train as one program stand."""
-        return {"overrides": list(self.overrides), "folds": list(folds), "folder": str(folder), "epochs": epochs}
+
+Piece = tuple[Trial, list[int]]
+"""A trial and which of its folds to train."""
+
+
+def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False) -> dict[str, Any]:
+    """What a worker is sent: plain data. With `epochs` it tells how folds that train as one program stand."""
+    plain = [{"overrides": list(trial.overrides), "folds": list(folds)} for trial, folds in pieces]
+    return {"pieces": plain, "folder": str(folder), "epochs": epochs}
 
 
 def train_trial(payload: dict[str, Any]) -> None:
-    """What a Ray worker runs: trains the folds of a payload, reporting each.
+    """What a Ray worker runs: trains the folds of a payload, reporting each with the number of its piece.
 
-    A fold that cannot be trained is reported as `failure` with its `traceback`; the folds after it are still tried,
-    since one bad fold does not make the others wrong.
+    A fold that cannot be trained is reported as `failure` with its `traceback`; the others are still trained, since one bad fold
+    does not make them wrong. Fold 0 is a piece as a whole.
     """
     from ray import tune
 
-    try:
-        planned = plan_once(compose(payload["overrides"], Path(payload["folder"])))
-    except Exception as error:
-        tune.report({"fold": 0, **failure(error)})
-        return
-    for together in planned.packs(payload["folds"]):
-        left = list(together)
+    wanted: dict[int, tuple[Plan, list[int]]] = {}
+    for number, piece in enumerate(payload["pieces"]):
         try:
-            for event in cross_validate(planned.config, together, planned=planned):
-                if isinstance(event, PackEpoch) and payload["epochs"]:
-                    tune.report({"fold": 0, **dataclasses.asdict(event), "failure": ""})
-                elif isinstance(event, FoldResult):
-                    number, seconds = event.record.key.fold, event.record.seconds
-                    left.remove(number)
-                    tune.report({"fold": number, "trained": event.trained, "seconds": seconds, "failure": ""})
+            wanted[number] = plan_once(compose(piece["overrides"], Path(payload["folder"]))), piece["folds"]
         except Exception as error:
-            for number in left:
-                tune.report({"fold": number, **failure(error)})
+            tune.report({"piece": number, "fold": 0, **failure(error)})
+    if not wanted:
+        return
+    numbers, plans = list(wanted), list(wanted.values())
+    for which, event in cross_validate_many(plans, RunStore(plans[0][0].config.run.store)):
+        about = {"piece": numbers[which]}
+        if isinstance(event, PackEpoch) and payload["epochs"]:
+            tune.report({**about, "fold": 0, **dataclasses.asdict(event), "failure": ""})
+        elif isinstance(event, FoldResult):
+            fold, seconds = event.record.key.fold, event.record.seconds
+            tune.report({**about, "fold": fold, "trained": event.trained, "seconds": seconds, "failure": ""})
+        elif isinstance(event, FoldFailed):
+            tune.report({**about, "fold": event.fold, **failure(event.error)})
 
 
 def failure(error: Exception) -> dict[str, str]:

@@ -104,15 +104,16 @@ class Optim(Option):
     clip: float = 1.0
     """Largest norm of the gradient, above 0."""
     pack: int = 1
-    """Folds trained as one program, at least 1 (each by itself): 1 to pack, the next so many, ... Part of what is trained, since
-    last bits of sums depend on what is computed beside them. A CPU gains a little with model.fusion=concat, and loses else."""
+    """Folds trained as one program, at least 0: 1 is each by itself, K the first K folds, the next K, ...; part of what is
+    trained, since last bits of sums depend on what is computed beside them. 0 is whatever is trained at the same time, other
+    configurations too (cluster.pack): records are then the same up to rounding alone."""
     bf16: bool = True
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
     def __post_init__(self) -> None:
-        for field in ("epochs", "patience", "accumulate", "pack"):
+        for field in ("epochs", "patience", "accumulate"):
             at_least(self, field, 1)
-        for field, low in (("batch", 2), ("layer_rate", 0), ("weight_decay", 0)):
+        for field, low in (("batch", 2), ("layer_rate", 0), ("weight_decay", 0), ("pack", 0)):
             at_least(self, field, low)
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)

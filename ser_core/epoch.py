@@ -3,7 +3,7 @@
 rows --batches_by_length--> batch --total_loss, descend (step.py)--> ... --> mean of every loss
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -20,10 +20,12 @@ from ser_core.step import advance, descend, total_loss
 def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, monitor: bool = False) -> dict[str, float]:
     """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what descend measures.
 
-    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
+    Raises TrainingError naming epoch, step and task when a loss has become non-finite; the epoch is over then, since asking
+    after every step would have the host wait for a GPU.
     """
     device = device_of(config)
     measured: dict[str, list[Tensor]] = {}
+    totals: list[Tensor] = []
     parameters: dict[str, Tensor] = dict(course.model.named_parameters())
     course.model.train()
     batches = drawn(config, inputs, course)
@@ -31,8 +33,7 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
         batch, key = inputs.batch(rows, key).to(device), key.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(course, parameters, batch, key)
-        if not torch.isfinite(loss):
-            raise TrainingError(not_finite(losses, epoch, step))
+        totals.append(loss.detach())
         found = descend(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
         if step % config.optim.accumulate == 0 or step == len(batches):
             advance(course, config.optim.clip)
@@ -40,6 +41,8 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
             course.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
             measured.setdefault(name, []).append(value.detach())
+    if sentence := diverged(totals, {name: measured[name] for name in course.tasks}, epoch):
+        raise TrainingError(sentence)
     return ended(course, measured)
 
 
@@ -68,9 +71,12 @@ def within_step(number: int, batches: int, accumulate: int) -> float:
     return 1 / min(accumulate, batches - first)
 
 
-def not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> str:
-    """Which losses of a step are not, and what to do."""
-    bad = [name for name, loss in losses.items() if not torch.isfinite(loss)]
-    where = f"epoch {epoch}, step {step}"
-    named = " and ".join(bad) or "summed"
+def diverged(totals: Sequence[Tensor], losses: Mapping[str, Sequence[Tensor]], epoch: int) -> str:
+    """Which losses were not finite in the first step whose sum of losses was not, and what to do; "" where all were."""
+    finite = torch.isfinite(torch.stack(list(totals)))
+    if finite.all():
+        return ""
+    step = int(finite.int().argmin())
+    named = " and ".join(name for name, values in losses.items() if not torch.isfinite(values[step])) or "summed"
+    where = f"epoch {epoch}, step {step + 1}"
     return f"the {named} loss became non-finite in {where}; lower optim.learning_rate or the task's weight"

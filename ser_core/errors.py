@@ -1,5 +1,7 @@
 """The errors a user can mend: each message names the thing and the remedy, and the command line prints it alone."""
 
+from collections.abc import Mapping
+
 
 class BridgeworkError(Exception):
     """Base of every error whose message is written for the user; anything else is a defect and shows its traceback."""
@@ -19,6 +21,16 @@ class AudioError(BridgeworkError):
 
 class TrainingError(BridgeworkError):
     """A fold cannot be trained: a loss became non-finite, or the split leaves nothing to learn from."""
+
+
+class FoldsError(TrainingError):
+    """Some folds cannot be trained; the others are recorded. `folds` says of each why."""
+
+    def __init__(self, folds: Mapping[int, str]) -> None:
+        self.folds = dict(folds)
+        first, *further = self.folds
+        beside = f" (nor could {'fold' if len(further) == 1 else 'folds'} {', '.join(map(str, further))})" if further else ""
+        super().__init__(f"fold {first} could not be trained: {self.folds[first]}{beside}")
 
 
 class RecordError(BridgeworkError):

@@ -36,13 +36,13 @@ class Plan:
         return FoldKey(self.fingerprint, self.folds.hash, fold)
 
     def pack(self, number: int) -> list[Fold]:
-        """The folds that are trained with this one, itself among them: always the same, whoever is asked for."""
+        """The folds of a fixed pack, this one among them: always the same, whoever is asked for."""
         size = self.config.optim.pack
         first = (number - 1) // size * size
         return list(self.folds.folds[first : first + size])
 
     def packs(self, numbers: Sequence[int]) -> list[list[int]]:
-        """These folds, in order, those of a pack together."""
+        """These folds, in order, those of a fixed pack together."""
         size = self.config.optim.pack
         return [list(found) for _, found in itertools.groupby(sorted(numbers), lambda number: (number - 1) // size)]
 
@@ -66,7 +66,7 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
     settled = config.settled(inputs.corpus, inputs.channels)
     inputs.check(config)
-    one_by_one = why_not(settled, inputs) if settled.optim.pack > 1 else ""
+    one_by_one = why_not(settled, inputs) if settled.optim.pack != 1 else ""
     if one_by_one:
         settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
     card = inputs.corpus.card(inputs.audio_hash)

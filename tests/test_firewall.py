@@ -26,7 +26,7 @@ from cluster.samplers import SAMPLERS
 from cluster.scores import Scores
 from cluster.trial import Trial
 from search_spaces.weights import SPACE as WEIGHTS
-from ser_core import cross_validate as seam
+from ser_core import packs
 from ser_core.config import Config
 from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.fit import Fitted, fit
@@ -114,14 +114,14 @@ class Decided:
 def decided(config: Config, inputs: Inputs, number: int) -> Decided:
     """One fold through the seam; the model is caught on its way from training to the test."""
     fitted: list[Fitted] = []
-    train = seam.fit
+    train = packs.fit
 
     def caught(*given: Any) -> Generator[EpochEnd, None, Fitted]:
         fitted.append((yield from train(*given)))
         return fitted[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seam, "fit", caught)
+        patch.setattr(packs, "fit", caught)
         (*_, result) = cross_validate(config, [number], planned=plan(config, inputs=inputs))
     assert isinstance(result, FoldResult)
     record, store = result.record, RunStore(config.run.store)

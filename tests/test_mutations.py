@@ -20,8 +20,7 @@ from torch import Tensor
 
 from cluster.scores import Scores
 from cluster.trial import Trial
-from ser_core import cross_validate as seam
-from ser_core import model
+from ser_core import model, packs
 from ser_core.config import Config
 from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold, Folds
@@ -93,7 +92,7 @@ def choosing_on_test(config: Config, inputs: Inputs, fold: Fold, *given: Any) ->
 def test_an_epoch_chosen_on_the_test_part_is_caught(
     monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Inputs
 ) -> None:
-    monkeypatch.setattr(seam, "fit", choosing_on_test)
+    monkeypatch.setattr(packs, "fit", choosing_on_test)
     with pytest.raises(AssertionError):
         test_firewall.test_noise_in_place_of_test_labels_changes_no_decision(1, False, configure, inputs)
 
@@ -101,7 +100,7 @@ def test_an_epoch_chosen_on_the_test_part_is_caught(
 def test_luck_chosen_on_the_test_part_is_caught_as_more_than_chance(
     monkeypatch: pytest.MonkeyPatch, configure: Configure
 ) -> None:
-    monkeypatch.setattr(seam, "fit", choosing_on_test)
+    monkeypatch.setattr(packs, "fit", choosing_on_test)
     with pytest.raises(AssertionError):
         test_chance.test_noise_is_at_chance(0, configure)
 

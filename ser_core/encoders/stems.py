@@ -40,13 +40,22 @@ class FeatureStem(nn.Module):
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation)))
 
-    def weights(self) -> Float[Tensor, "layers dim width"]:
-        """What each layer is multiplied by."""
-        return self.project * self.layer_scores.softmax(0)[:, None, None]
+    def mixed(self, steps: Float[Tensor, "batch time layers dim"]) -> Float[Tensor, "batch time width"]:
+        """Each layer through its projection, weighed and summed.
+
+        Of many steps the projections are weighed first, since they are fewer numbers than what they give; of one the layers are
+        weighed after it, since then what they give is less.
+        """
+        weights = self.layer_scores.softmax(0)
+        if steps.shape[1] > 1:
+            return steps.flatten(-2) @ (self.project * weights[:, None, None]).flatten(0, 1)
+        each = torch.bmm(steps[:, 0].transpose(0, 1), self.project)
+        return torch.einsum("lbw,l->bw", each, weights).unsqueeze(1)
 
     def forward(self, raw: Stream, noise: Noise) -> Stream:
         standard = (raw.steps.to(self.mean.dtype) - self.mean) / self.scale
-        steps = self.dropout(standard.flatten(-2), noise) @ self.weights().flatten(0, 1) + self.bias
+        dropped = self.dropout(standard.flatten(-2), noise).unflatten(-1, standard.shape[-2:])
+        steps = self.mixed(dropped) + self.bias
         return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)
 
 
@@ -61,10 +70,10 @@ class ConcatenatedStem(FeatureStem):
         super().__init__(layers, dim, width, dropout)
         del self.layer_scores
         with torch.no_grad():
-            self.project *= layers**-0.5
+            self.project.mul_(layers**-0.5)
 
-    def weights(self) -> Float[Tensor, "layers dim width"]:
-        return self.project
+    def mixed(self, steps: Float[Tensor, "batch time layers dim"]) -> Float[Tensor, "batch time width"]:
+        return steps.flatten(-2) @ self.project.flatten(0, 1)
 
 
 class WordStem(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ser_core.channels import device_of
 from ser_core.course import Course
-from ser_core.epoch import drawn, ended, not_finite
+from ser_core.epoch import diverged, drawn, ended
 from ser_core.errors import TrainingError
 from ser_core.many.side_by_side import side_by_side
 from ser_core.many.stack import Stack
@@ -19,24 +19,31 @@ from ser_core.passage import Due
 from ser_core.step import advance
 
 
-def train_epochs(stack: Stack | None, dues: Sequence[Due]) -> tuple[Stack, list[dict[str, float]]]:
-    """Trains an epoch of each, and returns the stack for the next time and what `train_epoch` would return for each.
+def train_epochs(stack: Stack | None, dues: Sequence[Due]) -> tuple[Stack, list[dict[str, float] | TrainingError]]:
+    """Trains an epoch of each, and returns the stack for the next time and what `train_epoch` would return or raise for each.
 
-    The stack is made anew when others are due than it holds. Raises TrainingError as `train_epoch` does.
+    The stack is made anew when others are due than it holds.
     """
     plans = [drawn(due.config, due.inputs, due.course) for due in dues]
     order = sorted(range(len(dues)), key=lambda number: -len(plans[number]))
     stack = _stacked(stack, [dues[number].course for number in order])
     measured: list[dict[str, list[Tensor]]] = [{} for _ in dues]
+    totals: list[list[Tensor]] = [[] for _ in dues]
     for due in dues:
         due.course.model.train()
     for step in range(len(plans[order[0]])):
         active = [number for number in order if step < len(plans[number])]
-        losses = _step(stack, [dues[number] for number in active], [plans[number][step] for number in active], step + 1)
+        loss, losses = _step(stack, [dues[number] for number in active], [plans[number][step] for number in active])
         for place, number in enumerate(active):
+            totals[number].append(loss[place])
             for name, values in losses.items():
                 measured[number].setdefault(name, []).append(values[place])
-    return stack, [ended(due.course, found) for due, found in zip(dues, measured, strict=True)]
+    return stack, [_answer(due, summed, found) for due, summed, found in zip(dues, totals, measured, strict=True)]
+
+
+def _answer(due: Due, totals: Sequence[Tensor], measured: dict[str, list[Tensor]]) -> dict[str, float] | TrainingError:
+    sentence = diverged(totals, measured, due.epoch)
+    return TrainingError(sentence) if sentence else ended(due.course, measured)
 
 
 def _stacked(stack: Stack | None, courses: Sequence[Course]) -> Stack:
@@ -47,16 +54,14 @@ def _stacked(stack: Stack | None, courses: Sequence[Course]) -> Stack:
     return Stack(courses)
 
 
-def _step(stack: Stack, dues: Sequence[Due], plans: Sequence[tuple[list[int], Tensor]], step: int) -> dict[str, Tensor]:
-    """Steps the first models of the stack, each with its own utterances and key; returns their losses by task."""
+def _step(stack: Stack, dues: Sequence[Due], plans: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Steps the first models of the stack, each with its own utterances and key; returns their losses, summed and by task."""
     config = dues[0].config
     device = device_of(config)
     batches = [due.inputs.batch(rows, key).to(device) for due, (rows, key) in zip(dues, plans, strict=True)]
     keys = torch.stack([key for _, key in plans]).to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
         loss, losses, outputs = stack.gradients(len(dues), side_by_side(batches), keys)
-    for number in (~torch.isfinite(loss)).nonzero().flatten().tolist():
-        raise TrainingError(not_finite({name: values[number] for name, values in losses.items()}, dues[number].epoch, step))
     each = torch.stack(list(losses.values()), 1).detach()
     for number, (due, batch) in enumerate(zip(dues, batches, strict=True)):
         course = due.course
@@ -64,4 +69,4 @@ def _step(stack: Stack, dues: Sequence[Due], plans: Sequence[tuple[list[int], Te
         advance(course, due.config.optim.clip)
         for name, past in due.course.memory.items():
             due.course.memory[name] = past.extended(outputs[name][number, : len(batch.rows)], batch.targets[name])
-    return {name: values.detach() for name, values in losses.items()}
+    return loss, {name: values.detach() for name, values in losses.items()}

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ser_core.config import Config
 from ser_core.course import Course
 from ser_core.epoch import train_epoch
+from ser_core.errors import TrainingError
 from ser_core.fit import Fitted, Walk, steps
 from ser_core.folds import Fold
 from ser_core.inputs import Inputs
@@ -32,19 +33,25 @@ class Job:
     keeper: Keeper = dataclasses.field(default_factory=Keeper)
 
 
+Answer = dict[str, float] | TrainingError
+"""What became of an epoch of one job."""
+
+
 @dataclasses.dataclass
 class Round:
     """What became of the jobs in one epoch of each, by their numbers."""
 
     ends: dict[int, EpochEnd] = dataclasses.field(default_factory=dict)
     fitted: dict[int, Fitted] = dataclasses.field(default_factory=dict)
+    failed: dict[int, TrainingError] = dataclasses.field(default_factory=dict)
+    """What `fit` would raise. The others go on."""
 
 
 def fit_many(jobs: Sequence[Job]) -> Iterator[Round]:
-    """Yields after an epoch of every job that is not done, and with each job once what `fit` returns for it.
+    """Yields after an epoch of every job that is not done, and with each job once what `fit` returns or raises for it.
 
     At a yield with `ends` every job under way can be saved; what is done comes in a Round without. Jobs for which why_not has
-    a sentence are trained one by one. Raises TrainingError as `fit` does; the jobs that were not done are lost with it.
+    a sentence are trained one by one.
     """
     walks = {number: steps(job.config, job.inputs, job.fold, job.keeper) for number, job in enumerate(jobs)}
     stacks: dict[str, Stack] = {}
@@ -57,12 +64,16 @@ def fit_many(jobs: Sequence[Job]) -> Iterator[Round]:
             if number not in named or named[number][0] is not due.course:
                 named[number] = due.course, _likeness(due)
         alike = {name: [number for number in dues if named[number][1] == name] for _, name in named.values()}
-        answers: dict[int, dict[str, float]] = {}
+        answers: dict[int, Answer] = {}
         for name, numbers in alike.items():
             answers |= _trained([dues[number] for number in numbers], numbers, name, stacks)
-        ends = {number: walks[number].send(answers[number]) for number in dues}
-        if ends:
-            yield Round({number: end for number, end in ends.items() if isinstance(end, EpochEnd)})
+        failed = {number: answer for number, answer in answers.items() if isinstance(answer, TrainingError)}
+        for number in failed:
+            walks.pop(number).close()
+        answered = {number: answers[number] for number in dues if number not in failed}
+        ends = {number: walks[number].send(answer) for number, answer in answered.items() if isinstance(answer, dict)}
+        if answers:
+            yield Round({number: end for number, end in ends.items() if isinstance(end, EpochEnd)}, failed=failed)
 
 
 def _until_due(walks: dict[int, Walk]) -> tuple[dict[int, Due], dict[int, Fitted]]:
@@ -85,14 +96,18 @@ def _likeness(due: Due) -> str:
     return "" if why_not(due.config, due.inputs) else likeness(due.config, due.inputs, due.course.model)
 
 
-def _trained(dues: Sequence[Due], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, dict[str, float]]:
+def _trained(dues: Sequence[Due], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, Answer]:
     """The means of an epoch of jobs that are alike; keeps their stack for the next."""
     if not dues or not name:
         if name in stacks:
             stacks.pop(name).release()
-        return {
-            number: train_epoch(due.config, due.inputs, due.course, due.epoch, due.monitor)
-            for number, due in zip(numbers, dues, strict=True)
-        }
+        return {number: _alone(due) for number, due in zip(numbers, dues, strict=True)}
     stacks[name], means = train_epochs(stacks.get(name), dues)
     return dict(zip(numbers, means, strict=True))
+
+
+def _alone(due: Due) -> Answer:
+    try:
+        return train_epoch(due.config, due.inputs, due.course, due.epoch, due.monitor)
+    except TrainingError as error:
+        return error

@@ -153,6 +153,20 @@ def test_models_own_their_parameters_in_the_end(configure: Configure, inputs: In
         assert all(value.untyped_storage().nbytes() == value.numel() * value.itemsize for value in parameters)
 
 
-def test_a_loss_that_is_not_finite_is_reported_as_ever(configure: Configure, inputs: Inputs) -> None:
-    with pytest.raises(TrainingError, match=r"loss became non-finite in epoch \d+, step \d+; lower optim\.learning_rate"):
-        together(jobs(configure, inputs, [(), ("optim.learning_rate=1e30",)], [1]))
+@pytest.mark.usefixtures("doubled")
+@pytest.mark.parametrize("diverges", [("optim.learning_rate=1e300",), ("optim.learning_rate=1e300", "weighting=pcgrad")])
+def test_who_diverges_does_so_alone(diverges: tuple[str, ...], configure: Configure, inputs: Inputs) -> None:
+    given = jobs(configure, inputs, [EPOCHS, (*EPOCHS, *diverges), (*EPOCHS, "seed=1")], [1])
+    failed: dict[int, TrainingError] = {}
+    fitted: dict[int, Fitted] = {}
+    for each in fit_many(given):
+        failed |= each.failed
+        fitted |= each.fitted
+    assert list(failed) == [1] and set(fitted) == {0, 2}
+    with pytest.raises(TrainingError, match=r"loss became non-finite in epoch \d+, step \d+; lower") as caught:
+        one(given[1])
+    assert str(caught.value) == str(failed[1])
+    for number, other in fitted.items():
+        states = other.model.state_dict()
+        for name, value in one(given[number])[1].model.state_dict().items():
+            assert torch.allclose(states[name], value, rtol=1e-9, atol=1e-10), name
