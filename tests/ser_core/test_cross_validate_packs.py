@@ -138,7 +138,7 @@ def test_a_fold_that_memory_does_not_hold_is_a_sentence(
 def test_folds_that_diverge_leave_their_pack(
     killed: bool, configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The others are trained to the same last bit, whether or not the process died meanwhile. Folds 1 and 2 have the same rows."""
+    """The others are trained to the same last bit, whether or not the process died. Folds 1 and 2 have the same rows."""
     knobs = ("optim.pack=4", "optim.epochs=4", "optim.patience=4", "run.checkpoint_seconds=0")
     whole, config = configure(*knobs, store="whole"), configure(*knobs, store="killed" if killed else "not")
     rows = plan(config, inputs=inputs).folds.folds[1].train.tolist()

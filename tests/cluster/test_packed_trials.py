@@ -1,0 +1,98 @@
+"""Trials that may be stacked (optim.pack=0) are handed to a worker together, and each is told what became of its own folds."""
+
+import json
+
+import pytest
+
+from cluster.searcher import Begun, Prepared, tune_scheduler, tune_searcher
+from cluster.trial import Trial
+from ser_core.records import FoldKey, RunStore
+from tests.cluster.conftest import SMALL, records, ser, shown
+
+FREE = ("optim.pack=0", "cluster.pack=9", "cluster.workers=1")
+
+
+def trial(name: str, free: bool = True, folds: int = 4) -> Trial:
+    return Trial(name, 0, (f"name={name}",), tuple(FoldKey(name, "split", fold) for fold in range(1, folds + 1)), free)
+
+
+def source(trials, tmp_path):
+    return Begun(Prepared(trials, RunStore(tmp_path), folds_per_trial=2))
+
+
+def sizes(begun, pack):
+    found = []
+    while pieces := begun.gathered(pack):
+        found.append([(each.variant, folds) for each, folds in pieces])
+    return found
+
+
+def test_what_may_be_stacked_is_gathered_until_there_are_enough_folds(tmp_path):
+    found = sizes(source([trial("a"), trial("b"), trial("c")], tmp_path), 5)
+    assert found == [[("a", [1, 2]), ("a", [3, 4]), ("b", [1, 2])], [("b", [3, 4]), ("c", [1, 2]), ("c", [3, 4])]]
+
+
+def test_what_may_not_be_stacked_goes_by_itself(tmp_path):
+    found = sizes(source([trial("a", free=False), trial("b", free=False)], tmp_path), 100)
+    assert [len(pieces) for pieces in found] == [1, 1, 1, 1]
+
+
+class Ends:
+    """A source that ends trials by name."""
+
+    epochs = False
+
+    def __init__(self, trials, ending):
+        self.trials, self.ending, self.told, self.done = iter(trials), ending, [], []
+
+    def next(self):
+        found = next(self.trials, None)
+        return found and (found, [1, 2])
+
+    def reported(self, trial, fold, trained, failed):
+        self.told.append((trial.variant, fold, trained, failed))
+        return trial.variant in self.ending
+
+    def finished(self, trial):
+        self.done.append(trial.variant)
+
+
+class Tunes:
+    trial_id = "one"
+
+
+@pytest.mark.parametrize("ending", [("a",), ("a", "b")])
+def test_trials_that_are_trained_together_end_when_all_of_them_do(ending, tmp_path):
+    begun = Begun(ends := Ends([trial("a"), trial("b")], ending))
+    searcher, running = tune_searcher(begun, tmp_path, pack=4)
+    scheduler = tune_scheduler(begun, running)
+    sent = searcher.suggest("one")
+    assert [piece["overrides"] for piece in sent["pieces"]] == [["name=a"], ["name=b"]]
+    answers = [
+        scheduler.on_trial_result(None, Tunes(), {"piece": piece, "fold": 1, "trained": True, "failure": why})
+        for piece, why in ((0, ""), (1, "it diverged"))
+    ]
+    assert ends.told == [("a", 1, True, False), ("b", 1, False, True)]
+    assert answers == ["CONTINUE", "STOP" if ending == ("a", "b") else "CONTINUE"]
+    searcher.on_trial_complete("one")
+    assert ends.done == ["a", "b"]
+
+
+def test_a_worker_trains_variants_as_one_program_and_one_that_diverges_fails_alone(tmp_path):
+    words = ("ablate", "--factor", "optim.learning_rate=0.001,0.02,1e30", *SMALL, *FREE, "--seeds", "1")
+    ran = ser(tmp_path, *words)
+    assert ran.code == 1
+    assert "4 folds failed" in ran.out and ran.err.count("loss became non-finite") == 4
+    kept = records(tmp_path)
+    stacked = [json.loads((tmp_path / place / "record.json").read_text())["spent"]["stacked"] for place in kept]
+    assert stacked == [10.0] * 8
+    folds = [run for run in shown(tmp_path) if run.kind == "fold" and run.status == "FINISHED"]
+    assert len(folds) == 8
+
+
+def test_a_search_asks_for_as_many_configurations_as_are_trained_together(tmp_path):
+    ran = ser(tmp_path, "search", "optimiser", *SMALL, *FREE, "--trials", "4", "--pruning", "none", "--sampler", "random")
+    assert ran.code == 0
+    assert "16 folds trained" in ran.out
+    stacked = [json.loads((tmp_path / place / "record.json").read_text())["spent"]["stacked"] for place in records(tmp_path)]
+    assert min(stacked) >= 4 and max(stacked) == 12
