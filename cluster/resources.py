@@ -24,6 +24,8 @@ class Cluster(Option):
     """CPU cores that Ray sets aside for a trial, above 0; run.threads says how many it uses."""
     gpus_per_trial: float = 0.0
     """GPUs of a trial, at least 0; a fraction lets trials share one, whose memory they must then share too."""
+    share_gpus: bool = False
+    """Whether trials share GPUs by the memory that folds of the study have taken; the first has one by itself."""
     folds_per_trial: int = 2
     """Folds that one trial of an ablation trains, at least 0; 0 is all of them. Small trials leave no worker idle at the end."""
     pack: int = 16
@@ -38,10 +40,14 @@ class Cluster(Option):
         for field in ("workers", "gpus_per_trial", "folds_per_trial", "retries"):
             at_least(self, field, 0)
         at_least(self, "pack", 1)
+        if self.share_gpus and self.gpus_per_trial:
+            raise SettingError("cluster.share_gpus=true measures what cluster.gpus_per_trial says; leave one of them out")
         at_least(self, "cpus_per_trial", 0.01)
 
     def trials_at_once(self, cores: float, gpus: float) -> int:
         """How many trials run at the same time on so many cores and GPUs. Raises SettingError when not even one fits."""
+        if self.share_gpus and not gpus:
+            raise SettingError("cluster.share_gpus=true, but Ray knows of no GPU; leave it out, or join a cluster that has one")
         if self.workers:
             return self.workers
         carried = int(min(cores / self.cpus_per_trial, gpus / self.gpus_per_trial if self.gpus_per_trial else cores))

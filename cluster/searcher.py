@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster.shares import Shares
 from cluster.trial import Piece, Trial, payload
 from ser_core.records import RunStore
 
@@ -101,22 +102,27 @@ def missing_folds(trial: Trial, store: RunStore) -> list[int]:
     return [key.fold for key in trial.keys if key not in store]
 
 
-def tune_searcher(source: Begun, folder: Path, pack: int) -> tuple[Any, Running]:
+def tune_searcher(source: Begun, folder: Path, pack: int, shares: Shares) -> tuple[Any, Running]:
     """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds."""
     from ray.tune.search import Searcher
 
-    running: Running = {}
+    handed_out: Running = {}
+    running: set[str] = set()
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
+            if shares.wait(len(running)):
+                return None  # Tune asks again
             pieces = source.gathered(pack)
             if not pieces:
                 return Searcher.FINISHED
-            running[trial_id] = [trial for trial, _ in pieces]
-            return payload(pieces, folder, source.epochs)
+            running.add(trial_id)
+            handed_out[trial_id] = [trial for trial, _ in pieces]
+            return payload(pieces, folder, source.epochs, shares.gpus)
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-            for trial in running[trial_id]:
+            running.discard(trial_id)
+            for trial in handed_out[trial_id]:
                 source.finished(trial)
 
         def save(self, checkpoint_path: str) -> None:
@@ -129,7 +135,7 @@ def tune_searcher(source: Begun, folder: Path, pack: int) -> tuple[Any, Running]
             """Tune pickles its searcher into a state that is never read; an empty object stands for ours."""
             return object, ()
 
-    return SourceSearcher(metric="fold", mode="max"), running
+    return SourceSearcher(metric="fold", mode="max"), handed_out
 
 
 def tune_scheduler(source: Source, running: Running) -> Any:

@@ -178,7 +178,7 @@ class Running:
             self.tracker.start()
         self.watch(self.found, self.total, "starting Ray")
         try:
-            train(begun, cluster, self.store.folder, self.on_fold, self.on_failure)
+            train(begun, cluster, self.store, self.on_fold, self.on_failure)
         except KeyboardInterrupt:
             self.interrupted = True
         except BaseException:

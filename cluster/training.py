@@ -11,28 +11,33 @@ from typing import Any
 from cluster.ray_session import ray_running
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Running, tune_scheduler, tune_searcher
+from cluster.shares import Shares
 from cluster.trial import Trial, train_trial
 from ser_core.errors import BridgeworkError
-from ser_core.records import FoldKey
+from ser_core.records import FoldKey, RunStore
 
 OnFold = Callable[[Trial, FoldKey, bool], None]
 OnFailure = Callable[[Trial, int, str, str], None]
 
 
-def train(source: Begun, cluster: Cluster, store: Path, on_fold: OnFold, on_failure: OnFailure) -> None:
+def train(source: Begun, cluster: Cluster, store: RunStore, on_fold: OnFold, on_failure: OnFailure) -> None:
     """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
 
     Raises whatever Ray raises when the cluster itself cannot be used, and BridgeworkError as the source does.
     """
-    with ray_running(cluster, store) as folder:
+    shares = Shares(cluster, store)
+    with ray_running(cluster, store.folder) as folder:
         import ray
         from ray import tune
 
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
-        searcher, trials = tune_searcher(source, Path.cwd(), cluster.pack)
+        searcher, trials = tune_searcher(source, Path.cwd(), cluster.pack, shares)
         there = ray.cluster_resources()
         tuner = tune.Tuner(
-            tune.with_resources(train_trial, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus_per_trial}),
+            tune.with_resources(
+                train_trial,
+                lambda payload: tune.PlacementGroupFactory([{"CPU": cluster.cpus_per_trial, "GPU": payload["gpus"]}]),
+            ),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=tune_scheduler(source, trials),
@@ -45,7 +50,7 @@ def train(source: Begun, cluster: Cluster, store: Path, on_fold: OnFold, on_fail
                 name="tune",
                 storage_path=str(folder),
                 verbose=0,
-                callbacks=[_listener(trials, on_fold, on_failure)],
+                callbacks=[_listener(trials, shares, on_fold, on_failure)],
                 failure_config=tune.FailureConfig(max_failures=cluster.retries),
             ),
         )
@@ -65,7 +70,7 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: Running, on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: Running, shares: Shares, on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Passes each report on to the driver's two functions."""
     from ray.tune import Callback
 
@@ -77,7 +82,9 @@ def _listener(ours: Running, on_fold: OnFold, on_failure: OnFailure) -> Any:
             if result["failure"]:
                 on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:
-                on_fold(reported, reported.keys[result["fold"] - 1], result["trained"])
+                key = reported.key(result["fold"])
+                shares.heard(key)
+                on_fold(reported, key, result["trained"])
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             text = trial.error_file and Path(trial.error_file).read_text()

@@ -33,15 +33,19 @@ class Trial:
     free: bool = False
     """Whether its folds may be stacked with those of others (optim.pack=0)."""
 
+    def key(self, fold: int) -> FoldKey:
+        """Of that fold, of which the trial may have some alone."""
+        return next(key for key in self.keys if key.fold == fold)
+
 
 Piece = tuple[Trial, list[int]]
 """A trial and which of its folds to train."""
 
 
-def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False) -> dict[str, Any]:
-    """What a worker is sent: plain data. With `epochs` it tells how folds that train as one program stand."""
+def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0) -> dict[str, Any]:
+    """What a worker is sent, plain data, and the GPUs it is given. With `epochs` it tells how folds stand that train together."""
     plain = [{"overrides": list(trial.overrides), "folds": list(folds)} for trial, folds in pieces]
-    return {"pieces": plain, "folder": str(folder), "epochs": epochs}
+    return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus}
 
 
 def train_trial(payload: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ class FoldRecord:
     environment: dict[str, str]
     """Versions of program and libraries, device."""
     spent: dict[str, float] = dataclasses.field(default_factory=dict)
-    """Peak memory_gb and, on a GPU, gpu_memory_gb and gpu_seconds; empty in records made before this was measured."""
+    """Peak memory_gb and, on a GPU, gpu_memory_gb, gpu_share and gpu_seconds; empty in records made before this was measured."""
 
 
 @dataclasses.dataclass(frozen=True)

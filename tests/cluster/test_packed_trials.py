@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, tune_scheduler, tune_searcher
+from cluster.shares import Shares
 from cluster.trial import Trial
 from ser_core.records import FoldKey, RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
@@ -64,7 +66,7 @@ class Tunes:
 @pytest.mark.parametrize("ending", [("a",), ("a", "b")])
 def test_trials_that_are_trained_together_end_when_all_of_them_do(ending, tmp_path):
     begun = Begun(ends := Ends([trial("a"), trial("b")], ending))
-    searcher, running = tune_searcher(begun, tmp_path, pack=4)
+    searcher, running = tune_searcher(begun, tmp_path, 4, Shares(Cluster(), RunStore(tmp_path)))
     scheduler = tune_scheduler(begun, running)
     sent = searcher.suggest("one")
     assert [piece["overrides"] for piece in sent["pieces"]] == [["name=a"], ["name=b"]]
