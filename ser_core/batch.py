@@ -19,7 +19,7 @@ class Stream:
     """True where a step is real."""
 
     def to(self, device: torch.device) -> "Stream":
-        return Stream(self.steps.to(device, non_blocking=True), self.mask.to(device, non_blocking=True))
+        return Stream(sent(self.steps, device), sent(self.mask, device))
 
     def like(self, steps: Float[Tensor, "batch time width"]) -> "Stream":
         """These steps under the same mask, zero where it has none."""
@@ -47,10 +47,16 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         return Batch(
             {name: stream.to(device) for name, stream in self.streams.items()},
-            {name: target.to(device) for name, target in self.targets.items()},
-            self.rows.to(device),
+            {name: sent(target, device) for name, target in self.targets.items()},
+            sent(self.rows, device),
             {name: stream.to(device) for name, stream in self.views.items()},
         )
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device. To a GPU by way of pinned memory: from elsewhere a copy waits for the steps still under way."""
+    pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def pad(sequences: Sequence[Tensor]) -> Stream:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ser_core.batch import sent
 from ser_core.channels import device_of
 from ser_core.config import Config
 from ser_core.course import Course
@@ -27,7 +28,7 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
     course.model.train()
     batches = drawn(config, inputs, course)
     for step, (rows, key) in enumerate(batches, start=1):
-        batch, key = inputs.batch(rows, key).to(device), key.to(device)
+        batch, key = inputs.batch(rows, key).to(device), sent(key, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(course, parameters, batch, key)
         if not torch.isfinite(loss):
