@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,7 +19,7 @@ class Stream:
     """True where a step is real."""
 
     def to(self, device: torch.device) -> "Stream":
-        return Stream(self.steps.to(device, non_blocking=True), self.mask.to(device, non_blocking=True))
+        return Stream(sent(self.steps, device), sent(self.mask, device))
 
     def like(self, steps: Float[Tensor, "batch time width"]) -> "Stream":
         """These steps under the same mask, zero where it has none."""
@@ -47,10 +47,16 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         return Batch(
             {name: stream.to(device) for name, stream in self.streams.items()},
-            {name: target.to(device) for name, target in self.targets.items()},
-            self.rows.to(device),
+            {name: sent(target, device) for name, target in self.targets.items()},
+            sent(self.rows, device),
             {name: stream.to(device) for name, stream in self.views.items()},
         )
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device. To a GPU by way of pinned memory: from elsewhere a copy waits for the steps still under way."""
+    pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def pad(sequences: Sequence[Tensor]) -> Stream:
@@ -85,6 +91,13 @@ def balanced_shares(labels: Sequence[str]) -> list[float]:
     return [labelled / counts[label] if label else 1 / len(labels) for label in labels]
 
 
+def drawn_order(count: int, generator: torch.Generator, shares: Sequence[float] = ()) -> list[int]:
+    """Positions 0..count-1 shuffled, or as many draws by `shares`, with replacement."""
+    if shares:
+        return torch.multinomial(torch.tensor(shares), count, replacement=True, generator=generator).tolist()
+    return torch.randperm(count, generator=generator).tolist()
+
+
 def batches_by_length(
     lengths: Sequence[int], size: int, generator: torch.Generator, shares: Sequence[float] = ()
 ) -> Iterator[list[int]]:
@@ -94,10 +107,7 @@ def batches_by_length(
     holds eight batches: long enough to stay random, short enough to pad little. A last batch of one is joined to the one before,
     because a statistic over a single utterance (CCC) does not exist.
     """
-    if shares:
-        order = torch.multinomial(torch.tensor(shares), len(lengths), replacement=True, generator=generator).tolist()
-    else:
-        order = torch.randperm(len(lengths), generator=generator).tolist()
+    order = drawn_order(len(lengths), generator, shares)
     batches: list[list[int]] = []
     for start in range(0, len(order), 8 * size):
         bucket = sorted(order[start : start + 8 * size], key=lambda position: lengths[position])
@@ -108,3 +118,34 @@ def batches_by_length(
         batches[-1] = batches[-1] + [position for batch in lone for position in batch]
     for index in torch.randperm(len(batches), generator=generator).tolist():
         yield batches[index]
+
+
+def batches_within_length(
+    lengths: Sequence[int], size: int, generator: torch.Generator, shares: Sequence[float] = ()
+) -> Iterator[list[int]]:
+    """The same in batches that are, padded, no longer than `size` utterances of mean length: few long ones or many short ones.
+
+    Only where two utterances alone are longer does a batch hold two all the same, and the last one at most three. What fills no
+    batch, the shortest of a bucket, waits for the next bucket.
+    """
+    lengths = [max(1, length) for length in lengths]
+    budget = size * sum(lengths)
+    order = drawn_order(len(lengths), generator, shares)
+    batches: list[list[int]] = []
+    waiting: list[int] = []
+    for start in range(0, len(order), 8 * size):
+        waiting = sorted(waiting + order[start : start + 8 * size], key=lambda position: -lengths[position])
+        while len(waiting) > (most := max(2, budget // (len(lengths) * lengths[waiting[0]]))):
+            batches.append(waiting[:most])
+            waiting = waiting[most:]
+    if len(waiting) == 1 and batches:
+        together = [*batches.pop(), *waiting]
+        batches += [together[:-2], together[-2:]] if len(together) > 3 else [together]
+    elif waiting:
+        batches.append(waiting)
+    for index in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[index]
+
+
+BATCHINGS: dict[str, Callable[..., Iterator[list[int]]]] = {"count": batches_by_length, "length": batches_within_length}
+"""What fills a step, by the name of optim.batching."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ser_core.audio import Audio
+from ser_core.batch import BATCHINGS
 from ser_core.conditions import condition
 from ser_core.corpus import CORPORA, Corpus, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
@@ -89,6 +90,9 @@ class Optim(Option):
     """Whether the tested model is trained anew on training and development part together, for the chosen number of epochs."""
     batch: int = 32
     """Utterances per step, at least 2."""
+    batching: str = "count"
+    """What fills a step: count (optim.batch utterances) or length (few long ones or many short ones, at least two, together and
+    padded no longer than optim.batch of mean length; an utterance counts the less, the more there are in its step)."""
     accumulate: int = 1
     """Batches whose gradients are averaged into one step, at least 1; CCC and contrast still see one batch at a time."""
     learning_rate: float = 1.5e-3
@@ -118,6 +122,7 @@ class Optim(Option):
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)
         within(self, "warmup", 0, 1)
+        one_of(self, "batching", tuple(BATCHINGS))
         one_of(self, "schedule", ("cosine", "linear", "constant"))
         one_of(self, "monitor", ("score", "loss"))
         one_of(self, "sampling", ("shuffled", "balanced"))

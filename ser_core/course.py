@@ -17,7 +17,7 @@ from ser_core.channels import device_of
 from ser_core.config import Config, Optim
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
-from ser_core.inputs import Inputs
+from ser_core.inputs import Inputs, drawn_batches
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from ser_core.stages import StagePlan
 from ser_core.tasks import Head, Memory
@@ -72,9 +72,10 @@ def begin(
     if learned := [state[name].requires_grad_() for name in weighting.learned]:
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
-    steps, optim = epochs * math.ceil(len(rows) / stage.batch / config.optim.accumulate), config.optim
+    order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
+    steps = steps_of(config, inputs, rows, stage.batch, epochs, order)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, optim.warmup, optim.schedule))
-    generator = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"order{purpose}"))
+    generator = torch.Generator().manual_seed(order)
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
     hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
     heads = {name: cast(Head, model.heads[name]) for name in tasks}
@@ -84,6 +85,15 @@ def begin(
         if head.remembers
     }
     return Course(model, rows, stage, weighting, state, optimiser, rates, generator, hidden, memory)
+
+
+def steps_of(config: Config, inputs: Inputs, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
+    """Steps of so many epochs whose order comes from this seed: where they vary from epoch to epoch, each is drawn ahead."""
+    each = config.optim.accumulate
+    if config.optim.batching == "count":
+        return epochs * math.ceil(len(rows) / size / each)
+    ahead = torch.Generator().manual_seed(seed)
+    return sum(math.ceil(len(drawn_batches(config, inputs, rows, size, ahead)) / each) for _ in range(epochs))
 
 
 def rate(done: float, warmup: float, schedule: str = "cosine") -> float:

@@ -1,6 +1,6 @@
 """One pass over a course's rows: batches of similar length, one step each.
 
-rows --batches_by_length--> batch --total_loss, descend (step.py)--> ... --> mean of every loss
+rows --drawn_batches--> batch --total_loss, descend (step.py)--> ... --> mean of every loss
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ser_core.batch import batches_by_length
+from ser_core.batch import sent
 from ser_core.channels import device_of
 from ser_core.config import Config
 from ser_core.course import Course
 from ser_core.errors import TrainingError
-from ser_core.inputs import Inputs, drawn_shares
+from ser_core.inputs import Inputs, drawn_batches
 from ser_core.step import advance, descend, total_loss
 
 
@@ -30,7 +30,7 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
     course.model.train()
     batches = drawn(config, inputs, course)
     for step, (rows, key) in enumerate(batches, start=1):
-        batch, key = inputs.batch(rows, key).to(device), key.to(device)
+        batch, key = inputs.batch(rows, key).to(device), sent(key, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(course, parameters, batch, key)
         totals.append(loss.detach())
@@ -48,10 +48,7 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
 
 def drawn(config: Config, inputs: Inputs, course: Course) -> list[tuple[list[int], Tensor]]:
     """The utterances of each step of the course's next epoch, and the step's key."""
-    rows, generator = course.rows, course.generator
-    lengths = [inputs.lengths[row] for row in rows]
-    batches = list(batches_by_length(lengths, course.stage.batch, generator, drawn_shares(config, inputs, rows)))
-    return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
+    return drawn_batches(config, inputs, course.rows, course.stage.batch, course.generator)
 
 
 def ended(course: Course, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:

@@ -41,7 +41,9 @@ def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[i
     """A channel whose sequences are the states that the frozen layers make of it."""
     stored = None if trained else channel.frozen
     states = stored if stored is not None else _computed(config, channel, stem, rows)
-    return dataclasses.replace(channel, sequences=states, lengths=_lengths(states))
+    # What the schedule was drawn ahead by has to be what batches are drawn by.
+    lengths = _lengths(states) if config.optim.batching == "count" else channel.lengths
+    return dataclasses.replace(channel, sequences=states, lengths=lengths)
 
 
 def attentive(model: SpeechEmotionModel) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ser_core.batch import Batch, balanced_shares, pad
+from ser_core.batch import BATCHINGS, Batch, balanced_shares, pad
 from ser_core.channels import Channel, speeches, spoken, written
 from ser_core.config import Config
 from ser_core.contents import content_hashes
@@ -103,8 +103,17 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     )
 
 
+def drawn_batches(
+    config: Config, inputs: Inputs, rows: Sequence[int], size: int, generator: torch.Generator
+) -> list[tuple[list[int], Tensor]]:
+    """The utterances of each batch of an epoch over these rows, and the batch's key; the generator goes on to the next epoch."""
+    lengths = [inputs.lengths[row] for row in rows]
+    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, drawn_shares(config, inputs, rows)))
+    return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
+
+
 def drawn_shares(config: Config, inputs: Inputs, rows: Sequence[int]) -> list[float]:
-    """What `batches_by_length` draws these rows by; [] where each is drawn once.
+    """What `drawn_order` draws these rows by; [] where each is drawn once.
 
     Raises SettingError where optim.sampling=balanced finds nothing to balance.
     """

@@ -62,7 +62,7 @@ class Stage(Option):
     patience: int | None = None
     """Epochs without a better development score that end the stage; 0 runs and keeps them all, null is optim.patience."""
     batch: int | None = None
-    """Utterances per step, at least 2; null is optim.batch."""
+    """Utterances per step, at least 2, as optim.batching counts them; null is optim.batch."""
     trains: list[str] = dataclasses.field(default_factory=lambda: list(PARTS))
     """What is trained, of heads, fusion (with the channels' projections), adapters and encoder; the rest is frozen."""
     top: int | None = None

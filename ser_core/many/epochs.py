@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ser_core.batch import sent
 from ser_core.channels import device_of
 from ser_core.course import Course
 from ser_core.epoch import diverged, drawn, ended
@@ -59,7 +60,7 @@ def _step(stack: Stack, dues: Sequence[Due], plans: Sequence[tuple[list[int], Te
     config = dues[0].config
     device = device_of(config)
     batches = [due.inputs.batch(rows, key).to(device) for due, (rows, key) in zip(dues, plans, strict=True)]
-    keys = torch.stack([key for _, key in plans]).to(device)
+    keys = sent(torch.stack([key for _, key in plans]), device)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
         loss, losses, outputs = stack.gradients(len(dues), side_by_side(batches), keys)
     each = torch.stack(list(losses.values()), 1).detach()

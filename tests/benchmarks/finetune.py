@@ -3,13 +3,15 @@
     uv run python tests/benchmarks/finetune.py [--layers 2] [--tune -1] [--utterances 32] [--batch 8] [--rounds 3] [--device cpu]
 The encoder is a WavLM of the base shape with random weights and so many layers (12 is the real one). Utterances are noise as
 long as those of IEMOCAP: log-normal, median 3.58 s, mean 4.55 s, at most 15 s. Ours computes once what lies below the trained
-layers and batches by count among similar lengths; the Trainer's model runs its frozen convolutions in every step and batches
-in random order. An epoch of each takes its turn, on one thread, without dropout. Prints seconds of the clock and of the
-processor per second of audio, and ratios; on a GPU (--device cuda --peak-tflops N) also the share of the peak, which has not been
-run. Writes finetune.json.
+layers and batches by length (optim.batching=length), so much a step as the Trainer's padded batches have on average; "by_count"
+is the same in batches of as many utterances as the Trainer's, of similar lengths. The Trainer's model runs its frozen
+convolutions in every step and batches in random order. An epoch of each takes its turn, on one thread, without dropout. Prints
+seconds of the clock and of the processor per second of audio, and ratios; on a GPU (--device cuda --peak-tflops N) also the share
+of the peak, which has not been run. Writes finetune.json.
 """
 
 import argparse
+import dataclasses
 import functools
 import json
 import operator
@@ -60,12 +62,20 @@ def measured(asked: argparse.Namespace, place: Path) -> None:
     config = compose([*corpus.split(), *encoders.split(), *running.split()])
     plans: list[Plan] = []
     extraction = spent(lambda: plans.append(plan(config)))
-    ways = {"ours": our_epoch(plans[0]), "trainer": trainer_epoch(plans[0], encoder, asked)}
+    lengths = [row_seconds(plans[0], row) for row in range(asked.utterances)]
+    size = round(padded_seconds(lengths, asked.batch) * len(lengths) / sum(lengths))
+    by_length = dataclasses.replace(config.optim, batching="length", batch=size)
+    budgeted = dataclasses.replace(plans[0], config=dataclasses.replace(plans[0].config, optim=by_length))
+    ways = {
+        "ours": our_epoch(budgeted),
+        "by_count": our_epoch(plans[0]),
+        "trainer": trainer_epoch(plans[0], encoder, asked),
+    }
     rounds: list[dict[str, Spent]] = []
     for turn in range(asked.rounds + 1):
         rounds.append({way: spent(functools.partial(finished, ways[way])) for way in sorted(ways, reverse=bool(turn % 2))})
-        print(turn, json.dumps(rounds[-1]["trainer"].over(rounds[-1]["ours"])), flush=True)
-    figures = compared(asked, rounds[1:], extraction, [row_seconds(plans[0], row) for row in range(asked.utterances)])
+        print(turn, json.dumps({way: rounds[-1]["trainer"].over(rounds[-1][way]) for way in ("ours", "by_count")}), flush=True)
+    figures = {"ours_fills_a_step_with_utterances_of_mean_length": size, **compared(asked, rounds[1:], extraction, lengths)}
     print(json.dumps(figures, indent=1))
     write_figures("finetune", figures)
 
@@ -85,6 +95,7 @@ def compared(
         "seconds_of_audio": round(sum(lengths), 1),
         "seconds_per_second_of_audio": each_second,
         "ratio": whole["trainer"].over(ours),
+        "ratio_by_count": whole["trainer"].over(whole["by_count"]),
         f"ratio_with_extraction_over_{MANY_EPOCHS}_epochs": whole["trainer"].over(spread),
         "model_flop_utilisation": "not measured",
     }
@@ -112,6 +123,12 @@ def corpus_of_noise(place: Path, utterances: int) -> Path:
         rows.append({"file": file.name, "speaker": f"s{number % 8}", "emotion": CLASSES[number // 8 % 4]})
     pd.DataFrame(rows).to_csv(place / "noise.csv", index=False)
     return place / "noise.csv"
+
+
+def padded_seconds(lengths: list[float], size: int) -> float:
+    """Length of a batch drawn at random and padded to its longest, in the mean."""
+    drawn, size = np.random.default_rng(0), min(size, len(lengths))
+    return float(np.mean([size * drawn.choice(lengths, size, replace=False).max() for _ in range(10_000)]))
 
 
 def row_seconds(planned: Plan, row: int) -> float:

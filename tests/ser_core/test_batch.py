@@ -7,13 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_core.batch import Batch, Stream, balanced_shares, batches_by_length, pad
+from ser_core.batch import BATCHINGS, Batch, Stream, balanced_shares, batches_by_length, batches_within_length, pad
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
 
-def drawn(lengths: list[int], size: int, seed: int = 0) -> list[list[int]]:
-    return list(batches_by_length(lengths, size, torch.Generator().manual_seed(seed)))
+def drawn(lengths: list[int], size: int, seed: int = 0, batching: str = "count") -> list[list[int]]:
+    return list(BATCHINGS[batching](lengths, size, torch.Generator().manual_seed(seed)))
+
+
+def padded(lengths: list[int], batches: list[list[int]]) -> int:
+    """Steps of these batches, padding counted."""
+    return sum(max(lengths[position] for position in batch) * len(batch) for batch in batches)
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=5))
@@ -48,9 +53,10 @@ def test_a_batch_moves_whole() -> None:
     assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
-@given(LENGTHS, st.integers(2, 40))
-def test_an_epoch_shows_every_utterance_exactly_once(lengths: list[int], size: int) -> None:
-    assert sorted(position for batch in drawn(lengths, size) for position in batch) == list(range(len(lengths)))
+@given(LENGTHS, st.integers(2, 40), st.sampled_from(list(BATCHINGS)))
+def test_an_epoch_shows_every_utterance_exactly_once(lengths: list[int], size: int, batching: str) -> None:
+    batches = drawn(lengths, size, batching=batching)
+    assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
 
 
 @given(LENGTHS, st.integers(2, 40))
@@ -60,16 +66,43 @@ def test_no_batch_is_one_utterance_or_more_than_one_too_many(lengths: list[int],
     assert max(sizes) <= size + 1
 
 
-@given(st.integers(0, 1000))
-def test_the_order_is_the_generators(seed: int) -> None:
+@given(LENGTHS.map(lambda lengths: [length - 1 for length in lengths]), st.integers(2, 40), st.integers(0, 50))
+def test_a_batch_within_a_length_is_padded_no_longer(lengths: list[int], size: int, seed: int) -> None:
+    """Than `size` utterances of mean length, unless it is two, or three at the end, where nobody is left alone."""
+    real = [max(1, length) for length in lengths]
+    beyond = []
+    for batch in drawn(lengths, size, seed, "length"):
+        assert len(batch) >= min(2, len(lengths))
+        longest = max(real[position] for position in batch)
+        if longest * len(batch) * len(real) > size * sum(real):
+            beyond.append(len(batch))
+            assert 2 * longest * len(real) > size * sum(real) or len(batch) == 3
+    assert set(beyond) <= {2, 3} and beyond.count(3) <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_batches_within_a_length_are_fuller_than_batches_by_count(seed: int) -> None:
+    """Of utterances as long as those of IEMOCAP: short ones share a step, long ones do not swell one."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.empty(400).log_normal_(5.2, 0.7, generator=generator).ceil().clamp(max=750).int().tolist()
+    counted, within = (drawn(lengths, 16, seed, batching) for batching in BATCHINGS)
+    longest = [max(padded(lengths, [batch]) for batch in batches) for batches in (counted, within)]
+    assert longest[1] <= 16 * sum(lengths) / 400 < longest[0] / 1.5
+    assert padded(lengths, within) < 1.2 * sum(lengths) and len(within) < 1.3 * len(counted)
+    assert min(map(len, within)) < 8 and max(map(len, within)) > 24
+
+
+@given(st.integers(0, 1000), st.sampled_from(list(BATCHINGS)))
+def test_the_order_is_the_generators(seed: int, batching: str) -> None:
     lengths = list(range(1, 61))
-    assert drawn(lengths, 8, seed) == drawn(lengths, 8, seed)
-    assert drawn(lengths, 8, seed) != drawn(lengths, 8, seed + 1)
+    assert drawn(lengths, 8, seed, batching) == drawn(lengths, 8, seed, batching)
+    assert drawn(lengths, 8, seed, batching) != drawn(lengths, 8, seed + 1, batching)
 
 
-def test_a_second_epoch_is_another_order() -> None:
+@pytest.mark.parametrize("batching", BATCHINGS)
+def test_a_second_epoch_is_another_order(batching: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    first, second = (list(batches_by_length(range(1, 61), 8, generator)) for _ in range(2))
+    first, second = (list(BATCHINGS[batching](range(1, 61), 8, generator)) for _ in range(2))
     assert first != second
 
 
@@ -108,6 +141,16 @@ def test_a_balanced_epoch_has_as_many_utterances_and_emotions_alike_within_chanc
 
 
 @given(LABELS, st.integers(0, 50))
+def test_a_balanced_epoch_within_a_length_has_as_many_draws(labels: list[str], seed: int) -> None:
+    lengths = torch.randint(1, 50, (len(labels),), generator=torch.Generator().manual_seed(seed)).tolist()
+    generator, other = (torch.Generator().manual_seed(seed) for _ in range(2))
+    one = list(batches_within_length(lengths, 4, generator, balanced_shares(labels)))
+    assert sum(map(len, one)) == len(labels) and min(map(len, one)) >= 2
+    again = [position for batch in batches_by_length(lengths, 4, other, balanced_shares(labels)) for position in batch]
+    assert sorted(again) == sorted(position for batch in one for position in batch)
+
+
+@given(LABELS, st.integers(0, 50))
 def test_a_balanced_order_is_the_generators_too_and_no_batch_is_one_utterance(labels: list[str], seed: int) -> None:
     one = balanced(labels, seed, size=4)
     assert one == balanced(labels, seed, size=4)
@@ -118,12 +161,8 @@ def test_a_balanced_order_is_the_generators_too_and_no_batch_is_one_utterance(la
 def test_batches_pad_less_than_chance_would(labels: list[str]) -> None:
     lengths = torch.randint(1, 100, (400,), generator=torch.Generator().manual_seed(1)).tolist()
     batches = balanced(labels, 0, lengths) if labels else drawn(lengths, 16)
-
-    def padded(batches: list[list[int]]) -> int:
-        return sum(max(lengths[row] for row in batch) * len(batch) for batch in batches)
-
     order = [row for batch in batches for row in batch]
     mixed = [order[place] for place in torch.randperm(400, generator=torch.Generator().manual_seed(2)).tolist()]
     by_chance = [mixed[start : start + 16] for start in range(0, 400, 16)]
     real = sum(lengths[row] for row in order)
-    assert padded(batches) - real < 0.35 * (padded(by_chance) - real)
+    assert padded(lengths, batches) - real < 0.35 * (padded(lengths, by_chance) - real)

@@ -1,11 +1,13 @@
-"""Gradient accumulation: averaged gradients of several batches make one step, and nothing else changes."""
+"""Averaged gradients of several batches make one step; the schedule ends with the last step, however batches are filled."""
 
+import copy
 import math
 
 import pytest
 import torch
 
-from ser_core.course import begin, fresh
+from ser_core.config import Config
+from ser_core.course import Course, begin, fresh, resume, saved
 from ser_core.epoch import train_epoch
 from ser_core.inputs import Inputs
 from ser_core.plan import plan
@@ -53,6 +55,33 @@ def test_an_epoch_has_a_step_for_every_so_many_batches(accumulate: int, configur
     assert course.rates.get_last_lr()[0] == pytest.approx(0, abs=1e-9)
 
 
-def test_accumulation_and_schedule_make_another_experiment(configure: Configure, inputs: Inputs) -> None:
-    keys = {plan(configure(*each), inputs=inputs).keys[0] for each in ((), ("optim.accumulate=2",), ("optim.schedule=constant",))}
-    assert len(keys) == 3
+@pytest.mark.parametrize("knobs", [(), ("optim.accumulate=3",), ("optim.sampling=balanced", "tasks.emotion.class_weights=none")])
+def test_batches_by_length_end_with_the_schedule_and_go_on_to_the_same_bits(
+    knobs: tuple[str, ...], configure: Configure, inputs: Inputs
+) -> None:
+    """However many steps each order makes; a course that is saved after its second epoch ends like one that is not."""
+    given = ("optim.batching=length", "optim.epochs=3", "optim.batch=4", *knobs)
+    config, course = course_of(configure, inputs, *given)
+    counts = [epoch_steps(config, inputs, course, epoch) for epoch in (1, 2)]
+    state = copy.deepcopy(saved(course))
+    counts.append(epoch_steps(config, inputs, course, 3))
+    _, again = course_of(configure, inputs, *given)
+    resume(again, state)
+    assert epoch_steps(config, inputs, again, 3) == counts[-1]
+    assert "optim.accumulate=3" in knobs or len(set(counts)) > 1
+    assert course.rates.get_last_lr()[0] == pytest.approx(0, abs=1e-9)
+    assert course.optimiser.state_dict()["param_groups"] == again.optimiser.state_dict()["param_groups"]
+    assert all(torch.equal(value, again.model.state_dict()[name]) for name, value in course.model.state_dict().items())
+
+
+def epoch_steps(config: Config, inputs: Inputs, course: Course, epoch: int) -> int:
+    """Trains an epoch and counts its steps."""
+    before = course.rates.last_epoch
+    train_epoch(config, inputs, course, epoch)
+    return course.rates.last_epoch - before
+
+
+def test_accumulation_schedule_and_batching_make_another_experiment(configure: Configure, inputs: Inputs) -> None:
+    knobs = ((), ("optim.accumulate=2",), ("optim.schedule=constant",), ("optim.batching=length",))
+    keys = {plan(configure(*each), inputs=inputs).keys[0] for each in knobs}
+    assert len(keys) == 4

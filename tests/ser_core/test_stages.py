@@ -18,13 +18,15 @@ from ser_core.config import Config
 from ser_core.course import begin, fresh
 from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.encoders.tuned import TunedStem
+from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
-from ser_core.fit import Fitted, fit
+from ser_core.fit import Fitted, fit, steps
 from ser_core.folds import Fold
 from ser_core.frozen import through_frozen
 from ser_core.inputs import Inputs
 from ser_core.keeper import Keeper
 from ser_core.noise import Noise
+from ser_core.passage import Due
 from ser_core.plan import plan
 from ser_core.records import RunStore
 from ser_core.stages import PARTS, STAGES, TaskWeights
@@ -156,6 +158,20 @@ def test_the_upper_layers_thaw_at_their_own_rate(tuned: Any) -> None:
     assert not moved(between, end, ".top.layers.0.") and moved(between, end, ".top.layers.1.")
 
 
+def test_batches_by_length_end_with_the_schedule_of_a_stage_whose_encoder_is_frozen(tuned: Any) -> None:
+    """Although its states have fewer steps than what the schedule was drawn ahead by."""
+    config = tuned("stages=two", "stages.second.trains=[heads]", "optim.batching=length", "optim.batch=6", "optim.refit=false")
+    inputs = plan(config).inputs
+    walk, ends, answer = steps(config, inputs, first_fold(config, inputs), Keeper()), [], None
+    with pytest.raises(StopIteration):
+        while True:
+            event = walk.send(answer) if answer else next(walk)
+            answer = train_epoch(event.config, event.inputs, event.course, event.epoch) if isinstance(event, Due) else None
+            ends += [(event.epoch, event.course.rates.get_last_lr()[0])] if isinstance(event, Due) else []
+    assert [epoch for epoch, _ in ends] == [1, 2, 3, 1, 2, 3]
+    assert [rate for epoch, rate in ends if epoch == 3] == pytest.approx([0, 0], abs=1e-12)
+
+
 def test_a_frozen_encoder_is_read_from_the_store_and_a_trained_one_computed_once(tuned: Any) -> None:
     config = tuned("stages=two", "stages.second.trains=[heads]")
     inputs = plan(config).inputs
@@ -173,11 +189,12 @@ def test_a_frozen_encoder_is_read_from_the_store_and_a_trained_one_computed_once
         assert torch.allclose(stem(seen.batch(rows).streams["speech"], Noise(None)).steps, plain.steps, atol=2e-2)
 
 
-@pytest.mark.parametrize(("weighting", "every"), [("uncertainty", 1), ("dwa", 4)])
+@pytest.mark.parametrize(("weighting", "every", "batching"), [("uncertainty", 1, "count"), ("dwa", 4, "length")])
 def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
-    weighting: str, every: int, configure: Configure, inputs: Inputs, tmp_path: Path
+    weighting: str, every: int, batching: str, configure: Configure, inputs: Inputs, tmp_path: Path
 ) -> None:
     contrast = ("tasks.contrast.weight=0.1", "tasks.contrast.memory=16")
+    contrast = (*contrast, f"optim.batching={batching}")
     config = configure(*TWO, *QUICK, *contrast, f"weighting={weighting}", "folds.dev=speakers", "model.masking=epoch")
     whole = fitted(config, inputs)
     assert whole is not None

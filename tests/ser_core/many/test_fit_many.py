@@ -32,6 +32,7 @@ TASKS = (
     *("tasks.augmented_contrast.weight=0.1", "tasks.contrast.weight=0.1 tasks.contrast.memory=24", "tasks.dimensions.memory=20"),
     *("tasks.emotion.hidden=8 tasks.emotion.loss=focal", "tasks.dimensions.shared=false tasks.dimensions.loss=mse"),
     *("model.masking=utterance", "optim.sampling=balanced tasks.emotion.class_weights=none", "optim.monitor=loss"),
+    "optim.batching=length optim.batch=8",
 )
 
 
