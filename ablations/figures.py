@@ -97,6 +97,7 @@ def reliability(details: Details, names: Sequence[str]) -> str:
 
     def paint(figure: "Figure") -> None:
         panels = figure.subplots(rows, PANELS, squeeze=False, sharex=True, sharey=True).ravel()
+        panels[0].set(xlim=(-5, 105), ylim=(-5, 105), autoscale_on=False)
         for axes in panels[len(names) :]:
             axes.remove()
         for axes, name in zip(panels, names, strict=False):
