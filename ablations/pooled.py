@@ -184,8 +184,8 @@ def _check_utterances(known: dict[str, list[Answers]]) -> None:
     for name, by_seed in known.items():
         first, expected = next((other, answers[0]) for other, answers in known.items())
         for one in by_seed:
-            odd = np.setxor1d(one.utterance, expected.utterance)
-            if len(odd) or len(one.utterance) != len(expected.utterance):
+            if not np.array_equal(one.utterance, expected.utterance):
+                odd = np.setxor1d(one.utterance, expected.utterance)
                 example = f", such as {str(odd[0])!r}" if len(odd) else ""
                 raise ComparisonError(
                     f"{name!r} and {first!r} were tested on different utterances{example}; "
