@@ -32,7 +32,7 @@ ROW_INCHES = 0.36
 PANELS = 4
 """Panels side by side in the drawing of calibration."""
 MOST_PANELS = 12
-"""Panels in that drawing, which fit a page; each costs a tenth of a second and more, as much as a hundred folds."""
+"""Panels in that drawing: what fits a page."""
 FONT = "font-family: system-ui, sans-serif"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
