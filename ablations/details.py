@@ -10,13 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from ablations.compare import Interval, compare_each
 from ablations.outcomes import Outcome, whole_metrics
 from ablations.pairing import Pairs, pair
+from ablations.predictions import of_each_seed, together
 from ablations.tables import ABSENT, StudyTable, explained, half_width, mean_references, number, spelled_out
-from ser_core.columns import confidences, labelled, likelihoods
+from ser_core.columns import Columns, confidences, labelled, likelihoods
 from ser_core.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, score
 
 
@@ -56,8 +56,8 @@ class Details:
 def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
     """The details of the study that `table` shows, its variants in the same order."""
     study = pair(outcomes, table.baseline, table.across)
-    tables = {name: by_seed(pairs) for name, pairs in study.items()}
-    pooled = {name: _mean_scores([score(one) for one in each]) for name, each in tables.items()}
+    seen = {name: _seen(pairs) for name, pairs in study.items()}
+    pooled = {name: one.pooled for name, one in seen.items()}
     measured = whole_metrics(outcomes)
     metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=_rank)
     folds = compare_each(outcomes, table.baseline, measured, table.across)
@@ -68,24 +68,32 @@ def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
         }
         for name in study
     }
-    whole = {name: pd.concat(each) for name, each in tables.items()}
-    sure = {name: one for name, one in whole.items() if likelihoods(one)}
     return Details(
         metrics=tuple(metrics),
         scores=scores,
         references=mean_references([one for one in outcomes if one.variant == table.baseline], metrics),
-        confusions={name: confusion(one) for name, one in whole.items() if "emotion.target" in one},
-        bins={name: tuple(calibration(*confidences(one))) for name, one in sure.items()},
+        confusions={name: one.confusion for name, one in seen.items() if one.confusion},
+        bins={name: one.bins for name, one in seen.items() if one.bins is not None},
     )
 
 
-def by_seed(pairs: Pairs) -> list[pd.DataFrame]:
-    """The predictions of all folds together, one table per seed."""
-    seeds = dict.fromkeys(seed for seed, _ in pairs)
-    return [pd.concat([one.test.predictions for (seed, _), one in pairs.items() if seed == mine]) for mine in seeds]
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What the predictions of one variant show."""
+
+    pooled: Mapping[str, float]
+    confusion: Confusion | None
+    bins: tuple[Bin, ...] | None
 
 
-def confusion(predictions: pd.DataFrame) -> Confusion:
+def _seen(pairs: Pairs) -> _Seen:
+    whole = together(pairs)
+    pooled = _mean_scores([score(one) for one in of_each_seed(pairs, whole)])
+    bins = tuple(calibration(*confidences(whole))) if likelihoods(whole) else None
+    return _Seen(pooled, confusion(whole) if "emotion.target" in whole else None, bins)
+
+
+def confusion(predictions: Columns) -> Confusion:
     """Counts over the classes that are true or predicted somewhere, in order of name."""
     import audmetric
 

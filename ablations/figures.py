@@ -5,6 +5,7 @@ Ink is `currentColor`, so a page in dark mode shows it light; the same records g
 
 import dataclasses
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from ablations.gains import Gain
 from ablations.outcomes import Outcome
 from ablations.pairing import pair
 from ablations.tables import StudyTable, heading, number
-from ser_core.metrics import term
+from ser_core.metrics import less_is_better, term
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,8 @@ WIDTH_INCHES = 7.2
 ROW_INCHES = 0.36
 PANELS = 4
 """Panels side by side in the drawing of calibration."""
+MOST_PANELS = 12
+"""Panels in that drawing: what fits a page."""
 FONT = "font-family: system-ui, sans-serif"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -75,15 +78,30 @@ def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
     return _drawing("strip", [row.name for row in table.rows], draw)
 
 
-def reliability(details: Details) -> str:
-    """Accuracy over confidence, a panel per variant; areas grow with the utterances in a bin, the honest lie on the line."""
-    rows = -(-len(details.bins) // PANELS)
+def panels(table: StudyTable, outcomes: Sequence[Outcome], details: Details) -> list[str]:
+    """The variants whose calibration is drawn, in the table's order: all, or the baseline and the best in development."""
+    names, sign = list(details.bins), -1 if less_is_better(table.primary) else 1
+    if len(names) <= MOST_PANELS:
+        return names
+    scores: dict[str, list[float]] = {name: [] for name in names}
+    for one in outcomes:
+        scores.get(one.variant, []).append(sign * one.record.dev.get(table.primary, -sign * math.inf))
+    means = {name: math.fsum(each) / len(each) for name, each in scores.items()}
+    best = sorted(names, key=lambda name: (name != table.baseline, -means[name]))[:MOST_PANELS]
+    return [name for name in names if name in best]
+
+
+def reliability(details: Details, names: Sequence[str]) -> str:
+    """Accuracy over confidence, a panel per name; areas grow with the utterances in a bin, the honest lie on the line."""
+    rows = -(-len(names) // PANELS)
 
     def paint(figure: "Figure") -> None:
         panels = figure.subplots(rows, PANELS, squeeze=False, sharex=True, sharey=True).ravel()
-        for axes in panels[len(details.bins) :]:
+        panels[0].set(xlim=(-5, 105), ylim=(-5, 105), autoscale_on=False)
+        for axes in panels[len(names) :]:
             axes.remove()
-        for axes, (name, bins) in zip(panels, details.bins.items(), strict=False):
+        for axes, name in zip(panels, names, strict=False):
+            bins = details.bins[name]
             axes.plot([0, 100], [0, 100], color=SHADE, linewidth=0.8)
             most = max(one.utterances for one in bins) if bins else 1
             axes.scatter(

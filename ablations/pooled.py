@@ -13,11 +13,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from ablations.compare import LEVEL, Interval
 from ablations.outcomes import Outcome
 from ablations.pairing import ComparisonError, Pairs, pair
+from ablations.predictions import of_each_seed, together
 from ser_core import metrics
 
 
@@ -83,20 +83,20 @@ def read(pairs: Pairs, metric: str) -> list[Answers]:
     if task != "ccc" and kind not in ("uar", "wa", "macro_f1"):
         raise ComparisonError(f"no pooled score for {metric!r}; there is one for uar, wa, macro_f1 and ccc.<dimension>")
     column = f"dimensions.{kind}" if task == "ccc" else task or "emotion"
-    by_seed: dict[int, list[pd.DataFrame]] = {}
-    for (seed, _), outcome in pairs.items():
-        by_seed.setdefault(seed, []).append(outcome.test.predictions)
-    if any(f"{column}.target" not in table for tables in by_seed.values() for table in tables):
+    names = ("utterance", "speaker", f"{column}.target", f"{column}.predicted")
+    whole = together(pairs, names)
+    if f"{column}.target" not in whole:
         return []
-    answers, kind_of_answer = [], float if task == "ccc" else str
-    for tables in by_seed.values():
-        table = pd.concat(tables)
-        truth = table[f"{column}.target"].to_numpy()
-        kept = np.flatnonzero(pd.notna(truth) & (truth != ""))
-        rows = kept[np.argsort(table["utterance"].to_numpy(str)[kept], kind="stable")]
-        kinds = {"utterance": str, "speaker": str} | dict.fromkeys([f"{column}.target", f"{column}.predicted"], kind_of_answer)
-        answers.append(Answers(*(table[name].to_numpy(dtype=each)[rows] for name, each in kinds.items())))
+    answers = [_sorted(Answers(*(one[name] for name in names))) for one in of_each_seed(pairs, whole)]
     return answers if all(len(one.utterance) for one in answers) else []
+
+
+def _sorted(answers: Answers) -> Answers:
+    """The labelled ones, by utterance."""
+    labelled = answers.target != "" if answers.target.dtype.kind == "U" else ~np.isnan(answers.target)
+    kept = np.flatnonzero(labelled)
+    rows = kept[np.argsort(answers.utterance[kept], kind="stable")]
+    return Answers(*(getattr(answers, field.name)[rows] for field in dataclasses.fields(answers)))
 
 
 def point(answers: Answers, metric: str) -> float:
@@ -184,8 +184,8 @@ def _check_utterances(known: dict[str, list[Answers]]) -> None:
     for name, by_seed in known.items():
         first, expected = next((other, answers[0]) for other, answers in known.items())
         for one in by_seed:
-            odd = np.setxor1d(one.utterance, expected.utterance)
-            if len(odd) or len(one.utterance) != len(expected.utterance):
+            if not np.array_equal(one.utterance, expected.utterance):
+                odd = np.setxor1d(one.utterance, expected.utterance)
                 example = f", such as {str(odd[0])!r}" if len(odd) else ""
                 raise ComparisonError(
                     f"{name!r} and {first!r} were tested on different utterances{example}; "

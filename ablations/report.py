@@ -16,7 +16,7 @@ from ablations.details import (
     details_notes,
     study_details,
 )
-from ablations.figures import forest, reliability, strip
+from ablations.figures import forest, panels, reliability, strip
 from ablations.outcomes import Outcome
 from ablations.pairing import Pairs, pair
 from ablations.render import details_to_csv, details_to_markdown, section_to_markdown, to_csv, to_latex, to_markdown
@@ -56,7 +56,7 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, se
     from jinja2 import Environment, StrictUndefined
 
     study = pair(outcomes, table.baseline, table.across)
-    first = next(iter(study[table.baseline].values())).record
+    first, drawn = next(iter(study[table.baseline].values())).record, panels(table, outcomes, details)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         table=table,
@@ -68,7 +68,8 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, se
         details_rows=_stacked(details_cells(details)),
         details_notes=details_notes(details),
         confusions={name: (one.classes, confusion_cells(one)) for name, one in details.confusions.items()},
-        reliability=reliability(details) if details.bins else "",
+        reliability=reliability(details, drawn) if drawn else "",
+        drawn=drawn,
         forest=forest(table) if table.verdicts else "",
         strip=strip(table, outcomes),
         primary=heading(table.primary),

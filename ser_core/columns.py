@@ -4,6 +4,7 @@ TestPart.predictions --arrays--> {column: array} --labelled, rated, confidences-
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,14 @@ Columns = pd.DataFrame | Mapping[str, np.ndarray]
 """Predictions as TestPart has them, as a table or as an array by name."""
 
 
-def words(labels: Sequence[str] | np.ndarray) -> list[str]:
-    """Labels as a list of Python's strings, which audmetric counts several times faster than numpy's."""
-    return np.asarray(labels).tolist()
+def placed(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> tuple[list[str], Any, Any]:
+    """The classes in order of name, and both sides as places among them: audmetric counts numbers far faster than words.
+
+    >>> placed(["b", "a"], ["b", "c"])
+    (['a', 'b', 'c'], array([1, 0]), array([1, 2]))
+    """
+    classes, places = np.unique(np.concatenate([np.asarray(truth), np.asarray(predicted)]), return_inverse=True)
+    return list(map(str, classes)), places[: len(truth)], places[len(truth) :]
 
 
 def arrays(predictions: Columns) -> dict[str, np.ndarray]:

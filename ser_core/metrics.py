@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ser_core.columns import Columns, arrays, confidences, dimensions, labelled, likelihoods, rated, words
+from ser_core.columns import Columns, arrays, confidences, dimensions, labelled, likelihoods, placed, rated
 
 DEFINITIONS = "metrics-1"
 """Names these definitions on every protocol card; raised when one of them changes."""
@@ -93,9 +93,9 @@ def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nda
 
     if not len(truth):
         return {}
-    truth, predicted = words(truth), words(predicted)
-    found, present = audmetric.recall_per_class(truth, predicted), set(truth)
-    return {str(name): recall for name, recall in found.items() if name in present}
+    classes, target, answer = placed(truth, predicted)
+    found = audmetric.recall_per_class(target, answer, range(len(classes)))
+    return {classes[place]: found[place] for place in np.unique(target)}
 
 
 def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
@@ -117,7 +117,10 @@ def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray)
     """
     import audmetric
 
-    return float(audmetric.accuracy(words(truth), words(predicted))) if len(truth) else float("nan")
+    if not len(truth):
+        return float("nan")
+    classes, target, answer = placed(truth, predicted)
+    return float(audmetric.accuracy(target, answer, range(len(classes))))
 
 
 def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
@@ -133,9 +136,9 @@ def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nd
 
     if not len(truth):
         return float("nan")
-    truth, predicted = words(truth), words(predicted)
-    scores, present = audmetric.fscore_per_class(truth, predicted), set(truth)
-    return float(np.mean([score for name, score in scores.items() if name in present]))
+    classes, target, answer = placed(truth, predicted)
+    scores = audmetric.fscore_per_class(target, answer, range(len(classes)))
+    return float(np.mean([scores[place] for place in np.unique(target)]))
 
 
 def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:

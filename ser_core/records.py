@@ -88,7 +88,7 @@ class RunStore:
         self.folder = Path(folder).absolute()
 
     def place(self, key: FoldKey) -> Path:
-        return self.folder / "folds" / str(key)
+        return self.folder / f"folds/{key}"
 
     def state_place(self, key: FoldKey) -> Path:
         """Where the state of the fold lies while it is trained."""
@@ -178,6 +178,8 @@ def read_together(files: Sequence[Path]) -> list[pd.DataFrame]:
         whole = pyarrow.concat_tables([found[place] for place in places]).combine_chunks().to_pandas()
         start = 0
         for place in places:
-            tables[place] = whole.iloc[start : start + len(found[place])].reset_index(drop=True)
-            start += len(found[place])
+            rows = len(found[place])
+            tables[place] = whole.iloc[start : start + rows]
+            tables[place].index = pd.RangeIndex(rows)
+            start += rows
     return [tables[place] for place in range(len(files))]

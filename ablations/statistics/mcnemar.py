@@ -21,10 +21,10 @@ def mcnemar(baseline: np.ndarray, variant: np.ndarray) -> float:
     >>> mcnemar(np.array([True, True, False, False, False]), np.array([True, False, True, True, True]))
     0.625
     """
-    from scipy.stats import binomtest
+    from scipy.special import bdtr
 
     only_baseline, only_variant = int((baseline & ~variant).sum()), int((variant & ~baseline).sum())
-    return float(binomtest(only_variant, only_baseline + only_variant).pvalue) if only_baseline + only_variant else 1.0
+    return min(1.0, float(2 * bdtr(min(only_baseline, only_variant), only_baseline + only_variant, 0.5)))
 
 
 def over_dependent(p: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """The second table: pooled scores from the predictions, confusions that add up, bins that hold every answer."""
 
 import csv
+import dataclasses
 import io
 import math
 
@@ -11,8 +12,9 @@ from sklearn.metrics import confusion_matrix
 
 from ablations.compare import compare
 from ablations.details import confusion_cells, details_cells, details_columns, details_notes, study_details
-from ablations.figures import reliability
+from ablations.figures import MOST_PANELS, panels, reliability
 from ablations.render import details_to_csv, details_to_markdown
+from ablations.report import to_html
 from ablations.tables import study_table
 from ser_core.metrics import score
 
@@ -63,7 +65,25 @@ def test_bins_hold_every_answer(outcomes, details):
     for name, bins in details.bins.items():
         assert sum(one.utterances for one in bins) == sum(len(one.test.predictions) for one in outcomes if one.variant == name)
         ece = f"{100 * details.scores[name]['ece'].pooled:.2f}"
-        assert f"ECE {ece}" in reliability(details)
+        assert f"ECE {ece}" in reliability(details, list(details.bins))
+
+
+def test_of_many_variants_the_baseline_and_the_best_in_development_are_drawn(spoken):
+    """The test scores rise with the number of the variant and the development scores fall: those of the test choose nothing."""
+    names = [f"rate {number:02d}" for number in range(MOST_PANELS + 3)]
+    outcomes = spoken({name: 0.3 + 0.04 * place for place, name in enumerate(names)}, folds=3, seeds=1)
+    fallen = {name: {"uar": 0.9 - 0.01 * place} for place, name in enumerate(names)}
+    outcomes = [dataclasses.replace(one, record=dataclasses.replace(one.record, dev=fallen[one.variant])) for one in outcomes]
+    table = study_table(outcomes, "Rates", "Which?", baseline=names[-1])
+    details = study_details(table, outcomes)
+    drawn = panels(table, outcomes, details)
+    assert drawn == [*names[: MOST_PANELS - 1], names[-1]] and list(details.bins) == names
+    page = to_html(table, outcomes, details)
+    assert f"Drawn are {MOST_PANELS} of {MOST_PANELS + 3} variants" in " ".join(page.split())
+    few = [one for one in outcomes if one.variant in names[:MOST_PANELS]]
+    table = study_table(few, "Rates", "Which?")
+    assert panels(table, few, study_details(table, few)) == names[:MOST_PANELS]
+    assert "Drawn are" not in to_html(table, few, study_details(table, few))
 
 
 def test_markdown_and_csv_hold_every_metric_of_every_variant(details):

@@ -132,7 +132,11 @@ def test_files(outcomes, table, tmp_path):
 
 def test_drawings_are_well_formed_and_name_every_row(outcomes, table, details):
     both = ["concat", "bridge"]
-    for svg, names in ((forest(table), ["bridge"]), (strip(table, outcomes), both), (reliability(details), both)):
+    for svg, names in (
+        (forest(table), ["bridge"]),
+        (strip(table, outcomes), both),
+        (reliability(details, list(details.bins)), both),
+    ):
         root = ElementTree.fromstring(svg)
         words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
         assert set(names) <= set(words)
