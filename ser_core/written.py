@@ -69,6 +69,8 @@ def under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[in
 def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
     """Test metrics of the model as each stage but the last left it, of the tasks trained so far: `<metric>@<stage>`."""
     found: dict[str, float] = {}
+    if not fitted.between:
+        return found
     last, trained = copy.deepcopy(fitted.model.state_dict()), set[str]()
     for stage, weights in zip(planned.config.stage_plans(), fitted.between, strict=False):
         trained |= set(stage.weights)

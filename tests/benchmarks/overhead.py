@@ -2,27 +2,39 @@
 
     uv run python tests/benchmarks/overhead.py [--seeds 2] [overrides]
 A first study of two small folds lets Python write its byte code and the disk cache the libraries, as after any first use.
-Prints seconds per fold beyond a fixed start of 20 s, and the same without that allowance; writes overhead.json beside the store.
+Prints seconds per fold beyond a fixed start of 20 s, and the same without that allowance; their parts: start (until the first
+fold trains), end (after the last record), a worker's seconds between folds; and seconds of a Tune trial whose fold is recorded.
+Writes overhead.json where it is started.
 """
 
 import argparse
+import contextlib
 import functools
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from usual import write_figures
+
+from cluster.resources import Cluster
+from cluster.searcher import Prepared
+from cluster.study_record import load_study
+from cluster.training import train
+from cluster.trial import Trial
+from ser_core.records import RunStore
 
 START_SECONDS = 20.0
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "optim.epochs=1", "run.store=small")
 
 
 def main() -> None:
-    """Runs `ser ablate fusion` twice in an empty folder: once to train, once to find everything recorded."""
+    """Runs `ser ablate fusion` twice in an empty folder: to train, then to find everything recorded; then its trials alone."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("overrides", nargs="*")
@@ -34,26 +46,55 @@ def main() -> None:
         run = functools.partial(subprocess.run, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=kept)
         run([*command[:-1], "1", *SMALL])
         run([*command[:3], "corpus", "card"])
-        walls = []
+        walls, begun = [], time.time()
         for _ in range(2):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             run(command)
-            walls.append(time.perf_counter() - begun)
-        records = Path(folder).glob("bridgework/folds/*/*/fold-*/record.json")
-        seconds = [json.loads(record.read_text())["seconds"] for record in records]
-    workers = len(os.sched_getaffinity(0))
-    beyond = walls[0] - sum(seconds) / workers
-    figures = {
-        "folds": len(seconds),
-        "workers": workers,
-        "wall_seconds": round(walls[0], 1),
-        "training_seconds": round(sum(seconds), 1),
-        "per_fold_beyond_start": round((beyond - START_SECONDS) / len(seconds), 3),
-        "per_fold_in_all": round(beyond / len(seconds), 3),
-        "again_wall_seconds": round(walls[1], 1),
-    }
+            walls.append(time.perf_counter() - started)
+        store = RunStore(Path(folder) / "bridgework")
+        figures = {**beyond(store, begun, walls[0]), "again_wall_seconds": round(walls[1], 1)}
+        with contextlib.chdir(folder):
+            figures["trial_seconds"] = round(trial_seconds(store), 3)
     print(json.dumps(figures, indent=1))
     write_figures("overhead", figures)
+
+
+def beyond(store: RunStore, begun: float, wall: float) -> dict[str, float]:
+    """What a study that began then and took so long cost beyond the training of its folds."""
+    records = list(store.folder.glob("folds/*/*/fold-*/record.json"))
+    seconds = [json.loads(record.read_text())["seconds"] for record in records]
+    ends = [record.stat().st_mtime - begun for record in records]
+    start = min(end - each for end, each in zip(ends, seconds, strict=True))
+    workers, folds = len(os.sched_getaffinity(0)), len(records)
+    left = wall - sum(seconds) / workers
+    return {
+        "folds": folds,
+        "workers": workers,
+        "wall_seconds": round(wall, 1),
+        "training_seconds": round(sum(seconds), 1),
+        "per_fold_beyond_start": round((left - START_SECONDS) / folds, 3),
+        "per_fold_in_all": round(left / folds, 3),
+        "start_seconds": round(start, 1),
+        "end_seconds": round(wall - max(ends), 1),
+        "worker_seconds_between_folds": round(((max(ends) - start) * workers - sum(seconds)) / folds, 3),
+    }
+
+
+class Again(Prepared):
+    """Hands out trials of one recorded fold each."""
+
+    def __init__(self, trials: Sequence[Trial], store: RunStore) -> None:
+        super().__init__([], store)
+        self._waiting = iter([(trial, [key.fold]) for trial in trials for key in trial.keys])
+
+
+def trial_seconds(store: RunStore) -> float:
+    """Mean seconds of the clock from one trial's report to the next, on one worker; the first, which imports, left out."""
+    reports: list[float] = []
+    source = Again(load_study(store, "fusion").trials, store)
+    train(source, Cluster(workers=1), store.folder, lambda *_: reports.append(time.perf_counter()), print)
+    between = [later - earlier for earlier, later in itertools.pairwise(reports)]
+    return sum(between) / len(between)
 
 
 if __name__ == "__main__":
