@@ -26,7 +26,7 @@ class Cluster(Option):
     """GPUs of a trial, at least 0; a fraction lets trials share one, whose memory they must then share too."""
     share_gpus: bool = False
     """Whether trials share GPUs by the memory that folds of the study have taken; the first has one by itself."""
-    folds_per_trial: int = 2
+    folds_per_trial: int = 1
     """Folds that one trial of an ablation trains, at least 0; 0 is all of them. Small trials leave no worker idle at the end."""
     pack: int = 16
     """Folds, of whatever configurations, that a worker trains as one program where optim.pack=0 lets it, at least 1. More than

@@ -4,6 +4,7 @@ Prepared [a, b, c]     --next-->  Trial --> Tune --fold--> reported --> go on, o
 Proposed (proposed.py) --next-->                --end---> finished
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,7 +57,7 @@ class Begun:
         pieces: list[Piece] = []
         while piece := self.next():
             pieces.append(piece)
-            if not piece[0].free or sum(len(folds) for _, folds in pieces) >= pack:
+            if piece[0].pack or sum(len(folds) for _, folds in pieces) >= pack:
                 break
         return pieces
 
@@ -71,16 +72,14 @@ class Begun:
 
 
 class Prepared:
-    """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole); complete ones are left out."""
+    """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole), fixed packs never; complete ones are left out."""
 
     epochs = False
 
     def __init__(self, trials: Sequence[Trial], store: RunStore, folds_per_trial: int = 0) -> None:
         self.pieces: list[Piece] = []
         for trial in trials:
-            missing = missing_folds(trial, store)
-            size = folds_per_trial or max(1, len(missing))
-            self.pieces += [(trial, missing[start : start + size]) for start in range(0, len(missing), size)]
+            self.pieces += [(trial, folds) for folds in _cut(missing_folds(trial, store), folds_per_trial, trial.pack)]
         self._waiting: Iterator[Piece] = iter(self.pieces)
 
     def next(self) -> Piece | None:
@@ -95,6 +94,18 @@ class Prepared:
 
     def finished(self, trial: Trial) -> None:
         pass
+
+
+def _cut(folds: Sequence[int], size: int, pack: int) -> list[list[int]]:
+    """Folds in pieces of `size` (0: all), or a fixed pack each: one worker would wait for another that trains half of its own.
+
+    >>> _cut([1, 2, 3, 4, 5], 2, 1), _cut([2, 3, 4, 5], 1, 3)
+    ([[1, 2], [3, 4], [5]], [[2, 3], [4, 5]])
+    """
+    if pack > 1 and size:
+        return [list(found) for _, found in itertools.groupby(folds, lambda fold: (fold - 1) // pack)]
+    size = size or max(1, len(folds))
+    return [list(folds[start : start + size]) for start in range(0, len(folds), size)]
 
 
 def missing_folds(trial: Trial, store: RunStore) -> list[int]:

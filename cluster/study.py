@@ -133,7 +133,7 @@ def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0)
 def _trial(variant: str, overrides: Sequence[str], planned: Plan, fold: int = 0) -> Trial:
     seed = planned.config.seed
     keys = tuple(key for key in planned.keys if fold in (0, key.fold))
-    return Trial(variant, seed, (*overrides, f"seed={seed}"), keys, planned.config.optim.pack == 0)
+    return Trial(variant, seed, (*overrides, f"seed={seed}"), keys, planned.config.optim.pack)
 
 
 def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:

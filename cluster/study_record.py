@@ -143,4 +143,4 @@ def _section(fields: dict[str, Any]) -> Section:
 def _trial(fields: dict[str, Any]) -> Trial:
     keys: Sequence[dict[str, Any]] = fields["keys"]
     found = tuple(FoldKey(**key) for key in keys)
-    return Trial(fields["variant"], fields["seed"], tuple(fields["overrides"]), found, fields.get("free", False))
+    return Trial(fields["variant"], fields["seed"], tuple(fields["overrides"]), found, fields.get("pack", 1))

@@ -31,8 +31,8 @@ class Trial:
     seed: int
     overrides: tuple[str, ...]
     keys: tuple[FoldKey, ...]
-    free: bool = False
-    """Whether its folds may be stacked with those of others (optim.pack=0)."""
+    pack: int = 1
+    """Folds that are trained as one program (optim.pack): 0 with those of whatever else is trained."""
 
     @property
     def beside_seed(self) -> list[str]:

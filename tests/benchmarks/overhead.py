@@ -23,7 +23,7 @@ from pathlib import Path
 from usual import write_figures
 
 from cluster.resources import Cluster
-from cluster.searcher import Prepared
+from cluster.searcher import Begun, Prepared
 from cluster.study_record import load_study
 from cluster.training import train
 from cluster.trial import Trial
@@ -92,7 +92,7 @@ def trial_seconds(store: RunStore) -> float:
     """Mean seconds of the clock from one trial's report to the next, on one worker; the first, which imports, left out."""
     reports: list[float] = []
     source = Again(load_study(store, "fusion").trials, store)
-    train(source, Cluster(workers=1), store.folder, lambda *_: reports.append(time.perf_counter()), print)
+    train(Begun(source), Cluster(workers=1), store, lambda *_: reports.append(time.perf_counter()), print)
     between = [later - earlier for earlier, later in itertools.pairwise(reports)]
     return sum(between) / len(between)
 

@@ -2,7 +2,8 @@
 
     uv run python tests/benchmarks/study.py [--weightings 8] [--folds 10] [--pack 10] [--plain-batches 1] [overrides]
 The first two ways go through cross_validate and take turns, weighting by weighting, in a store of their own over the same
-features, whose extraction is timed before. The plain way (plain.py) is slow: beside each weighting some of its batches are
+features, whose extraction is timed before; at the end those that can be packed are trained once more, all of them together in
+stacks of `--together` folds of whatever weighting (optim.pack=0). The plain way (plain.py) is slow: beside each weighting some of its batches are
 measured, and its time for the same epochs over the same folds is extrapolated from utterances; `--plain-batches 0` leaves it
 out. Prints seconds and ratios, of the clock and of the processor (which other users of the machine disturb less), and writes
 study.json where it is started.
@@ -13,6 +14,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from plain import Plain
 from usual import placeless, write_figures
 
 from ser_core.compose import compose
-from ser_core.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validate import cross_validate, cross_validate_many
+from ser_core.events import FoldResult
 from ser_core.plan import plan
 from ser_core.records import RunStore
 
@@ -40,6 +43,7 @@ def main() -> None:
     parser.add_argument("--weightings", type=int, default=len(WEIGHTINGS))
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--pack", type=int, default=10)
+    parser.add_argument("--together", type=int, default=16)
     parser.add_argument("--plain-batches", type=int, default=1, help="of 16, beside each weighting")
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_intermixed_args()
@@ -50,8 +54,14 @@ def main() -> None:
         extraction = since(begun)
         plain = Plain(planned) if asked.plain_batches else None
         rows = [row(weighting, asked, Path(folder), turn, plain) for turn, weighting in enumerate(WEIGHTINGS[: asked.weightings])]
+        together = trained_together([one for one in rows if not one["why_not"]], asked, Path(folder))
     figures = {"folds": asked.folds, "pack": asked.pack, "overrides": placeless(asked.overrides)}
-    figures |= {"extraction": extraction, **against_packed(rows), **(against_plain(rows, extraction) if plain else {})}
+    figures |= {
+        "extraction": extraction,
+        **against_packed(rows),
+        "together": together,
+        **(against_plain(rows, extraction) if plain else {}),
+    }
     print(json.dumps(figures, indent=1))
     write_figures("study", {**figures, "rows": rows})
 
@@ -64,6 +74,29 @@ def against_packed(rows: list[dict[str, Any]]) -> dict[str, Any]:
         max(abs(one["alone"]["dev_uar"] - one["packed"]["dev_uar"]) for one in rows), 4
     )
     return found | {"median_ratio_of_what_can_be_packed": round(statistics.median(packed), 2) if packed else 0.0}
+
+
+def trained_together(rows: list[dict[str, Any]], asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """The weightings of these rows once more, in stacks across them, against the seconds that they took one by one."""
+    plans = [plan(compose([*knobs(one["weighting"].split(), asked.shared), "optim.pack=0"])) for one in rows]
+    wanted = [(number, fold) for number in range(len(plans)) for fold in range(1, asked.folds + 1)]
+    store, records = RunStore(folder / "together"), []
+    begun = time.perf_counter(), time.process_time()
+    for start in range(0, len(wanted), asked.together):
+        group = wanted[start : start + asked.together]
+        pieces = [(planned, [fold for which, fold in group if which == number]) for number, planned in enumerate(plans)]
+        records += [event.record for _, event in cross_validate_many(pieces, store) if isinstance(event, FoldResult)]
+    taken = since(begun)
+    alone = statistics.fmean(one["alone"]["dev_uar"] for one in rows) if rows else 0.0
+    uar = statistics.fmean(record.dev["uar"] for record in records) if records else 0.0
+    ratios = {f"{what}_ratio": round(sum(one["alone"][what] for one in rows) / max(taken[what], 1e-9), 2) for what in TIMES}
+    return {"stacks_of": asked.together, **taken, **ratios, "dev_uar": round(uar, 4), "dev_uar_alone": round(alone, 4)}
+
+
+def knobs(weighting: Sequence[str], shared: Sequence[str]) -> list[str]:
+    """The overrides of a weighting, which win over what all share."""
+    own = {one.partition("=")[0] for one in weighting}
+    return [*(each for each in shared if each.partition("=")[0] not in own), *weighting]
 
 
 def against_plain(rows: list[dict[str, Any]], extraction: dict[str, float]) -> dict[str, Any]:
@@ -94,8 +127,7 @@ def row(weighting: tuple[str, ...], asked: argparse.Namespace, folder: Path, tur
     found: dict[str, Any] = {"weighting": " ".join(weighting)}
     heard = 0
     for way in sorted(ways, reverse=bool(turn % 2)):
-        beside = [each for each in asked.shared if each.partition("=")[0] not in {one.partition("=")[0] for one in weighting}]
-        config = compose([*beside, *weighting, f"optim.pack={ways[way]}"])
+        config = compose([*knobs(weighting, asked.shared), f"optim.pack={ways[way]}"])
         planned = plan(config)
         found["why_not"] = planned.one_by_one or found.get("why_not", "")
         begun = time.perf_counter(), time.process_time()

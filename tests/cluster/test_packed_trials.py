@@ -14,8 +14,8 @@ from tests.cluster.conftest import SMALL, records, ser, shown
 FREE = ("optim.pack=0", "cluster.pack=9", "cluster.workers=1")
 
 
-def trial(name: str, free: bool = True, folds: int = 4) -> Trial:
-    return Trial(name, 0, (f"name={name}",), tuple(FoldKey(name, "split", fold) for fold in range(1, folds + 1)), free)
+def trial(name: str, pack: int = 0, folds: int = 4) -> Trial:
+    return Trial(name, 0, (f"name={name}",), tuple(FoldKey(name, "split", fold) for fold in range(1, folds + 1)), pack)
 
 
 def source(trials, tmp_path):
@@ -35,7 +35,7 @@ def test_what_may_be_stacked_is_gathered_until_there_are_enough_folds(tmp_path):
 
 
 def test_what_may_not_be_stacked_goes_by_itself(tmp_path):
-    found = sizes(source([trial("a", free=False), trial("b", free=False)], tmp_path), 100)
+    found = sizes(source([trial("a", pack=1), trial("b", pack=3)], tmp_path), 100)
     assert [len(pieces) for pieces in found] == [1, 1, 1, 1]
 
 
