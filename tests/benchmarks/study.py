@@ -2,11 +2,11 @@
 
     uv run python tests/benchmarks/study.py [--weightings 8] [--folds 10] [--pack 10] [--plain-batches 1] [overrides]
 The first two ways go through cross_validate and take turns, weighting by weighting, in a store of their own over the same
-features, whose extraction is timed before; at the end those that can be packed are trained once more, all of them together in
-stacks of `--together` folds of whatever weighting (optim.pack=0). The plain way (plain.py) is slow: beside each weighting some of its batches are
-measured, and its time for the same epochs over the same folds is extrapolated from utterances; `--plain-batches 0` leaves it
-out. Prints seconds and ratios, of the clock and of the processor (which other users of the machine disturb less), and writes
-study.json where it is started.
+features, whose extraction is timed before; at the end those that can be packed are trained once more, all but the first (which
+pays for the references), in stacks of `--together` folds of whatever weighting (optim.pack=0). The plain way (plain.py) is slow:
+beside each weighting some of its batches are measured, and its time for the same epochs over the same folds is extrapolated from
+utterances; `--plain-batches 0` leaves it out. Prints seconds and ratios, of the clock and of the processor (which other users of
+the machine disturb less), and writes study.json where it is started.
 """
 
 import argparse
