@@ -11,6 +11,7 @@ the machine disturb less), and writes study.json where it is started.
 
 import argparse
 import json
+import shutil
 import statistics
 import tempfile
 import time
@@ -54,7 +55,7 @@ def main() -> None:
         extraction = since(begun)
         plain = Plain(planned) if asked.plain_batches else None
         rows = [row(weighting, asked, Path(folder), turn, plain) for turn, weighting in enumerate(WEIGHTINGS[: asked.weightings])]
-        together = trained_together([one for one in rows if not one["why_not"]], asked, Path(folder))
+        together = trained_together([one for one in rows[1:] if not one["why_not"]], asked, Path(folder))
     figures = {"folds": asked.folds, "pack": asked.pack, "overrides": placeless(asked.overrides)}
     figures |= {
         "extraction": extraction,
@@ -81,6 +82,7 @@ def trained_together(rows: list[dict[str, Any]], asked: argparse.Namespace, fold
     plans = [plan(compose([*knobs(one["weighting"].split(), asked.shared), "optim.pack=0"])) for one in rows]
     wanted = [(number, fold) for number in range(len(plans)) for fold in range(1, asked.folds + 1)]
     store, records = RunStore(folder / "together"), []
+    shutil.copytree(folder / "alone" / "baselines", folder / "together" / "baselines")
     begun = time.perf_counter(), time.process_time()
     for start in range(0, len(wanted), asked.together):
         group = wanted[start : start + asked.together]
