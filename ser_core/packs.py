@@ -50,9 +50,9 @@ class Member:
 
 def within_memory(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
     """Trains the missing folds of members of one kind, in halves where the GPU's memory does not hold all; says what failed."""
-    size = members[0].planned.config.optim.pack
+    train = {0: _free, 1: _alone}.get(members[0].planned.config.optim.pack, _fixed)
     try:
-        yield from (_alone, _fixed)[size > 1](members, store) if size else _free(members, store)
+        yield from train(members, store)
         return
     except torch.OutOfMemoryError as error:
         if len(members) == 1:
