@@ -4,11 +4,13 @@ Prepared [a, b, c]     --next-->  Trial --> Tune --fold--> reported --> go on, o
 Proposed (proposed.py) --next-->                --end---> finished
 """
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster.resources import Cluster
 from cluster.shares import Shares
 from cluster.trial import Piece, Trial, payload
 from ser_core.records import RunStore
@@ -37,8 +39,21 @@ class Source(Protocol):
         ...
 
 
-Running = dict[str, list[Trial]]
-"""By the id of Tune's trial, ours that it trains."""
+@dataclasses.dataclass(frozen=True)
+class Handed:
+    """What one of Tune's trials trains."""
+
+    pieces: list[Piece]
+    retries: int
+    """How often it is handed out again if its worker dies."""
+
+    @property
+    def trials(self) -> list[Trial]:
+        return [trial for trial, _ in self.pieces]
+
+
+HandedOut = dict[str, Handed]
+"""By the id of Tune's trial."""
 
 
 class Begun:
@@ -113,27 +128,35 @@ def missing_folds(trial: Trial, store: RunStore) -> list[int]:
     return [key.fold for key in trial.keys if key not in store]
 
 
-def tune_searcher(source: Begun, folder: Path, pack: int, shares: Shares) -> tuple[Any, Running]:
-    """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds."""
+def tune_searcher(source: Begun, folder: Path, cluster: Cluster, shares: Shares) -> tuple[Any, HandedOut]:
+    """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds.
+
+    What a worker died over is handed out again: Tune's own retries give up at once when it dies between two trials.
+    """
     from ray.tune.search import Searcher
 
-    handed_out: Running = {}
+    handed_out: HandedOut = {}
     running: set[str] = set()
+    lost: list[Handed] = []
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
             if shares.wait(len(running)):
                 return None  # Tune asks again
-            pieces = source.gathered(pack)
-            if not pieces:
-                return Searcher.FINISHED
+            handed = lost.pop() if lost else Handed(source.gathered(cluster.pack), cluster.retries)
+            if not handed.pieces:
+                return None if running else Searcher.FINISHED
             running.add(trial_id)
-            handed_out[trial_id] = [trial for trial, _ in pieces]
-            return payload(pieces, folder, source.epochs, shares.gpus)
+            handed_out[trial_id] = handed
+            return payload(handed.pieces, folder, source.epochs, shares.gpus)
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             running.discard(trial_id)
-            for trial in handed_out[trial_id]:
+            handed = handed_out[trial_id]
+            if error and handed.retries:
+                lost.append(Handed(handed.pieces, handed.retries - 1))
+                return
+            for trial in handed.trials:
                 source.finished(trial)
 
         def save(self, checkpoint_path: str) -> None:
@@ -149,7 +172,7 @@ def tune_searcher(source: Begun, folder: Path, pack: int, shares: Shares) -> tup
     return SourceSearcher(metric="fold", mode="max"), handed_out
 
 
-def tune_scheduler(source: Source, running: Running) -> Any:
+def tune_scheduler(source: Source, handed_out: HandedOut) -> Any:
     """A Tune scheduler that ends a trial when the source says so, of several that are trained together when it does of all."""
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
@@ -157,7 +180,7 @@ def tune_scheduler(source: Source, running: Running) -> Any:
 
     class SourceScheduler(FIFOScheduler):
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            together = running[trial.trial_id]
+            together = handed_out[trial.trial_id].trials
             reported, failed = together[result["piece"]], bool(result["failure"])
             if result.get("epoch"):
                 ends = source.progressed(reported, result["epoch"], result["most"], result["dev"])
@@ -168,8 +191,9 @@ def tune_scheduler(source: Source, running: Running) -> Any:
             return TrialScheduler.STOP if len(over.get(trial.trial_id, ())) == len(together) else TrialScheduler.CONTINUE
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-            for each in running[trial.trial_id]:
-                source.reported(each, 0, False, True)
+            if not handed_out[trial.trial_id].retries:
+                for each in handed_out[trial.trial_id].trials:
+                    source.reported(each, 0, False, True)
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
             """As the searcher: what Tune keeps of it is never read."""

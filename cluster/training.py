@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.ray_session import ray_running
 from cluster.resources import Cluster
-from cluster.searcher import Begun, Running, tune_scheduler, tune_searcher
+from cluster.searcher import Begun, HandedOut, tune_scheduler, tune_searcher
 from cluster.shares import Shares
 from cluster.trial import Trial, train_trial
 from ser_core.errors import BridgeworkError
@@ -30,8 +30,8 @@ def train(source: Begun, cluster: Cluster, store: RunStore, on_fold: OnFold, on_
         import ray
         from ray import tune
 
-        logging.getLogger("ray.tune").setLevel(logging.ERROR)
-        searcher, trials = tune_searcher(source, Path.cwd(), cluster.pack, shares)
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what a worker dies of, `on_failure` hears
+        searcher, trials = tune_searcher(source, Path.cwd(), cluster, shares)
         there = ray.cluster_resources()
         tuner = tune.Tuner(
             tune.with_resources(
@@ -51,7 +51,6 @@ def train(source: Begun, cluster: Cluster, store: RunStore, on_fold: OnFold, on_
                 storage_path=str(folder),
                 verbose=0,
                 callbacks=[_listener(trials, shares, on_fold, on_failure)],
-                failure_config=tune.FailureConfig(max_failures=cluster.retries),
             ),
         )
         try:
@@ -70,13 +69,13 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: Running, shares: Shares, on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: HandedOut, shares: Shares, on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Passes each report on to the driver's two functions."""
     from ray.tune import Callback
 
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
-            reported = ours[trial.trial_id][result["piece"]]
+            reported = ours[trial.trial_id].trials[result["piece"]]
             if result.get("epoch"):
                 return
             if result["failure"]:
@@ -87,8 +86,10 @@ def _listener(ours: Running, shares: Shares, on_fold: OnFold, on_failure: OnFail
                 on_fold(reported, key, result["trained"])
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            if ours[trial.trial_id].retries:
+                return
             text = trial.error_file and Path(trial.error_file).read_text()
-            for each in ours[trial.trial_id]:
+            for each in ours[trial.trial_id].trials:
                 on_failure(each, 0, "the worker died", text or "no traceback was left")
 
         def __reduce__(self) -> tuple[type, tuple[()]]:

@@ -1,5 +1,6 @@
 """Trials that may be stacked (optim.pack=0) are handed to a worker together, and each is told what became of its own folds."""
 
+import dataclasses
 import json
 
 import pytest
@@ -59,14 +60,15 @@ class Ends:
         self.done.append(trial.variant)
 
 
+@dataclasses.dataclass
 class Tunes:
-    trial_id = "one"
+    trial_id: str = "one"
 
 
 @pytest.mark.parametrize("ending", [("a",), ("a", "b")])
 def test_trials_that_are_trained_together_end_when_all_of_them_do(ending, tmp_path):
     begun = Begun(ends := Ends([trial("a"), trial("b")], ending))
-    searcher, running = tune_searcher(begun, tmp_path, 4, Shares(Cluster(), RunStore(tmp_path)))
+    searcher, running = tune_searcher(begun, tmp_path, Cluster(pack=4), Shares(Cluster(), RunStore(tmp_path)))
     scheduler = tune_scheduler(begun, running)
     sent = searcher.suggest("one")
     assert [piece["overrides"] for piece in sent["pieces"]] == [["name=a"], ["name=b"]]
@@ -80,6 +82,23 @@ def test_trials_that_are_trained_together_end_when_all_of_them_do(ending, tmp_pa
     assert ends.done == ["a", "b"]
 
 
+def test_what_a_worker_dies_over_is_handed_out_again_as_often_as_was_asked(tmp_path):
+    begun = Begun(ends := Ends([trial("a", pack=1), trial("b", pack=1)], ()))
+    searcher, handed_out = tune_searcher(begun, tmp_path, Cluster(retries=1), Shares(Cluster(), RunStore(tmp_path)))
+    scheduler = tune_scheduler(begun, handed_out)
+    first, second = searcher.suggest("one"), searcher.suggest("two")
+    assert searcher.suggest("none") is None, "a worker may yet die"
+    for name in ("one", "three"):
+        scheduler.on_trial_error(None, Tunes(name))
+        searcher.on_trial_complete(name, error=True)
+        assert ends.told == ([] if name == "one" else [("a", 0, False, True)])
+        assert (searcher.suggest("three") == first) == (name == "one")
+    assert ends.done == ["a"]
+    searcher.on_trial_complete("two")
+    assert ends.done == ["a", "b"] and second["pieces"][0]["overrides"] == ["name=b"]
+    assert searcher.suggest("four") == type(searcher).FINISHED
+
+
 def test_a_worker_trains_variants_as_one_program_and_one_that_diverges_fails_alone(tmp_path):
     words = ("ablate", "--factor", "optim.learning_rate=0.001,0.02,1e30", *SMALL, *FREE, "--seeds", "1")
     ran = ser(tmp_path, *words)
@@ -87,7 +106,7 @@ def test_a_worker_trains_variants_as_one_program_and_one_that_diverges_fails_alo
     assert "4 folds failed" in ran.out and ran.err.count("loss became non-finite") == 4
     kept = records(tmp_path)
     stacked = [json.loads((tmp_path / place / "record.json").read_text())["spent"]["stacked"] for place in kept]
-    assert stacked == [10.0] * 8
+    assert stacked == [9.0] * 8
     folds = [run for run in shown(tmp_path) if run.kind == "fold" and run.status == "FINISHED"]
     assert len(folds) == 8
 
