@@ -41,11 +41,11 @@ class Source(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Handed:
-    """What one of Tune's trials trains."""
+    """What one of Tune's trials trains, handed out again if its worker dies: Tune gives up when one dies between two trials."""
 
     pieces: list[Piece]
     retries: int
-    """How often it is handed out again if its worker dies."""
+    """How often it will be handed out again."""
 
     @property
     def trials(self) -> list[Trial]:
@@ -129,10 +129,7 @@ def missing_folds(trial: Trial, store: RunStore) -> list[int]:
 
 
 def tune_searcher(source: Begun, folder: Path, cluster: Cluster, shares: Shares) -> tuple[Any, HandedOut]:
-    """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds.
-
-    What a worker died over is handed out again: Tune's own retries give up at once when it dies between two trials.
-    """
+    """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds."""
     from ray.tune.search import Searcher
 
     handed_out: HandedOut = {}
