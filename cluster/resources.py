@@ -29,8 +29,8 @@ class Cluster(Option):
     folds_per_trial: int = 1
     """Folds that one trial of an ablation trains, at least 0; 0 is all of them. Small trials leave no worker idle at the end."""
     pack: int = 16
-    """Folds, of whatever configurations, that a worker trains as one program where optim.pack=0 lets it, at least 1. More than
-    16 gain nothing on a CPU; a GPU may carry hundreds, and cuts in halves what its memory does not hold."""
+    """Folds, of whatever configurations, that a worker trains as one program where optim.pack=0 lets it, at least 1. A CPU
+    gains little beyond 16; what the memory of a GPU does not hold is cut in halves."""
     retries: int = 2
     """How often a trial whose worker died is started again, at least 0."""
     tracking: str = ""

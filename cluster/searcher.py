@@ -5,7 +5,6 @@ Proposed (proposed.py) --next-->                --end---> finished
 """
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from cluster.resources import Cluster
 from cluster.shares import Shares
 from cluster.trial import Piece, Trial, payload
+from ser_core.plan import by_pack
 from ser_core.records import RunStore
 
 
@@ -118,7 +118,7 @@ def _cut(folds: Sequence[int], size: int, pack: int) -> list[list[int]]:
     ([[1, 2], [3, 4], [5]], [[2, 3], [4, 5]])
     """
     if pack > 1 and size:
-        return [list(found) for _, found in itertools.groupby(folds, lambda fold: (fold - 1) // pack)]
+        return by_pack(folds, pack)
     size = size or max(1, len(folds))
     return [list(folds[start : start + size]) for start in range(0, len(folds), size)]
 

@@ -77,8 +77,8 @@ def train_trial(payload: dict[str, Any]) -> None:
         if isinstance(event, PackEpoch) and payload["epochs"]:
             tune.report({**about, "fold": 0, **dataclasses.asdict(event), "failure": ""})
         elif isinstance(event, FoldResult):
-            fold, seconds = event.record.key.fold, event.record.seconds
-            tune.report({**about, "fold": fold, "trained": event.trained, "seconds": seconds, "failure": ""})
+            seconds = event.record.seconds
+            tune.report({**about, "fold": event.fold, "trained": event.trained, "seconds": seconds, "failure": ""})
         elif isinstance(event, FoldFailed):
             tune.report({**about, "fold": event.fold, **failure(event.error)})
 

@@ -86,8 +86,7 @@ def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], stor
                     if not isinstance(event, FoldResult | FoldFailed):
                         yield which, event
                         continue
-                    number = event.fold if isinstance(event, FoldFailed) else event.record.key.fold
-                    if left.pop((which, number), None):
+                    if left.pop((which, event.fold), None):
                         yield which, event
     except Exception as error:
         for (which, number), each in left.items():

@@ -35,6 +35,11 @@ class FoldResult:
     record: FoldRecord
     trained: bool
 
+    @property
+    def fold(self) -> int:
+        """Its number."""
+        return self.record.key.fold
+
 
 @dataclasses.dataclass(frozen=True)
 class FoldFailed:

@@ -18,6 +18,15 @@ from ser_core.metrics import DEFINITIONS
 from ser_core.records import FoldKey
 
 
+def by_pack(numbers: Sequence[int], size: int) -> list[list[int]]:
+    """Folds, in order, those of a fixed pack of this size together.
+
+    >>> by_pack([5, 2, 3, 4], 3)
+    [[2, 3], [4, 5]]
+    """
+    return [list(found) for _, found in itertools.groupby(sorted(numbers), lambda number: (number - 1) // size)]
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What `cross_validate` will train: settled configuration, inputs, folds, and the key of each fold's record."""
@@ -43,8 +52,7 @@ class Plan:
 
     def packs(self, numbers: Sequence[int]) -> list[list[int]]:
         """These folds, in order, those of a fixed pack together."""
-        size = self.config.optim.pack
-        return [list(found) for _, found in itertools.groupby(sorted(numbers), lambda number: (number - 1) // size)]
+        return by_pack(numbers, self.config.optim.pack)
 
     @property
     def keys(self) -> list[FoldKey]:
