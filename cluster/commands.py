@@ -17,11 +17,11 @@ from ablations.modes import Mode
 from ablations.render import section_to_rich, to_rich
 from ablations.study import Study
 from cluster.conclude import conclude
+from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.resources import split_overrides
 from cluster.retuned import retuned
 from cluster.study import Finished, Watch, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, studies, study_id
-from cluster.terms import plan_and_tell, tell_systems, tell_terms
 from cluster.tracking import Tracker
 from cluster.tracking_store import tracking_uri
 from cluster.trial import Trial
@@ -65,8 +65,8 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
-        planned = plan_and_tell(compose(base))
-        systems = tell_systems([base])
+        planned = plan_with_notices(compose(base))
+        notes = (*planned.notices, *print_deviations([base]))
         store = RunStore(planned.config.run.store)
         trained = 0
         for event in core.cross_validate(planned.config, planned=planned, store=store):
@@ -77,7 +77,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
         trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
         question = "How well does this configuration do on speakers it has never heard?"
         command = shlex.join(["ser", "run", *base])
-        record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=systems)
+        record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
         record.save(store)
         tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=True)
         finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)
@@ -110,7 +110,8 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
 
     config = compose(split_overrides(overrides)[0])
     corpus = config.corpus.read(config.cache)
-    tell_terms(config)
+    print_licence(config)
+    print_notices(corpus.notices)
     extractor = config.model.speech.extractor(device_of(config))
     reasons = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
     for utterance, reason in sorted(reasons.items()):
@@ -127,7 +128,8 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
         raise SettingError(f"--json {file}: there is no folder {file.absolute().parent}; make it first")
     config = compose(split_overrides(overrides)[0])
     audited = audit(config, progress=True)
-    tell_terms(config)
+    print_licence(config)
+    print_notices(audited.notices)
     colours = {"fail": "red", "warn": "yellow", "info": "dim"}
     table = Table("", "finding", "what was found", "what to do", show_lines=True)
     for finding in audited.findings:
@@ -149,7 +151,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
 
 def print_card(console: Console, overrides: Sequence[str]) -> None:
     """`ser corpus card`."""
-    planned = plan_and_tell(compose(split_overrides(overrides)[0]))
+    planned = plan_with_notices(compose(split_overrides(overrides)[0]))
     for name, value in planned.card.items():
         console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 

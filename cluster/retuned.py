@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from ablations.modes import Mode
 from ablations.study import Study, Variant, combined
 from cluster.budget import Budget
+from cluster.notices import plan_with_notices
 from cluster.resources import Cluster
 from cluster.scores import ranked
 from cluster.search import Search, prepare, run_search
 from cluster.study import Finished, Watch
-from cluster.terms import plan_and_tell
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.compose import compose
@@ -27,7 +27,7 @@ def retuned(
 
     Raises RecordError when a search finds nothing with a score in every fold.
     """
-    whole = plan_and_tell(compose(study.beneath(base)))
+    whole = plan_with_notices(compose(study.beneath(base)))
     space = chosen_space(mode.space, SPACES)
     found = []
     for variant in study.variants(whole.config, whole.inputs.corpus):

@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.budget import Budget, option
 from cluster.drivers import Together, join
+from cluster.notices import plan_with_notices, print_deviations
 from cluster.objectives import HEADLINE, Goal
 from cluster.proposed import Past, Proposed
 from cluster.pruners import chosen_pruner
@@ -22,7 +23,6 @@ from cluster.spending import spending
 from cluster.starts import starting_points
 from cluster.study import Finished, Watch, make_trial, run_study
 from cluster.study_record import StudyRecord, studies, study_id
-from cluster.terms import plan_and_tell, tell_systems
 from search_spaces.space import Space
 from search_spaces.staged import within_reach
 from ser_core.compose import compose
@@ -104,8 +104,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     """
     sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_and_tell(compose(_joined(base, space.fixed, space)))
-    systems = tell_systems([_joined(base, space.fixed, space)])
+    whole = plan_with_notices(compose(_joined(base, space.fixed, space)))
+    notes = (*whole.notices, *print_deviations([_joined(base, space.fixed, space)]))
     offered = whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels)
     space = within_reach(space.reaching(base), whole.config).among("tasks", offered)
     sampler.check(space, len(goal.objectives))
@@ -113,7 +113,7 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     seedless = [override for override in base if not override.startswith("seed=")]
     store = RunStore(whole.config.run.store)
     scores = Scores(store, goal)
-    record = _record(space, base, search, whole, systems)
+    record = _record(space, base, search, whole, notes)
     known = next((study for study in studies(store) if study.id == record.id), None)
     if known:
         join(record, known.trials, known.asked, known.ended, known.trained)
@@ -161,7 +161,7 @@ def _past(known: StudyRecord, store: RunStore) -> Past:
     return Past(known.asked, known.ended, known.trained, spending(known, store, 0).gpu_seconds / 3600)
 
 
-def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, systems: tuple[str, ...]) -> StudyRecord:
+def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, notes: tuple[str, ...]) -> StudyRecord:
     """The search's study before its first trial."""
     name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
     words = (*search.objectives, *search.constraints, *(["epochs"] if search.prune_on == "epochs" else []))
@@ -175,7 +175,7 @@ def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, syst
         base=list(base),
         trials=[],
         command=shlex.join(["ser", "search", space.name, *base, *search.words()]),
-        notes=systems,
+        notes=notes,
         searched=dataclasses.asdict(search),
     )
 

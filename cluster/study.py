@@ -18,11 +18,11 @@ from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, Variant, configurations
 from cluster.drivers import noted
+from cluster.notices import plan_with_notices, print_deviations
 from cluster.proposed import Proposed
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Source
 from cluster.study_record import StudyRecord, study_id
-from cluster.terms import plan_and_tell, tell_systems
 from cluster.tracking import Tracker
 from cluster.tracking_store import tracking_uri
 from cluster.training import train
@@ -64,12 +64,12 @@ def plan_ablation(
     mode = mode or Mode()
     _check_seeds(base, seeds)
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_and_tell(compose(study.beneath(base)))
+    whole = plan_with_notices(compose(study.beneath(base)))
     variants = _compared(study, whole)
     if mode.name == "masked":
         variants = [_whole(study, variants)]
     made = configurations(study.name, base, variants)
-    systems = tell_systems(overrides for overrides, _ in made.values())
+    systems = print_deviations(overrides for overrides, _ in made.values())
     trials, settled = [], {}
     for name, (overrides, config) in made.items():
         planned = plan_once(config, progress=True)
@@ -88,7 +88,7 @@ def plan_ablation(
         trials=trials,
         command=command,
         across=study.across,
-        notes=(*study.notes, *systems),
+        notes=(*study.notes, *whole.notices, *systems),
         factorial=study.factorial,
         mode=mode.name,
         masked=dict(study.masks) if mode.name == "masked" else {},

@@ -41,6 +41,12 @@ class Plan:
     one_by_one: str = ""
     """Why folds are trained one by one although optim.pack asks for more; "" where they are not or nobody asks."""
 
+    @property
+    def notices(self) -> list[str]:
+        """Sentences about the corpus and the configuration that every command prints and every table repeats."""
+        alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
+        return [*self.inputs.corpus.notices, *([alone] if self.one_by_one else [])]
+
     def key(self, fold: int) -> FoldKey:
         return FoldKey(self.fingerprint, self.folds.hash, fold)
 

@@ -33,6 +33,8 @@ class Audited:
     split: str
     """Hash of the split, as on the protocol card."""
     findings: list[Finding]
+    notices: tuple[str, ...] = ()
+    """Those of the corpus."""
 
     @property
     def passed(self) -> bool:
@@ -68,7 +70,7 @@ def audit(config: Config, progress: bool = False) -> Audited:
         for channel in ("speech", "text")
     }
     findings = [*broken, *findings_of(corpus, folds, heard, config.audio), *pretraining(corpus, encoders)]
-    return Audited(corpus.name, len(corpus), str(folds.protocol["protocol"]), folds.hash, gravest_first(findings))
+    return Audited(corpus.name, len(corpus), str(folds.protocol["protocol"]), folds.hash, gravest_first(findings), corpus.notices)
 
 
 def findings_of(corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Audio) -> list[Finding]:

@@ -67,6 +67,8 @@ class Corpus:
     `parts` has a column fold_1, fold_2, ... for every fold that comes with the corpus, each cell one of PARTS.
     `counts` says whether the reader found the counts of the release.
     `further` has columns of text beyond the schema, for whoever asks for them by name; they are no part of the content.
+    `notices` are sentences that every command prints: what was found in the files that a user should know of, such as
+    speakers that are not known or a column that is not read. They are no part of the content either.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Corpus:
     votes: np.ndarray | None = None
     parts: pd.DataFrame | None = None
     further: pd.DataFrame | None = None
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)

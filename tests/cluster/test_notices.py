@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster.terms import tell_terms
+from cluster.notices import print_licence
 from ser_core.compose import compose
 from tests.cluster.conftest import SMALL
 
 
 def told(capsys: pytest.CaptureFixture[str], overrides: list[str]) -> str:
-    tell_terms(compose(overrides))
+    print_licence(compose(overrides))
     out, err = capsys.readouterr()
     assert out == ""
     return err

@@ -1,4 +1,4 @@
-"""Tells, on stderr, what a corpus asks of those who use it, and what of a published system is not followed here."""
+"""Prints, on stderr, what a user should know before a study trains: licence, notices of the corpus, settings without effect."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,14 +11,19 @@ from ser_core.plan import Plan
 from ser_core.systems.applied import systems_named
 
 
-def plan_and_tell(config: Config) -> Plan:
-    """`plan_once` in the foreground, then the terms: before anything is trained, and not for a corpus that is not there."""
+def plan_with_notices(config: Config) -> Plan:
+    """`plan_once` in the foreground; prints the corpus's licence on first use, and every notice, before anything is trained."""
     planned = plan_once(config, progress=True)
-    tell_terms(config)
-    alone = f"optim.pack has no effect, folds are trained one by one: {planned.one_by_one}"
-    for sentence in (*_small_batches(planned.config), *([alone] if planned.one_by_one else [])):
-        Console(stderr=True).print(sentence, highlight=False, soft_wrap=True, markup=False)
+    print_licence(config)
+    print_notices([*planned.notices, *_small_batches(planned.config)])
     return planned
+
+
+def print_notices(sentences: Iterable[str]) -> None:
+    """Prints each sentence on a line of its own, on stderr."""
+    console = Console(stderr=True)
+    for sentence in sentences:
+        console.print(f"note: {sentence}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _small_batches(config: Config) -> Iterator[str]:
@@ -31,7 +36,7 @@ def _small_batches(config: Config) -> Iterator[str]:
         )
 
 
-def tell_terms(config: Config) -> None:
+def print_licence(config: Config) -> None:
     """Prints the terms of the corpus, unless this store has been told them."""
     told = first_use(config.corpus.name, config.corpus.terms(), config.cache)
     if told:
@@ -39,7 +44,7 @@ def tell_terms(config: Config) -> None:
         Console(stderr=True).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)
 
 
-def tell_systems(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def print_deviations(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Prints what is not followed of the systems that these lists of overrides name; returns their notes for the record."""
     found = systems_named(lists, GROUPS)
     for sentence in (sentence for made in found for sentence in made.not_followed()):
