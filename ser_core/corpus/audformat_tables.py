@@ -177,7 +177,11 @@ def _column(database: "Database", root: Path, place: Place) -> pd.Series:
     """One column, or the field of its labels."""
     check_stored(root, place.table)
     table = database.tables[place.table]
-    series = table.columns[place.column].get()
+    try:
+        series = table.columns[place.column].get()
+    except (ValueError, KeyError, TypeError) as error:  # what pandas and pyarrow raise for tables that are none
+        file = next(file for suffix in reversed(TABLES) if (file := root / f"db.{place.table}{suffix}").is_file())
+        raise CorpusError(f"corpus audformat: {file} cannot be read as a table: {str(error).splitlines()[0]}") from None
     if series.index.has_duplicates:
         twice = series.index[series.index.duplicated()][0]
         raise CorpusError(f"corpus audformat: table {place.table} has a row twice: {twice}")

@@ -90,9 +90,9 @@ class CremaD(CorpusOption):
         table, notes = labelled(pd.DataFrame(rows), self.scheme)
         if len(rows) < len(found):
             notes.append(f"dropped {KNOWN_BAD} (silent)")
-        text_source = "acted sentence" if self.text == "sentence" else "none"
+        text_source, told = ("acted sentence" if self.text == "sentence" else "none"), list[str]()
         if self.text == "column":
-            table, text_source = with_text_file("cremad", table, self.text_file)
+            table, text_source, told = with_text_file("cremad", table, self.text_file)
         table = complete(table.drop(columns="code"))
         ballots = _ballots(folder)
         return Corpus(
@@ -105,6 +105,7 @@ class CremaD(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
+            notices=tuple(told),
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 
@@ -131,7 +132,7 @@ def _ballots(folder: Path) -> pd.DataFrame | None:
     file = next(iter(sorted(folder.rglob("tabulatedVotes.csv"))), None)
     if file is None:
         return None
-    table = read_table("cremad", file, (*LETTERS, "fileName"))
+    table = read_table("cremad", file, ("fileName",), numbers=list(LETTERS)).fillna(dict.fromkeys(LETTERS, 0.0))
     rows = table[table.columns[0]].tolist()
     voice = table.loc[[row.startswith("1") for row in rows]]
     votes = [

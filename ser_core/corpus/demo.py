@@ -73,9 +73,9 @@ class DemoCorpus(CorpusOption):
                     speak_into(folder, rows, lines)
         table = read_manifest(folder)
         table["file"] = [str(folder / utterance) for utterance in table["utterance"]]
-        text_source = "spoken"
+        text_source, told = "spoken", list[str]()
         if self.text not in TRANSCRIBED:
-            table, text_source = with_text("demo", table, self.text, self.text_file, "spoken")
+            table, text_source, told = with_text("demo", table, self.text, self.text_file, "spoken")
         return Corpus(
             name=self.name,
             table=complete(table),
@@ -84,6 +84,7 @@ class DemoCorpus(CorpusOption):
             licence="Apache-2.0 like Bridgework, which wrote it; the licence of espeak-ng does not cover what it says",
             source=f"spoken by espeak-ng (espeakng-loader {espeak.version()}), generation {GENERATION}",
             text_source=text_source,
+            notices=tuple(told),
         )
 
 

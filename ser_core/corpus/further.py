@@ -24,8 +24,8 @@ def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) 
         return found
     place = option.columns_file
     rows = named_rows(corpus.name, place, "corpus.columns_file")
-    found |= {name: matched(corpus.name, corpus.table, rows, name, place)[0] for name in names if name in rows}
-    if AUGMENTED_FILE in names and AUGMENTED_FILE in rows:
+    found |= {name: matched(corpus.name, corpus.table, rows, name)[0] for name in names if name in rows.cells}
+    if AUGMENTED_FILE in names and AUGMENTED_FILE in rows.cells:
         found[AUGMENTED_FILE] = [placed(cell, Path(place).parent) for cell in found[AUGMENTED_FILE]]
     return found
 

@@ -106,7 +106,7 @@ class Iemocap(CorpusOption):
         table = with_files("iemocap", table, _audio(folder))
         texts = _transcripts(folder) if self.text in TRANSCRIBED else {}
         table["text"] = [texts.get(utterance, "") for utterance in table["utterance"]]
-        table, text_source = with_text("iemocap", table, self.text, self.text_file, "human transcripts")
+        table, text_source, told = with_text("iemocap", table, self.text, self.text_file, "human transcripts")
         table = complete(table.drop(columns=["code", "part"]))
         return Corpus(
             name="iemocap",
@@ -118,6 +118,7 @@ class Iemocap(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
+            notices=tuple(told),
             votes=vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

@@ -23,6 +23,7 @@ from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
+from ser_core.corpus.user_tables.cell_values import to_numbers
 from ser_core.errors import CorpusError
 from ser_core.options import location, one_of, tolerance
 
@@ -89,7 +90,7 @@ class MspPodcast(CorpusOption):
         table = with_files("msp_podcast", table, files)
         if self.text in TRANSCRIBED:
             table["text"] = [_transcript(folder, utterance) for utterance in table["utterance"]]
-        table, text_source = with_text("msp_podcast", table, self.text, self.text_file, "human transcripts")
+        table, text_source, told = with_text("msp_podcast", table, self.text, self.text_file, "human transcripts")
         table = complete(table.drop(columns="code"))
         ballots = _ballots(folder)
         return Corpus(
@@ -102,6 +103,7 @@ class MspPodcast(CorpusOption):
             text_source=text_source,
             merged="; ".join([*notes, *note]) or "none",
             counts=counts,
+            notices=tuple(told),
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 
@@ -111,10 +113,10 @@ def _labels(folder: Path, *names: str) -> Path | None:
     return next((folder / "Labels" / name for name in names if (folder / "Labels" / name).is_file()), None)
 
 
-def _read(file: Path, columns: Sequence[str]) -> pd.DataFrame:
+def _read(file: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
     """A table of labels, CSV or JSON. Raises CorpusError when it lacks one of `columns` or is no JSON of labels."""
     if file.suffix == ".csv":
-        return read_table("msp_podcast", file, columns)
+        return read_table("msp_podcast", file, columns, numbers)
     try:
         rows = _json_rows(json.loads(file.read_text("utf-8")))
     except (ValueError, AttributeError, TypeError) as error:
@@ -122,6 +124,12 @@ def _read(file: Path, columns: Sequence[str]) -> pd.DataFrame:
     table = pd.DataFrame(rows).fillna("")
     if missing := [column for column in columns if column not in table]:
         raise CorpusError(f"corpus msp_podcast: {file} lacks {missing[0]!r}; it has {', '.join(table.columns)}")
+    for name in numbers:
+        values, wrong, _, _ = to_numbers(table[name].to_numpy(object))
+        if len(wrong):
+            cell = table[name].iloc[wrong[0]]
+            raise CorpusError(f"corpus msp_podcast: {file} has a rating that is not a number: {name} {cell!r}")
+        table[name] = values
     return table
 
 
@@ -151,11 +159,8 @@ def _consensus(folder: Path) -> pd.DataFrame:
     file = _labels(folder, *names)
     if file is None:
         raise CorpusError(f"corpus msp_podcast: no Labels/labels_consensus.csv (or .json) below {folder}; correct corpus.root")
-    raw = _read(file, COLUMNS)
-    try:
-        ratings = {name: [float(cell or "nan") for cell in raw[column]] for name, column in DIMENSIONS.items()}
-    except ValueError as error:
-        raise CorpusError(f"corpus msp_podcast: {file.name} has a rating that is not a number: {error}") from None
+    raw = _read(file, COLUMNS, list(DIMENSIONS.values()))
+    ratings = {name: raw[column].to_numpy(float) for name, column in DIMENSIONS.items()}
     return pd.DataFrame(
         {
             "utterance": [Path(name).stem for name in raw["FileName"]],

@@ -1,6 +1,5 @@
 """Finds the folder and the audio files of a release, and the companion text that may lie beside them."""
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import cells
+from ser_core.corpus.user_tables import read_user_table
+from ser_core.corpus.user_tables.cell_values import to_numbers
 from ser_core.errors import CorpusError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")
@@ -48,17 +49,19 @@ def with_files(corpus: str, table: pd.DataFrame, files: Mapping[str, str], colum
     return table.assign(file=[files[name] for name in names])
 
 
-def read_table(corpus: str, file: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV of text cells, in UTF-8 or else Windows-1252. Raises CorpusError when it lacks one of `columns`."""
-    content = file.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    if missing := [column for column in columns if column not in table]:
-        raise CorpusError(f"corpus {corpus}: {file} lacks column {missing[0]!r}; it has {', '.join(table.columns)}")
-    return table
+def read_table(corpus: str, file: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
+    """A table of a release as cells of text, and of `numbers` as numbers, NaN where absent.
+
+    Raises CorpusError, with everything that is wrong, when it lacks one of these columns or has rows that cannot be read.
+    """
+    table = read_user_table(file)
+    table.need([*columns, *(name for name in numbers if name not in columns)])
+    for name in [name for name in numbers if name in table.cells]:
+        values, wrong, _, _ = to_numbers(table.column(name))
+        table.fault(f"column {name!r} holds a rating that is not a number", wrong, name)
+        table.cells[name] = values
+    table.raise_faults(corpus)
+    return table.cells
 
 
 def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
@@ -86,7 +89,7 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
     file = Path(root) / COMPANION
     if not file.exists():
         raise CorpusError(f"corpus {corpus}: corpus.text=companion needs {file} with the columns file, text")
-    lines = pd.read_csv(file, dtype=str, keep_default_na=False)
+    lines = read_table(corpus, file, ("file", "text"))
     texts = dict(zip((Path(name).stem for name in lines["file"]), lines["text"], strict=True))
     table = table.assign(text=[texts.get(name, "") for name in table["utterance"]])
     emotions, covered = cells(table, "emotion"), cells(table, "text") != ""

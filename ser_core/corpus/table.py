@@ -1,8 +1,20 @@
-"""Any corpus from a CSV or Parquet table: `file` and `speaker`, and whatever else of the schema it has.
+"""Any corpus from a table: CSV (comma, semicolon, tab), JSON lines or Parquet, one row per utterance.
 
 file,speaker,text,emotion,gender,session,split,start,end,valence,votes.anger,votes.joy,...
-A column votes.<label> holds how many annotators chose the label, or their share. `augmented_file`, `augmented_text` and any other
-column are there for whoever asks for them (corpus/further.py).
+
+    file               the audio, from corpus.root or the table's own folder                                      required
+    speaker            who speaks, any name or number                                                             required
+    utterance          a name for the row, once in the table; else it is the file with its segment
+    emotion            the label; a word for absent (NA, null, ..., user_tables/cell_values.py) leaves it unlabelled
+    emotion.<rater>    what each rater chose, in place of votes.<label>
+    votes.<label>      how many annotators chose the label, or their share; without `emotion` most votes make the label,
+                       and a tie makes none
+    rater              several rows per utterance, one per rater, with `emotion` and the dimensions that this rater chose
+    text gender session split script                                                                     words; may be absent
+    start end          the segment in seconds, or as h:mm:ss.s
+    <dimension>        a rating that corpus.dimensions names with its scale; <dimension>.<rater> are averaged
+    augmented_file augmented_text and any other name are there for whoever asks for them (corpus/further.py)
+corpus.columns={label: emotion} reads a column under another name. What is wrong with a table is said all at once.
 """
 
 import dataclasses
@@ -12,9 +24,14 @@ import pandas as pd
 
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.further import AUGMENTED_FILE, placed
-from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, segment_names, voted_shares
+from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, voted_shares
+from ser_core.corpus.raters import RATER, majority
+from ser_core.corpus.table_notices import nothing_to_learn, unread_columns
+from ser_core.corpus.table_rows import TableRows
 from ser_core.corpus.text_file import check_text_file, with_text
-from ser_core.errors import CorpusError
+from ser_core.corpus.user_tables import UserTable, read_user_table
+from ser_core.errors import CorpusError, SettingError
+from ser_core.keys import nearest
 from ser_core.options import content, location, one_of
 
 
@@ -25,11 +42,13 @@ class Table(CorpusOption):
     name: str = "table"
     """This option's name."""
     path: str = location("")
-    """The table: .csv or .parquet, one row per utterance."""
+    """The table: CSV, JSON lines or Parquet, one row per utterance."""
     root: str = location("")
     """Folder that relative `file` entries start from; empty is the table's own folder."""
     title: str = "table"
     """The corpus's name in records and tables."""
+    columns: dict[str, str] = dataclasses.field(default_factory=dict, metadata={"content": True})
+    """Names of the table's columns and what they are read as, as {label: emotion, spk: speaker}."""
     classes: list[str] = dataclasses.field(default_factory=list)
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
@@ -48,26 +67,39 @@ class Table(CorpusOption):
         self.scales()
         one_of(self, "text", ("column", "plain", "none"))
         check_text_file(self.text, self.text_file)
+        self._check_mapping()
 
     def scales(self) -> tuple[Dimension, ...]:
         """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
         return tuple(parsed_scale(entry) for entry in self.dimensions)
 
     def read(self, cache: Path) -> Corpus:
-        """The rows of the table. Raises CorpusError naming the column or row that cannot be used."""
-        table = self._rows()
+        """The rows of the table. Raises CorpusError naming every column and row that cannot be used."""
+        given = self._open()
         folder = Path(self.root) if self.root else Path(self.path).parent
-        table["utterance"] = _names(table)
+        merge = parsed_merge(self.merge)
+        rows = TableRows(given, self.scales(), {*self.classes, *merge}, folder)
+        table = rows.read()
+        notes = _label_by_votes(table, merge, rows.notices, given.file.name)
+        self._check_labels(given, table, merge)
+        given.faults.raise_any()
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
         if AUGMENTED_FILE in table:
             table[AUGMENTED_FILE] = [placed(cell, folder) for cell in table[AUGMENTED_FILE]]
-        table, classes, notes = chosen_rows(complete(table), self.merge, self.classes)
+        table, classes, more = chosen_rows(complete(table), self.merge, self.classes)
+        corpus = self._corpus(table, classes, [*notes, *more], [*given.notices, *rows.notices])
+        learn = [f"{given.file.name}: {one}" for one in (*nothing_to_learn(corpus), *unread_columns(given, self.scales()))]
+        return dataclasses.replace(corpus, notices=(*corpus.notices, *learn))
+
+    def _corpus(self, table: pd.DataFrame, classes: tuple[str, ...], notes: list[str], notices: list[str]) -> Corpus:
+        """The corpus of complete rows, with the text that is asked for."""
         dimensions = self.scales()
         columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
         further = table.drop(columns=[name for name in table if name in columns or str(name).startswith(VOTES)])
         text_source = "column text" if (cells(table, "text") != "").any() else "none"
         if self.text != "column" or self.text_file:
-            table, text_source = with_text("table", table, self.text, self.text_file, "column text")
+            table, text_source, told = with_text("table", table, self.text, self.text_file, "column text")
+            notices = [*notices, *told]
         return Corpus(
             name=self.title,
             table=table.loc[:, columns],
@@ -79,34 +111,46 @@ class Table(CorpusOption):
             merged="; ".join(notes) or "none",
             votes=voted_shares(table, self.merge, classes),
             further=further.astype(object).fillna("").astype(str),
+            notices=tuple(notices),
         )
 
-    def _rows(self) -> pd.DataFrame:
-        """The raw table with its columns checked. Text cells stay text: a speaker 03 is not 3."""
+    def _open(self) -> UserTable:
+        """The table as it was given. Raises CorpusError where there is none."""
         if not self.path:
             raise CorpusError("corpus table needs its file: add corpus.path=FILE.csv (or .parquet)")
         file = Path(self.path)
+        if file.is_dir():
+            raise CorpusError(f"corpus table: {file} is a folder; name the table in it with corpus.path")
         if not file.is_file():
             raise CorpusError(f"corpus table: no file {file}; correct corpus.path")
-        if file.suffix == ".parquet":
-            table = pd.read_parquet(file)
-        else:
-            table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        for column in ("file", "speaker", *(d.name for d in self.scales())):
-            if column not in table:
-                raise CorpusError(f"{file}: column {column!r} is missing; it has {', '.join(map(str, table.columns))}")
-        numbers = {*SECONDS, *(dimension.name for dimension in self.scales())}
-        for column in [name for name in table.columns if name in numbers or name.startswith(VOTES)]:
-            try:
-                table[column] = pd.to_numeric(table[column].replace("", float("nan")))
-            except ValueError as error:
-                raise CorpusError(f"{file}: column {column!r} holds something that is not a number: {error}") from None
-        return table
+        return read_user_table(file, self.columns)
+
+    def _check_mapping(self) -> None:
+        """Raises SettingError for columns that are read under one name, and for a name that is nearly one of ours."""
+        for theirs, ours in self.columns.items():
+            if list(self.columns.values()).count(ours) > 1:
+                both = ", ".join(name for name, other in self.columns.items() if other == ours)
+                raise SettingError(f"corpus.columns reads {both} all as {ours}; keep one")
+            known = (*WORDS, *SECONDS, RATER)
+            if not ours or (ours not in known and ours.lower() in known):
+                raise SettingError(f"corpus.columns reads {theirs!r} as {ours!r}, which is no column{nearest(ours, known)}")
+
+    def _check_labels(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
+        """Adds a fault for each class that no row has."""
+        labels = {str(label) for label in table["emotion"]} if "emotion" in table else set[str]()
+        known = sorted({merge.get(label, label) for label in labels} - {""})
+        for name in [] if given.faults.damaged else [name for name in self.classes if name not in known]:
+            given.faults.add(
+                f"corpus.classes names {name!r}; the table has {', '.join(known) or 'no label'}{nearest(name, known)}"
+            )
 
 
-def _names(table: pd.DataFrame) -> list[str]:
-    """Utterance names: the `utterance` column, or the file with its segment where it has one."""
-    if "utterance" in table:
-        return [str(name) for name in table["utterance"]]
-    absent = [float("nan")] * len(table)
-    return segment_names(table["file"].tolist(), *(table[column].tolist() if column in table else absent for column in SECONDS))
+def _label_by_votes(table: pd.DataFrame, merge: dict[str, str], notices: list[str], file: str) -> list[str]:
+    """Gives rows without a column `emotion` the label with most votes, and says so in the notices and for the card."""
+    voted = [str(name) for name in table if str(name).startswith(VOTES)]
+    if "emotion" in table or not voted or not all(table[name].dtype.kind == "f" for name in voted):
+        return []
+    table["emotion"], tied, unrated = majority(table, merge)
+    rule = f"label by most votes, {tied} ties and {unrated} unrated without label"
+    notices.append(f"{file} has no column emotion: {rule} (of {len(table)} utterances)")
+    return [rule]

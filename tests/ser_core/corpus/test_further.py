@@ -59,5 +59,5 @@ def test_what_is_not_there_is_said(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no file .*more\.csv; correct corpus\.columns_file"):
         further_column(bare, option, "asr")
     (tmp_path / "more.csv").write_text("name,asr\na,b\n")
-    with pytest.raises(CorpusError, match=r"more\.csv needs a column utterance or file; it has name, asr"):
+    with pytest.raises(CorpusError, match=r"more\.csv: needs a column utterance or file; it has name, asr"):
         further_column(bare, option, "asr")

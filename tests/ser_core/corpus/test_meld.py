@@ -91,7 +91,7 @@ def test_what_is_no_release_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"train 9989 expected, 3 found; dev 1109 expected, 2 found.*corpus\.counts=any"):
         read(tree(tmp_path), counts="release")
     (tmp_path / "dev_sent_emo.csv").write_text(HEAD.replace("Emotion", "Feeling"))
-    with pytest.raises(CorpusError, match="lacks column 'Emotion'"):
+    with pytest.raises(CorpusError, match="column 'Emotion' is missing; it has Sr No"):
         read(tmp_path)
 
 

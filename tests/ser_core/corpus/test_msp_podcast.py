@@ -176,7 +176,7 @@ def test_what_is_absent_or_broken_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="a rating that is not a number"):
         read(root)
     (root / "Labels/labels_consensus.csv").write_text(CONSENSUS.replace("SpkrID", "Speaker"))
-    with pytest.raises(CorpusError, match="lacks column 'SpkrID'; it has FileName"):
+    with pytest.raises(CorpusError, match="column 'SpkrID' is missing; it has FileName"):
         read(root)
 
 

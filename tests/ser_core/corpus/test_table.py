@@ -19,7 +19,7 @@ ROWS = {
     "start": ["", "0.5", "1.5", ""],
     "end": ["", "1.5", "2.25", ""],
     "valence": ["4", "5", "1.5", ""],
-    "text": ["NA", "null", 'say "hi", 007', ""],
+    "text": ["Na", "none", 'say "hi", 007', ""],
 }
 
 
@@ -43,7 +43,7 @@ def test_cells_come_through(tmp_path: Path, suffix: str) -> None:
     corpus = read(written(tmp_path, suffix=suffix), dimensions=["valence:1:5"])
     assert corpus.column("utterance").tolist() == ["a.wav", "b.wav#0.5-1.5", "b.wav#1.5-2.25", "d.wav"]
     assert corpus.column("speaker").tolist() == ["03", "03", "007", "12"]
-    assert corpus.column("text").tolist() == ["NA", "null", 'say "hi", 007', ""]
+    assert corpus.column("text").tolist() == ["Na", "none", 'say "hi", 007', ""]
     assert corpus.classes == ("excited", "joy", "sad")
     np.testing.assert_array_equal(corpus.column("valence"), [4, 5, 1.5, np.nan])
     assert corpus.column("file")[0] == str(tmp_path / "a.wav")
@@ -88,11 +88,11 @@ def test_it_is_composed_from_overrides(tmp_path: Path) -> None:
     [
         ({"file": None}, {}, "column 'file' is missing; it has speaker, emotion"),
         ({"speaker": None}, {}, "column 'speaker' is missing"),
-        ({"speaker": ["", "1", "1", "1"]}, {}, "row 0 has no speaker"),
+        ({"speaker": ["", "1", "1", "1"]}, {}, "rows have no speaker: line 2"),
         ({}, {"dimensions": ["arousal:1:5"]}, "column 'arousal' is missing"),
         ({"valence": ["high", "1", "1", "1"]}, {"dimensions": ["valence:1:5"]}, "column 'valence' holds something that is not a"),
         ({"start": ["soon", "1", "1", "1"]}, {}, "column 'start' holds something that is not a number"),
-        ({}, {"dimensions": ["valence:2:5"]}, "valence of .* is 1.5, outside its scale 2 to 5"),
+        ({}, {"dimensions": ["valence:2:5"]}, "'valence' holds a value outside its scale 2 to 5 .*: line 4 '1.5'"),
         ({}, {"classes": ["envy"]}, "corpus.classes names 'envy'; the table has excited, joy, sad"),
         ({"start": ["", "0.5", "0.5", ""], "end": ["", "1.5", "1.5", ""]}, {}, "appears more than once"),
     ],
@@ -133,7 +133,10 @@ def test_votes_become_shares_of_the_classes_kept(tmp_path: Path) -> None:
     assert corpus.votes is not None and corpus.column("split").tolist() == ["train", "dev", "dev", ""]
     np.testing.assert_allclose(corpus.votes, [[0.25, 0.75], [1, 0], [np.nan, np.nan], [np.nan, np.nan]])
     assert read(written(tmp_path)).votes is None
-    for cell, message in (("-1", "column 'votes.joy': votes are counts or shares"), ("many", "'votes.joy' holds something")):
+    for cell, message in (
+        ("-1", "column 'votes.joy' holds votes below 0; .*: line 5 '-1'"),
+        ("many", "'votes.joy' holds something"),
+    ):
         with pytest.raises(CorpusError, match=message):
             read(written(tmp_path, {**ROWS, "votes.joy": ["1", "1", "1", cell]}))
 

@@ -37,13 +37,13 @@ def texts_in(folder: Path, columns: dict[str, list[Any]], suffix: str = ".csv") 
 
 
 def heard(file: str, made: pd.DataFrame | None = None) -> tuple[list[str], str]:
-    found, source = with_text("made", table() if made is None else made, "column", file, "transcripts")
+    found, source, _ = with_text("made", table() if made is None else made, "column", file, "transcripts")
     return found["text"].tolist(), source
 
 
 def test_gold_keeps_tags_plain_has_none_and_none_has_nothing() -> None:
     said = {text: with_text("made", table(), text, "", "transcripts") for text in ("gold", "plain", "none")}
-    assert {text: (found["text"].tolist()[0], source) for text, (found, source) in said.items()} == {
+    assert {text: (found["text"].tolist()[0], source) for text, (found, source, _) in said.items()} == {
         "gold": ("[NOISE] a1", "gold transcripts, 0 empty"),
         "plain": ("a1", "plain transcripts, 0 empty"),
         "none": ("", "none"),
@@ -55,8 +55,8 @@ def test_gold_keeps_tags_plain_has_none_and_none_has_nothing() -> None:
 @pytest.mark.parametrize("key", ["utterance", "file"])
 def test_a_text_file_is_matched_by_name_in_any_order(tmp_path: Path, key: str, suffix: str) -> None:
     names = [f"wav/{name}.wav" if key == "file" else name for name in ("b1", "zz", "a1", "a2")]
-    file = texts_in(tmp_path, {key: names, "text": ["NA", "elsewhere", "one", ""]}, suffix)
-    assert heard(file) == (["one", "", "NA"], f"column text of heard{suffix}, 1 empty, 1 rows of other utterances passed over")
+    file = texts_in(tmp_path, {key: names, "text": ["two", "elsewhere", "one", ""]}, suffix)
+    assert heard(file) == (["one", "", "two"], f"column text of heard{suffix}, 1 empty, 1 rows of other utterances passed over")
 
 
 def test_an_absent_cell_is_an_empty_text(tmp_path: Path) -> None:
@@ -74,8 +74,11 @@ def test_an_absent_cell_is_an_empty_text(tmp_path: Path) -> None:
         ),
         ({"utterance": ["a1", "a1"], "text": ["x", "y"]}, "has 1 names more than once, first a1"),
         ({"file": ["x/a1.wav", "y/a1.flac"], "text": ["x", "y"]}, "has 1 names more than once, first a1"),
-        ({"name": ["a1"], "text": ["x"]}, "needs a column utterance or file; it has name, text"),
-        ({"utterance": ["a1"], "words": ["x"]}, r"needs the columns utterance \(or file\) and text; it has utterance, words"),
+        ({"name": ["a1"], "text": ["x"]}, r"needs the columns utterance \(or file\) and text; it has name, text"),
+        (
+            {"utterance": ["a1"], "words": ["x"]},
+            r"column 'text' is missing \(did you mean words\? then rename it to text\); it has utterance, words",
+        ),
     ],
 )
 def test_a_text_file_that_does_not_fit_is_refused(tmp_path: Path, columns: dict[str, list[str]], message: str) -> None:
@@ -93,11 +96,28 @@ def test_names_that_say_nothing_are_refused(tmp_path: Path) -> None:
         heard(str(tmp_path / "nowhere.csv"))
 
 
-@pytest.mark.parametrize("name", ["empty.csv", "broken.parquet"])
-def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"" if name == "empty.csv" else b"PAR1 and no more")
-    with pytest.raises(CorpusError, match=f"{name} cannot be read as a table"):
-        heard(str(tmp_path / name))
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", r"heard\.csv: is empty \(0 bytes\)"), (b"PAR1 and no more", "begins like Parquet, but cannot be")],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "heard.csv").write_bytes(content)
+    with pytest.raises(CorpusError, match=message):
+        heard(str(tmp_path / "heard.csv"))
+
+
+def test_faults_of_a_text_file_come_at_once_and_what_it_says_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        CorpusError, match=r"(?s)has 2 kinds of fault.*1 names more than once, first a1 \(line 3 'a1'\).*no row for 1"
+    ):
+        heard(texts_in(tmp_path, {"utterance": ["a1", "a1", "b1"], "text": ["x", "y", "z"]}))
+    (tmp_path / "heard.txt").write_bytes("utterance;text\na1;caf\xe9; oh\n".encode("cp1252"))
+    with pytest.raises(CorpusError, match=r"rows have more cells than the 2 of the header \(utterance, text\).*line 2 has 3"):
+        heard(str(tmp_path / "heard.txt"))
+    (tmp_path / "heard.txt").write_bytes("utterance;text\na1;caf\xe9\na2;NA\nb1;none\n".encode("cp1252"))
+    found, _, notices = with_text("made", table(), "column", str(tmp_path / "heard.txt"), "")
+    assert found["text"].tolist() == ["caf\xe9", "", "none"]
+    assert len(notices) == 2 and "read as Windows-1252" in notices[0] and "1 cells say NA (1): taken as absent" in notices[1]
 
 
 @pytest.mark.parametrize("name", CHOOSING)

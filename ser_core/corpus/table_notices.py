@@ -1,0 +1,60 @@
+"""What a user should know of a table that was read well: that nothing can be learned from it, and which columns are unread."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, Dimension
+from ser_core.corpus.labels import VOTES
+from ser_core.corpus.user_tables.cell_values import to_numbers
+from ser_core.corpus.user_tables.column_names import DIMENSIONS, override, unread
+from ser_core.corpus.user_tables.user_table import UserTable
+
+
+def nothing_to_learn(corpus: Corpus) -> list[str]:
+    """Why no emotion can be learned from this corpus, with what would help; none where one can.
+
+    Dimensions with ratings are enough, and so are two classes.
+    """
+    rated = [scale.name for scale in corpus.dimensions if not np.isnan(corpus.column(scale.name)).all()]
+    unrated = [f"all cells of {scale.name} are absent" for scale in corpus.dimensions if scale.name not in rated]
+    labels = set(corpus.column("emotion").tolist()) - {""}
+    if rated or len(labels) > 1:
+        return unrated
+    why = "no row has an emotion" if not labels else f"every labelled row is {next(iter(labels))!r}, one class alone"
+    have = "" if not corpus.dimensions else "; its dimensions have no rating"
+    remedy = (
+        "add a column emotion with two labels or more, or votes.<label>, or name rated columns, as "
+        'corpus.dimensions=["valence:1:5"]; corpus.columns={label: emotion} reads a column under another name'
+    )
+    others = [name for name in ("gender", "speaker") if len(set(corpus.column(name).tolist()) - {""}) > 1]
+    left = f" (left to learn: {', '.join(others)})" if others else ""
+    return [f"no emotion can be learned from this table: {why}{have}{left}; {remedy}"]
+
+
+def unread_columns(given: UserTable, dimensions: Sequence[Dimension]) -> list[str]:
+    """Columns that look like something known and are not read, each with the override that would use it."""
+    scales = [scale.name for scale in dimensions]
+    have = [name for name in (*WORDS, *SECONDS) if name in given.cells]
+    votes = any(name.startswith(VOTES) for name in given.names)
+    raters = any(name.startswith("emotion.") for name in given.names)
+    read = {*have, *scales, *(name for name in given.names if name.startswith((VOTES, "emotion.")))}
+    read |= {name for name in given.names for scale in scales if name.startswith(f"{scale}.")}
+    sentences = []
+    for column, ours in unread(given.names, read):
+        if (ours.startswith(VOTES) and votes) or (ours.startswith("emotion.") and raters) or (ours == "rater" == column):
+            continue
+        if ours in DIMENSIONS:
+            sentences += _dimension(given, column, ours)
+        else:
+            sentences.append(f"column {column} is not read; if it is {ours}, add {override(column, ours)}")
+    return sentences
+
+
+def _dimension(given: UserTable, column: str, ours: str) -> list[str]:
+    """A column of ratings that corpus.dimensions does not name, with the values it has; none where it holds no numbers."""
+    values, wrong, _, _ = to_numbers(given.column(column), given.decimal_comma)
+    if len(wrong) or np.isnan(values).all():
+        return []
+    span = f"its cells go from {np.nanmin(values):g} to {np.nanmax(values):g}"
+    return [f'column {column} is not read; if it is {ours}, add corpus.dimensions=["{column}:LOW:HIGH"] with its scale ({span})']

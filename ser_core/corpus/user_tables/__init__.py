@@ -1,0 +1,5 @@
+"""Tables that users give: one reader for all of them, whatever their encoding, separator or types."""
+
+from ser_core.corpus.user_tables.user_table import UserTable, read_user_table
+
+__all__ = ["UserTable", "read_user_table"]

@@ -1,0 +1,138 @@
+"""What cells say: which words mean that a value is absent, which numbers they hold, and names that became floats.
+
+Absent is not a name. "NA" or "null" in a column of emotions, genders, texts or numbers is what a program wrote where it had
+nothing; each is counted aloud. As a speaker or session it is a name, however odd: two speakers must never become one.
+What is absent in which column:
+
+    emotion, gender, numbers    "", NA, N/A, #N/A, NaN, null, <NA>, NaT in any case, "None" (what Python writes), "-", "--", "?"
+                                "none" in lower case may be a class (no emotion) and stays one; a word that corpus.classes or
+                                corpus.merge names is a class too. Genders and numbers have no "none": absent in any case
+    text                        the same words as programs spell them, "nan", "NA", "null", "None", ..., but no other spelling:
+                                "Na", "none", "None." and "-" may have been said or written
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+ABSENT = frozenset({"", "na", "n/a", "n.a.", "#n/a", "#na", "nan", "-nan", "null", "<na>", "nat"})
+"""In lower case."""
+SIGNS = frozenset({"-", "--", "?", "\u2013", "\u2014"})
+SPELLINGS = frozenset({"NA", "N/A", "n/a", "#N/A", "#NA", "nan", "NaN", "NAN", "-nan", "null", "NULL", "None", "<NA>", "NaT"})
+"""Of texts."""
+NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+WITH_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
+CLOCK = re.compile(
+    r"(?:(?P<days>[0-9]+) days?,? \+?)?(?P<hours>[0-9]+):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9](?:[.,][0-9]+)?)"
+)
+UNIT = re.compile(r"(?P<number>[0-9]+\.?[0-9]*|\.[0-9]+) ?(?P<unit>s|sec|ms)")
+POINT_ZERO = re.compile(r"(-?[0-9]+)(\.0+)?")
+
+
+class Numbers(NamedTuple):
+    """Numbers of a column, NaN where absent; the rows that hold none, rows with a decimal comma, and words for absent."""
+
+    values: np.ndarray
+    wrong: np.ndarray
+    commas: int
+    absent: Counter[str]
+
+
+def to_numbers(cells: np.ndarray, decimal_comma: bool = False, seconds: bool = False) -> Numbers:
+    """The numbers in cells of text. `seconds` also takes times as h:mm:ss.s, as pandas writes durations, 1.5 s and 200 ms."""
+    codes, words = pd.factorize(cells)
+    found = [_number(str(word), decimal_comma, seconds) for word in words]
+    values = np.array([number if number is not None else np.nan for number in found], float)[codes]
+    wrong = np.array([number is None for number in found], bool)[codes]
+    commas = np.array([bool(WITH_COMMA.fullmatch(str(word).strip())) for word in words], bool) & decimal_comma
+    counts = np.bincount(codes, minlength=len(words))
+    absent = {str(word).strip(): int(count) for word, count in zip(words, counts, strict=True) if _no_number(str(word))}
+    absent.pop("", None)
+    return Numbers(values, np.flatnonzero(wrong), int(counts[commas].sum()), Counter(absent))
+
+
+def _no_number(word: str) -> bool:
+    """Whether a cell of a column of numbers is absent."""
+    word = word.strip()
+    return word.lower() in ABSENT or word.lower() in ("none", ".") or word in SIGNS
+
+
+def _number(word: str, decimal_comma: bool, seconds: bool) -> float | None:
+    """The number that a cell holds, NaN where it is absent, None where it holds something else."""
+    if _no_number(word):
+        return float("nan")
+    word = word.strip().replace("\u2212", "-")
+    if NUMBER.fullmatch(word):
+        value = float(word)
+        return value if np.isfinite(value) else None
+    if decimal_comma and WITH_COMMA.fullmatch(word):
+        return float(word.replace(",", "."))
+    if seconds and (time := CLOCK.fullmatch(word)):
+        hours = 24 * int(time["days"] or 0) + int(time["hours"])
+        return 3600 * hours + 60 * int(time["minutes"]) + float(time["seconds"].replace(",", "."))
+    if seconds and (time := UNIT.fullmatch(word)):
+        return float(time["number"]) / (1000 if time["unit"] == "ms" else 1)
+    return None
+
+
+def without_absent(column: str, cells: np.ndarray, real: Collection[str] = ()) -> tuple[np.ndarray, Counter[str]]:
+    """The cells of a column of emotions, genders or texts with absent ones as "", and the words that said so, counted.
+
+    `real` are words that the user names as labels.
+    """
+    codes, words = pd.factorize(cells)
+    absent = [word not in real and _is_absent(column, word) for word in map(str, words)]
+    counts = np.bincount(codes, minlength=len(words))
+    said = Counter({str(word).strip(): int(count) for word, count, gone in zip(words, counts, absent, strict=True) if gone})
+    said.pop("", None)
+    return np.array(["" if gone else str(word) for word, gone in zip(words, absent, strict=True)], object)[codes], said
+
+
+def _is_absent(column: str, word: str) -> bool:
+    """Whether a cell of this column of words says that there is no value."""
+    word = word.strip()
+    if not word:
+        return True
+    if column == "text":
+        return word in SPELLINGS
+    return word.lower() in ABSENT or word in SIGNS or (word.lower() == "none" if column == "gender" else word == "None")
+
+
+def is_absent_name(word: str) -> bool:
+    """Whether a name of a speaker or session is a word for absent."""
+    return word.strip().lower() in ABSENT | {"none", "unknown"} or word.strip() in SIGNS
+
+
+def without_point_zero(cells: np.ndarray) -> tuple[np.ndarray, int]:
+    """Names that are numbers, as they were before an absent one made floats of them: 3.0 is 3; and how many changed.
+
+    A column that holds any other name or number stays as it is, and so does 03.
+
+    >>> without_point_zero(np.array(["3.0", "", "12.0"], object))[0].tolist()
+    ['3', '', '12']
+    >>> without_point_zero(np.array(["3.0", "3.5"], object))[0].tolist(), without_point_zero(np.array(["03"], object))[1]
+    (['3.0', '3.5'], 0)
+    """
+    codes, words = pd.factorize(cells)
+    matches = [POINT_ZERO.fullmatch(str(word)) for word in words]
+    if not all(match or not word for match, word in zip(matches, words, strict=True)):
+        return cells, 0
+    ended = np.array([bool(match and match[2]) for match in matches], bool)
+    if not ended.any():
+        return cells, 0
+    plain = np.array([match[1] if match else "" for match in matches], object)
+    return plain[codes], int(ended[codes].sum())
+
+
+def counted(column: str, said: Counter[str]) -> list[str]:
+    """The notice about words for absent; none where there are no such words.
+
+    >>> counted("emotion", Counter({"NA": 2, "null": 1}))
+    ['column emotion: 3 cells say NA (2), null (1): taken as absent']
+    """
+    words = ", ".join(f"{word} ({count})" for word, count in said.most_common(5))
+    return [f"column {column}: {said.total()} cells say {words}: taken as absent"] if said else []

@@ -1,0 +1,113 @@
+"""What columns are called: our names, the names that others give them, and which of those a table has but nobody reads.
+
+Nothing is taken for something else in silence: a look-alike is named with the override that would use it.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+ALSO_CALLED = {
+    "utterance": "utt utt_id utterance_id segment_id seg_id uttid key",
+    "file": "path filepath file_path filename file_name wav wav_path wav_file wavfile audio audio_path audio_file audiofile clip",
+    "speaker": "spk spk_id spkid speaker_id speakerid spkr spkr_id spkrid actor actor_id actorid participant participant_id "
+    "subject subject_id client_id talker talker_id speaker_name sprecher",
+    "gender": "sex speaker_gender speaker_sex geschlecht",
+    "session": "session_id ses_id sess dialogue dialogue_id dialog dialog_id conversation conversation_id",
+    "text": "transcript transcription transcriptions sentence utterance_text words normalized_text transkript",
+    "emotion": "label labels emo emotions emotion_label emotion_class emo_class emoclass category class target",
+    "split": "partition set subset split_set fold_split",
+    "script": "script_id scenario prompt_id sentence_id",
+    "start": "begin onset start_time starttime start_s start_sec t_start from",
+    "end": "stop offset end_time endtime end_s end_sec t_end to",
+    "rater": "rater_id annotator annotator_id worker worker_id workerid coder listener listener_id",
+}
+"""Other names of a column in lower case, as tables of the field have them."""
+DIMENSIONS = {
+    "valence": "v val emoval pleasure valenz",
+    "arousal": "a aro act activation emoact",
+    "dominance": "d dom emodom power control",
+}
+VOTES_LIKE = re.compile(r"votes?[ _:-]+(?P<label>.+)|vote\.(?P<other>.+)", re.IGNORECASE)
+RATER_LIKE = re.compile(
+    r"(?:emotion|emo|label|class)[ _:-]*(?P<a>(?:rater|annotator|coder|worker|ann|r|a)[ _:-]*\d+|\d+)"
+    r"|(?P<b>(?:rater|annotator|coder|worker)[ _:-]*\d+)(?:[ _:.-]*(?:emotion|emo|label|class))?",
+    re.IGNORECASE,
+)
+
+
+def known_names() -> set[str]:
+    """Every name in lower case that the header of a table may have, ours and others'."""
+    both = {**ALSO_CALLED, **DIMENSIONS}
+    return {*both, *(name for names in both.values() for name in names.split())}
+
+
+def likely(name: str, present: Sequence[str]) -> str:
+    """The column that is probably meant by one of our names; "" where none is like it.
+
+    >>> likely("speaker", ["File", "Spk_ID"]), likely("speaker", ["speeker"]), likely("file", ["speaker"])
+    ('Spk_ID', 'speeker', '')
+    """
+    others = [name, *ALSO_CALLED.get(name, DIMENSIONS.get(name, "")).split()]
+    spelled = {_plain(other): rank for rank, other in reversed(list(enumerate(others)))}
+    found = [(spelled[_plain(column)], column) for column in present if _plain(column) in spelled]
+    if found:
+        return min(found)[1]
+    return next(iter(difflib.get_close_matches(name, present, n=1, cutoff=0.7)), "")
+
+
+def missing(name: str, present: Sequence[str], mapped: bool = True) -> str:
+    """What to say after a missing column: the nearest name that is there, and what to do where it is meant.
+
+    >>> missing("speaker", ["spk"])
+    ' (did you mean spk? then add corpus.columns={spk: speaker})'
+    """
+    near = likely(name, present)
+    if not near:
+        return ""
+    return f" (did you mean {near}? then {f'add {override(near, name)}' if mapped else f'rename it to {name}'})"
+
+
+def override(theirs: str, ours: str) -> str:
+    """The override that reads one of the table's names as one of ours."""
+    return f"corpus.columns={{{theirs}: {ours}}}"
+
+
+def unread(present: Sequence[str], read: Collection[str]) -> list[tuple[str, str]]:
+    """Columns that look like something known, but are not read, each with our name for it, in the order of the table.
+
+    `read` are our names that the table has. Look-alikes of dimensions are returned under the dimension's name, those of
+    votes as votes.<label> and those of raters as emotion.<rater>.
+    """
+    found = []
+    for column in present:
+        plain = _plain(column)
+        for ours, others in {**ALSO_CALLED, **DIMENSIONS}.items():
+            if ours not in read and column not in read and plain in {_plain(other) for other in (ours, *others.split())}:
+                found.append((column, ours))
+                break
+        else:
+            if column not in read and (match := VOTES_LIKE.fullmatch(column)):
+                found.append((column, f"votes.{match['label'] or match['other']}"))
+            elif column not in read and (match := RATER_LIKE.fullmatch(column)):
+                found.append((column, f"emotion.{_plain(match['a'] or match['b'])}"))
+    return found
+
+
+def rename(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """The names as `mapping` reads them; a column that has one of its new names already gets brackets round its own.
+
+    >>> rename(["label", "emotion"], {"label": "emotion"})
+    ['emotion', '(emotion)']
+    """
+    taken = {mapping[name] for name in names if name in mapping}
+    return [mapping.get(name, f"({name})" if name in taken else name) for name in names]
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: lower case, without spaces, hyphens, dots and underscores.
+
+    >>> _plain("Speaker ID") == _plain("speaker_id")
+    True
+    """
+    return re.sub(r"[\s._-]+", "", name).lower()

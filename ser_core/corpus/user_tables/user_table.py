@@ -1,0 +1,137 @@
+"""The one reader of every table that a user gives: bytes of any usual kind in, cells of text with their lines out.
+
+    file --> bytes (gzip unpacked) --> Parquet ----------------------------------------> cells of text, the line of each row,
+                                   \\-> text (UTF-8, UTF-16, Windows-1252) --> , ; tab --> what is wrong, what to tell
+                                                                          \\-> JSON lines
+What a file holds decides, not its suffix. Whoever reads a table adds faults of its own and raises all of them at once.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_core.corpus.user_tables.column_names import known_names, likely, missing, rename
+from ser_core.corpus.user_tables.encodings import decode
+from ser_core.corpus.user_tables.faults import Faults, named, quoted
+from ser_core.corpus.user_tables.file_kind import is_parquet, table_bytes
+from ser_core.corpus.user_tables.json_lines import is_json_lines, read_json_lines
+from ser_core.corpus.user_tables.parquet import read_parquet
+from ser_core.corpus.user_tables.separated import read_separated
+
+PARQUET_SUFFIXES = (".parquet", ".pq")
+KINDS = "CSV (comma, semicolon or tab; UTF-8), JSON lines or Parquet"
+
+
+@dataclasses.dataclass
+class UserTable:
+    """A table as it was given.
+
+    `cells` are text, "" where absent, a column of objects for each name. `lines` says where each row begins in the file, in
+    lines of a text or in rows of a Parquet file (from 1): `at` says it in words. `nested` are columns of lists or structures.
+    `faults` are what was found so far, `notices` sentences for the user.
+    """
+
+    file: Path
+    cells: pd.DataFrame
+    lines: np.ndarray
+    unit: str
+    separator: str
+    nested: Sequence[str]
+    faults: Faults
+    notices: list[str]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns; one without a name is not among them."""
+        return [str(name) for name in self.cells if name]
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a number may have a decimal comma: not where commas part the cells, there 1,500 may be 1500."""
+        return self.separator in (";", "\t")
+
+    def column(self, name: str) -> np.ndarray:
+        """The cells of a column."""
+        return self.cells[name].to_numpy(object)
+
+    def at(self, row: int) -> str:
+        """Where a row is in the file.
+
+        `row` counts rows of `cells` from 0.
+        """
+        return f"{self.unit} {self.lines[row]}"
+
+    def fault(self, what: str, rows: np.ndarray, cell: Callable[[int], str] | str = "") -> None:
+        """Adds a fault of these rows; `cell` is the column to quote, or says what to quote."""
+        quote = (lambda row: quoted(str(self.cells[cell].iloc[row]))) if isinstance(cell, str) else cell
+        examples = (f"{self.at(int(row))} {quote(int(row))}".rstrip() if cell else self.at(int(row)) for row in rows)
+        self.faults.add_rows(what, examples, len(rows))
+
+    def raise_faults(self, corpus: str) -> None:
+        """Raises one CorpusError with all faults found so far, for a table read for this corpus."""
+        self.faults.raise_any(f"corpus {corpus}: ")
+
+    def need(self, columns: Sequence[str], mapped: bool = False) -> bool:
+        """Whether all these columns are there; adds a fault for each that is not, with the nearest name."""
+        absent = [name for name in columns if name not in self.cells]
+        if self.faults.damaged and not self.names:
+            return False
+        for name in absent:
+            self.faults.add(f"column {name!r} is missing{missing(name, self.names, mapped)}; it has {named(self.names)}")
+        return not absent
+
+
+def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> UserTable:
+    """The table in a file, with its names read as `columns` says: ours by theirs.
+
+    Raises CorpusError for a file that is no table at all; faults of its rows are in the table's `faults`.
+    """
+    content = table_bytes(file)
+    faults, notices = Faults(file), list[str]()
+    if is_parquet(content):
+        names, cells, nested = read_parquet(content, faults)
+        rows = len(cells[0]) if cells else 0
+        table = UserTable(file, pd.DataFrame(), np.arange(1, rows + 1), "row", "", nested, faults, notices)
+    else:
+        text, told = decode(file, content)
+        notices += told
+        if file.suffix.lower() in PARQUET_SUFFIXES:
+            notices.append(f"{file.name} is text and no Parquet, and is read as text")
+        if is_json_lines(text):
+            found, lines = read_json_lines(text, faults)
+            names, cells, separator = list(found), list(found.values()), ""
+        else:
+            names, rows, lines, separator, told = read_separated(text, {*known_names(), *map(str.lower, columns or {})}, faults)
+            cells = [np.array(column, object) for column in zip(*rows, strict=True)] or [np.array([], object)] * len(names)
+            notices += told
+        table = UserTable(file, pd.DataFrame(), lines, "line", separator, [], faults, notices)
+    if not names and not faults.damaged:
+        faults.add(f"has no header; its first line must name the columns, as {KINDS}")
+    elif not len(table) and not faults.damaged:
+        faults.add(f"has no utterances: a header ({named(names)}) and no rows")
+    table.cells = _frame(names, cells, columns or {}, table)
+    return table
+
+
+def _frame(names: Sequence[str], cells: Sequence[np.ndarray], mapping: Mapping[str, str], table: UserTable) -> pd.DataFrame:
+    """The columns by name; a name that is there twice and a mapping of no column are faults."""
+    for theirs, ours in mapping.items():
+        if theirs not in names and not (table.faults.damaged and not names):
+            near = likely(theirs, names)
+            meant = f" (did you mean {near}?)" if near else ""
+            table.faults.add(
+                f"corpus.columns reads {theirs!r} as {ours}, but that column is missing{meant}; it has {named(names)}"
+            )
+    renamed = rename(names, mapping)
+    table.nested = [mapping.get(name, name) for name in table.nested]
+    for name in dict.fromkeys(name for name in renamed if name and renamed.count(name) > 1):
+        places = [number for number, other in enumerate(renamed, 1) if other == name]
+        shown = ", ".join(map(str, places))
+        table.faults.add(f"column {name!r} is there {len(places)} times (columns {shown} from the left); keep one or rename them")
+    return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(renamed, cells, strict=True)})
