@@ -75,15 +75,14 @@ def changed_names(column: str, given: Sequence[str], read: Sequence[str]) -> lis
     """A sentence that counts the cells whose name is read otherwise than it is spelled; none where there are none.
 
     >>> changed_names("speaker", ["1 ", "1", " 2"], ["1", "1", "2"])
-    ["column speaker: 2 cells had spaces around them; they are read without, as '1 ' is read as '1'"]
+    ["column speaker: 2 cells had spaces around them; they are read without, first '1'"]
     """
     changes = [(cell, name) for cell, name in zip(given, read, strict=True) if cell != name]
     if not changes:
         return []
     kinds = Counter(_kind(*change) for change in changes)
     counted = ", ".join(f"{count} {'cells' if count > 1 else 'cell'} had {kind}" for kind, count in kinds.items())
-    (cell, name), ending = changes[0], "they are read without" if len(changes) > 1 else "it is read without"
-    return [f"column {column}: {counted}; {ending}, as {quoted(cell)} is read as {name!r}"]
+    return [f"column {column}: {counted}; they are read without, first {changes[0][1]!r}"]
 
 
 def _kind(cell: str, name: str) -> str:
@@ -92,7 +91,7 @@ def _kind(cell: str, name: str) -> str:
     if " ".join(cell.split()) == name:
         return "several spaces in a row"
     visible = "".join(sign for sign in cell if sign.isspace() or not _invisible(sign))
-    return "invisible characters" if " ".join(visible.split()) == name else "another Unicode spelling of the same letters"
+    return "invisible characters" if " ".join(visible.split()) == name else "letters in another Unicode form"
 
 
 Step = Callable[[str], str]
@@ -223,6 +222,19 @@ def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_nam
         )
     remedy = "write them in one way if they are the same"
     return [f"corpus {corpus}: {sentence}; {remedy}" for sentence in [*refused, *told]]
+
+
+def check_left_out(taken: Iterable[str], left_out: Iterable[str], knob: str, similar_names: str) -> None:
+    """Raises CorpusError for a label that `knob` leaves out only because it is spelled in another way, unless that is allowed."""
+    known = set(taken)
+    for group in same_names([*known, *left_out]) if similar_names == "refuse" else ():
+        if known.intersection(group) and not known.issuperset(group):
+            one, other = next(name for name in group if name in known), next(name for name in group if name not in known)
+            raise CorpusError(
+                f"{knob} names {quoted(one, group)}, and {quoted(other, group)} of the table, left out by it, differs only in "
+                f"{difference(group)}; write them in one way, as with corpus.merge=[{other}:{one}], or say that they are "
+                "different names with corpus.similar_names=allow"
+            )
 
 
 def _listed(groups: Sequence[Sequence[str]], counts: Mapping[str, int], verdict: str) -> str:

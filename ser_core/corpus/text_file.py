@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ser_core.corpus.release import read_table
+from ser_core.corpus.release import file_name, read_table
 from ser_core.corpus.texts import without_tags
 from ser_core.errors import CorpusError, SettingError
 
@@ -82,7 +82,7 @@ def matched(corpus: str, table: pd.DataFrame, rows: pd.DataFrame, column: str, p
     key = next(column for column in ("utterance", "file") if column in rows)
     given, written = ([str(cell) for cell in rows[each].astype(object).fillna("")] for each in (key, column))
     if key == "file":
-        given = [Path(name).stem for name in given]
+        given = [file_name(name) for name in given]
     if twice := [name for name, count in Counter(given).items() if count > 1]:
         raise CorpusError(f"corpus {corpus}: {place} has {len(twice)} names more than once, first {twice[0]}")
     cells, names = dict(zip(given, written, strict=True)), _names(corpus, table, key, place)
@@ -100,7 +100,7 @@ def _names(corpus: str, table: pd.DataFrame, key: str, place: str) -> list[str]:
     """What the rows of such a file call the utterances of the table."""
     if key == "utterance":
         return [str(name) for name in table["utterance"]]
-    stems = [Path(file).stem for file in table["file"]]
+    stems = [file_name(file) for file in table["file"]]
     if len(set(stems)) < len(stems):
         raise CorpusError(f"corpus {corpus}: several utterances share a file name, so {place} needs a column utterance")
     return stems
