@@ -34,6 +34,7 @@ SPEAKERS = {
 """Who speaks, from the key, where the corpus documents it. IEMOCAP: session and speaker, not who wears the markers."""
 SPEAKER_FIELDS = ("speaker", "speaker_id", "spk")
 """What a field of the lines that names the speaker may be called; EmoBox's own lines have none."""
+LABEL_MAPS = ("label_map.json", "label_dict.json")
 STM = "data.seg.wrd.stm"
 STM_LINE = re.compile(r"(?P<key>.+) \S+ (?P<speaker>.+) [\d.e+-]+ [\d.e+-]+ <id=(?P=key),")
 """Key, channel, speaker, start, end, and the key again: key and speaker may hold spaces, as RESD's do."""
@@ -125,7 +126,8 @@ def mapped_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], l
 
     Raises CorpusError when the map is missing, is no map of words, or lacks a label.
     """
-    file = folder / "label_map.json"
+    # EMOVO's is called label_dict.json.
+    file = next((place for name in LABEL_MAPS if (place := folder / name).is_file()), folder / LABEL_MAPS[0])
     try:
         given = json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:

@@ -27,6 +27,8 @@ JOINERS = "\u200c\u200d"
 """Invisible, but they shape letters in Persian and Indic scripts and join emoji; elsewhere they are dropped like the others."""
 BLANKS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 """Letters and signs that print as nothing."""
+WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
+"""Quotes and dashes of Windows-1252 that came into tables as control characters, as into MELD's Richard\u2019s Date."""
 SEPARATOR = r"[\s_\-\u2010-\u2015\u2043\u2212\u30fb]"
 BETWEEN_DIGITS = re.compile(rf"(?<=\d){SEPARATOR}+(?=\d)")
 BETWEEN = re.compile(rf"(?<=[^\W_])(?!\s+-\d){SEPARATOR}+(?=[^\W_])")
@@ -52,6 +54,7 @@ def read_name(cell: str) -> str:
     """
     if cell.isascii() and cell.isprintable():
         return " ".join(cell.split())
+    cell = cell.translate(WINDOWS)
     visible = "".join(
         sign
         for place, sign in enumerate(cell)
@@ -66,9 +69,9 @@ def _invisible(sign: str) -> bool:
 
 
 def _joins(cell: str, place: int) -> bool:
-    """Whether a joiner stands between letters without case, or emoji."""
+    """Whether a joiner stands between letters from Arabic to Georgian in Unicode's order, or emoji."""
     around = (cell[place - 1 : place], cell[place + 1 : place + 2])
-    return all(sign and unicodedata.category(sign) in ("Lo", "Mn", "Mc", "So", "Sk") for sign in around)
+    return all("\u0600" <= sign <= "\u10ff" or (sign and unicodedata.category(sign) in ("So", "Sk")) for sign in around)
 
 
 def changed_names(column: str, given: Sequence[str], read: Sequence[str]) -> list[str]:
@@ -113,6 +116,7 @@ def _without_zeros(name: str) -> str:
 
 ANOTHER_SCRIPT = "letters of another script"
 CERTAIN: Mapping[str, Step] = {
+    "invisible characters": lambda name: name.translate(dict.fromkeys(map(ord, JOINERS))),
     ANOTHER_SCRIPT: lambda name: _digits(name).translate(LETTERS),
     "case": str.casefold,
     "spaces, _ or -": _without_separators,
