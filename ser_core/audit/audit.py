@@ -64,7 +64,9 @@ def audit(config: Config, progress: bool = False) -> Audited:
         heard = [each for each in heard if not each.reason]
         corpus = corpus.without(bad)
     hashes = content_hashes(corpus.table["file"], cache, progress)
-    folds = make_folds(corpus, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
+    # Unknown speakers are a finding here and no reason to stop: everything else is reported too.
+    accepting = dataclasses.replace(corpus, unknown_speakers="each")
+    folds = make_folds(accepting, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
     encoders = {
         f"model.{channel}": checkpoint_names(getattr(getattr(config.model, channel), "path", ""))
         for channel in ("speech", "text")

@@ -12,11 +12,10 @@ import numpy as np
 
 from ser_core.audit.finding import EXAMPLES, Finding, percent
 from ser_core.corpus.corpus import Corpus
-from ser_core.folds import Fold, Folds
+from ser_core.folds import FOLDS, Fold, Folds
 from ser_core.matches import Keys, equal, grouped
 
-GIVEN = ("official", "emobox")
-"""Protocols that take their parts from the corpus and promise nothing of speakers."""
+GIVEN = tuple(name for name, protocol in FOLDS.items() if protocol.given)
 PAIRS = (("test", "train"), ("test", "dev"), ("dev", "train"))
 
 
@@ -65,8 +64,8 @@ def _pairs(folds: Folds) -> Iterator[tuple[Fold, tuple[str, str], np.ndarray, np
 
 
 def people(corpus: Corpus, folds: Folds) -> list[Finding]:
-    """Speakers and sessions that are in two parts of a fold."""
-    findings = []
+    """Speakers that are not known, and speakers and sessions that are in two parts of a fold."""
+    findings = unknown_speakers(corpus, str(folds.protocol["protocol"]))
     speakers = shared(corpus, folds, equal(corpus.column("speaker")), "speaker")
     if speakers:
         tested = any(pair.startswith("test") for pair in speakers.rows)
@@ -96,6 +95,25 @@ def people(corpus: Corpus, folds: Folds) -> list[Finding]:
             )
         )
     return findings
+
+
+def unknown_speakers(corpus: Corpus, protocol: str) -> list[Finding]:
+    """That speakers are not known; grave where the protocol keeps speakers apart and the user has not accepted it."""
+    if not corpus.why_unknown:
+        return []
+    promised = protocol not in GIVEN
+    names, speakers = corpus.column("utterance"), corpus.column("speaker")
+    return [
+        Finding(
+            "unknown speakers",
+            "fail" if promised and corpus.unknown_speakers != "each" else "warn",
+            f"S{corpus.why_unknown[1:]}; folds={protocol} "
+            + ("would be folds by utterance." if promised else "may have a voice in several parts."),
+            "Name the speakers (column speaker, corpus.speaker), or accept folds by utterance with corpus.unknown_speakers=each.",
+            {"speakers": len(set(speakers.tolist())), "utterances": len(corpus)},
+            [f"{names[row]}: {speakers[row]}" for row in range(min(EXAMPLES, len(corpus)))],
+        )
+    ]
 
 
 def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:

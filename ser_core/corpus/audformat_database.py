@@ -25,9 +25,11 @@ from ser_core.corpus.audformat_tables import (
 )
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.labels import chosen_rows, parsed_merge, parsed_scale, segment_names
+from ser_core.corpus.names import SIMILAR
 from ser_core.corpus.release import check_some_file, release_folder
+from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.errors import CorpusError, SettingError
-from ser_core.options import location
+from ser_core.options import location, one_of, tolerance
 
 if TYPE_CHECKING:
     from audformat import Database
@@ -60,9 +62,15 @@ class Audformat(CorpusOption):
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
     """Labels to rename before anything else, as [excited:happy]."""
+    similar_names: str = tolerance("refuse")
+    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
+    unknown_speakers: str = tolerance("refuse")
+    """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parsed_merge(self.merge)
+        one_of(self, "similar_names", SIMILAR)
+        one_of(self, "unknown_speakers", ACCEPTED)
         for entry in self.dimensions:
             if ":" in entry:
                 parsed_scale(entry)
@@ -89,7 +97,7 @@ class Audformat(CorpusOption):
             licence = f"{database.license or 'licence not stated'}; usage: {database.usage}"
             title, source = str(database.name), str(database.source)
         table = complete(rows.assign(**words, **ratings, file=[str((root / file).absolute()) for file in rows["file"]]))
-        table, classes, notes = chosen_rows(table, self.merge, self.classes)
+        table, classes, notes = chosen_rows(table, self.merge, self.classes, self.similar_names)
         check_some_file("audformat", table["file"].tolist())
         return Corpus(
             name=title,
@@ -99,6 +107,8 @@ class Audformat(CorpusOption):
             licence=licence,
             source=f"audformat database {title}: {source}",
             text_source=f"column {self.text}" if (cells(table, "text") != "").any() else "none",
+            similar_names=self.similar_names,
+            unknown_speakers=self.unknown_speakers,
             merged="; ".join(notes) or "none",
         )
 

@@ -5,6 +5,7 @@ utterance  file  start  end  speaker  gender  session  text  emotion  <dimension
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -14,8 +15,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ser_core.corpus.genders import read_genders
 from ser_core.corpus.licences import terms_of
+from ser_core.corpus.names import NAMES, changed_names, check_similar, read_name
 from ser_core.corpus.texts import normalisation
+from ser_core.corpus.unknown_speakers import named_after_files, why_unknown
 from ser_core.errors import CorpusError
 from ser_core.options import Option, location
 
@@ -24,6 +28,8 @@ WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion",
 sentence, script or scenario that was acted."""
 SECONDS = ("start", "end")
 """Where the utterance lies in its file, in seconds; NaN is the file's own start or end."""
+NOTICES = "notices"
+"""Where a table carries what was noticed while it was read."""
 PARTS = ("train", "dev", "test", "")
 """What a fold of a corpus's own makes of an utterance; "" leaves it out."""
 
@@ -68,7 +74,10 @@ class Corpus:
     `counts` says whether the reader found the counts of the release.
     `further` has columns of text beyond the schema, for whoever asks for them by name; they are no part of the content.
     `notices` are sentences that every command prints: what was found in the files that a user should know of, such as
-    speakers that are not known or a column that is not read. They are no part of the content either.
+    speakers that are not known or a column that is not read. They are no part of the content either. Those about names are
+    added here, and what `complete` found.
+    `similar_names` and `unknown_speakers` say what the user accepts: allow names that differ only in case and the like, and
+    folds by speakers although every utterance names another (each).
     """
 
     name: str
@@ -84,9 +93,14 @@ class Corpus:
     parts: pd.DataFrame | None = None
     further: pd.DataFrame | None = None
     notices: tuple[str, ...] = ()
+    similar_names: str = "refuse"
+    unknown_speakers: str = "refuse"
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)
+        # A corpus is made anew when utterances are left out: what was said before is not said twice.
+        notices = [*self.notices, *self.table.attrs.get(NOTICES, ()), *self._about_names()]
+        object.__setattr__(self, "notices", tuple(dict.fromkeys(notices)))
         if self.votes is not None:
             check_votes(self.name, self.votes, (len(self.table), len(self.classes)))
         if self.parts is not None:
@@ -98,6 +112,19 @@ class Corpus:
     def column(self, name: str) -> np.ndarray:
         """One column of the table as an array: text for WORDS, float for the others."""
         return cells(self.table, name)
+
+    @functools.cached_property
+    def why_unknown(self) -> str:
+        """Why speakers count as not known; "" where they are known."""
+        return why_unknown(self.column("speaker").tolist())
+
+    def _about_names(self) -> list[str]:
+        """What is to be said of names. Raises CorpusError for similar ones, unless they are allowed."""
+        names = {"speakers": "speaker", "sessions": "session", "emotions": "emotion"}
+        said = check_similar(self.name, {what: self.column(name).tolist() for what, name in names.items()}, self.similar_names)
+        if self.why_unknown:
+            return [*said, f"{self.why_unknown}, so folds by speaker are folds by utterance"]
+        return [*said, *named_after_files(self.column("speaker").tolist(), self.column("file").tolist())]
 
     @property
     def scheme(self) -> dict[str, Any]:
@@ -202,10 +229,22 @@ def cells(table: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
-    """Adds the optional columns of the schema as absent, fixes types, and sorts by utterance."""
+    """Adds the optional columns of the schema as absent, fixes types, reads names and genders, and sorts by utterance.
+
+    What it reads otherwise than it is spelled is noted in the table's `attrs`, from where a Corpus takes its notices.
+    """
     table = table.copy()
+    notices: list[str] = []
     for column in WORDS:
         table[column] = table[column].fillna("").astype(str) if column in table else ""
+    for column in (*NAMES, "gender"):
+        given = table[column].tolist()
+        read = {cell: read_name(cell) for cell in set(given)}
+        table[column] = names = [read[cell] for cell in given]
+        notices += changed_names(column, given, names)
+    table["gender"], strange = read_genders(table["gender"].tolist())
     for column in SECONDS:
         table[column] = table[column].astype(float) if column in table else float("nan")
-    return table.sort_values("utterance", kind="stable").reset_index(drop=True)
+    table = table.sort_values("utterance", kind="stable").reset_index(drop=True)
+    table.attrs[NOTICES] = [*table.attrs.get(NOTICES, ()), *notices, *strange]
+    return table

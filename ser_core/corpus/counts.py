@@ -1,6 +1,6 @@
 """Whether a corpus on disk is the release: its counts against the published ones, refused or noted where they differ."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ser_core.errors import CorpusError
 
@@ -9,8 +9,12 @@ COUNTS = ("release", "any")
 AS_RELEASED = "as released"
 
 
-def check_counts(corpus: str, expected: Mapping[str, int], found: Mapping[str, int], counts: str) -> str:
+def check_counts(
+    corpus: str, expected: Mapping[str, int], found: Mapping[str, int], counts: str, closed: Sequence[str] = ()
+) -> str:
     """What the protocol card says of the counts. Raises CorpusError where they differ and `counts` is release.
+
+    `closed` are sentences about folders that could not be opened, which may be why.
 
     >>> check_counts("x", {"utterances": 2}, {"utterances": 2}, "release")
     'as released'
@@ -28,6 +32,7 @@ def check_counts(corpus: str, expected: Mapping[str, int], found: Mapping[str, i
     if counts == "release":
         raise CorpusError(
             f"corpus {corpus} is not the release: {'; '.join(differ)}; complete what lies below corpus.root, "
-            "or take it as it is with corpus.counts=any"
+            + "".join(f"{sentence}; " for sentence in closed)
+            + "or take it as it is with corpus.counts=any"
         )
     return f"not those of the release: {'; '.join(differ)}"

@@ -15,7 +15,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
-from ser_core.corpus.release import audio_by_stem, read_table, release_folder
+from ser_core.corpus.release import audio_by_stem, closed_folders, read_table, release_folder
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.errors import CorpusError
@@ -71,9 +71,12 @@ class CremaD(CorpusOption):
     def read(self, cache: Path) -> Corpus:
         """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
         folder = release_folder("cremad", self.root)
+        closed = closed_folders(folder)
         genders = _genders(folder)
         found = _recordings(folder)
-        counts = check_counts("cremad", COUNTS_OF_THE_RELEASE, Counter(match["code"] for match, _ in found.values()), self.counts)
+        counts = check_counts(
+            "cremad", COUNTS_OF_THE_RELEASE, Counter(match["code"] for match, _ in found.values()), self.counts, closed
+        )
         rows = [
             {
                 "utterance": name,
@@ -105,7 +108,7 @@ class CremaD(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
-            notices=tuple(told),
+            notices=(*told, *closed),
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

@@ -16,9 +16,11 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.emobox_manifest import TIMES, joined_lines, mapped_labels, parts_of, read_folds, speakers_of
 from ser_core.corpus.labels import chosen_rows, parsed_merge
 from ser_core.corpus.licences import TERMS, terms_of
-from ser_core.corpus.release import check_some_file
+from ser_core.corpus.names import SIMILAR
+from ser_core.corpus.release import check_some_file, is_file
+from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.errors import CorpusError, SettingError
-from ser_core.options import location
+from ser_core.options import location, one_of, tolerance
 
 OTHERWISE_SPELLED = {"msppodcast": "msp_podcast"}
 """Corpora that EmoBox names otherwise than the table of corpora does."""
@@ -36,16 +38,22 @@ class EmoBox(CorpusOption):
     """Folder that relative `wav` entries start from; empty is EmoBox's own, two above `path`."""
     speaker: str = ""
     """Regular expression over the key, else the wav, whose groups name the speaker, in both quotes, as
-    "corpus.speaker='_(..)$'"; empty is the corpus's own rule, or EmoBox's table beside the manifests."""
+    "corpus.speaker='_(..)$'"; empty is a field speaker of the lines, the corpus's own rule, or EmoBox's table beside them."""
     text: str = ""
     """Field of the lines that holds the text; empty is none, as EmoBox's own lines have none."""
     classes: list[str] = dataclasses.field(default_factory=list)
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
     """Classes of label_map.json to rename before anything else, as [Angry:anger]."""
+    similar_names: str = tolerance("refuse")
+    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
+    unknown_speakers: str = tolerance("refuse")
+    """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parsed_merge(self.merge)
+        one_of(self, "similar_names", SIMILAR)
+        one_of(self, "unknown_speakers", ACCEPTED)
         try:
             groups = re.compile(self.speaker).groups
         except re.error as error:
@@ -69,14 +77,14 @@ class EmoBox(CorpusOption):
             raise CorpusError(f"corpus emobox: corpus.text={self.text}, but {silent[0]} has {', '.join(lines[silent[0]])}")
         rows = {
             "utterance": list(lines),
-            "file": [str((root / line["wav"]).absolute()) for line in lines.values()],
+            "file": [_placed(root, line["wav"]) for line in lines.values()],
             "speaker": speakers_of(folder, lines, self.speaker),
             "emotion": emotions,
             "text": [str(line[self.text]) if self.text else "" for line in lines.values()],
             "start": [line.get(TIMES[0], float("nan")) for line in lines.values()],
             "end": [line.get(TIMES[1], float("nan")) for line in lines.values()],
         }
-        table, classes, more = chosen_rows(complete(pd.DataFrame(rows)), self.merge, self.classes)
+        table, classes, more = chosen_rows(complete(pd.DataFrame(rows)), self.merge, self.classes, self.similar_names)
         check_some_file("emobox", table["file"].tolist())
         known = TERMS.get(_own_name(dataset))
         return Corpus(
@@ -87,6 +95,8 @@ class EmoBox(CorpusOption):
             licence=known.licence if known else f"that of {dataset}, not known here",
             source=f"manifests of {dataset}, Ma et al., EmoBox, Interspeech 2024, arXiv 2406.07162",
             text_source=f"field {self.text}" if self.text else "none",
+            similar_names=self.similar_names,
+            unknown_speakers=self.unknown_speakers,
             merged="; ".join(["labels by label_map.json", *notes, *more]),
             parts=parts_of(table["utterance"].tolist(), folds) if folds else None,
         )
@@ -99,6 +109,12 @@ class EmoBox(CorpusOption):
         if not folder.is_dir():
             raise CorpusError(f"corpus emobox: no folder {folder}; correct corpus.path")
         return folder
+
+
+def _placed(root: Path, wav: str) -> str:
+    """Where an entry lies; one written on Windows has its separators the other way round."""
+    there = root / wav.replace("\\", "/")
+    return str((there if "\\" in wav and is_file(there) else root / wav).absolute())
 
 
 def _own_name(dataset: str) -> str:

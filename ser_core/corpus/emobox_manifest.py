@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from ser_core.corpus.release import without_suffix
 from ser_core.errors import CorpusError
 
 Line = Mapping[str, Any]
@@ -31,20 +32,34 @@ SPEAKERS = {
     "iemocap": r"(Ses\d\d)[FM]_\w+_([FM])\d{3}$",
 }
 """Who speaks, from the key, where the corpus documents it. IEMOCAP: session and speaker, not who wears the markers."""
+SPEAKER_FIELDS = ("speaker", "speaker_id", "spk")
+"""What a field of the lines that names the speaker may be called; EmoBox's own lines have none."""
+LABEL_MAPS = ("label_map.json", "label_dict.json")
 STM = "data.seg.wrd.stm"
-STM_LINE = re.compile(r"(\S+) \S+ (.+?) [\d.e-]+ [\d.e-]+ <id=")
+STM_LINE = re.compile(r"(?P<key>.+) \S+ (?P<speaker>.+) [\d.e+-]+ [\d.e+-]+ <id=(?P=key),")
+"""Key, channel, speaker, start, end, and the key again: key and speaker may hold spaces, as RESD's do."""
 
 
 def read_lines(file: Path) -> list[Line]:
     """The lines of one JSONL file. Raises CorpusError with the number of one that cannot be used and the reason."""
     lines = []
-    for number, text in enumerate(file.read_text("utf-8", errors="replace").splitlines(), start=1):
+    # Not splitlines(): a text within a line may hold other characters that end one, such as U+2028.
+    for number, text in enumerate(_text(file).split("\n"), start=1):
         if text.strip():
             try:
                 lines.append(_parsed(text))
             except ValueError as error:
                 raise CorpusError(f"corpus emobox: line {number} of {file}: {error}") from None
     return lines
+
+
+def _text(file: Path) -> str:
+    """The text of a file in UTF-8, with or without byte order mark. Raises CorpusError for another encoding."""
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise CorpusError(f"corpus emobox: line {number} of {file} is not in UTF-8; save it so") from None
 
 
 def _parsed(text: str) -> Line:
@@ -111,9 +126,10 @@ def mapped_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], l
 
     Raises CorpusError when the map is missing, is no map of words, or lacks a label.
     """
-    file = folder / "label_map.json"
+    # EMOVO's is called label_dict.json.
+    file = next((place for name in LABEL_MAPS if (place := folder / name).is_file()), folder / LABEL_MAPS[0])
     try:
-        given = json.loads(file.read_text("utf-8"))
+        given = json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"corpus emobox: {file} cannot be read ({error}); write one like {{'hap': 'Happy'}}") from None
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
@@ -130,18 +146,22 @@ def mapped_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], l
 
 
 def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]:
-    """The speaker of every line: by `rule`, else the documented rule of the corpus, else EmoBox's own table.
+    """The speaker of every line: by `rule`, else its own field, the documented rule of the corpus, or EmoBox's own table.
 
     Raises CorpusError when there is none of them, or where it leaves an utterance without speaker.
     """
     dataset = next(iter(lines.values()))["dataset"]
-    rule = rule or SPEAKERS.get(dataset, "")
+    field = next((name for name in SPEAKER_FIELDS if any(name in line for line in lines.values())), "")
+    rule = rule or ("" if field else SPEAKERS.get(dataset, ""))
     if rule:
         speakers = {key: _by_rule(rule, key, line["wav"]) for key, line in lines.items()}
         source = f"the rule {rule}"
+    elif field:
+        speakers = {key: _word(line.get(field)) for key, line in lines.items()}
+        source = f"the field {field} of the lines"
     elif (folder / STM).is_file():
-        matches = [STM_LINE.match(text) for text in (folder / STM).read_text("utf-8").splitlines()]
-        speakers = {match[1]: match[2] for match in matches if match}
+        matches = [STM_LINE.match(text) for text in _text(folder / STM).split("\n")]
+        speakers = {match["key"]: match["speaker"] for match in matches if match}
         source = str(folder / STM)
     else:
         raise CorpusError(
@@ -156,9 +176,16 @@ def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]
     return [speakers[key] for key in lines]
 
 
+def _word(cell: Any) -> str:
+    """A field as a name; 3.0 is 3, and what is no text or number is absent."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip() if isinstance(cell, str | int | float) and not isinstance(cell, bool) else ""
+
+
 def _by_rule(rule: str, key: str, wav: str) -> str:
     """What the groups of the rule find in the key, else in the wav without suffix; "" where they find nothing."""
-    match = re.search(rule, key) or re.search(rule, str(Path(wav).with_suffix("")))
+    match = re.search(rule, key) or re.search(rule, without_suffix(wav))
     return "".join(group or "" for group in match.groups()) if match else ""
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
-from ser_core.corpus.release import labelled_files, with_companion_text
+from ser_core.corpus.release import closed_folders, labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location, one_of, tolerance
 
@@ -86,8 +86,8 @@ class EmoDB(CorpusOption):
             }
             for file, match in labelled_files("emodb", self.root, NAME)
         ]
-        table, dropped, told = pd.DataFrame(rows), [], list[str]()
-        counts = check_counts("emodb", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts)
+        table, dropped, told, closed = pd.DataFrame(rows), [], list[str](), closed_folders(self.root)
+        counts = check_counts("emodb", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts, closed)
         text_source = {"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none")
         if self.text == "companion":
             table, dropped = with_companion_text("emodb", self.root, table)
@@ -103,5 +103,5 @@ class EmoDB(CorpusOption):
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
             counts=counts,
-            notices=tuple(told),
+            notices=(*told, *closed),
         )

@@ -17,7 +17,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
-from ser_core.corpus.release import audio_by_stem, release_folder, with_files
+from ser_core.corpus.release import audio_by_stem, closed_folders, release_folder, with_files
 from ser_core.corpus.schemes import KEEP, SCHEMES, classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.errors import CorpusError
@@ -95,15 +95,16 @@ class Iemocap(CorpusOption):
     def read(self, cache: Path) -> Corpus:
         """The utterances that `keep` asks for. Raises CorpusError for other counts than released and for absent audio."""
         folder = release_folder("iemocap", self.root)
+        closed = closed_folders(folder)
         turns, ballots = _evaluations(folder)
-        counts = check_counts("iemocap", COUNTS_OF_THE_RELEASE, _counted(turns), self.counts)
+        counts = check_counts("iemocap", COUNTS_OF_THE_RELEASE, _counted(turns), self.counts, closed)
         chosen = turns if self.part == "all" else turns.loc[turns["part"].eq(self.part)]
         table, notes = labelled(chosen, self.scheme, self.keep)
         table, strange = _within_scales(table)
         notes += [f"{strange} ratings outside 1 to 5 are absent"] if strange else []
         if self.part != "all":
             notes.insert(0, f"{self.part} dialogues only")
-        table = with_files("iemocap", table, _audio(folder))
+        table = with_files("iemocap", table, _audio(folder), closed)
         texts = _transcripts(folder) if self.text in TRANSCRIBED else {}
         table["text"] = [texts.get(utterance, "") for utterance in table["utterance"]]
         table, text_source, told = with_text("iemocap", table, self.text, self.text_file, "human transcripts")
@@ -118,7 +119,7 @@ class Iemocap(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
-            notices=tuple(told),
+            notices=(*told, *closed),
             votes=vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

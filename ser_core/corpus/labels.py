@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import Dimension, cells
+from ser_core.corpus.names import check_left_out, read_name
 from ser_core.errors import CorpusError, SettingError
 
 VOTES = "votes."
@@ -17,7 +18,7 @@ def parsed_merge(entries: Sequence[str]) -> dict[str, str]:
     for entry in entries:
         if entry.count(":") != 1:
             raise SettingError(f"corpus.merge takes entries like excited:happy, got {entry!r}")
-    return dict(entry.split(":") for entry in entries)
+    return {read_name(old): read_name(new) for old, new in (entry.split(":") for entry in entries)}
 
 
 def parsed_scale(entry: str) -> Dimension:
@@ -33,40 +34,47 @@ def parsed_scale(entry: str) -> Dimension:
 
 
 def chosen_rows(
-    table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str]
+    table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str], similar_names: str = "refuse"
 ) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
     """The rows of the classes wanted (all where none are named) and the unlabelled ones; the classes; notes in words.
 
-    Raises CorpusError for a class that no row has.
+    Raises CorpusError for a class that no row has, and for a label that only its spelling leaves out, unless `similar_names`
+    is allow.
     """
-    table = table.replace({"emotion": parsed_merge(merge)})
+    renamed = parsed_merge(merge)
+    check_left_out(renamed, set(table["emotion"]) - {*renamed, *renamed.values()}, "corpus.merge", similar_names)
+    table = table.replace({"emotion": renamed})
     known = sorted(set(table["emotion"]) - {""})
-    wanted = tuple(classes) or tuple(known)
+    wanted = tuple(map(read_name, classes)) or tuple(known)
     if absent := set(wanted) - set(known):
         raise CorpusError(f"corpus.classes names {sorted(absent)[0]!r}; the table has {', '.join(known)}")
+    check_left_out(wanted, set(known) - set(wanted), "corpus.classes", similar_names)
     kept = np.isin(cells(table, "emotion"), [*wanted, ""])
     dropped = int((~kept).sum())
     notes = [*merge, *([f"dropped {dropped} rows of other classes"] if dropped else [])]
     return table.loc[kept].reset_index(drop=True), wanted, notes
 
 
-def voted_shares(table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str]) -> np.ndarray | None:
+def voted_shares(
+    table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str], similar_names: str = "refuse"
+) -> np.ndarray | None:
     """Shares [rows, classes] of the counts or shares in the columns votes.<label>; None where there is no such column.
 
     Merged labels add up; labels outside the classes are left out and the rest rescaled to 1, and a row that nothing is
-    left of is NaN. Raises CorpusError for votes below 0.
+    left of is NaN. Raises CorpusError for votes below 0, and for labels like `chosen_rows`.
     """
     columns = [str(name) for name in table.columns if str(name).startswith(VOTES)]
     if not columns:
         return None
     renamed = parsed_merge(merge)
+    labels = [read_name(column.removeprefix(VOTES)) for column in columns]
+    labels = [renamed.get(label, label) for label in labels]
+    check_left_out(classes, set(labels) - set(classes), "the label scheme", similar_names)
     sums = np.zeros((len(table), len(classes)))
-    for column in columns:
+    for column, label in zip(columns, labels, strict=True):
         counts = np.nan_to_num(table[column].to_numpy(float))
         if (counts < 0).any():
             raise CorpusError(f"column {column!r}: votes are counts or shares of at least 0, got {counts.min():g}")
-        label = column.removeprefix(VOTES)
-        label = renamed.get(label, label)
         if label in classes:
             sums[:, list(classes).index(label)] += counts
     totals = sums.sum(axis=1, keepdims=True)

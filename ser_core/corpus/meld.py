@@ -14,7 +14,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
-from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, read_table, release_folder, with_files
+from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, closed_folders, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of
 from ser_core.corpus.text_file import TEXTS, check_text_file, with_text
 from ser_core.errors import CorpusError
@@ -73,16 +73,17 @@ class Meld(CorpusOption):
     def read(self, cache: Path) -> Corpus:
         """Utterances of the three parts. Raises CorpusError for other counts than released and for absent clips."""
         folder = release_folder("meld", self.root)
+        closed = closed_folders(folder)
         table = pd.concat([_part(folder, split) for split in FOLDERS], ignore_index=True)
         found = Counter(table["split"].tolist())
         found.update(f"train {code}" for code, split in zip(table["code"], table["split"], strict=True) if split == "train")
-        counts = check_counts("meld", COUNTS_OF_THE_RELEASE, found, self.counts)
+        counts = check_counts("meld", COUNTS_OF_THE_RELEASE, found, self.counts, closed)
         table, notes = labelled(table, self.scheme)
         if self.known_bad == "drop":
             bad = [name for name in table["clip"] if name in KNOWN_BAD]
             table = table.loc[[name not in KNOWN_BAD for name in table["clip"]]]
             notes += [f"dropped {name} ({KNOWN_BAD[name]})" for name in bad]
-        table = with_files("meld", table, _clips(folder), column="clip")
+        table = with_files("meld", table, _clips(folder), closed, column="clip")
         table, text_source, told = with_text("meld", table, self.text, self.text_file, "subtitles")
         return Corpus(
             name="meld",
@@ -94,7 +95,7 @@ class Meld(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
-            notices=tuple(told),
+            notices=(*told, *closed),
         )
 
 

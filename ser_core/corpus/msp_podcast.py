@@ -20,7 +20,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
-from ser_core.corpus.release import audio_by_stem, read_table, release_folder, with_files
+from ser_core.corpus.release import audio_by_stem, closed_folders, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.corpus.user_tables.cell_values import to_numbers
@@ -78,16 +78,19 @@ class MspPodcast(CorpusOption):
     def read(self, cache: Path) -> Corpus:
         """Utterances that the scheme knows. Raises CorpusError for another number of files and for absent audio."""
         folder = release_folder("msp_podcast", self.root)
+        closed = closed_folders(folder)
         files = audio_by_stem(folder / "Audios")
         counts = "not checked: the count of this release is not known"
         if self.release in RELEASES:
-            counts = check_counts("msp_podcast", {"utterances": RELEASES[self.release]}, {"utterances": len(files)}, self.counts)
+            counts = check_counts(
+                "msp_podcast", {"utterances": RELEASES[self.release]}, {"utterances": len(files)}, self.counts, closed
+            )
         table = _consensus(folder)
         withheld = cells(table, "split") == WITHHELD
         table, notes = labelled(table.loc[~withheld], self.scheme)
         notes += [f"left out {withheld.sum()} of {WITHHELD} (labels withheld)"] if withheld.any() else []
         table, note = _identified(table, self.unknown_speakers)
-        table = with_files("msp_podcast", table, files)
+        table = with_files("msp_podcast", table, files, closed)
         if self.text in TRANSCRIBED:
             table["text"] = [_transcript(folder, utterance) for utterance in table["utterance"]]
         table, text_source, told = with_text("msp_podcast", table, self.text, self.text_file, "human transcripts")
@@ -103,7 +106,8 @@ class MspPodcast(CorpusOption):
             text_source=text_source,
             merged="; ".join([*notes, *note]) or "none",
             counts=counts,
-            notices=tuple(told),
+            notices=(*told, *closed),
+            unknown_speakers="each" if self.unknown_speakers == "each" else "refuse",
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
-from ser_core.corpus.release import labelled_files, with_companion_text
+from ser_core.corpus.release import closed_folders, labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location, one_of, tolerance
 
@@ -66,8 +66,8 @@ class Ravdess(CorpusOption):
             }
             for file, match in labelled_files("ravdess", self.root, NAME)
         ]
-        table, dropped, told = pd.DataFrame(rows), [], list[str]()
-        counts = check_counts("ravdess", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts)
+        table, dropped, told, closed = pd.DataFrame(rows), [], list[str](), closed_folders(self.root)
+        counts = check_counts("ravdess", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts, closed)
         text_source = {"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none")
         if self.text == "companion":
             table, dropped = with_companion_text("ravdess", self.root, table)
@@ -83,5 +83,5 @@ class Ravdess(CorpusOption):
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
             counts=counts,
-            notices=tuple(told),
+            notices=(*told, *closed),
         )

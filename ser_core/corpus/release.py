@@ -1,5 +1,6 @@
 """Finds the folder and the audio files of a release, and the companion text that may lie beside them."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,11 @@ from ser_core.errors import CorpusError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")
 """The first of these is taken where an utterance lies in several formats."""
+OTHER_SUFFIXES = (
+    *(".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".gsm", ".m4a", ".mkv", ".mov", ".mp4", ".oga", ".raw", ".rf64"),
+    *(".snd", ".sph", ".txt", ".w64", ".webm", ".wma"),
+)
+"""What else a file of an utterance may end in, whose name alone counts: another format, a video, a transcript."""
 COMPANION = "companion_text.csv"
 
 
@@ -22,29 +28,78 @@ def release_folder(corpus: str, root: str) -> Path:
     if not root:
         raise CorpusError(f"corpus {corpus} needs its folder: add corpus.root=PATH")
     folder = Path(root).absolute()
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise CorpusError(f"corpus {corpus}: {folder} cannot be opened: {error.strerror}; correct corpus.root") from None
+    if not there:
         raise CorpusError(f"corpus {corpus}: no folder {folder}; correct corpus.root")
     return folder
+
+
+def is_file(place: Path) -> bool:
+    """Whether there is a file; False for a name that no file can have (too long, with a NUL) and for a closed folder."""
+    try:
+        return place.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def without_suffix(name: str) -> str:
+    """A file's name or path without the suffix of a known format; what else follows a dot is part of the name.
+
+    >>> without_suffix("wav/a.b.WAV"), without_suffix("m3.s_trzymaj_5")
+    ('wav/a.b', 'm3.s_trzymaj_5')
+    """
+    beginning, dot, suffix = name.rpartition(".")
+    return beginning if f"{dot}{suffix}".lower() in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES) else name
+
+
+def file_name(place: str) -> str:
+    """What a file is called, without folders and the suffix of a known format.
+
+    >>> file_name("/x/a.b.flac"), file_name("a.b")
+    ('a.b', 'a.b')
+    """
+    return without_suffix(Path(place.replace("\\", "/")).name)
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[str]]:
+    """All files anywhere below a folder, and a sentence for each folder there that cannot be opened."""
+    closed: list[OSError] = []
+    files = [Path(place) / name for place, _, names in os.walk(folder, onerror=closed.append) for name in names]
+    return files, [f"{error.filename} cannot be opened ({error.strerror}), so that its files are left out" for error in closed]
+
+
+def closed_folders(root: str | Path) -> tuple[str, ...]:
+    """Sentences about folders below `root` that cannot be opened, for Corpus.notices."""
+    return tuple(files_below(Path(root))[1])
 
 
 def audio_by_stem(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> dict[str, str]:
     """Audio files anywhere below `folder` by their names without suffix; hidden files are passed over."""
     ranks = {suffix: rank for rank, suffix in enumerate(suffixes)}
     found: dict[str, tuple[int, str]] = {}
-    for file in folder.rglob("*"):
+    for file in files_below(folder)[0]:
         rank = ranks.get(file.suffix.lower())
         if rank is not None and not file.name.startswith("."):
             found[file.stem] = min(found.get(file.stem, (len(ranks), "")), (rank, str(file)))
     return {stem: file for stem, (_, file) in found.items()}
 
 
-def with_files(corpus: str, table: pd.DataFrame, files: Mapping[str, str], column: str = "utterance") -> pd.DataFrame:
-    """Adds `file`, looked up by the name in `column`. Raises CorpusError with the number of absent files and the first."""
+def with_files(
+    corpus: str, table: pd.DataFrame, files: Mapping[str, str], closed: Sequence[str], column: str = "utterance"
+) -> pd.DataFrame:
+    """Adds `file`, looked up by the name in `column`. Raises CorpusError with the number of absent files and the first.
+
+    `closed` are sentences about folders that could not be opened, which may be why.
+    """
     names = table[column].tolist()
     if absent := sorted(name for name in names if name not in files):
         raise CorpusError(
             f"corpus {corpus}: {len(absent)} of {len(table)} utterances have no audio file, first {absent[0]}; "
-            "complete the release below corpus.root"
+            + "".join(f"{sentence}; " for sentence in closed)
+            + "complete the release below corpus.root"
         )
     return table.assign(file=[files[name] for name in names])
 
@@ -71,13 +126,14 @@ def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator
     """
     folder = release_folder(corpus, root)
     found = False
-    for file in sorted(folder.rglob("*"), key=lambda path: path.name):
+    files, closed = files_below(folder)
+    for file in sorted(files, key=lambda path: path.name):
         match = pattern.fullmatch(file.stem)
         if match and file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith("."):
             found = True
             yield file.absolute(), match
     if not found:
-        raise CorpusError(f"corpus {corpus}: no audio file named like {pattern.pattern} below {folder}")
+        raise CorpusError("; ".join([f"corpus {corpus}: no audio file named like {pattern.pattern} below {folder}", *closed]))
 
 
 def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -90,7 +146,7 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
     if not file.exists():
         raise CorpusError(f"corpus {corpus}: corpus.text=companion needs {file} with the columns file, text")
     lines = read_table(corpus, file, ("file", "text"))
-    texts = dict(zip((Path(name).stem for name in lines["file"]), lines["text"], strict=True))
+    texts = dict(zip(map(file_name, lines["file"]), lines["text"], strict=True))
     table = table.assign(text=[texts.get(name, "") for name in table["utterance"]])
     emotions, covered = cells(table, "emotion"), cells(table, "text") != ""
     shares = {name: covered[emotions == name].mean() for name in sorted(set(emotions.tolist()))}
@@ -102,5 +158,5 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
 
 def check_some_file(corpus: str, files: Sequence[str]) -> None:
     """Raises CorpusError when not one of the files is there: the paths are wrong. Single absent files are the run's to judge."""
-    if not any(Path(file).is_file() for file in files):
+    if not any(is_file(Path(file)) for file in files):
         raise CorpusError(f"corpus {corpus}: none of {len(files)} audio files is there, first {files[0]}; correct corpus.root")

@@ -25,14 +25,16 @@ import pandas as pd
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.further import AUGMENTED_FILE, placed
 from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, voted_shares
+from ser_core.corpus.names import SIMILAR
 from ser_core.corpus.raters import RATER, majority
 from ser_core.corpus.table_notices import nothing_to_learn, unread_columns
 from ser_core.corpus.table_rows import TableRows
 from ser_core.corpus.text_file import check_text_file, with_text
+from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.corpus.user_tables import UserTable, read_user_table
 from ser_core.errors import CorpusError, SettingError
 from ser_core.keys import nearest
-from ser_core.options import content, location, one_of
+from ser_core.options import content, location, one_of, tolerance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +63,15 @@ class Table(CorpusOption):
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     licence: str = "not stated"
     """Licence text carried into the protocol card and every report."""
+    similar_names: str = tolerance("refuse")
+    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
+    unknown_speakers: str = tolerance("refuse")
+    """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parsed_merge(self.merge)
+        one_of(self, "similar_names", SIMILAR)
+        one_of(self, "unknown_speakers", ACCEPTED)
         self.scales()
         one_of(self, "text", ("column", "plain", "none"))
         check_text_file(self.text, self.text_file)
@@ -86,7 +94,7 @@ class Table(CorpusOption):
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
         if AUGMENTED_FILE in table:
             table[AUGMENTED_FILE] = [placed(cell, folder) for cell in table[AUGMENTED_FILE]]
-        table, classes, more = chosen_rows(complete(table), self.merge, self.classes)
+        table, classes, more = chosen_rows(complete(table), self.merge, self.classes, self.similar_names)
         corpus = self._corpus(table, classes, [*notes, *more], [*given.notices, *rows.notices])
         learn = [f"{given.file.name}: {one}" for one in (*nothing_to_learn(corpus), *unread_columns(given, self.scales()))]
         return dataclasses.replace(corpus, notices=(*corpus.notices, *learn))
@@ -108,8 +116,10 @@ class Table(CorpusOption):
             licence=self.licence,
             source=Path(self.path).name,
             text_source=text_source,
+            similar_names=self.similar_names,
+            unknown_speakers=self.unknown_speakers,
             merged="; ".join(notes) or "none",
-            votes=voted_shares(table, self.merge, classes),
+            votes=voted_shares(table, self.merge, classes, self.similar_names),
             further=further.astype(object).fillna("").astype(str),
             notices=tuple(notices),
         )

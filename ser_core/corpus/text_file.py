@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ser_core.corpus.release import file_name
 from ser_core.corpus.texts import without_tags
 from ser_core.corpus.user_tables import UserTable, read_user_table
 from ser_core.corpus.user_tables.cell_values import counted, without_absent
@@ -88,7 +89,7 @@ def matched(corpus: str, table: pd.DataFrame, rows: UserTable, column: str) -> t
     key = next(column for column in ("utterance", "file") if column in rows.cells)
     given, written = rows.column(key).tolist(), rows.column(column).tolist()
     if key == "file":
-        given = [Path(name.replace("\\", "/")).stem for name in given]
+        given = [file_name(name) for name in given]
     names = _names(corpus, table, key, str(rows.file))
     again = pd.Series(given, dtype=object).duplicated().to_numpy(bool)
     if again.any():
@@ -111,7 +112,7 @@ def _names(corpus: str, table: pd.DataFrame, key: str, place: str) -> list[str]:
     """What the rows of such a file call the utterances of the table."""
     if key == "utterance":
         return [str(name) for name in table["utterance"]]
-    stems = [Path(file).stem for file in table["file"]]
+    stems = [file_name(file) for file in table["file"]]
     if len(set(stems)) < len(stems):
         raise CorpusError(f"corpus {corpus}: several utterances share a file name, so {place} needs a column utterance")
     return stems

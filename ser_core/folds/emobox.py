@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ser_core.folds.protocol import FoldsOption
 class EmoBox(FoldsOption):
     """The folds that come with the corpus's manifest."""
 
+    given: ClassVar[bool] = True
     name: str = "emobox"
     """This option's name."""
 

@@ -11,7 +11,8 @@ def flags(corpus: Corpus, folds: Folds, refit: bool) -> list[str]:
 
     `refit` says whether development utterances join the training of the tested model where the protocol lets them.
     """
-    found = [] if folds.develops else ["no development part: nothing was chosen, epochs were fixed"]
+    found = [corpus.why_unknown] if corpus.why_unknown else []
+    found += [] if folds.develops else ["no development part: nothing was chosen, epochs were fixed"]
     pairs = {
         "training and test": [(fold.known if refit else fold.train, fold.test) for fold in folds.folds],
         "training and development": [(fold.train, fold.dev) for fold in folds.folds],

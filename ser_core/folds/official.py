@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ DEVELOPMENT = ("dev", "devel", "development", "val", "valid", "validation")
 class Official(FoldsOption):
     """One fold of the corpus's own parts."""
 
+    given: ClassVar[bool] = True
     name: str = "official"
     """This option's name."""
     test: str = ""

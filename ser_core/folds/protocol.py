@@ -23,6 +23,8 @@ class FoldsOption(Option):
     """Base of the protocols: one abstract method, `held`."""
 
     key: ClassVar[str] = "folds"
+    given: ClassVar[bool] = False
+    """Whether the parts are the corpus's own and promise nothing of speakers."""
     name: str = ""
     """This option's name."""
     dev: DevelopmentOption = dataclasses.field(default_factory=DevelopmentOption)
@@ -42,12 +44,23 @@ class FoldsOption(Option):
         return fold
 
 
+def check_speakers(corpus: Corpus, option: FoldsOption) -> None:
+    """Raises CorpusError where a protocol keeps speakers apart whom the corpus does not know, unless the user accepts that."""
+    if corpus.why_unknown and not option.given and corpus.unknown_speakers != "each":
+        raise CorpusError(
+            f"corpus {corpus.name}: {corpus.why_unknown}, so folds={option.name} would be folds by utterance; name the speakers "
+            "(column speaker, corpus.speaker), use the corpus's own parts (folds=official or emobox), or accept folds by "
+            "utterance with corpus.unknown_speakers=each"
+        )
+
+
 def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> Folds:
     """The folds of a corpus: pure, seeded, the same for every trial of a study.
 
     `card` is the corpus's protocol card, whose content hash goes into the split's. Raises CorpusError when a fold would
-    be left without training, test or (unless folds.dev=none) development utterances.
+    be left without training, test or (unless folds.dev=none) development utterances, or speakers are not known.
     """
+    check_speakers(corpus, option)
     held = list(option.held(corpus))
     rule = option.dev.settled(corpus, held)
     folds = []

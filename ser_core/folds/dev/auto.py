@@ -1,6 +1,7 @@
 """The strictest rule that the corpus and the protocol allow; the protocol card says which one it came to.
 
 the corpus's own part (official, emobox) > the test speaker's partner > another session, where sessions are held out > a speaker
+Where speakers are not known and the user accepts that (corpus.unknown_speakers=each), random utterances develop.
 """
 
 import dataclasses
@@ -9,11 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser_core.corpus.corpus import Corpus
+from ser_core.errors import CorpusError
 from ser_core.folds.dev.development import DevelopmentOption, Held
 from ser_core.folds.dev.given import Given
 from ser_core.folds.dev.partner import Partner
 from ser_core.folds.dev.session import Session
 from ser_core.folds.dev.speakers import Speakers
+from ser_core.folds.dev.utterances import Utterances
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +29,21 @@ class Auto(DevelopmentOption):
     def settled(self, corpus: Corpus, held: Sequence[Held]) -> DevelopmentOption:
         if all(one.given is not None and len(one.given) for one in held):
             return Given()
+        if corpus.why_unknown:
+            return _by_utterance(corpus)
         if all(_paired(corpus, one) for one in held):
             return Partner()
         return Session() if all(_apart(corpus, one) for one in held) else Speakers()
+
+
+def _by_utterance(corpus: Corpus) -> DevelopmentOption:
+    """The rule for unknown speakers. Raises CorpusError unless the user accepts them."""
+    if corpus.unknown_speakers == "each":
+        return Utterances()
+    raise CorpusError(
+        f"corpus {corpus.name}: {corpus.why_unknown}, so folds.dev=auto finds nobody who could develop; name the speakers "
+        "(column speaker, corpus.speaker), or choose folds.dev=utterances, or folds.dev=none with optim.epochs fixed"
+    )
 
 
 def _paired(corpus: Corpus, held: Held) -> bool:

@@ -1,0 +1,90 @@
+"""Which spellings of a gender are female and which male; what is neither stays as it is and is told.
+
+F, Female, w, weiblich, femme, 女 -> female      m, Man, männlich, homme, 男 -> male      diverse, 0, 1 -> themselves, told
+A single letter is read by those beside it: m is male with f or w, and not known with h alone (hombre and mujer).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+FEMALE, MALE = "female", "male"
+WORDS = {
+    FEMALE: (
+        "female woman women girl lady fem weiblich frau frauen mädchen féminin feminin femme fille femenino mujer niña feminino "
+        "mulher femminile femmina donna vrouw vrouwelijk kvinna kvinde kvinne kvinnlig nainen kobieta žena женщина женский nő "
+        "kad\u0131n γυναίκα 女 女性 女声 여 여성 여자 महिला زن أنثى"
+    ),
+    MALE: (
+        "male man men boy gentleman masc männlich maennlich mann männer junge masculin homme garçon masculino hombre niño "
+        "homem maschile maschio uomo mannelijk mand mies mężczyzna muž мужчина мужской férfi erkek άνδρας 男 男性 男声 남 남성 "
+        "남자 पुरुष مرد ذكر"
+    ),
+}
+"""Words that say it whatever stands beside them, in lower case."""
+LETTERS = ("fm", "wm", "vm", "km", "fh", "ke", "жм")
+"""Initials of woman and man that decide each other, as of female, weiblich, vrouw, kvinna, femme and homme."""
+ALONE = frozenset("fwm")
+"""Initials that are read the same where no other stands beside them."""
+NOT_SAID = (
+    *("unknown", "unk", "?", "-", "not known", "not stated", "not specified", "unspecified", "undisclosed", "n/a", "na", "nan"),
+    *("null", "none", "prefer not to say", "unbekannt", "keine angabe", "k.a", "inconnu", "desconocido"),
+)
+"""Cells that say that nobody knows."""
+OTHERS = (
+    *("other", "others", "diverse", "divers", "d", "x", "nb", "nonbinary", "non-binary", "non binary", "enby", "genderqueer"),
+    *("agender", "inter"),
+)
+"""Cells that name another gender: a value like any, in lower case, and neither of the two that scores compare."""
+SHOWN = 5
+
+
+def read_genders(cells: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The genders of a column of names, and sentences about those that are not known here.
+
+    >>> read_genders(["F", "m.", "Female", ""])
+    (['female', 'male', 'female', ''], [])
+    >>> read_genders(["0", "1", "male"])[0]
+    ['0', '1', 'male']
+    """
+    folded = {cell: cell.casefold().strip(".()[] ") or cell for cell in set(cells)}
+    meanings = {word: gender for gender, words in WORDS.items() for word in words.split()} | _initials(set(folded.values()))
+    meanings |= dict.fromkeys(NOT_SAID, "") | dict(zip(OTHERS, OTHERS, strict=True))
+    genders = [meanings.get(folded[cell], cell) for cell in cells]
+    return genders, [*_silent(cells, genders), *_neither(genders)]
+
+
+def _initials(spelled: Iterable[str]) -> dict[str, str]:
+    """What the initials among these spellings stand for; none where they contradict each other."""
+    there = {word for word in spelled if len(word) == 1} & set("".join(LETTERS) + "hn")
+    pairs = [pair for pair in LETTERS if set(pair) <= there]
+    if not pairs and there <= ALONE:
+        pairs = [pair for pair in ("fm", "wm") if set(pair) & there]
+    return {letter: gender for pair in pairs for letter, gender in zip(pair, (FEMALE, MALE), strict=True)}
+
+
+def _silent(cells: Sequence[str], genders: Sequence[str]) -> list[str]:
+    words = Counter(cell for cell, gender in zip(cells, genders, strict=True) if cell and not gender)
+    return [f"column gender: {_listed(words)} counts as not given"] if words else []
+
+
+def _neither(genders: Sequence[str]) -> list[str]:
+    words = Counter(gender for gender in genders if gender not in (FEMALE, MALE, ""))
+    if not words:
+        return []
+    unknown = [word for word in words if word not in OTHERS]
+    remedy = "; write female or male where that is meant" if unknown else ""
+    return [
+        f"column gender: {_listed(words)} is not known as female or male; the scores of women and men and their gap leave "
+        f"these utterances out{remedy}"
+    ]
+
+
+def _listed(words: Counter[str]) -> str:
+    """Words with their counts, the most frequent first.
+
+    >>> _listed(Counter(["x", "y", "x"]))
+    "'x' (2 cells), 'y' (1 cell)"
+    """
+    listed = [f"{word!r} ({count} {'cells' if count > 1 else 'cell'})" for word, count in words.most_common(SHOWN)]
+    rest = len(words) - SHOWN
+    return ", ".join(listed) + (f" and {rest} more words" if rest > 0 else "")
