@@ -65,7 +65,7 @@ def audit(config: Config, progress: bool = False) -> Audited:
         corpus = corpus.without(bad)
     hashes = content_hashes(corpus.table["file"], cache, progress)
     # Unknown speakers are a finding here and no reason to stop: everything else is reported too.
-    accepting = dataclasses.replace(corpus, unknown_speakers="each")
+    accepting = dataclasses.replace(corpus, unknown_speakers="each") if corpus.why_unknown else corpus
     folds = make_folds(accepting, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
     encoders = {
         f"model.{channel}": checkpoint_names(getattr(getattr(config.model, channel), "path", ""))

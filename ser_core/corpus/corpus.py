@@ -76,8 +76,9 @@ class Corpus:
     `notices` are sentences that every command prints: what was found in the files that a user should know of, such as
     speakers that are not known or a column that is not read. They are no part of the content either. Those about names are
     added here, and what `complete` found.
-    `similar_names` and `unknown_speakers` say what the user accepts: allow names that differ only in case and the like, and
-    folds by speakers although every utterance names another (each).
+    `similar_names` says whether names may differ only in case and the like (allow). `unknown_speakers` says whether the corpus
+    documents who speaks (known), or users name them: then folds by speakers where every utterance names another one are
+    refused, or accepted as folds by utterance (each).
     """
 
     name: str
@@ -94,7 +95,7 @@ class Corpus:
     further: pd.DataFrame | None = None
     notices: tuple[str, ...] = ()
     similar_names: str = "refuse"
-    unknown_speakers: str = "refuse"
+    unknown_speakers: str = "known"
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)
@@ -116,12 +117,14 @@ class Corpus:
     @functools.cached_property
     def why_unknown(self) -> str:
         """Why speakers count as not known; "" where they are known."""
-        return why_unknown(self.column("speaker").tolist())
+        return "" if self.unknown_speakers == "known" else why_unknown(self.column("speaker").tolist())
 
     def _about_names(self) -> list[str]:
         """What is to be said of names. Raises CorpusError for similar ones, unless they are allowed."""
         names = {"speakers": "speaker", "sessions": "session", "emotions": "emotion"}
         said = check_similar(self.name, {what: self.column(name).tolist() for what, name in names.items()}, self.similar_names)
+        if self.unknown_speakers == "known":
+            return said
         if self.why_unknown:
             return [*said, f"{self.why_unknown}, so folds by speaker are folds by utterance"]
         return [*said, *named_after_files(self.column("speaker").tolist(), self.column("file").tolist())]

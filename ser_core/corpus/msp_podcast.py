@@ -107,7 +107,7 @@ class MspPodcast(CorpusOption):
             merged="; ".join([*notes, *note]) or "none",
             counts=counts,
             notices=(*told, *closed),
-            unknown_speakers="each" if self.unknown_speakers == "each" else "refuse",
+            unknown_speakers="each" if self.unknown_speakers == "each" else "known",
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

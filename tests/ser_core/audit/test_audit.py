@@ -226,3 +226,20 @@ def test_the_audit_leaves_unusable_audio_out_of_the_folds(tmp_path: Path) -> Non
     assert audited.utterances == len(made) - 1
     assert audited.passed
     assert "unusable audio" in {finding["name"] for finding in audited.plain()["findings"]}
+
+
+def test_unknown_speakers_are_a_finding_and_the_rest_is_still_reported(tmp_path: Path) -> None:
+    speech = corpus(tmp_path)
+    rows = [f"{Path(file).name},u{row},{'joy' if row % 4 else 'anger'}" for row, file in enumerate(speech.table["file"])]
+    (tmp_path / "table.csv").write_text("\n".join(["file,speaker,emotion", *rows]))
+    base = ["corpus=table", f"corpus.path={tmp_path / 'table.csv'}", f"run.store={tmp_path / 'store'}"]
+    for more, severity in (
+        (["folds=kfold"], "fail"),
+        (["folds=lospo"], "fail"),
+        (["folds=kfold", "corpus.unknown_speakers=each"], "warn"),
+    ):
+        audited = audit(compose([*base, *more]))
+        finding = next(each for each in audited.findings if each.name == "unknown speakers")
+        assert finding.severity == severity and finding.found.startswith("Speakers are not known: every utterance names another")
+        assert audited.passed == (severity == "warn") and len(audited.findings) > 1
+        assert audited.notices[0].startswith("speakers are not known")

@@ -214,3 +214,88 @@ def test_a_manifest_of_the_real_emodb_reads_as_emodb(tmp_path: Path) -> None:
     columns = ["file", "speaker", "emotion"]
     assert corpus.table[columns].equals(own.table[columns])
     assert corpus.column("utterance").tolist() == [f"emodb-{name}" for name in own.column("utterance")]
+
+
+def mer(folder: Path, names: Sequence[str], **more: Any) -> Path:
+    return manifest(folder, [line(name, "happy", "mer", **more) for name in names], {"happy": "Happy"}, [[0]])
+
+
+def test_keys_and_speakers_with_spaces_are_read_from_emoboxs_table(tmp_path: Path) -> None:
+    names = ["08_sadness_anger a_010.wav", "sample 1 0 1", "a,b=c", "plain"]
+    place = mer(tmp_path, names)
+    rows = [
+        f"mer-{name} 1 Cleo 2 the Guard,{name} 0 1e-05 <id=mer-{name},lang=en,spk=Cleo 2 the Guard,{name},emotion=happy> happy 1"
+        for name in names
+    ]
+    (place / "data.seg.wrd.stm").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    corpus = read(place)
+    assert corpus.column("utterance").tolist() == sorted(f"mer-{name}" for name in names)
+    assert corpus.column("speaker").tolist() == [f"Cleo 2 the Guard,{name}" for name in sorted(names)]
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "speaker"),
+    [
+        ("speaker", " Ann ", "Ann"),
+        ("speaker_id", 3, "3"),
+        ("spk", 3.0, "3"),
+        ("speaker", "03", "03"),
+        ("speaker", "Zoe\u0308", "Zo\u00eb"),
+    ],
+)
+def test_a_speaker_in_the_lines_comes_before_the_corpus_s_own_rule(
+    tmp_path: Path, field: str, cell: object, speaker: str
+) -> None:
+    for dataset in ("emodb", "mer"):
+        place = manifest(tmp_path, [line("03a01Fa", "happy", dataset, **{field: cell})], LABELS, [])
+        assert read(place).column("speaker").tolist() == [speaker]
+        assert read(place, speaker=r"(0\d)").column("speaker").tolist() == ["03"]
+
+
+def test_a_speaker_in_some_lines_alone_is_refused(tmp_path: Path) -> None:
+    place = manifest(
+        tmp_path, [line("a", "happy", speaker="x"), line("b", "happy"), line("c", "happy", speaker=None)], LABELS, []
+    )
+    with pytest.raises(CorpusError, match="the field speaker of the lines names no speaker for 2 of 3 utterances, first emodb-b"):
+        read(place)
+
+
+def test_lines_as_other_systems_write_them(tmp_path: Path) -> None:
+    place = emodb(tmp_path)
+    expected = read(place).table
+    text = (place / "emodb.jsonl").read_text()
+    odd = text.replace('"channel"', '"said": "one\u2028two", "channel"').replace("downloads/emodb", r"downloads\\emodb")
+    (place / "emodb.jsonl").write_bytes(b"\xef\xbb\xbf" + odd.replace("\n", "\r\n").encode())
+    (place / "label_map.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(LABELS).encode())
+    for file in place.glob("fold_*/*.jsonl"):
+        file.write_text(file.read_text().replace("downloads/emodb", r"downloads\\emodb"))
+    assert read(place).table.equals(expected)
+    far = [{**line(*each), "wav": str(tmp_path / "downloads/emodb/wav" / f"{each[0]}.wav")} for each in EMOTIONS.items()]
+    manifest(tmp_path, far, LABELS, [])
+    (place / "label_map.json").rename(place / "label_dict.json")
+    for file in place.glob("fold_*/*.jsonl"):
+        file.unlink()
+        file.with_name("none").touch()
+    for number in (1, 2):
+        for folder in place.glob(f"fold_{number}"):
+            (folder / "none").unlink()
+            folder.rmdir()
+    assert read(place, root="/nowhere").table.equals(expected)
+    (place / "emodb.jsonl").write_bytes(text.encode() + '{"key": "\u00e9"'.encode("latin-1"))
+    with pytest.raises(CorpusError, match=r"line 5 of .*emodb\.jsonl is not in UTF-8; save it so"):
+        read(place)
+
+
+def test_a_rule_sees_dots_in_the_name_of_a_wav(tmp_path: Path) -> None:
+    corpus = read(mer(tmp_path, ["a.01", "b.02"]), speaker=r"/(\w)\.0\d$")
+    assert corpus.column("speaker").tolist() == ["a", "b"]
+
+
+def test_utterances_as_speakers_are_told(tmp_path: Path) -> None:
+    place = mer(tmp_path, ["one", "two", "three"])
+    rows = [f"mer-{n} 1 {n} 0 1 <id=mer-{n},lang=en,spk={n},emotion=happy> x\n" for n in ("one", "two", "three")]
+    (place / "data.seg.wrd.stm").write_text("".join(rows))
+    assert read(place).notices[0].startswith("speakers are not known: every utterance names another speaker")
+    assert read(place, unknown_speakers="each").unknown_speakers == "each"
+    with pytest.raises(SettingError, match=r"corpus\.unknown_speakers must be one of refuse, each"):
+        EmoBox(unknown_speakers="one")

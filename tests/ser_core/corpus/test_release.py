@@ -1,6 +1,8 @@
 """EmoDB and RAVDESS are read from file names: on small made trees, and counted on the real ones."""
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from ser_core.compose import compose, fingerprint
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.ravdess import Ravdess
+from ser_core.corpus.release import check_some_file, file_name, is_file
 from ser_core.errors import CorpusError, SettingError
 from tests.shared_material import shared
 
@@ -24,6 +27,27 @@ def tree(folder: Path, names: Sequence[str]) -> str:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()
     return str(folder)
+
+
+@pytest.fixture
+def deep() -> Iterator[Callable[[Path], Path]]:
+    """Makes a folder so deep below another that nobody can open it by its path, not even root."""
+    made: list[Path] = []
+
+    def dig(folder: Path) -> Path:
+        made.append(folder / ("d" * 255))
+        place = os.open(folder, os.O_RDONLY)
+        for _ in range(20):
+            os.mkdir("d" * 255, dir_fd=place)
+            below = os.open("d" * 255, os.O_RDONLY, dir_fd=place)
+            os.close(place)
+            place = below
+        os.close(place)
+        return made[-1]
+
+    yield dig
+    for folder in made:
+        shutil.rmtree(folder)
 
 
 def row(corpus: Corpus, utterance: str) -> dict[str, str]:
@@ -121,3 +145,46 @@ def test_every_real_emodb_sentence_is_known_and_genders_are_even() -> None:
     assert "" not in corpus.column("text") and len(set(corpus.column("text"))) == 10
     genders = dict(zip(corpus.column("speaker").tolist(), corpus.column("gender").tolist(), strict=True))
     assert sorted(genders.values()) == ["female"] * 5 + ["male"] * 5
+
+
+@pytest.mark.parametrize(("option", "names"), [(EmoDB, EMODB), (Ravdess, RAVDESS)])
+def test_a_folder_that_cannot_be_opened_is_named_and_the_rest_is_read(
+    tmp_path: Path, deep: Callable[[Path], Path], option: type[EmoDB] | type[Ravdess], names: Sequence[str]
+) -> None:
+    root = tree(tmp_path, names)
+    deep(tmp_path / "part0")
+    corpus = option(root=root, counts="any").read(WHERE)
+    assert len(corpus) == len(names)
+    assert len(corpus.notices) == 1 and "cannot be opened (File name too long)" in corpus.notices[0]
+    with pytest.raises(CorpusError, match=r"is not the release: .*cannot be opened .*corpus\.counts=any"):
+        option(root=root).read(WHERE)
+    with pytest.raises(CorpusError, match=r"no audio file named like .*cannot be opened"):
+        option(root=str(deep(tmp_path / "part1"))).read(WHERE)
+
+
+@pytest.mark.parametrize("root", ["x" * 300, "a/" * 3000])
+def test_a_root_that_no_folder_can_have_is_refused(root: str) -> None:
+    with pytest.raises(CorpusError, match=r"cannot be opened: File name too long; correct corpus\.root"):
+        EmoDB(root=root).read(WHERE)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".wav", "a\0b.wav", "no/such.wav", "/proc/1/nothing/x.wav", ""])
+def test_names_that_no_file_can_have_are_absent(name: str, tmp_path: Path) -> None:
+    assert not is_file(tmp_path / name)
+    with pytest.raises(CorpusError, match="none of 1 audio files is there"):
+        check_some_file("x", [str(tmp_path / name)])
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("a.b.c", "a.b.c"),
+        ("x/a.b.c.wav", "a.b.c"),
+        ("m3.s_trzymaj_5", "m3.s_trzymaj_5"),
+        ("v1.0/clip.MP4", "clip"),
+        ("19.an.4.avi", "19.an.4"),
+        ("wav", "wav"),
+    ],
+)
+def test_only_the_suffix_of_a_known_format_is_cut(place: str, name: str) -> None:
+    assert file_name(place) == name

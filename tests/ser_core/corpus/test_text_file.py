@@ -51,6 +51,13 @@ def test_gold_keeps_tags_plain_has_none_and_none_has_nothing() -> None:
     assert with_text("made", table(text="[LAUGHTER]"), "plain", "", "transcripts")[1] == "plain transcripts, 3 empty"
 
 
+@pytest.mark.parametrize("given", ["m3.s_no_5", "wav/m3.s_no_5.wav", "m3.s_no_5.TXT", "/far/m3.s_no_5.flac", "m3.s_no_5.mp4"])
+def test_a_dot_in_a_name_is_part_of_it(tmp_path: Path, given: str) -> None:
+    made = table().iloc[:2].assign(file=["/here/m3.s_no_5.wav", "/here/m3.s_yes_5.wav"])
+    file = texts_in(tmp_path, {"file": [given, "m3.s_yes_5"], "text": ["no", "yes"]})
+    assert heard(file, made)[0] == ["no", "yes"]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("key", ["utterance", "file"])
 def test_a_text_file_is_matched_by_name_in_any_order(tmp_path: Path, key: str, suffix: str) -> None:

@@ -1,11 +1,13 @@
 """A corpus whose utterances each name another speaker knows none: every verb says so, and folds by speaker are refused."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from ser_core.corpus.corpus import Corpus, complete
+from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.unknown_speakers import named_after_files
 from ser_core.errors import CorpusError
 from ser_core.folds import Folds
@@ -27,7 +29,9 @@ def corpus(speakers: list[str], files: list[str] | None = None, **more: Any) -> 
         "text": "a",
         "emotion": "joy",
     }
-    return Corpus("made", complete(pd.DataFrame(rows)), ("joy",), (), "none", "made here", **more)
+    return Corpus(
+        "made", complete(pd.DataFrame(rows)), ("joy",), (), "none", "made here", **{"unknown_speakers": "refuse", **more}
+    )
 
 
 def each(count: int, **more: Any) -> Corpus:
@@ -92,6 +96,13 @@ def test_the_corpus_s_own_parts_stay_and_auto_asks_who_develops() -> None:
     assert flagged(made, split(made, option("official", "utterances")))
     with pytest.raises(CorpusError, match=r"folds\.dev=auto finds nobody .*folds\.dev=utterances"):
         split(made, option("official", "auto"))
+
+
+def test_a_release_that_documents_its_speakers_is_believed(tmp_path: Path) -> None:
+    for name in ("03a01Fa.wav", "08a02Wb.wav", "16b10Lc.wav", "14a05Nd.wav"):
+        (tmp_path / name).touch()
+    made = EmoDB(root=str(tmp_path), counts="any").read(tmp_path)
+    assert made.notices == () and len(split(made, option("lospo"))) == 4
 
 
 def test_speakers_called_like_their_files_are_told() -> None:

@@ -13,14 +13,14 @@ ROTATING = ("lospo", "loso", "kfold")
 
 
 def corpus(utterances: list[int], place: str = "/here", **columns: Any) -> Corpus:
-    """So many utterances of each speaker, which may be one: what protocols promise does not depend on it."""
+    """So many utterances of each speaker."""
     rows = [
         {"utterance": f"{speaker}-{number}", "speaker": str(speaker), "session": f"s{speaker // 2}", "emotion": "joy"}
         for speaker, count in enumerate(utterances)
         for number in range(count)
     ]
     table = complete(pd.DataFrame(rows).assign(file=[f"{place}/{row['utterance']}" for row in rows], **columns))
-    return Corpus("made", table, ("joy",), (), "none", "made here", unknown_speakers="each")
+    return Corpus("made", table, ("joy",), (), "none", "made here")
 
 
 def option(protocol: str, dev: str = "speakers", dev_knobs: dict[str, Any] | None = None, **knobs: Any) -> FoldsOption:
