@@ -1,7 +1,6 @@
 """What each command of `ser` does: run the study, print the table, say where things are."""
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from ablations.modes import Mode
 from ablations.render import section_to_rich, to_rich
 from ablations.study import Study
 from cluster.conclude import conclude
+from cluster.json_file import check_json_file, write_json_file
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.resources import split_overrides
 from cluster.retuned import retuned
@@ -124,8 +124,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
     """`ser corpus audit`: 0 when no finding breaks the split; warnings are allowed."""
     from ser_core.audit import audit
 
-    if file and not file.absolute().parent.is_dir():
-        raise SettingError(f"--json {file}: there is no folder {file.absolute().parent}; make it first")
+    check_json_file(file)
     config = compose(split_overrides(overrides)[0])
     audited = audit(config, progress=True)
     print_licence(config)
@@ -136,8 +135,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
         found = "\n".join([finding.found, *(f"  {example}" for example in finding.examples), *filter(None, [finding.source])])
         table.add_row(f"[{colours[finding.severity]}]{finding.severity}[/]", finding.name, escape(found), escape(finding.remedy))
     console.print(table if audited.findings else "nothing found")
-    if file:
-        file.write_text(json.dumps(audited.plain(), indent=1, ensure_ascii=False) + "\n")
+    write_json_file(file, audited.plain())
     counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
     summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
     verdict = "passed" if audited.passed else "failed: the split does not test what its protocol says"

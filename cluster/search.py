@@ -143,6 +143,8 @@ def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
         raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
     if search.prune_on not in ("folds", "epochs"):
         raise SettingError(f"--prune-on must be folds or epochs, got {search.prune_on!r}")
+    if not 0 <= search.seed < 2**31:
+        raise SettingError(f"--seed must be 0 to {2**31 - 1}, got {search.seed}")
     epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(whole.folds)
     if epochs and search.fold:
         raise SettingError("--prune-on epochs looks at all folds at once: leave --fold out")
