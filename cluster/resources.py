@@ -60,6 +60,20 @@ class Cluster(Option):
             )
         return max(1, carried)
 
+    def without_effect_in(self, command: str, packs: bool = True) -> list[str]:
+        """A sentence for each setting that changes nothing in a command; `packs` is whether its trials share programs."""
+        fields, default = [field.name for field in dataclasses.fields(self)], Cluster()
+        reasons = {"folds_per_trial": "a search judges after every fold"} if command == "search" else {}
+        if not packs:
+            reasons["pack"] = "only folds with optim.pack=0 share a program with others"
+        if command == "run":
+            here = "ser run trains in this process; ser ablate and ser search have workers"
+            reasons = {name: here for name in fields if name != "tracking"}
+        if command == "corpus":
+            reasons = dict.fromkeys(fields, "this command trains nothing")
+        given = {name: getattr(self, name) for name in reasons if getattr(self, name) != getattr(default, name)}
+        return [f"cluster.{name}={value} has no effect: {reasons[name]}" for name, value in given.items()]
+
     def cores(self) -> int:
         """Cores that a Ray of our own is told of: this process's, or as many as `workers` trials need."""
         return max(len(os.sched_getaffinity(0)), math.ceil(max(1, self.workers) * self.cpus_per_trial))
