@@ -1,10 +1,12 @@
 """`ser`: run, ablate, search, select, simulate, space, across, report, studies, ui, options, ...: one function each."""
 
+import errno
+import io
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,21 +27,38 @@ console = Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Conso
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides like corpus=emodb optim.epochs=20; `ser options` prints them all.")
 ]
-Store = Annotated[Path, typer.Option(help="Folder of records and studies.")]
+Store = Annotated[Path, typer.Option(help="Folder of records and studies.", callback=lambda folder: folder.expanduser())]
 STORE = Path("bridgework")
+MACHINE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO),
+}
+"""Errors of the file system that a user can mend: rights, names and space, not our defects."""
 
 
 def main() -> None:
     """Entry point: a user's error is one sentence and exit code 2; a defect keeps its traceback.
 
-    SIGTERM, as a batch system sends it, stops like Ctrl-C.
+    SIGTERM, as a batch system sends it, stops like Ctrl-C. Letters that the terminal lacks are printed as \\uXXXX.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except BridgeworkError as error:
-        Console(stderr=True).print(f"[red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+        _stop(str(error))
+    except OSError as error:
+        if error.errno not in MACHINE:
+            raise
+        named = f"{error.filename}: " if error.filename else ""
+        _stop(f"{named}{error.strerror}; check the path, your rights there and the space left")
+
+
+def _stop(sentence: str) -> NoReturn:
+    """Prints what is wrong and ends with exit code 2."""
+    Console(stderr=True).print(f"[red]error:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 @app.command()

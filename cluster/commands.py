@@ -1,7 +1,6 @@
 """What each command of `ser` does: run the study, print the table, say where things are."""
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from ablations.modes import Mode
 from ablations.render import section_to_rich, to_rich
 from ablations.study import Study
 from cluster.conclude import conclude
+from cluster.json_file import check_json_file, write_json_file
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.resources import split_overrides
 from cluster.retuned import retuned
@@ -29,6 +29,7 @@ from ser_core import cross_validate as core
 from ser_core.compose import compose
 from ser_core.errors import SettingError
 from ser_core.records import RunStore
+from ser_core.without_effect import settings_without_effect
 
 
 @contextlib.contextmanager
@@ -56,6 +57,7 @@ def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds
         if mode.name == "retuned":
             study = retuned(study, base, mode, cluster, watch, lambda done: show(done.tracker, done, {}))
         record, store = plan_ablation(study, base, seeds, watch, mode)
+        print_notices(cluster.without_effect_in("ablate", any(trial.pack == 0 for trial in record.trials)))
         finished = run_ablation(record, store, cluster, watch)
     return _conclude(console, finished)
 
@@ -65,8 +67,9 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
-        planned = plan_with_notices(compose(base))
-        notes = (*planned.notices, *print_deviations([base]))
+        planned, notices = plan_with_notices(base)
+        print_notices(cluster.without_effect_in("run"))
+        notes = (*notices, *print_deviations([base]))
         store = RunStore(planned.config.run.store)
         trained = 0
         for event in core.cross_validate(planned.config, planned=planned, store=store):
@@ -108,10 +111,11 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
     from ser_core.channels import device_of
     from ser_core.corpus.check import check_audio
 
-    config = compose(split_overrides(overrides)[0])
+    base, cluster = split_overrides(overrides)
+    config = compose(base)
     corpus = config.corpus.read(config.cache)
     print_licence(config)
-    print_notices(corpus.notices)
+    print_notices([*corpus.notices, *settings_without_effect(config, corpus, base), *cluster.without_effect_in("corpus")])
     extractor = config.model.speech.extractor(device_of(config))
     reasons = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
     for utterance, reason in sorted(reasons.items()):
@@ -124,20 +128,25 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
     """`ser corpus audit`: 0 when no finding breaks the split; warnings are allowed."""
     from ser_core.audit import audit
 
-    if file and not file.absolute().parent.is_dir():
-        raise SettingError(f"--json {file}: there is no folder {file.absolute().parent}; make it first")
-    config = compose(split_overrides(overrides)[0])
+    check_json_file(file)
+    base, cluster = split_overrides(overrides)
+    config = compose(base)
     audited = audit(config, progress=True)
     print_licence(config)
-    print_notices(audited.notices)
+    print_notices(
+        [
+            *audited.notices,
+            *settings_without_effect(config, config.corpus.read(config.cache), base),
+            *cluster.without_effect_in("corpus"),
+        ]
+    )
     colours = {"fail": "red", "warn": "yellow", "info": "dim"}
     table = Table("", "finding", "what was found", "what to do", show_lines=True)
     for finding in audited.findings:
         found = "\n".join([finding.found, *(f"  {example}" for example in finding.examples), *filter(None, [finding.source])])
         table.add_row(f"[{colours[finding.severity]}]{finding.severity}[/]", finding.name, escape(found), escape(finding.remedy))
     console.print(table if audited.findings else "nothing found")
-    if file:
-        file.write_text(json.dumps(audited.plain(), indent=1, ensure_ascii=False) + "\n")
+    write_json_file(file, audited.plain())
     counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
     summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
     verdict = "passed" if audited.passed else "failed: the split does not test what its protocol says"
@@ -151,7 +160,9 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
 
 def print_card(console: Console, overrides: Sequence[str]) -> None:
     """`ser corpus card`."""
-    planned = plan_with_notices(compose(split_overrides(overrides)[0]))
+    base, cluster = split_overrides(overrides)
+    planned, _ = plan_with_notices(base)
+    print_notices(cluster.without_effect_in("corpus"))
     for name, value in planned.card.items():
         console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 

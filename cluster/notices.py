@@ -1,22 +1,40 @@
 """Prints, on stderr, what a user should know before a study trains: licence, notices of the corpus, settings without effect."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rich.console import Console
 
 from cluster.trial import plan_once
+from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.corpus.licences import first_use
 from ser_core.plan import Plan
 from ser_core.systems.applied import systems_named
 
 
-def plan_with_notices(config: Config) -> Plan:
-    """`plan_once` in the foreground; prints the corpus's licence on first use, and every notice, before anything is trained."""
+def plan_with_notices(overrides: Sequence[str]) -> tuple[Plan, list[str]]:
+    """`plan_once` in the foreground, and its notices for the record.
+
+    Prints the corpus's licence on first use, and every notice, before anything is trained.
+    """
+    config = compose(overrides)
     planned = plan_once(config, progress=True)
+    notices = planned.notices_for(overrides)
     print_licence(config)
-    print_notices([*planned.notices, *_small_batches(planned.config)])
-    return planned
+    print_notices(notices)
+    return planned, notices
+
+
+def print_variant_notices(found: Mapping[str, Sequence[str]], known: Collection[str]) -> list[str]:
+    """Prints what is to be known of some variants alone, each sentence once with their names; returns it for the record."""
+    variants: dict[str, list[str]] = {}
+    for name, sentences in found.items():
+        for sentence in sentences:
+            variants.setdefault(sentence, []).append(name)
+    new = {sentence: names for sentence, names in variants.items() if sentence not in known}
+    said = [sentence if len(names) == len(found) else f"{', '.join(names)}: {sentence}" for sentence, names in new.items()]
+    print_notices(said)
+    return said
 
 
 def print_notices(sentences: Iterable[str]) -> None:
@@ -24,16 +42,6 @@ def print_notices(sentences: Iterable[str]) -> None:
     console = Console(stderr=True)
     for sentence in sentences:
         console.print(f"note: {sentence}", highlight=False, soft_wrap=True, markup=False)
-
-
-def _small_batches(config: Config) -> Iterator[str]:
-    """Which losses over a batch do not see the larger one that accumulation makes."""
-    over_batches = [name for name, task in config.tasks.active().items() if task.over_batch]
-    if config.optim.accumulate > 1 and over_batches:
-        yield (
-            f"optim.accumulate={config.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} is "
-            f"one over a batch, of {config.optim.batch} utterances as before; a memory of earlier batches (tasks.*.memory) helps"
-        )
 
 
 def print_licence(config: Config) -> None:

@@ -4,11 +4,13 @@ import dataclasses
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from ser_core.compose import compose_tree
 from ser_core.errors import SettingError
 from ser_core.options import Option, at_least
+from ser_core.override_values import shortened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +60,20 @@ class Cluster(Option):
             )
         return max(1, carried)
 
+    def without_effect_in(self, command: str, packs: bool = True) -> list[str]:
+        """A sentence for each setting that changes nothing in a command; `packs` is whether its trials share programs."""
+        fields, default = [field.name for field in dataclasses.fields(self)], Cluster()
+        reasons = {"folds_per_trial": "a search judges after every fold"} if command == "search" else {}
+        if not packs:
+            reasons["pack"] = "only folds with optim.pack=0 share a program with others"
+        if command == "run":
+            here = "ser run trains in this process; ser ablate and ser search have workers"
+            reasons = {name: here for name in fields if name != "tracking"}
+        if command == "corpus":
+            reasons = dict.fromkeys(fields, "this command trains nothing")
+        given = {name: getattr(self, name) for name in reasons if getattr(self, name) != getattr(default, name)}
+        return [f"cluster.{name}={value} has no effect: {reasons[name]}" for name, value in given.items()]
+
     def cores(self) -> int:
         """Cores that a Ray of our own is told of: this process's, or as many as `workers` trials need."""
         return max(len(os.sched_getaffinity(0)), math.ceil(max(1, self.workers) * self.cpus_per_trial))
@@ -77,20 +93,26 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], Cluster]:
     Raises SettingError as `compose`, and for a file that is no list of overrides.
     """
     overrides = [each for given in overrides for each in (_listed(given[1:]) if given.startswith("@") else [given])]
-    ours = [override for override in overrides if override.startswith("cluster.")]
+    ours = [override for override in overrides if override.startswith(("cluster.", "cluster/"))]
     return [each for each in overrides if each not in ours], compose_tree(Settings, {}, ours, None).cluster
 
 
 def _listed(file: str) -> list[str]:
     """The overrides in a YAML file, as `ser select` writes it."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+    from yaml import YAMLError, safe_load
 
+    wanted = "a YAML list of overrides such as `- optim.epochs=20`"
     try:
-        found = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        raise SettingError(f"@{file} cannot be read ({error}); it should be a YAML list of overrides") from error
-    if not isinstance(found, list) or not all(isinstance(each, str) and "=" in each for each in found):
-        raise SettingError(f"@{file}: not a YAML list of overrides such as `- optim.epochs=20`")
-    return [str(each) for each in found]
+        found = safe_load(Path(file).expanduser().read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RuntimeError, YAMLError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else " ".join(str(error).split())
+        raise SettingError(f"@{shortened(file)} cannot be read ({reason}); it should be {wanted}") from error
+    if not isinstance(found, list):
+        raise SettingError(f"@{shortened(file)}: not {wanted}")
+    for place, entry in enumerate(found, start=1):
+        if not isinstance(entry, str) or "=" not in entry:
+            raise SettingError(
+                f"@{shortened(file)}: entry {place} ({shortened(str(entry))}) is no override; write {wanted}, "
+                "and quotes around one that holds a colon and a space, or a space and #"
+            )
+    return found

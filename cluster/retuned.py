@@ -16,7 +16,6 @@ from cluster.search import Search, prepare, run_search
 from cluster.study import Finished, Watch
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
-from ser_core.compose import compose
 from ser_core.errors import RecordError
 
 
@@ -27,7 +26,7 @@ def retuned(
 
     Raises RecordError when a search finds nothing with a score in every fold.
     """
-    whole = plan_with_notices(compose(study.beneath(base)))
+    whole, _ = plan_with_notices(study.beneath(base))
     space = chosen_space(mode.space, SPACES)
     found = []
     for variant in study.variants(whole.config, whole.inputs.corpus):

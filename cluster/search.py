@@ -11,7 +11,7 @@ from typing import Any
 
 from cluster.budget import Budget, option
 from cluster.drivers import Together, join
-from cluster.notices import plan_with_notices, print_deviations
+from cluster.notices import plan_with_notices, print_deviations, print_notices
 from cluster.objectives import HEADLINE, Goal
 from cluster.proposed import Past, Proposed
 from cluster.pruners import chosen_pruner
@@ -25,7 +25,6 @@ from cluster.study import Finished, Watch, make_trial, run_study
 from cluster.study_record import StudyRecord, studies, study_id
 from search_spaces.space import Space
 from search_spaces.staged import within_reach
-from ser_core.compose import compose
 from ser_core.config import GROUPS
 from ser_core.errors import SettingError
 from ser_core.keys import expand
@@ -104,10 +103,13 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     """
     sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_with_notices(compose(_joined(base, space.fixed, space)))
-    notes = (*whole.notices, *print_deviations([_joined(base, space.fixed, space)]))
+    given = _joined(base, space.fixed, space)
+    whole, notices = plan_with_notices(given)
     offered = whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels)
-    space = within_reach(space.reaching(base), whole.config).among("tasks", offered)
+    whole_space, space = space, within_reach(space.reaching(base), whole.config).among("tasks", offered)
+    narrowed = whole_space.beyond(space)
+    print_notices(narrowed)
+    notes = (*notices, *narrowed, *print_deviations([given]))
     sampler.check(space, len(goal.objectives))
     pruner, folds = _pruner(search, goal, whole)
     seedless = [override for override in base if not override.startswith("seed=")]
@@ -143,6 +145,8 @@ def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
         raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
     if search.prune_on not in ("folds", "epochs"):
         raise SettingError(f"--prune-on must be folds or epochs, got {search.prune_on!r}")
+    if not 0 <= search.seed < 2**31:
+        raise SettingError(f"--seed must be 0 to {2**31 - 1}, got {search.seed}")
     epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(whole.folds)
     if epochs and search.fold:
         raise SettingError("--prune-on epochs looks at all folds at once: leave --fold out")

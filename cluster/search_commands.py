@@ -9,6 +9,7 @@ from rich.table import Table
 
 from cluster.commands import show, tell_failures, watching
 from cluster.drivers import checked
+from cluster.notices import print_notices
 from cluster.proposed import Proposed
 from cluster.resources import Cluster, split_overrides
 from cluster.scores import Judged, Scores, ranked
@@ -39,6 +40,7 @@ def search_space(console: Console, name: str, overrides: Sequence[str], search: 
     space, storage = chosen_space(name, SPACES), storage and checked(storage)
     with watching(console) as watch:
         prepared = prepare(space, base, search, watch, "" if dry_run else storage)
+        print_notices(cluster.without_effect_in("search", prepared.plan.config.optim.pack == 0))
         finished = None if dry_run else run_search(prepared, search, cluster, watch)
         if finished and storage:
             show_together(finished, prepared.source, cluster)

@@ -24,7 +24,10 @@ def starting_points(space: Space, lines: Sequence[str], start_from: str, scores:
 
 def by_hand(space: Space, line: str) -> dict[str, Any]:
     """The answers that lead to a line of overrides, each of which must be one that the space varies."""
-    given = settings(shlex.split(line))
+    try:
+        given = settings(shlex.split(line))
+    except ValueError as error:
+        raise error if isinstance(error, SettingError) else SettingError(f"--start {line!r}: {error}; close the quotes") from None
     answers = space.parameters(given)
     foreign = sorted(set(given) - set(settings(space.overrides(Given(answers)))))
     if foreign or not answers:

@@ -18,7 +18,7 @@ from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, Variant, configurations
 from cluster.drivers import noted
-from cluster.notices import plan_with_notices, print_deviations
+from cluster.notices import plan_with_notices, print_deviations, print_variant_notices
 from cluster.proposed import Proposed
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Source
@@ -64,18 +64,19 @@ def plan_ablation(
     mode = mode or Mode()
     _check_seeds(base, seeds)
     watch(0, 0, "reading the corpus and its features")
-    whole = plan_with_notices(compose(study.beneath(base)))
+    whole, notices = plan_with_notices(study.beneath(base))
     variants = _compared(study, whole)
     if mode.name == "masked":
         variants = [_whole(study, variants)]
     made = configurations(study.name, base, variants)
     systems = print_deviations(overrides for overrides, _ in made.values())
-    trials, settled = [], {}
-    for name, (overrides, config) in made.items():
-        planned = plan_once(config, progress=True)
-        settled[name] = planned.config
-        trials += [_trial(name, overrides, planned.under_seed(seed)) for seed in range(seeds)]
-    check_changes(study.name, {variant.name: variant.overrides for variant in variants}, settled)
+    plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
+    notices += print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, notices)
+    named = {variant.name: variant.overrides for variant in variants}
+    check_changes(study.name, named, {name: planned.config for name, (_, planned) in plans.items()})
+    trials = [
+        _trial(name, overrides, planned.under_seed(seed)) for name, (overrides, planned) in plans.items() for seed in range(seeds)
+    ]
     command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
     record = StudyRecord(
@@ -88,7 +89,7 @@ def plan_ablation(
         trials=trials,
         command=command,
         across=study.across,
-        notes=(*study.notes, *whole.notices, *systems),
+        notes=(*study.notes, *notices, *systems),
         factorial=study.factorial,
         mode=mode.name,
         masked=dict(study.masks) if mode.name == "masked" else {},

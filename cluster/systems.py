@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cluster.json_file import check_json_file, write_json_file
 from ser_core.errors import SettingError
 from ser_core.keys import nearest
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, SYSTEMS, Part, System
@@ -25,17 +25,14 @@ def print_systems(console: Console, name: str, file: Path | None) -> None:
     """`ser systems`. Raises SettingError for an unknown name, or a folder that is not there."""
     if name and name not in SYSTEMS:
         raise SettingError(f"no system {name!r}{nearest(name, SYSTEMS)}; choose from {', '.join(SYSTEMS)}")
-    if file and not file.absolute().parent.is_dir():
-        raise SettingError(f"--json {file}: there is no folder {file.absolute().parent}; make it first")
+    check_json_file(file)
     chosen = [SYSTEMS[name]] if name else list(SYSTEMS.values())
     if name:
         _print_whole(console, chosen[0])
     else:
         _print_table(console, chosen)
         _print_below(console, chosen)
-    if file:
-        plain = [{**dataclasses.asdict(system), "overrides": system.overrides} for system in chosen]
-        file.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
+    write_json_file(file, [{**dataclasses.asdict(system), "overrides": system.overrides} for system in chosen])
 
 
 def _print_table(console: Console, systems: Sequence[System]) -> None:

@@ -266,6 +266,13 @@ class Space:
         kept = {key: varied for key, varied in self.ranges.items() if not key.startswith(ENCODERS) or key in knobs}
         return dataclasses.replace(self, ranges=kept)
 
+    def beyond(self, narrower: "Space") -> list[str]:
+        """A sentence on what this space varies and a narrower one does not; none where they are alike."""
+        left = {row.name for row in narrower.rows()}
+        gone = [row.name for row in self.rows() if row.name not in left]
+        lacking = "corpus, channels and encoders lack what they need"
+        return [f"space {self.name} does not vary {', '.join(gone)} here: {lacking}"] if gone else []
+
     @property
     def numeric(self) -> bool:
         """Whether every question is one of numbers, asked always."""

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from search_spaces.space import Asker, Choice, Float, Int, Range, Row, Space
 from ser_core.config import Config
-from ser_core.encoders.trainable import TrainableEncoder
 from ser_core.errors import SettingError
 from ser_core.stages import PARTS, STAGES
 from ser_core.systems.applied import ENCODERS
@@ -125,19 +124,10 @@ def _parts(value: str) -> Sequence[str]:
     return [part.strip() for part in value.strip("[] ").split(",")]
 
 
-def parts_of(config: Config) -> tuple[str, ...]:
-    """What a model of this configuration has to be trained, of stages.PARTS."""
-    encoders = [config.model.speech, config.model.text]
-    tuned = [option for option in encoders if isinstance(option, TrainableEncoder) and option.tune]
-    added = any({option.adapter.name, option.integration.name} != {"none"} for option in tuned)
-    there = {"heads": True, "fusion": True, "adapters": added, "encoder": any(option.rate > 0 for option in tuned)}
-    return tuple(part for part in PARTS if there[part])
-
-
 def within_reach(space: Space, config: Config) -> Space:
     """The space with stages that train what models of this configuration have; as it is where it varies the encoders too."""
     if any(key.startswith(ENCODERS) for key in space.ranges):
         return space
-    there = parts_of(config)
+    there = config.model.parts
     ranges = {key: varied.among(there) if isinstance(varied, Stages) else varied for key, varied in space.ranges.items()}
     return dataclasses.replace(space, ranges=ranges)

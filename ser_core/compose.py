@@ -1,13 +1,17 @@
 """Overrides -> one frozen, checked Config, and the fingerprint that names the experiment.
 
-    ["corpus=emodb", "model.fusion.tokens=4", ...] --rewrite, check--> Hydra --> Config --> sha256 of what it trains
-Hydra composes and nothing else; `_target_`, interpolation, `+key` and `~key` are refused.
+    ["corpus=emodb", "model.fusion.tokens=4", ...] --expand, check--> Hydra --> Config --> sha256 of what it trains
+                                                   --read_value--> 4 --^
+Hydra composes the options that are chosen and nothing else: no value goes through its grammar, so that a path may hold any
+letter. `_target_`, interpolation, `+key` and `~key` are refused.
 """
 
 import dataclasses
 import functools
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +23,8 @@ import ser_core
 from ser_core.config import GROUPS, Config
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.errors import SettingError
-from ser_core.keys import Groups, check_keys, chosen, expand, present
+from ser_core.keys import Groups, check_keys, chosen, expand, leaf_types, present
+from ser_core.override_values import read_value, shown
 from ser_core.systems.applied import applied
 from ser_core.tasks.task import TaskOption
 
@@ -48,15 +53,21 @@ def compose_tree(
 
     written = expand(overrides, groups)
     check_keys(root, groups, written)
-    _store(root, groups, present(groups, chosen(written, groups)))
+    names = chosen(written, groups)
+    there, kinds = present(groups, names), leaf_types(root, groups, names)
+    typed = {key: value for key, _, value in (override.partition("=") for override in written)}
+    values = {key: read_value(key, value, kinds[key]) for key, value in typed.items() if key in kinds}
+    _store(root, groups, there)
     GlobalHydra.instance().clear()
     try:
         with initialize(version_base="1.3", config_path=None):
-            tree = hydra_compose(config_name=root.__name__, overrides=written)
+            choices = [f"{group.replace('.', '/')}={names[group]}" for group in there]
+            tree = hydra_compose(config_name=root.__name__, overrides=choices)
+        for key, value in values.items():
+            OmegaConf.update(tree, key, value)
         for owner, key, value in _locations(root, tree):
-            place = Path(folder or Path.cwd(), value).absolute()
-            if value and (key.rpartition(".")[2] != "path" or owner == "corpus" or place.exists()):
-                OmegaConf.update(tree, key, str(place))
+            if value and (place := _place(owner, key, value, folder or Path.cwd())):
+                OmegaConf.update(tree, key, place)
         composed = OmegaConf.to_object(tree)
     except (HydraException, OmegaConfBaseException) as error:
         raise _readable(error) from error
@@ -158,6 +169,25 @@ def _locations(root: type, tree: DictConfig, prefix: str = "") -> list[tuple[str
                 found += [(key, f"{key}.{place}", str(child[place])) for place in places]
             found += _locations(root, child, key)
     return found
+
+
+def _place(owner: str, key: str, value: str, folder: Path) -> str:
+    """The absolute path of a place, ~ expanded; "" for a checkpoint that is not on this machine, but has a name on the hub.
+
+    Raises SettingError for a name that is too long, a folder that may not be read, and a store that is a file.
+    """
+    place = Path(folder, os.path.expanduser(value)).absolute()  # noqa: PTH111 (Path.expanduser raises for ~STRANGER)
+    try:
+        there = stat.S_IFMT(place.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = 0
+    except OSError as error:
+        raise SettingError(f"{key}={shown(value)} cannot be used: {error.strerror}; give another path") from None
+    if key == "run.store" and there and there != stat.S_IFDIR:
+        raise SettingError(f"{key}={shown(value)} is a file; give a folder, which is made where it is missing")
+    if there and not os.access(place, os.R_OK | (os.X_OK if there == stat.S_IFDIR else 0)):
+        raise SettingError(f"{key}={shown(value)} cannot be read: permission denied; ask its owner for the right to read it")
+    return str(place) if there or owner == "corpus" or key.rpartition(".")[2] != "path" else ""
 
 
 def _readable(error: Exception) -> SettingError:

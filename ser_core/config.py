@@ -17,13 +17,14 @@ from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.adapters import ADAPTERS
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.encoders.integration import INTEGRATIONS
-from ser_core.errors import SettingError
-from ser_core.folds import FOLDS, FoldsOption
+from ser_core.encoders.trainable import TrainableEncoder
+from ser_core.errors import CorpusError, SettingError
+from ser_core.folds import FOLDS, FoldsOption, make_folds
 from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
-from ser_core.options import Option, at_least, location, one_of, within
-from ser_core.stages import STAGES, StagePlan, StagesOption, planned
+from ser_core.options import Option, Situation, at_least, location, one_of, within
+from ser_core.stages import PARTS, STAGES, StagePlan, StagesOption, planned
 from ser_core.tasks import CHANNELS, Tasks
 from ser_core.weighting import WEIGHTINGS, WeightingOption
 
@@ -71,6 +72,18 @@ class Model(Option):
     def channels(self) -> tuple[str, ...]:
         """Names of the channels that are read."""
         return tuple(name for name in CHANNELS if getattr(self, name).name != "none")
+
+    @property
+    def tuned(self) -> tuple[TrainableEncoder, ...]:
+        """The encoders of which some layers are trained."""
+        return tuple(option for option in (self.speech, self.text) if isinstance(option, TrainableEncoder) and option.tune)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there is to train, of stages.PARTS."""
+        added = any({option.adapter.name, option.integration.name} != {"none"} for option in self.tuned)
+        there = {"heads": True, "fusion": True, "adapters": added, "encoder": any(option.rate > 0 for option in self.tuned)}
+        return tuple(part for part in PARTS if there[part])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +139,24 @@ class Optim(Option):
         one_of(self, "schedule", ("cosine", "linear", "constant"))
         one_of(self, "monitor", ("score", "loss"))
         one_of(self, "sampling", ("shuffled", "balanced"))
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        config, folds, found = situation.config, situation.folds, dict[str, str]()
+        stages = config.stages.all()
+        for field in ("epochs", "patience", "batch"):
+            if all(getattr(stage, field) is not None for stage in stages.values()):
+                found[field] = f"every stage sets its own ({', '.join(f'stages.{name}.{field}' for name in stages)})"
+        if self.patience >= max(stage.epochs or self.epochs for stage in stages.values()):
+            found.setdefault("patience", "no stage has more epochs than that")
+        if config.folds.dev.name == "none":
+            found |= dict.fromkeys(("patience", "monitor", "refit"), "folds.dev=none leaves no development part to listen to")
+        elif folds and not any(fold.joins for fold in folds.folds):
+            found["refit"] = "under this protocol the development part never joins the training (see the card)"
+        if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):
+            found["layer_rate"] = "no channel mixes the layers of an encoder (layers=weighted of a checkpoint does)"
+        if config.run.device == "cpu":
+            found["bf16"] = "run.device=cpu always computes in float32"
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +232,40 @@ class Config(Option):
         """The stages in order, with nothing left open. Raises SettingError when one is left without a task."""
         weights = {name: task.weight for name, task in self.tasks.active().items()}
         return planned(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
+
+    def small_batches(self) -> list[str]:
+        """Which losses over a batch do not see the larger one that accumulation makes."""
+        over_batches = [name for name, task in self.tasks.active().items() if task.over_batch]
+        if self.optim.accumulate == 1 or not over_batches:
+            return []
+        return [
+            f"optim.accumulate={self.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} is "
+            f"one over a batch, of {self.optim.batch} utterances as before; a memory of earlier batches (tasks.*.memory) helps"
+        ]
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        found, extracts = dict[str, str](), any(getattr(self.model, name).name not in ("none", "words") for name in CHANNELS)
+        if "speech" not in self.model.channels:
+            found |= dict.fromkeys(("audio", "run.on_bad_audio"), "model.speech=none reads no audio")
+        if not extracts:
+            found["run.features_gb"] = "neither channel has features that are stored"
+        reads = [entry for entry in self.conditions if condition(entry).reads_text]
+        if not reads and "column" not in self.tasks.augmented_contrast.stored:
+            found["corpus.columns_file"] = (
+                "nothing reads its columns; conditions=[text:COLUMN] does, or tasks.augmented_contrast.views=column with a weight"
+            )
+        if situation.folds and "folds.seed" in situation.given and not self._draws(situation):
+            found["folds.seed"] = "nothing of this split is drawn"
+        return found
+
+    def _draws(self, situation: Situation) -> bool:
+        """Whether other seeds of the split give other folds."""
+        card = {"content": ""}
+        seeds = [dataclasses.replace(self.folds, seed=(self.folds.seed + step) % 2**32) for step in range(4)]
+        try:
+            return len({make_folds(situation.corpus, each, card).hash for each in seeds}) > 1
+        except CorpusError:
+            return True
 
     @property
     def cache(self) -> Path:

@@ -3,42 +3,57 @@
 import dataclasses
 import difflib
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from ser_core.errors import SettingError
 from ser_core.options import field_sentences
+from ser_core.override_values import shown, unquoted
 
 Groups = Mapping[str, tuple[Mapping[str, type[Any]], str]]
 
 
 def rewrite(override: str, groups: Groups) -> str:
-    """One override in Hydra's own spelling.
+    """One override with its key as Hydra spells it: `model.fusion=bridge` chooses an option like `model/fusion=bridge`.
 
-    `model.fusion=bridge` chooses an option like `model/fusion=bridge`; a value that is no option's name but a place,
-    `model.speech=../models/whisper`, chooses `checkpoint` there. Raises SettingError for anything but key=value.
+    What stands behind the first `=` stays as typed. Raises SettingError for anything but key=value.
     """
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise SettingError(f"{override!r} is not an override; write key=value, as optim.epochs=20")
-    if key[0] in "+~" or "_target_" in override or "${" in value or "@" in key:
+    if key[0] in "+~" or "_target_" in key or "${" in override or "@" in key:
         raise SettingError(f"{override!r}: only key=value is accepted, without +, ~, @, ${{}} and _target_")
+    if key != key.strip():
+        raise SettingError(f"{override!r}: leave out the space before =, and before the key")
+    if unreadable := _unreadable(override):
+        raise SettingError(f"{key}={shown(value)} holds {unreadable}; rename what it names, or write another text")
     dotted = key.replace("/", ".")
-    return f"{dotted.replace('.', '/')}={value}" if dotted in groups else f"{dotted}={value}"
+    return f"{dotted.replace('.', '/')}={unquoted(value.strip())}" if dotted in groups else f"{dotted}={value}"
 
 
 def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
-    """Rewrites every override; a place given for an encoder becomes `checkpoint` with its path."""
+    """Rewrites every override; a place given for an encoder, `model.speech=../models/whisper`, becomes `checkpoint` there."""
     expanded = []
-    for override in overrides:
+    for place, override in enumerate(overrides):
+        if "=" not in override and place and override[:1] not in "+~":
+            joined = shlex.quote(f"{overrides[place - 1]} {override}")
+            raise SettingError(f"{override!r} is not an override; a value with spaces needs quotes: {joined}")
         written = rewrite(override, groups)
         key, _, value = written.partition("=")
         table = groups.get(key.replace("/", "."), ({}, ""))[0]
         if "checkpoint" in table and value not in table and "/" in value:
-            expanded += [f"{key}=checkpoint", f"{key.replace('/', '.')}.path={value}"]
+            expanded += [f"{key}=checkpoint", f"{key.replace('/', '.')}.path={override.partition('=')[2]}"]
         else:
             expanded.append(written)
     return expanded
+
+
+def _unreadable(override: str) -> str:
+    """What of an override no file, table or terminal could hold; "" for nothing."""
+    if "\0" in override:
+        return "a NUL character"
+    return "bytes that are not UTF-8" if any("\ud800" <= letter <= "\udfff" for letter in override) else ""
 
 
 def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
@@ -50,7 +65,9 @@ def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
         if dotted in groups:
             table = groups[dotted][0]
             if value not in table:
-                raise SettingError(f"{dotted}={value}: no such option{nearest(value, table)}; choose from {', '.join(table)}")
+                place = f", or give a checkpoint's folder with a / in it, as {dotted}=./NAME" if "checkpoint" in table else ""
+                found = f"no such option{nearest(value, table)}; choose from {', '.join(table)}{place}"
+                raise SettingError(f"{dotted}={value}: {found}")
             names[dotted] = value
     return names
 
@@ -92,33 +109,42 @@ def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
     """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
     names = chosen(overrides, groups)
     valid, there = dict(leaves(root, groups, names)), present(groups, names)
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for override in overrides:
-        key = override.partition("=")[0]
-        dotted = key.replace("/", ".")
+        dotted = override.partition("=")[0].replace("/", ".")
+        if dotted in seen and not (dotted in there and seen[dotted] == override):
+            raise SettingError(f"{dotted} is given twice; keep one")
+        seen[dotted] = override
         if dotted in there:
             continue
-        if key in seen:
-            raise SettingError(f"{key} is given twice; keep one")
-        seen.add(key)
         if dotted.rpartition(".")[2] == "name" and dotted.rpartition(".")[0] in groups:
             raise SettingError(f"{dotted} follows the choice: write {dotted.rpartition('.')[0]}=NAME instead")
         if dotted not in valid:
             raise SettingError(_unknown(dotted, groups, names, list(valid)))
 
 
-def leaves(root: type, groups: Groups, names: Mapping[str, str], prefix: str = "") -> Iterator[tuple[str, str]]:
+def leaves(root: type, groups: Groups, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Every settable key with its sentence, for the given choices."""
-    sentences = field_sentences(root)
+    for key, owner, field in _leaf_fields(root, groups, names, ""):
+        yield key, field_sentences(owner).get(field, "")
+
+
+def leaf_types(root: type, groups: Groups, names: Mapping[str, str]) -> dict[str, Any]:
+    """The type of every settable key, for the given choices."""
+    return {key: get_type_hints(owner)[field] for key, owner, field in _leaf_fields(root, groups, names, "")}
+
+
+def _leaf_fields(root: type, groups: Groups, names: Mapping[str, str], prefix: str) -> Iterator[tuple[str, type, str]]:
+    """Every settable key with the option and the field that it names."""
     hints = get_type_hints(root)
     for field in dataclasses.fields(root):
         key = f"{prefix}{field.name}"
         if key in groups:
-            yield from leaves(groups[key][0][names[key]], groups, names, f"{key}.")
+            yield from _leaf_fields(groups[key][0][names[key]], groups, names, f"{key}.")
         elif dataclasses.is_dataclass(hints[field.name]):
-            yield from leaves(hints[field.name], groups, names, f"{key}.")  # type: ignore[arg-type]
+            yield from _leaf_fields(hints[field.name], groups, names, f"{key}.")  # type: ignore[arg-type]
         elif not (field.name == "name" and prefix.rstrip(".") in groups):
-            yield key, sentences.get(field.name, "")
+            yield key, root, field.name
 
 
 def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:

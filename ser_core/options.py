@@ -15,9 +15,24 @@ import functools
 import inspect
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ser_core.errors import SettingError
+
+
+@dataclasses.dataclass(frozen=True)
+class Situation:
+    """What decides whether a setting has an effect."""
+
+    config: Any
+    """The whole Config, as it is asked for."""
+    corpus: Any
+    """The Corpus that is read."""
+    folds: Any
+    """The Folds that are made; None where none are."""
+    given: Mapping[str, str]
+    """Value of every key that the user gives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +40,10 @@ class Option:
     """Base of everything in the configuration tree; `key` is where it hangs, for messages."""
 
     key: ClassVar[str] = ""
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        """Fields that change nothing in this situation, each with the reason, as a user reads it; "" is the whole option."""
+        return {}
 
 
 def location(default: str) -> Any:

@@ -16,6 +16,7 @@ from ser_core.inputs import Inputs, load_inputs
 from ser_core.many import why_not
 from ser_core.metrics import DEFINITIONS
 from ser_core.records import FoldKey
+from ser_core.without_effect import settings_without_effect
 
 
 def by_pack(numbers: Sequence[int], size: int) -> list[list[int]]:
@@ -32,6 +33,8 @@ class Plan:
     """What `cross_validate` will train: settled configuration, inputs, folds, and the key of each fold's record."""
 
     config: Config
+    asked: Config
+    """The configuration before it was settled."""
     inputs: Inputs
     folds: Folds
     card: dict[str, Any]
@@ -45,7 +48,12 @@ class Plan:
     def notices(self) -> list[str]:
         """Sentences about the corpus and the configuration that every command prints and every table repeats."""
         alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
-        return [*self.inputs.corpus.notices, *([alone] if self.one_by_one else [])]
+        return [*self.inputs.corpus.notices, *([alone] if self.one_by_one else []), *self.config.small_batches()]
+
+    def notices_for(self, overrides: Sequence[str]) -> list[str]:
+        """`notices`, and which of these overrides, from which `asked` was composed, have no effect."""
+        idle = settings_without_effect(self.asked, self.inputs.corpus, overrides, self.folds)
+        return [*self.notices, *idle]
 
     def key(self, fold: int) -> FoldKey:
         return FoldKey(self.fingerprint, self.folds.hash, fold)
@@ -89,4 +97,5 @@ def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -
     flagged = flags(inputs.corpus, folds, settled.optim.refit)
     card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
     card["metrics"] = DEFINITIONS
-    return Plan(settled, inputs, folds, card, fingerprint(settled, inputs.beside), channels_fingerprint(settled), one_by_one)
+    name = fingerprint(settled, inputs.beside)
+    return Plan(settled, config, inputs, folds, card, name, channels_fingerprint(settled), one_by_one)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from ser_core.errors import SettingError
-from ser_core.options import Option, at_least
+from ser_core.options import Option, Situation, at_least
 
 PARTS = ("heads", "fusion", "adapters", "encoder")
 """What a stage can train: the tasks' heads; what lies between encoder and heads; what was added inside the encoder; its
@@ -97,6 +97,24 @@ class StagesOption(Option):
     def all(self) -> dict[str, Stage]:
         """The stages by name, in order."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "name"}
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        config, found = situation.config, dict[str, str]()
+        trained = config.tasks.settled(situation.corpus, config.model.channels).active()
+        for name, stage in self.all().items():
+            for task, weight in stage.weights.given().items():
+                if weight > 0 and task not in trained:
+                    found[f"{name}.weights.{task}"] = f"task {task} is left out"
+            for part in PARTS:
+                if part not in config.model.parts:
+                    found[f"{name}.{part}_rate"] = f"this model has no {part} to train (model.speech.tune, model.text.tune)"
+                elif part not in stage.trains:
+                    found[f"{name}.{part}_rate"] = f"stages.{name}.trains leaves {part} out"
+            if not config.model.tuned:
+                found[f"{name}.top"] = "no layer of an encoder is trained (model.speech.tune, model.text.tune)"
+            if stage.patience and stage.patience >= (stage.epochs or config.optim.epochs):
+                found[f"{name}.patience"] = f"stage {name} has no more epochs than that"
+        return found
 
     def among(self, tasks: Collection[str]) -> "StagesOption":
         """The same stages without weights for tasks that are not there."""

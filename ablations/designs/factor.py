@@ -4,11 +4,11 @@ model.fusion=concat,bridge  -->  Factor("model.fusion", ("concat", "bridge"))  -
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Sequence
 
 from ablations.study import Variant
 from ser_core.errors import SettingError
+from ser_core.override_values import parted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,18 +50,33 @@ class Design:
 
 
 def parse_factor(text: str) -> Factor:
-    """A factor from `key=value,value`; commas inside brackets part nothing. Raises SettingError.
+    """A factor from `key=value,value`; commas inside brackets and quotes part nothing. Raises SettingError.
 
     >>> parse_factor("tasks.dimensions.names=[valence,arousal],[valence]").values
     ('[valence,arousal]', '[valence]')
+    >>> parse_factor("corpus.path='a, b.csv',日本語.csv").values
+    ("'a, b.csv'", '日本語.csv')
     """
     key, equals, values = text.partition("=")
-    found = tuple(each.strip() for each in re.split(r",(?![^\[]*\])", values))
+    found = tuple(each.strip() for each in _values(values))
     if not equals or not key.strip() or not all(found):
-        raise SettingError(f"--factor {text}: write key=value,value, as model.fusion=concat,bridge")
+        raise SettingError(f"--factor {text}: write key=value,value, as model.fusion=concat,bridge; quote a value with a comma")
     if len(set(found)) < len(found):
         raise SettingError(f"--factor {text}: a value is given twice; keep one")
     return Factor(key.strip().replace("/", "."), found)
+
+
+def _values(text: str) -> list[str]:
+    """The values that commas part; what begins with a bracket goes on to the one that closes it."""
+    closing = {"[": "]", "{": "}"}
+    found: list[str] = []
+    for piece in parted(text):
+        last = found[-1].strip() if found else ""
+        if last and last[0] in closing and not last.endswith(closing[last[0]]):
+            found[-1] += f",{piece}"
+        else:
+            found.append(piece)
+    return found
 
 
 def name_of(factors: Sequence[Factor], levels: Sequence[int]) -> str:

@@ -16,7 +16,7 @@ from ser_core.encoders.integration import IntegrationOption
 from ser_core.encoders.stems import ConcatenatedStem, FeatureStem
 from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
-from ser_core.options import at_least, location, within
+from ser_core.options import Situation, at_least, location, within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +59,10 @@ class TrainableEncoder(EncoderOption):
                 )
         if self.tune and not self.rate and set(inside.values()) == {"none"}:
             raise SettingError(f"{self.key}.rate=0 trains nothing: add {self.key}.adapter=lora, or set {self.key}.tune=0")
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        frozen = f"{self.key}.tune=0 trains no layer of this encoder"
+        return {} if self.tune else dict.fromkeys(("rate", "decay", "checkpointing"), frozen)
 
     @property
     def reader(self) -> type[FeatureStem]:

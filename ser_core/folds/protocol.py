@@ -15,7 +15,7 @@ from ser_core.errors import CorpusError
 from ser_core.folds.dev import DevelopmentOption
 from ser_core.folds.dev.development import Held
 from ser_core.folds.folds import Fold, Folds, split_hash
-from ser_core.options import Option, at_least
+from ser_core.options import Option, within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class FoldsOption(Option):
     """Seed of the order in which speakers take their turn as development set, and of grouped folds; at least 0."""
 
     def __post_init__(self) -> None:
-        at_least(self, "seed", 0)
+        within(self, "seed", 0, 2**32 - 1)
 
     def held(self, corpus: Corpus) -> Iterator[Held]:
         """What each fold tests, and what is there to train and develop on."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ser_core.batch import Stream
 from ser_core.fusion import Fusion
 from ser_core.noise import Noise
-from ser_core.options import Option
+from ser_core.options import Option, Situation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,10 @@ class MaskingOption(Option):
     """Base of the maskings. A model of one channel is never masked."""
 
     key: ClassVar[str] = "model.masking"
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        channels = situation.config.model.channels
+        return {} if len(channels) > 1 else {"": f"the model reads {' '.join(channels)} alone, which nothing may hide"}
 
     def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
         """The fusion with whatever hides channels before it."""

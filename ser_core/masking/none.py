@@ -7,6 +7,7 @@ import torch
 
 from ser_core.fusion import Fusion
 from ser_core.masking.masking import MaskingOption
+from ser_core.options import Situation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,9 @@ class NoMasking(MaskingOption):
 
     name: str = "none"
     """This option's name."""
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        return {}
 
     def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
         return fusion

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Collection
+from typing import ClassVar
 
 from torch import Tensor
 
 from ser_core.corpus.corpus import Corpus
+from ser_core.options import Option, Situation
 from ser_core.tasks.augmented_contrast import AugmentedContrast
 from ser_core.tasks.contrast import Contrast
 from ser_core.tasks.dimensions import Dimensions
@@ -23,9 +25,10 @@ CHANNELS = ("speech", "text")
 
 
 @dataclasses.dataclass(frozen=True)
-class Tasks:
+class Tasks(Option):
     """What the model predicts, each task with its weight in the loss."""
 
+    key: ClassVar[str] = "tasks"
     emotion: Emotion = dataclasses.field(default_factory=Emotion)
     """The emotion category."""
     dimensions: Dimensions = dataclasses.field(default_factory=Dimensions)
@@ -66,6 +69,24 @@ class Tasks:
         absent = {name: dataclasses.replace(t, weight=0.0) for name, t in self.all().items() if name not in offered}
         left = dataclasses.replace(self, **absent)
         return dataclasses.replace(left, **{name: task.beside(left.active()) for name, task in left.all().items()})
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        channels, corpus = situation.config.model.channels, situation.corpus
+        trained = self.settled(corpus, channels).active()
+        found = {}
+        for name, task in self.all().items():
+            unread = [channel for channel in task.channels if channel not in channels]
+            if task.weight == 0:
+                knobs = [field.name for field in dataclasses.fields(task) if field.name != "weight"]
+                asked = f"tasks.{name}.weight" not in situation.given
+                found |= {f"{name}.{knob}": f"tasks.{name}.weight=0 leaves the task out" for knob in knobs if asked}
+            elif name not in trained and unread:
+                found[name] = f"the task reads {unread[0]}, and model.{unread[0]}=none; the task is left out"
+            elif name not in trained and not task.available(corpus):
+                found[name] = f"the task needs {task.needs}, and corpus {corpus.name} has none; the task is left out"
+            elif name not in trained:
+                found[name] = "fewer than two of the tasks that it compares are trained; the task is left out"
+        return found
 
     def targets(self, corpus: Corpus) -> dict[str, Tensor]:
         """Targets of every task that the corpus has labels for, in the order of its table."""

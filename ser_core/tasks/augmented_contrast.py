@@ -26,7 +26,7 @@ from ser_core.corpus.texts import normalised
 from ser_core.errors import SettingError
 from ser_core.losses import pairwise_contrast, symmetric_contrast
 from ser_core.noise import Noise
-from ser_core.options import at_least, one_of
+from ser_core.options import Situation, at_least, one_of
 from ser_core.tasks.pairs import Pairs, grouped, paired
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views
@@ -37,6 +37,7 @@ class AugmentedContrast(TaskOption):
     """Knobs of augmented contrast."""
 
     key: ClassVar[str] = "tasks.augmented_contrast"
+    needs: ClassVar[str] = "two utterances of one sentence and emotion (views=utterance), or augmented versions (views=column)"
     hidden: int = 128
     """Width of the hidden layer of each projection, at least 0; 0 makes the projection linear."""
     variant: str = "standard"
@@ -66,6 +67,9 @@ class AugmentedContrast(TaskOption):
             augmentation(entry, f"{self.key}.augmentations")
         for field, low in (("projection", 1), ("temperature", 1e-3), ("memory", 0)):
             at_least(self, field, low)
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        return {} if self.views == "waveform" else {"augmentations": f"tasks.augmented_contrast.views={self.views} makes none"}
 
     @property
     def stored(self) -> list[str]:

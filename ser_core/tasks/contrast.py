@@ -28,6 +28,7 @@ class Contrast(TaskOption):
     """Knobs of supervised contrast."""
 
     key: ClassVar[str] = "tasks.contrast"
+    needs: ClassVar[str] = "two emotion classes"
     hidden: int = 128
     """Width of the hidden layer of the projection, at least 0; 0 makes the projection linear."""
     variant: str = "standard"

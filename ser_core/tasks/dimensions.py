@@ -26,6 +26,7 @@ class Dimensions(TaskOption):
     """Knobs of the dimensions task."""
 
     key: ClassVar[str] = "tasks.dimensions"
+    needs: ClassVar[str] = "ratings of a dimension, as valence"
     weight: float = 0.5
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
     names: list[str] = dataclasses.field(default_factory=list)

@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import SettingError
 from ser_core.losses import soft_class_loss
-from ser_core.options import at_least, one_of, within
+from ser_core.options import Situation, at_least, one_of, within
 from ser_core.tasks.task import Head, TaskOption, class_columns, class_loss, class_numbers
 from ser_core.tasks.views import Memory
 
@@ -22,6 +22,7 @@ class Emotion(TaskOption):
     """Knobs of the emotion task."""
 
     key: ClassVar[str] = "tasks.emotion"
+    needs: ClassVar[str] = "two emotion classes"
     weight: float = 1.0
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
     target: str = "labels"
@@ -42,6 +43,9 @@ class Emotion(TaskOption):
         at_least(self, "gamma", 0)
         one_of(self, "class_weights", ("balanced", "none"))
         within(self, "label_smoothing", 0, 0.9)
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        return {} if self.loss == "focal" else {"gamma": f"tasks.emotion.loss={self.loss} has no such factor, focal has"}
 
     def available(self, corpus: Corpus) -> bool:
         return len(corpus.classes) >= 2

@@ -16,6 +16,7 @@ class Gender(TaskOption):
     """Knobs of the gender task: the common ones."""
 
     key: ClassVar[str] = "tasks.gender"
+    needs: ClassVar[str] = "speakers of two genders"
 
     def available(self, corpus: Corpus) -> bool:
         return len(_genders(corpus)) >= 2

@@ -38,6 +38,7 @@ class SelfContrast(TaskOption):
     """Knobs of self-contrast (its place above the fused vector is a reconstruction)."""
 
     key: ClassVar[str] = "tasks.self_contrast"
+    needs: ClassVar[str] = "labels for two of the tasks that it compares"
     hidden: int = 32
     """Inner width of each task's adapter, at least 1."""
     between: list[str] = dataclasses.field(default_factory=lambda: list(COMPARED))

@@ -24,6 +24,7 @@ class Speaker(TaskOption):
     """Knobs of the speaker task: the common ones."""
 
     key: ClassVar[str] = "tasks.speaker"
+    needs: ClassVar[str] = "two speakers"
 
     def available(self, corpus: Corpus) -> bool:
         return len(_speakers(corpus)) >= 2

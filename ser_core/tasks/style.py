@@ -23,6 +23,7 @@ class Style(TaskOption):
     """Knobs of the style task: the common ones."""
 
     key: ClassVar[str] = "tasks.style"
+    needs: ClassVar[str] = "utterances marked as scripted and others as improvised"
 
     def available(self, corpus: Corpus) -> bool:
         return set(_styles(corpus)) >= set(STYLES)

@@ -55,6 +55,8 @@ class TaskOption(Option):
     """Whether head and loss run under torch.vmap, so that many models can be stepped as one program."""
     channels: ClassVar[tuple[str, ...]] = ()
     """Channels that the head reads by itself, beside the fused vector."""
+    needs: ClassVar[str] = ""
+    """What `available` looks for in a corpus, for the sentence that says that there is none."""
     weight: float = 0.0
     """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
     hidden: int = 0

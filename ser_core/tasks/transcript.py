@@ -36,6 +36,7 @@ class Transcript(TaskOption):
     """Knobs of the transcript task."""
 
     key: ClassVar[str] = "tasks.transcript"
+    needs: ClassVar[str] = "texts"
     batches: ClassVar[bool] = False
     channels: ClassVar[tuple[str, ...]] = ("speech",)
     variant: str = "standard"

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ser_core.options import at_least
+from ser_core.options import Situation, at_least
 from ser_core.weighting.weighting import State, Weighting, WeightingOption
 
 
@@ -26,6 +26,12 @@ class Dwa(WeightingOption):
 
     def __post_init__(self) -> None:
         at_least(self, "temperature", 1e-6)
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        config = situation.config
+        longest = max(config.optim.epochs if stage.epochs is None else stage.epochs for stage in config.stages.all().values())
+        early = {"": f"its weights move from the third epoch on, and there are {longest}"} if longest < 3 else {}
+        return super().without_effect(situation) or early
 
     def build(self) -> Weighting:
         return DynamicWeighting(self.temperature)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ser_core.options import Situation
 from ser_core.weighting.weighting import Weighting, WeightingOption
 
 
@@ -11,6 +12,10 @@ class Fixed(WeightingOption):
 
     name: str = "fixed"
     """This option's name."""
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        alone = super().without_effect(situation)
+        return {"monitor": alone[""]} if alone else {}
 
     def build(self) -> Weighting:
         return Weighting()

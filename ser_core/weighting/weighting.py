@@ -12,7 +12,7 @@ from typing import ClassVar
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ser_core.options import Option
+from ser_core.options import Option, Situation
 
 State = dict[str, Tensor]
 """All that a weighting knows beside its knobs, by name, to be saved and loaded as it is. `tasks` holds tasks.<name>.weight."""
@@ -62,6 +62,13 @@ class WeightingOption(Option):
     key: ClassVar[str] = "weighting"
     monitor: bool = False
     """Whether each epoch logs every task's weight, gradient norm and cosines on the trunk; costs a backward pass per task."""
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        config = situation.config.settled(situation.corpus, situation.config.model.channels)
+        weights = {name: task.weight for name, task in config.tasks.active().items()}
+        counted = [weights | stage.weights.given() for stage in config.stages.all().values()]
+        together = max(sum(weight > 0 for weight in each.values()) for each in counted)
+        return {} if together > 1 else {"": "a single task is trained, so there is nothing to weigh"}
 
     def build(self) -> Weighting:
         """The method, for two tasks or more."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from search_spaces.space import Float, Int, Space
 from search_spaces.spaces import SPACES
-from search_spaces.staged import NUMBERS, ORDER, Stages, parts_of, within_reach
+from search_spaces.staged import NUMBERS, ORDER, Stages, within_reach
 from ser_core.compose import compose
 from ser_core.errors import SettingError
 from ser_core.stages import PARTS
@@ -163,7 +163,7 @@ def test_selections_that_come_to_the_same_in_this_model_are_one():
     ],
 )
 def test_the_parts_of_a_model(overrides, parts):
-    assert parts_of(compose(overrides)) == parts
+    assert compose(overrides).model.parts == parts
 
 
 def test_a_search_offers_what_the_model_has_unless_it_varies_that_too():
