@@ -117,11 +117,12 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
     print_licence(config)
     print_notices([*corpus.notices, *settings_without_effect(config, corpus, base), *cluster.without_effect_in("corpus")])
     extractor = config.model.speech.extractor(device_of(config))
-    reasons = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
-    for utterance, reason in sorted(reasons.items()):
+    checked = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
+    for utterance, reason in sorted((checked.doubtful | checked.unusable).items()):
         console.print(f"{utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"{corpus.name}: {len(corpus)} utterances, {len(reasons)} with unusable audio")
-    return 1 if reasons else 0
+    doubts = f", {len(checked.doubtful)} of unknown length" if checked.doubtful else ""
+    console.print(f"{corpus.name}: {len(corpus)} utterances, {len(checked.unusable)} with unusable audio{doubts}")
+    return 1 if checked.unusable else 0
 
 
 def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) -> int:

@@ -1,12 +1,14 @@
 """SHA-256 of files, remembered by path, size and modification time, so that a second run reads none of them.
 
-    contents.json   {"/data/03a01Fa.flac": [71234, 1730000000000000000, "9f86d081884c7d65..."], ...}
+    contents.json   {"/data/03a01Fa.flac": [71234, 1730000000000000000, "9f86d081884c7d65...", 2], ...}
 
+A file of a kind that is decoded otherwise than it used to be hashes otherwise too: what was made of it is made again.
 The memory is a convenience: processes that write it at once may lose each other's entries, which costs another hash.
 """
 
 import hashlib
 import json
+import stat
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +17,10 @@ from ser_core.progress import tracked
 
 NAME = "contents.json"
 DIGITS = 32
+HASHING = 2
+"""Raised by one when a file hashes otherwise than before: what is remembered from earlier is then hashed again."""
+DECODED_ANEW = dict.fromkeys((b"ID3", b"RF64", *(bytes((255, byte)) for byte in (226, 227, 242, 243, 250, 251))), "2")
+"""How often the decoding of a kind of file has changed, by the file's first bytes: MP3 and RF64, which were cut in silence."""
 
 
 def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = False) -> dict[str, str]:
@@ -28,12 +34,15 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
     for file in tracked(list(dict.fromkeys(str(file) for file in files)), "hashing", progress):
         try:
             place, state = str(Path(file).absolute()), Path(file).stat()
+            if not stat.S_ISREG(state.st_mode):  # a named pipe would be waited for
+                hashes[file] = ""
+                continue
             entry = known.get(place)
-            if entry is None or entry[:2] != [state.st_size, state.st_mtime_ns]:
-                entry = [state.st_size, state.st_mtime_ns, file_hash(file)]
+            if entry is None or [*entry[:2], *entry[3:]] != [state.st_size, state.st_mtime_ns, HASHING]:
+                entry = [state.st_size, state.st_mtime_ns, file_hash(file), HASHING]
                 fresh[place] = entry
             hashes[file] = str(entry[2])
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in the name
             hashes[file] = ""
     if fresh:
         cache.mkdir(parents=True, exist_ok=True)
@@ -42,9 +51,13 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
 
 
 def file_hash(file: Path | str) -> str:
-    """SHA-256 of one file's bytes, its first 32 hex digits. Raises OSError when it cannot be read."""
+    """SHA-256 of one file's bytes and of how they are decoded, its first 32 hex digits. Raises OSError if it cannot be read."""
     with Path(file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:DIGITS]
+        head = stream.read(4)
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256")
+    digest.update("".join(edition for sign, edition in DECODED_ANEW.items() if head.startswith(sign)).encode())
+    return digest.hexdigest()[:DIGITS]
 
 
 def joint_hash(hashes: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
     <folder>/features/<encoder and audio settings>/settings.json
                                                    shard-<its own sha256>.safetensors    {content: [time layers dim]}
-                                                   contents.json, extracting.lock
+                                                   contents.json, doubts.json, extracting.lock
 
 A key is the hash of what the features depend on (the file's bytes, the segment, what of it is read, what it goes through
 before the encoder, the encoder's weights and settings), so a renamed file or a moved corpus finds its features, and no
@@ -31,7 +31,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ser_core.audio import SAMPLE_RATE_HZ, Audio, load
+from ser_core.audio import SAMPLE_RATE_HZ, Audio, doubt_of, load
 from ser_core.augment import EDITION, augmented
 from ser_core.contents import DIGITS, content_hashes, write_whole
 from ser_core.encoders.encoder import Extractor
@@ -41,6 +41,7 @@ from ser_core.progress import bar
 
 LAYOUT = 2
 """Raised by one when the code changes what a key means: older features are then left alone and extracted anew."""
+DOUBTS = "doubts.json"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AHEAD = 2 * CORES + 4
 """Utterances under way at once."""
@@ -67,6 +68,11 @@ class Speech:
         return f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}"
 
     @property
+    def doubt(self) -> str:
+        """Why the file may be only a part of what was recorded; "" where it is not."""
+        return doubt_of(self.file, self.end)
+
+    @property
     def key(self) -> str:
         return _digest(f"{self.heard} {self.change} {EDITION}" if self.change else self.heard)
 
@@ -89,6 +95,7 @@ class Text:
 
     utterance: str
     text: str
+    doubt: str = ""
 
     @property
     def key(self) -> str:
@@ -111,6 +118,12 @@ class Features:
         """Steps of each item."""
         self._items = items
         self._shards = shards
+
+    @property
+    def doubts(self) -> dict[str, str]:
+        """Why an item may be only a part of what was recorded, by utterance; it was noted when its features were extracted."""
+        noted = read_doubts(self._shards.place)
+        return {item.utterance: noted[item.key] for item in self._items if item.key in noted} if noted else {}
 
     def __len__(self) -> int:
         return len(self._items)
@@ -174,6 +187,7 @@ class FeatureStore:
         """Writes shards until every item is in one, and returns the reason by key for those that cannot be."""
         reasons: dict[str, str] = {}
         filling: dict[str, Tensor] = {}
+        doubts: dict[str, str] = {}
         opened, size = time.monotonic(), 0
         try:
             with bar(len(items), "extracting features", progress) as advance:
@@ -183,12 +197,14 @@ class FeatureStore:
                     else:
                         filling[item.key] = found
                         size += found.nbytes
+                        if doubt := item.doubt:
+                            doubts[item.key] = doubt
                     if size >= self.shard_bytes or time.monotonic() - opened >= self.shard_seconds:
-                        _write_shard(place, filling)
+                        _write_shard(place, filling, doubts)
                         filling, opened, size = {}, time.monotonic(), 0
                     advance()
         finally:
-            _write_shard(place, filling)
+            _write_shard(place, filling, doubts)
         return reasons
 
 
@@ -244,10 +260,21 @@ class Shards:
         return {name: value for name, value in self.__dict__.items() if name != "_opened"}
 
 
-def _write_shard(place: Path, features: Mapping[str, Tensor]) -> None:
-    """Writes features under the hash of their bytes, whole or not at all."""
+def read_doubts(place: Path) -> dict[str, str]:
+    """What is noted in a folder of features about the files they were made of, by key."""
+    try:
+        noted = json.loads((place / DOUBTS).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _write_shard(place: Path, features: Mapping[str, Tensor], doubts: Mapping[str, str]) -> None:
+    """Writes features under the hash of their bytes, whole or not at all, and before them the doubts about their files."""
     if not features:
         return
+    if doubts:
+        write_whole(place / DOUBTS, json.dumps(read_doubts(place) | dict(doubts)))
     content = save(dict(features))
     draft = place / f".shard-{uuid.uuid4().hex}"
     draft.write_bytes(content)

@@ -16,6 +16,7 @@ from ser_core.channels import Channel, speeches, spoken, written
 from ser_core.config import Config
 from ser_core.contents import content_hashes
 from ser_core.corpus import Corpus
+from ser_core.corpus.check import notice_of
 from ser_core.errors import CorpusError, SettingError
 from ser_core.features import Features
 from ser_core.tasks import Tasks
@@ -91,7 +92,8 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     read = written(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
     conditions = changed_channels(config, corpus, hashes, progress)
     views = stored_views(config, corpus, hashes, progress)
-    corpus = dataclasses.replace(corpus, further=views.columns)
+    doubts = heard.sequences.doubts if heard and isinstance(heard.sequences, Features) else {}
+    corpus = dataclasses.replace(corpus, further=views.columns, notices=(*corpus.notices, *notice_of(doubts, len(corpus))))
     return Inputs(
         corpus=corpus,
         channels={channel.name: channel for channel in (heard, read) if channel},

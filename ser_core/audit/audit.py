@@ -8,7 +8,7 @@ import numpy as np
 
 from ser_core.audio import Audio
 from ser_core.audit.balance import balance
-from ser_core.audit.files import clipped, duplicated, longer, overlapping, unusable
+from ser_core.audit.files import clipped, doubtful, duplicated, longer, overlapping, unusable
 from ser_core.audit.finding import Finding, gravest_first
 from ser_core.audit.fingerprint import same_recordings
 from ser_core.audit.listening import Heard, listen
@@ -85,6 +85,7 @@ def findings_of(corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Aud
         *transcripts(corpus, folds),
         *tags(corpus),
         *balance(corpus, folds),
+        *doubtful(corpus, heard),
         *clipped(corpus, heard),
         *longer(corpus, heard, audio),
         *duplicated(corpus, content, pairs),

@@ -1,4 +1,4 @@
-"""What is wrong with the audio itself: unusable, clipped, longer than is read, there twice."""
+"""What is wrong with the audio itself: unusable, perhaps cut, clipped, longer than is read, there twice."""
 
 import math
 from collections import Counter
@@ -36,6 +36,28 @@ def unusable(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
             "`ser corpus check` lists them all; mend them, or leave them out with run.on_bad_audio=skip.",
             {"utterances": len(reasons), **kinds},
             [f"{name}: {reason}" for name, reason in reasons.items()][:EXAMPLES],
+        )
+    ]
+
+
+def doubtful(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
+    """Utterances that may have been cut, because their files do not say how long they are."""
+    doubts = {
+        name: each.doubt
+        for name, each in zip(corpus.column("utterance").tolist(), heard, strict=True)
+        if each.doubt and not each.reason
+    }
+    if not doubts:
+        return []
+    return [
+        Finding(
+            "length unknown",
+            "warn",
+            f"{len(doubts)} utterances ({percent(len(doubts) / len(corpus))}) are in files that do not say how long they are: "
+            "all that decodes is used, and a cut would not show.",
+            "Compare their durations with the corpus's own, or fetch files that were not written to a pipe.",
+            {"utterances": len(doubts)},
+            [f"{name}: {doubt}" for name, doubt in doubts.items()][:EXAMPLES],
         )
     ]
 

@@ -23,6 +23,8 @@ class Heard:
     """One utterance's audio: why it cannot be used, or "" and its measures."""
 
     reason: str = ""
+    doubt: str = ""
+    """Why it may be only a part of what was recorded."""
     seconds: float = 0.0
     full_scale: float = 0.0
     """Share of samples at full scale, over all channels."""
@@ -39,10 +41,10 @@ def listen(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: b
 
     def hear(file: str, start: float, end: float) -> Heard:
         try:
-            channels, rate = decode(Path(file), start, end)
+            sound = decode(Path(file), start, end)
         except AudioError as error:
             return Heard(str(error))
-        return _measured(channels, rate, audio, minimum_samples)
+        return dataclasses.replace(_measured(sound.channels, sound.rate, audio, minimum_samples), doubt=sound.doubt)
 
     return of_each(corpus, hear, "listening", progress)
 
@@ -54,13 +56,13 @@ def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: in
     try:
         wave = usable(channels, rate, audio, minimum_samples)
     except AudioError as error:
-        return Heard(str(error), seconds, content=content)
+        return Heard(str(error), seconds=seconds, content=content)
     if seconds > audio.max_seconds:
         wave = at_16_khz(channels.mean(axis=1, dtype=np.float32), rate)
     at_full_scale = np.abs(channels) >= FULL_SCALE
     longest = max(longest_run(at_full_scale[:, channel]) for channel in range(channels.shape[1]))
     words = fingerprint(wave) if np.isfinite(wave).all() else SILENCE
-    return Heard("", seconds, float(at_full_scale.mean()), longest, content, words)
+    return Heard("", "", seconds, float(at_full_scale.mean()), longest, content, words)
 
 
 def at_16_khz(wave: np.ndarray, rate: int) -> np.ndarray:

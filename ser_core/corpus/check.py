@@ -1,10 +1,12 @@
-"""Which utterances of a corpus cannot be used, and why: every one is decoded whole."""
+"""Which utterances of a corpus cannot be used, and which may have been cut: every one is decoded whole."""
 
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
-from ser_core.audio import Audio, load
+from ser_core.audio import Audio, decode, usable
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import AudioError
 from ser_core.progress import bar
@@ -15,21 +17,44 @@ WORKERS = 2
 """Decoding threads; libsndfile works outside Python's lock."""
 
 
-def check_audio(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: bool = False) -> dict[str, str]:
-    """Reason by utterance for every utterance whose audio cannot be used; {} when all is well.
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """What a check of all audio found, by utterance."""
 
-    `minimum_samples` is what the encoder needs, at 16 kHz.
-    """
+    unusable: dict[str, str]
+    """Why it cannot be used."""
+    doubtful: dict[str, str]
+    """Why it may be only a part of what was recorded, though it can be used."""
 
-    def reason(file: str, start: float, end: float) -> str:
+
+def check_audio(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: bool = False) -> Checked:
+    """Decodes every utterance. `minimum_samples` is what the encoder needs, at 16 kHz."""
+
+    def answer(file: str, start: float, end: float) -> tuple[str, str]:
         try:
-            load(file, start, end, audio, minimum_samples)
+            sound = decode(Path(file), start, end)
+            usable(sound.channels, sound.rate, audio, minimum_samples)
         except AudioError as error:
-            return str(error)
-        return ""
+            return str(error), ""
+        return "", sound.doubt
 
-    reasons = of_each(corpus, reason, "decoding", progress)
-    return {name: why for name, why in zip(corpus.table["utterance"], reasons, strict=True) if why}
+    answers = of_each(corpus, answer, "decoding", progress)
+    unusable, doubtful = (
+        {name: each[place] for name, each in zip(corpus.table["utterance"], answers, strict=True) if each[place]}
+        for place in (0, 1)
+    )
+    return Checked(unusable, doubtful)
+
+
+def notice_of(doubts: dict[str, str], utterances: int) -> tuple[str, ...]:
+    """One sentence about utterances that may have been cut, with the first of them; none where there are none."""
+    if not doubts:
+        return ()
+    name, doubt = next(iter(doubts.items()))
+    return (
+        f"{len(doubts)} of {utterances} utterances are in files that do not say how long they are; they are used as they are. "
+        f"First {name}: {doubt}; `ser corpus check` lists them all",
+    )
 
 
 def of_each(corpus: Corpus, work: Callable[[str, float, float], Answer], what: str, progress: bool) -> list[Answer]:

@@ -8,9 +8,11 @@ import pytest
 import soundfile
 
 from ser_core.audio import Audio
-from ser_core.corpus.check import check_audio
+from ser_core.corpus.check import Checked, check_audio
 from ser_core.corpus.corpus import Corpus, complete
 from tests.shared_material import shared
+
+FINE = Checked({}, {})
 
 
 def corpus(files: dict[str, Path], **columns: float) -> Corpus:
@@ -33,9 +35,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_each_unusable_utterance_is_named_with_its_reason(files: dict[str, Path]) -> None:
-    reasons = check_audio(corpus(files), Audio(), minimum_samples=800)
+    reasons = check_audio(corpus(files), Audio(), minimum_samples=800).unusable
     assert {name: reason.partition(":")[0] for name, reason in reasons.items()} == {
-        "cut": "truncated or damaged",
+        "cut": "truncated",
         "empty": "empty",
         "missing": "missing",
         "short": "too short",
@@ -44,13 +46,13 @@ def test_each_unusable_utterance_is_named_with_its_reason(files: dict[str, Path]
 
 
 def test_the_encoder_says_what_is_too_short(files: dict[str, Path]) -> None:
-    assert "short" not in check_audio(corpus(files), Audio(), minimum_samples=400)
+    assert "short" not in check_audio(corpus(files), Audio(), minimum_samples=400).unusable
 
 
 def test_segments_are_checked_against_their_files(files: dict[str, Path]) -> None:
     good = {"good": files["good"]}
-    assert check_audio(corpus(good, start=0.2, end=0.9), Audio()) == {}
-    assert "outside" in check_audio(corpus(good, start=0.2, end=1.9), Audio())["good"]
+    assert check_audio(corpus(good, start=0.2, end=0.9), Audio()) == FINE
+    assert "outside" in check_audio(corpus(good, start=0.2, end=1.9), Audio()).unusable["good"]
 
 
 @pytest.mark.shared
@@ -58,4 +60,4 @@ def test_segments_are_checked_against_their_files(files: dict[str, Path]) -> Non
 def test_real_recordings_are_sound(name: str, pattern: str) -> None:
     files = sorted(shared("data", name).rglob(pattern))[:40]
     assert files
-    assert check_audio(corpus({file.stem: file for file in files}), Audio()) == {}
+    assert check_audio(corpus({file.stem: file for file in files}), Audio()) == FINE

@@ -54,13 +54,13 @@ Damaged = tuple[list[str], dict[str, str], int]
 Make = Callable[[np.random.Generator], bytes | None]
 KINDS: dict[str, tuple[str, Make, str]] = {
     "zero bytes": ("wav", lambda g: b"", "empty: 0 bytes"),
-    "cut flac": ("flac", lambda g: bytes(sound(g, "FLAC")[: int(g.integers(9_000, 15_000))]), "truncated or damaged"),
+    "cut flac": ("flac", lambda g: bytes(sound(g, "FLAC")[: int(g.integers(9_000, 15_000))]), "truncated"),
     "cut wav": ("wav", lambda g: bytes(sound(g)[: int(g.integers(1_000, 30_000))]), "truncated: the header promises"),
     "cut wav header": ("wav", lambda g: bytes(sound(g)[: int(g.integers(12, 36))]), "undecodable"),
     "cut ogg": ("ogg", lambda g: bytes(sound(g, "OGG")[:-500]), "truncated"),
     "text": ("wav", lambda g: b"To whom it may concern.\n" * int(g.integers(1, 90)), "undecodable: Format not recognised"),
     "random bytes": ("flac", lambda g: b"\x01\x02" + g.bytes(int(g.integers(50, 9_000))), "undecodable: Format not recognised"),
-    "a picture": ("wav", lambda g: b"\x89PNG\r\n\x1a\n" + g.bytes(900), "undecodable: Format not recognised"),
+    "a picture": ("wav", lambda g: b"\x89PNG\r\n\x1a\n" + g.bytes(900), "undecodable: a picture"),
     "nan": ("wav", lambda g: floats(g, np.nan), "holds values that are not finite"),
     "inf": ("wav", lambda g: floats(g, np.inf), "holds values that are not finite"),
     "silent": ("wav", lambda g: constant(g, 5e-5, 16_000), "silent"),

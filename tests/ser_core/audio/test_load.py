@@ -1,5 +1,7 @@
 """What is read of a file, and that every kind of damage is refused by name."""
 
+import os
+import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,21 @@ def written(file: Path, content: bytes) -> Path:
     return file
 
 
+def made(make: Callable[[Path], None], file: Path) -> Path:
+    make(file)
+    return file
+
+
+def listening(file: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(file.relative_to(Path.cwd())) if len(str(file)) > 100 else str(file))
+
+
+def linked(file: Path, target: Path) -> Path:
+    file.symlink_to(target)
+    return file
+
+
 def with_nan(file: Path) -> Path:
     wave = SPEECHLIKE.copy()
     wave[1000] = np.nan
@@ -60,28 +77,37 @@ DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no frames": (lambda place: write(place / "a.wav", SPEECHLIKE[:0]), "empty: no audio frames"),
     "random bytes": (lambda place: written(place / "a.wav", JUNK), "undecodable: Format not recognised"),
     "a text": (lambda place: written(place / "a.wav", b"not a sound\n" * 50), "undecodable: Format not recognised"),
-    "cut flac": (lambda place: cut(write(place / "a.flac"), 0.5), "truncated or damaged: flac decoder lost sync"),
+    "cut flac": (
+        lambda place: cut(write(place / "a.flac"), 0.5),
+        "truncated: the header promises 48000 samples, its frames end at",
+    ),
     "cut wav": (lambda place: cut(write(place / "a.wav"), 0.5), "truncated: the header promises 96000 bytes of audio"),
-    "cut aiff": (lambda place: cut(write(place / "a.aiff"), 0.5), "truncated: the header promises 96008 bytes"),
+    "cut aiff": (lambda place: cut(write(place / "a.aiff"), 0.5), "truncated: the header promises 96000 bytes"),
     "cut au": (lambda place: cut(write(place / "a.au"), 0.5), "truncated: the header promises 96000 bytes"),
-    "cut ogg": (lambda place: cut(write(place / "a.ogg"), 0.9), "truncated: the last Ogg page is missing"),
+    "cut ogg": (lambda place: cut(write(place / "a.ogg"), 0.9), "truncated: the last Ogg page is cut"),
     "cut opus": (
         lambda place: cut(write(place / "a.ogg", format="OGG", subtype="OPUS"), 0.9),
-        "truncated: the last Ogg page is missing",
+        "truncated: the last Ogg page is cut",
     ),
-    "cut mp3": (lambda place: cut(write(place / "a.mp3"), 0.5), r"truncated: \d+ of 48000 frames can be decoded"),
+    "cut mp3": (
+        lambda place: cut(write(place / "a.mp3"), 0.5),
+        "truncated: the header promises 86 MPEG frames, the file holds 41",
+    ),
     "hole in flac": (
         lambda place: patched(write(place / "a.flac"), 40_000, JUNK[:2000]),
         "truncated or damaged: (flac decoder lost sync|unknown error in flac decoder)",
     ),
     "flac header of days": (
         lambda place: promising(write(place / "a.flac"), 2**36 - 1),
-        "the header promises 4294967 s; more than 3600 s are refused",
+        "truncated: the header promises 68719476735 samples, its frames end at 48000",
     ),
-    "flac header of minutes": (lambda place: promising(write(place / "a.flac"), 10**7), "truncated or damaged"),
+    "flac header of minutes": (
+        lambda place: promising(write(place / "a.flac"), 10**7),
+        "truncated: the header promises 10000000 samples",
+    ),
     "wav header of hours": (
-        lambda place: patched(write(place / "a.wav"), 40, struct.pack("<I", 0x7FFFFF00)),
-        "truncated: the header promises 2147483392 bytes of audio, the file holds 96000",
+        lambda place: patched(write(place / "a.wav"), 40, struct.pack("<I", 0x40000000)),
+        "truncated: the header promises 1073741824 bytes of audio, the file holds 96000",
     ),
     "silent": (lambda place: write(place / "a.wav", SPEECHLIKE * 1e-5), "silent: never above 0.0001 of full scale"),
     "not finite": (lambda place: with_nan(place / "a.wav"), "holds values that are not finite"),
@@ -92,6 +118,21 @@ DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "rate too low": (lambda place: write(place / "a.wav", rate=100), "a sample rate of 100 Hz cannot be brought"),
     "rate of no common factor": (lambda place: write(place / "a.wav", rate=16_001), "a sample rate of 16001 Hz cannot"),
     "channels": (lambda place: write(place / "a.wav", np.zeros((99, 40))), "the header promises 40 channels"),
+    "an hour and a second": (
+        lambda place: write(place / "a.wav", np.zeros(3601 * 4000, np.float32), 4000, subtype="PCM_U8"),
+        "the header promises 3601 s; more than 3600 s are refused",
+    ),
+    "a named pipe": (lambda place: made(os.mkfifo, place / "a.wav"), "a named pipe, not a file"),
+    "a socket": (lambda place: made(listening, place / "a.wav"), "a socket, not a file"),
+    "a device": (lambda place: Path("/dev/zero"), "a device, not a file"),
+    "a link to nothing": (
+        lambda place: linked(place / "a.wav", place / "gone.wav"),
+        "missing: a link to .*gone.wav, which is not",
+    ),
+    "a link to itself": (lambda place: linked(place / "a.wav", place / "a.wav"), "unreadable: Too many levels of symbolic links"),
+    "a file as folder": (lambda place: write(place / "a.wav") / "b.wav", "unreadable: Not a directory"),
+    "a name of 300 bytes": (lambda place: place / f"{'a' * 300}.wav", "unreadable: File name too long"),
+    "a NUL in the name": (lambda place: place / "a\0.wav", "no name of a file: embedded null"),
 }
 
 

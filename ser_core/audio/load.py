@@ -1,0 +1,82 @@
+"""What of an utterance is read, as one waveform at 16 kHz, and the last reasons for which it is refused.
+
+file --decode.py--> [frames channels] --mean--> crop --check--> resample to 16 kHz --> float32 [samples]
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torchaudio.functional
+
+from ser_core.audio.decode import SAMPLE_RATE_HZ, decode
+from ser_core.errors import AudioError
+from ser_core.options import Option, at_least, one_of
+
+SILENT_PEAK = 1e-4
+"""A waveform that never exceeds this (-80 dB of full scale, 3 steps of a 16-bit recorder) is silent."""
+LOUDEST_PEAK = 100.0
+"""Full scale is 1. Mixing and effects in floating point overshoot it by a few dB, no recording by 40; what does is damaged,
+or on the scale of integers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Audio(Option):
+    """What of an utterance is read."""
+
+    key: ClassVar[str] = "audio"
+
+    max_seconds: float = 15.0
+    """Longest stretch of an utterance that is read, in seconds, at least 0.1."""
+    longer: str = "start"
+    """What becomes of a longer utterance: its start or its centre is kept, or refuse names it as unusable."""
+
+    def __post_init__(self) -> None:
+        at_least(self, "max_seconds", 0.1)
+        one_of(self, "longer", ("start", "centre", "refuse"))
+
+
+def load(file: Path | str, start: float, end: float, audio: Audio, minimum_samples: int = 400) -> np.ndarray:
+    """The utterance as float32 [samples], mono, 16 kHz; `start` and `end` in seconds, NaN for the file's own.
+
+    Raises AudioError with the reason alone: missing, empty, undecodable, truncated, segment outside the file, longer
+    than allowed, non-finite, far beyond full scale, silent, or shorter than `minimum_samples` at 16 kHz.
+    """
+    sound = decode(Path(file), start, end)
+    return usable(sound.channels, sound.rate, audio, minimum_samples)
+
+
+def usable(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int = 400) -> np.ndarray:
+    """What `load` makes of decoded frames [frames channels]. Raises AudioError with the reason alone."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and is named below
+        wave = _crop(channels.mean(axis=1, dtype=np.float32), rate, audio)
+    if not np.isfinite(wave).all():
+        raise AudioError("holds values that are not finite")
+    low, high = float(wave.min()), float(wave.max())
+    peak = max(-low, high)
+    if peak > LOUDEST_PEAK:
+        raise AudioError(f"beyond full scale: a sample of {peak:.3g}, and full scale is 1; bring the samples to -1 to 1")
+    if peak < SILENT_PEAK:
+        raise AudioError(f"silent: never above {SILENT_PEAK:g} of full scale")
+    if rate != SAMPLE_RATE_HZ:
+        wave = torchaudio.functional.resample(torch.from_numpy(wave), rate, SAMPLE_RATE_HZ).numpy()
+    if len(wave) < minimum_samples:
+        raise AudioError(
+            f"too short: {len(wave) / SAMPLE_RATE_HZ:.3f} s, and the encoder needs {minimum_samples / SAMPLE_RATE_HZ:.3f} s"
+        )
+    if high - low < SILENT_PEAK:
+        raise AudioError(f"silent: constant at {high:.3g}")
+    return np.ascontiguousarray(wave)
+
+
+def _crop(wave: np.ndarray, rate: int, audio: Audio) -> np.ndarray:
+    """At most `max_seconds` of a waveform [samples]. Raises AudioError where a longer one is to be refused."""
+    most = round(audio.max_seconds * rate)
+    if len(wave) <= most:
+        return wave
+    if audio.longer == "refuse":
+        raise AudioError(f"{len(wave) / rate:.2f} s long, and audio.max_seconds={audio.max_seconds:g}")
+    first = (len(wave) - most) // 2 if audio.longer == "centre" else 0
+    return wave[first : first + most]
