@@ -27,6 +27,7 @@ from ser_core.corpus.user_tables.user_table import UserTable
 
 ABSENT_IN = ("emotion", "gender", "text")
 """Columns in which a word for absent is no value; in those of names it is a name."""
+NO_CLASS = 'if it means absent, add corpus.merge=["none:"]; if it is meant, corpus.merge=[none:neutral] or corpus.classes says so'
 SAME_IN_LONG = ("file", "speaker", "gender", "session", "text", "split", "script", "start", "end")
 
 
@@ -80,6 +81,8 @@ class TableRows:
             if kind in ABSENT_IN:
                 cells, said = without_absent(kind, cells, self.labels if kind == "emotion" else ())
                 self._tell(*counted(name, said))
+            if name == "emotion" and "none" not in self.labels and (cells == "none").any():
+                self._tell(f"column emotion: {(cells == 'none').sum()} cells say none, a class like any other; {NO_CLASS}")
             if name not in ("file", "text"):
                 cells, changed = without_point_zero(cells)
                 if changed:

@@ -28,6 +28,8 @@ DIMENSIONS = {
     "arousal": "a aro act activation emoact",
     "dominance": "d dom emodom power control",
 }
+MEANS = ("mean", "avg", "average")
+"""Ends of the name of a column of means over raters."""
 VOTES_LIKE = re.compile(r"votes?[ _:-]+(?P<label>.+)|vote\.(?P<other>.+)", re.IGNORECASE)
 RATER_LIKE = re.compile(
     r"(?:emotion|emo|label|class)[ _:-]*(?P<a>(?:rater|annotator|coder|worker|ann|r|a)[ _:-]*\d+|\d+)"
@@ -48,12 +50,12 @@ def likely(name: str, present: Sequence[str]) -> str:
     >>> likely("speaker", ["File", "Spk_ID"]), likely("speaker", ["speeker"]), likely("file", ["speaker"])
     ('Spk_ID', 'speeker', '')
     """
-    others = [name, *ALSO_CALLED.get(name, DIMENSIONS.get(name, "")).split()]
+    others = [name, *ALSO_CALLED.get(name, DIMENSIONS.get(name, "")).split(), *(f"{name}.{mean}" for mean in MEANS)]
     spelled = {_plain(other): rank for rank, other in reversed(list(enumerate(others)))}
     found = [(spelled[_plain(column)], column) for column in present if _plain(column) in spelled]
     if found:
         return min(found)[1]
-    return next(iter(difflib.get_close_matches(name, present, n=1, cutoff=0.7)), "")
+    return next(iter(difflib.get_close_matches(name, present, n=1, cutoff=0.75)), "")
 
 
 def missing(name: str, present: Sequence[str], mapped: bool = True) -> str:

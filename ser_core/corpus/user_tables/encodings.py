@@ -35,6 +35,8 @@ def decode(file: Path, content: bytes) -> tuple[str, list[str]]:
         wrong = f"byte 0x{content[error.start]:02x}" if error.start < len(content) else "the end"
     if encoding != "utf-8":
         raise CorpusError(f"{file}: {place}: the file begins as {encoding}, but {wrong} does not fit; save it anew as UTF-8")
+    if min(content[:4096]) < 9:
+        raise CorpusError(f"{file}: {place}: is neither text nor Parquet, but binary data; save the table as CSV or Parquet")
     good = len(MULTIBYTE.findall(content))
     bad = len(re.findall(rb"[\x80-\xff]", MULTIBYTE.sub(b"", content)))
     if good and good >= bad:

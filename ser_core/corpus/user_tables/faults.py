@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ser_core.errors import CorpusError
 
-KINDS = 10
+KINDS = 20
 """Most kinds of fault that one message lists."""
 EXAMPLES = 3
 """Most rows that it names of each kind."""

@@ -1,10 +1,11 @@
 """Parses the text of a table: finds its separator, reads its rows with their lines, and names every row that does not fit.
 
-    file;speaker;emotion       the separator is the one of , ; tab that gives the header most known names, and rows as wide
+    file;speaker;emotion       the separator is the one of , ; | tab that gives the header most known names, and rows as wide
     a.wav;3;"so; it says"      a quoted cell may hold separators, line breaks and doubled quotes
 Rows are counted as an editor counts lines: a row is named by the line on which it begins.
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -16,7 +17,7 @@ import numpy as np
 
 from ser_core.corpus.user_tables.faults import Faults, named, quoted
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 EXCEL_HINT = re.compile(r'"?sep=([,;\t])"?[,;\t]*(\r\n|\r|\n)')
 """A first line by which Excel is told the separator."""
 PEEK = 100
@@ -72,10 +73,9 @@ def _separator(text: str, known: Collection[str]) -> tuple[str, list[str]]:
 
 def _fit(text: str, separator: str, known: Collection[str]) -> tuple[int, float, int]:
     """How well a separator fits: known names in the header, share of rows as wide as it, number of columns."""
-    try:
-        rows = [row for row in itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), PEEK) if row]
-    except csv.Error:
-        return 0, 0.0, 0
+    rows: list[list[str]] = []
+    with contextlib.suppress(csv.Error):
+        rows.extend(row for row in itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), PEEK) if row)
     if not rows:
         return 0, 0.0, 0
     header = rows[0]
@@ -145,7 +145,7 @@ def _header(parsed: Parsed) -> tuple[list[str], list[list[str]], list[int]]:
 
     R writes a column of row numbers without a name above it; those rows are one wider than their header.
     """
-    start = next((number for number, record in enumerate(parsed.records) if any(record)), len(parsed.records))
+    start = next((number for number, record in enumerate(parsed.records) if any(map(str.strip, record))), len(parsed.records))
     names = [name.strip() for name in parsed.records[start]] if start < len(parsed.records) else []
     records, lines = parsed.records[start + 1 :], parsed.lines[start + 1 :]
     numbered = all(len(record) == len(names) + 1 and record[0] == str(row) for row, record in enumerate(records, 1))

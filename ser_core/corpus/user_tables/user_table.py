@@ -22,7 +22,6 @@ from ser_core.corpus.user_tables.parquet import read_parquet
 from ser_core.corpus.user_tables.separated import read_separated
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
-KINDS = "CSV (comma, semicolon or tab; UTF-8), JSON lines or Parquet"
 
 
 @dataclasses.dataclass
@@ -54,7 +53,7 @@ class UserTable:
     @property
     def decimal_comma(self) -> bool:
         """Whether a number may have a decimal comma: not where commas part the cells, there 1,500 may be 1500."""
-        return self.separator in (";", "\t")
+        return self.separator not in ("", ",")
 
     def column(self, name: str) -> np.ndarray:
         """The cells of a column."""
@@ -80,10 +79,11 @@ class UserTable:
     def need(self, columns: Sequence[str], mapped: bool = False) -> bool:
         """Whether all these columns are there; adds a fault for each that is not, with the nearest name."""
         absent = [name for name in columns if name not in self.cells]
-        if self.faults.damaged and not self.names:
-            return False
+        if not self.names:
+            return not absent
+        first = "" if known_names() & {name.lower() for name in self.names} else "; does its first line name the columns?"
         for name in absent:
-            self.faults.add(f"column {name!r} is missing{missing(name, self.names, mapped)}; it has {named(self.names)}")
+            self.faults.add(f"column {name!r} is missing{missing(name, self.names, mapped)}; it has {named(self.names)}{first}")
         return not absent
 
 
@@ -112,7 +112,7 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
             notices += told
         table = UserTable(file, pd.DataFrame(), lines, "line", separator, [], faults, notices)
     if not names and not faults.damaged:
-        faults.add(f"has no header; its first line must name the columns, as {KINDS}")
+        faults.add("is blank; the first line of a table names its columns, as: file,speaker,emotion")
     elif not len(table) and not faults.damaged:
         faults.add(f"has no utterances: a header ({named(names)}) and no rows")
     table.cells = _frame(names, cells, columns or {}, table)
