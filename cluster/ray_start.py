@@ -1,0 +1,166 @@
+"""How Ray is started on a machine that may be busy, or joined: patiently, and with a sentence for the user where it fails.
+
+    attempt of 30 s --fails--> clean up --> attempt of 60 s --> attempt of 120 s --> BridgeworkError that names Ray's logs
+Ray itself waits 30 s for its raylet (`Node.__init__` of 2.60), too little on a machine under load, and then leaves its processes.
+"""
+
+import os
+import re
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.notices import print_notices
+from ser_core.errors import BridgeworkError
+
+PATIENCE = (30, 60, 120)
+"""Seconds that each attempt waits for a process of Ray; what it waits for in all may take longer."""
+SILENCE = 100
+"""Seconds beyond those after which Ray is taken to hang. It then cannot be interrupted, only ended together with this process."""
+ANSWER = 10
+"""Seconds within which the machine at `cluster.address` accepts a connection."""
+
+
+def start_with_patience(
+    start: Callable[[], None], clean_up: Callable[[], object], logs: Path, patience: Sequence[int] = PATIENCE
+) -> None:
+    """Calls `start` until it succeeds, once per entry of `patience`, and `clean_up` after each failure.
+
+    `clean_up` ends what the attempt left running and copies its logs below `logs`, where they stay if no attempt succeeds.
+    Raises BridgeworkError when none does.
+    """
+    failures: list[str] = []
+    for seconds in patience:
+        try:
+            with _end_if_silent(seconds + SILENCE, clean_up, logs), _wait_for_raylet(seconds):
+                start()
+        except Exception as error:  # Ray raises plain Exceptions, and others for the same reason
+            failures.append(_first_line(error))
+            clean_up()
+            if len(failures) < len(patience):
+                print_notices([f"Ray has not started ({failures[-1]}); it has more time in the next attempt"])
+        else:
+            shutil.rmtree(logs, ignore_errors=True)
+            return
+    raise BridgeworkError(f"Ray has not started in {len(failures)} attempts ({failures[-1]}). {what_helps(logs)}")
+
+
+def what_helps(logs: Path) -> str:
+    """How busy the machine is, what to do, and where Ray's logs are."""
+    import psutil
+
+    temporary = tempfile.gettempdir()
+    state = (
+        f"The machine has a load of {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores, "
+        f"{psutil.virtual_memory().available / 1e9:.1f} GB of free memory and "
+        f"{shutil.disk_usage(temporary).free / 1e9:.1f} GB of free space in {temporary}"
+    )
+    kept = f"; Ray's logs are in {logs}" if logs.exists() else ""
+    return (
+        f"{state}: end other work or wait until it is quieter, lower cluster.workers, free memory or space, and repeat the "
+        f"command, which goes on where it stopped{kept}"
+    )
+
+
+@contextmanager
+def _wait_for_raylet(seconds: int) -> Iterator[None]:
+    """Lets Ray wait this long for its two processes, but for the raylet no longer than it lives."""
+    from ray._private import services
+
+    original = services.get_node
+
+    def get_node(address: str, node: str) -> object:
+        end = time.monotonic() + seconds
+        with _nodes(address) as names:
+            while node not in names():
+                if not _raylet_lives():
+                    raise BridgeworkError("its process raylet ended at once")
+                if time.monotonic() > end:
+                    raise BridgeworkError(f"its process raylet did not answer within {seconds} s")
+                time.sleep(0.1)
+        return original(address, node)
+
+    services.get_node = get_node
+    os.environ.update(RAY_gcs_server_port_wait_time_s=str(seconds))
+    try:
+        yield
+    finally:
+        services.get_node = original
+
+
+@contextmanager
+def _nodes(address: str) -> Iterator[Callable[[], set[str]]]:
+    """What asks the Ray at this address for the names of its nodes, and is answered at once."""
+    from ray._private import services
+    from ray._private.state import GlobalState
+
+    state = GlobalState()
+    state._initialize_global_state(services._get_gcs_client_options(address))
+    try:
+        yield lambda: {node["NodeID"] for node in state.node_table()}
+    finally:
+        state.disconnect()
+
+
+def _raylet_lives() -> bool:
+    """Whether a child of this process is a raylet that has not ended."""
+    import psutil
+
+    for child in psutil.Process().children():
+        try:
+            if "raylet" in child.name() and child.status() != psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.Error:
+            continue
+    return False
+
+
+@contextmanager
+def _end_if_silent(seconds: int, clean_up: Callable[[], object], logs: Path) -> Iterator[None]:
+    """Ends this process, with the sentence that it owes the user, if what runs within hangs in compiled code of Ray."""
+
+    def end() -> None:
+        clean_up()
+        print_notices([f"Ray has not answered for {seconds} s. {what_helps(logs)}"])
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def join(address: str, connect: Callable[[], object]) -> None:
+    """Calls `connect`, which joins the Ray at this address. Raises BridgeworkError if nothing there answers as Ray does."""
+    try:
+        _check_answer(address)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Ray's client warns of what it raises next
+            connect()
+    except Exception as error:  # ConnectionError, ValueError, RuntimeError and others of Ray's own
+        raise BridgeworkError(
+            f"cluster.address={address}: no Ray could be joined there ({_first_line(error)}). Start one with `ray start --head` "
+            "and give its address as HOST:6379 or ray://HOST:10001, or leave cluster.address out for a Ray on this machine alone"
+        ) from error
+
+
+def _check_answer(address: str) -> None:
+    """Raises OSError if HOST:PORT or ray://HOST:PORT accepts no connection; Ray would ask for minutes."""
+    if found := re.fullmatch(r"(?:ray://)?\[?([^/\[\]]+?)\]?:(\d+)", address):
+        with socket.create_connection((found[1], int(found[2])), timeout=ANSWER):
+            pass
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of the message that says something, without its full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(" .:") if lines else type(error).__name__
