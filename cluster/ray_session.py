@@ -31,7 +31,8 @@ ENVIRONMENT = {
     "RAY_memory_monitor_refresh_ms": "0",  # its kill would abort the whole study, not one trial
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_raylet_start_wait_time_s": "240",  # else a driver ends itself when a busy raylet is silent for 30 s
+    "RAY_raylet_start_wait_time_s": "240",  # else a driver ends itself when a busy raylet is silent for 30 s,
+    "RAY_agent_register_timeout_ms": "240000",  # and a raylet when one of its agents is
     "RAY_enable_metrics_collection": "0",  # else three ports tell everyone about this machine
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: Tune would return as if all had been trained

@@ -1,11 +1,15 @@
 """How Ray is started on a machine that may be busy, or joined: patiently, and with a sentence for the user where it fails.
 
     attempt of 30 s --fails--> clean up --> attempt of 60 s --> attempt of 120 s --> BridgeworkError that names Ray's logs
-Ray itself waits 30 s for its raylet (`Node.__init__` of 2.60), too little on a machine under load, and then leaves its processes.
+Two limits of Ray 2.60 are too short under load, and neither is a setting. Its raylet ends itself when one of its agents, Python
+processes, has not written its port to a file after 15 s: here ports are chosen and written beforehand, so that it does not wait.
+And `ray.init` waits 30 s for the raylet, then raises and leaves all processes: here each attempt waits longer, and is cleared.
 """
 
+import inspect
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
@@ -13,8 +17,9 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from cluster.notices import print_notices
 from ser_core.errors import BridgeworkError
@@ -23,6 +28,8 @@ PATIENCE = (30, 60, 120)
 """Seconds that each attempt waits for a process of Ray; what it waits for in all may take longer."""
 SILENCE = 100
 """Seconds beyond those after which Ray is taken to hang. It then cannot be interrupted, only ended together with this process."""
+AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+"""What the raylet's agents listen on: arguments of Ray's `start_raylet`, and names of the files that the raylet waits for."""
 ANSWER = 10
 """Seconds within which the machine at `cluster.address` accepts a connection."""
 
@@ -38,7 +45,7 @@ def start_with_patience(
     failures: list[str] = []
     for seconds in patience:
         try:
-            with _end_if_silent(seconds + SILENCE, clean_up, logs), _wait_for_raylet(seconds):
+            with _end_if_silent(seconds + SILENCE, clean_up, logs), _patience_of(seconds):
                 start()
         except Exception as error:  # Ray raises plain Exceptions, and others for the same reason
             failures.append(_first_line(error))
@@ -69,29 +76,50 @@ def what_helps(logs: Path) -> str:
 
 
 @contextmanager
-def _wait_for_raylet(seconds: int) -> Iterator[None]:
+def _patience_of(seconds: int) -> Iterator[None]:
     """Lets Ray wait this long for its two processes, but for the raylet no longer than it lives."""
     from ray._private import services
 
-    original = services.get_node
+    start_raylet, get_node = services.start_raylet, services.get_node
 
-    def get_node(address: str, node: str) -> object:
+    def start_with_ports(*given: Any, **named: Any) -> Any:
+        ports = dict(zip(AGENT_PORTS, free_ports(len(AGENT_PORTS)), strict=True))
+        raylet = inspect.signature(start_raylet).bind(*given, **named).arguments
+        for name, port in ports.items():
+            Path(raylet["session_dir"], f"{name}_{raylet['node_id']}").write_text(str(port))
+        return start_raylet(**{**raylet, **ports})
+
+    def wait_for_node(address: str, name: str) -> Any:
         end = time.monotonic() + seconds
         with _nodes(address) as names:
-            while node not in names():
+            while name not in names():
                 if not _raylet_lives():
                     raise BridgeworkError("its process raylet ended at once")
                 if time.monotonic() > end:
                     raise BridgeworkError(f"its process raylet did not answer within {seconds} s")
                 time.sleep(0.1)
-        return original(address, node)
+        return get_node(address, name)
 
-    services.get_node = get_node
+    services.start_raylet, services.get_node = start_with_ports, wait_for_node
     os.environ.update(RAY_gcs_server_port_wait_time_s=str(seconds))
     try:
         yield
     finally:
-        services.get_node = original
+        services.start_raylet, services.get_node = start_raylet, get_node
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports that nobody listens on, below those that the kernel gives to outgoing connections, which would take them."""
+    found: dict[int, socket.socket] = {}
+    try:
+        while len(found) < count:
+            port = secrets.randbelow(32768 - 10000) + 10000
+            with suppress(OSError):
+                found[port] = socket.create_server(("", port))
+    finally:
+        for server in found.values():
+            server.close()
+    return list(found)
 
 
 @contextmanager

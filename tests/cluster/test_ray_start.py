@@ -1,0 +1,110 @@
+"""Ray starts on a busy machine, or says in one sentence why not; nothing of a failed attempt is left but its logs."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from cluster.ray_start import join, start_with_patience
+from ser_core.errors import BridgeworkError
+from tests.cluster.conftest import SMALL, ser
+from tests.cluster.test_faults import marked
+
+RUN = '''
+import os, sys
+from pathlib import Path
+from cluster import ray_session, ray_start
+from cluster.resources import Cluster
+
+os.environ.update({**ray_session.ENVIRONMENT, **ray_session._token()})
+from ray._private import services
+
+store, failing = Path(sys.argv[1]), int(sys.argv[2])
+attempts, raylet = store / "attempts", store / "raylet"  # dies in the first attempts
+raylet.write_text(f"""#!/bin/sh
+echo x >> {attempts}
+[ $(wc -l < {attempts}) -le {failing} ] && exit 1
+exec {services.RAYLET_EXECUTABLE} "$@"
+""")
+raylet.chmod(0o755)
+services.RAYLET_EXECUTABLE = str(raylet)
+with ray_session.ray_running(Cluster(workers=1), store):
+    import ray
+
+    print(len(ray.nodes()), "node")
+'''
+
+
+def start_ray(store: Path, failing: int) -> subprocess.CompletedProcess[str]:
+    """A driver whose raylet dies in as many attempts. Checks that neither a process nor a session folder is left of it."""
+    command = [sys.executable, "-c", RUN, str(store), str(failing)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
+        out, err = driver.communicate(timeout=300)
+    assert marked(driver.pid) == []
+    assert not list(Path(tempfile.gettempdir()).glob(f"ser-{driver.pid}-*"))
+    return subprocess.CompletedProcess(command, driver.returncode, out, err)
+
+
+def test_the_third_attempt_succeeds_and_leaves_nothing(tmp_path):
+    ran = start_ray(tmp_path, 2)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "1 node\n"
+    assert ran.stderr.count("note: Ray has not started (its process raylet ended at once)") == 2
+    assert not list((tmp_path / "ray").glob("*/*"))
+
+
+def test_after_three_attempts_a_sentence_names_the_logs(tmp_path):
+    ran = start_ray(tmp_path, 9)
+    sentence = ran.stderr.splitlines()[-1]
+    assert "Ray has not started in 3 attempts (its process raylet ended at once). The machine has a load of" in sentence
+    kept = Path(sentence.rpartition("Ray's logs are in ")[2])
+    assert len(list(kept.glob("session_*/raylet.err"))) == 3
+    assert [folder.name for folder in (tmp_path / "ray").iterdir()] == ["logs"]
+
+
+def test_each_attempt_is_cleared_and_what_ray_says_is_passed_on(tmp_path, capsys):
+    said = iter([Exception("The node timed out. \n trace"), RuntimeError("\n\nFailed to start GCS.  Last 0 lines:\n")])
+    cleared = []
+
+    def start():
+        for error in said:
+            raise error
+
+    (tmp_path / "logs").mkdir()
+    start_with_patience(start, lambda: cleared.append(1), tmp_path / "logs")
+    assert len(cleared) == 2
+    assert not (tmp_path / "logs").exists()
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split("(")[1].split(")")[0] for line in told] == ["The node timed out", "Failed to start GCS.  Last 0 lines"]
+
+
+def test_ctrl_c_is_no_failed_attempt():
+    def start():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_with_patience(start, lambda: pytest.fail("cleared"), Path("nowhere"))
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "ray://[::1]:{}", "nowhere.invalid:{}"])
+def test_an_address_that_does_not_answer_is_named_at_once(address):
+    address = address.format(unused_port())
+    with pytest.raises(BridgeworkError) as raised:
+        join(address, lambda: pytest.fail("Ray was asked, which takes minutes"))
+    assert str(raised.value).startswith(f"cluster.address={address}: no Ray could be joined there (")
+
+
+def test_a_wrong_address_is_one_sentence_of_the_command_line(tmp_path):
+    ran = ser(tmp_path, "run", *SMALL, "cluster.address=nonsense")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith("error: cluster.address=nonsense: no Ray could be joined there (")
+    assert "Traceback" not in ran.err
+    assert not list((tmp_path / "bridgework" / "ray").iterdir())
