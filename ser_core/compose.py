@@ -127,6 +127,8 @@ def _schema(option: type) -> DictConfig:
             child = part._get_node(key)
             if isinstance(child, DictConfig):
                 soften(child)
+                if OmegaConf.get_type(child) is dict:  # a knob that maps names the user gives, such as corpus.columns
+                    OmegaConf.set_struct(child, False)
 
     soften(node)
     return node

@@ -17,6 +17,7 @@ from ser_core.corpus.audformat_tables import (
     Place,
     check_stored,
     find,
+    naming_file,
     opened,
     read_header,
     scheme_of,
@@ -137,7 +138,8 @@ def _rows(database: "Database", root: Path, name: str) -> pd.DataFrame:
     """File, segment, name and split of every row of a table. A segment from 0 to an open end is the whole file."""
     check_stored(root, name)
     table = database.tables[name]
-    files = [str(file) for file in table.index.get_level_values("file")]
+    with naming_file(root, name):
+        files = [str(file) for file in table.index.get_level_values("file")]
     starts = ends = np.full(len(files), np.nan)
     if table.is_segmented:
         starts, ends = (table.index.get_level_values(level).total_seconds().to_numpy(float) for level in SECONDS)

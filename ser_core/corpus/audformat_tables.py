@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from ser_core.errors import CorpusError
+from ser_core.corpus.user_tables import read_user_table
+from ser_core.errors import BridgeworkError, CorpusError
 
 if TYPE_CHECKING:
     from audformat import Database
@@ -79,6 +80,24 @@ def check_stored(root: Path, table: str) -> None:
             "since it can run code; whoever trusts it saves it anew with audformat: db.save(root, storage_format='parquet')"
         )
     raise CorpusError(f"corpus audformat: table {table} has no file db.{table}.csv or .parquet in {root}")
+
+
+def stored_file(root: Path, table: str) -> Path:
+    """The file that a table lies in; Parquet comes first, as it does in audformat."""
+    return next(file for suffix in reversed(TABLES) if (file := root / f"db.{table}{suffix}").is_file())
+
+
+@contextlib.contextmanager
+def naming_file(root: Path, table: str) -> Iterator[None]:
+    """Raises CorpusError with the file and what is wrong in it where audformat cannot load a table."""
+    try:
+        yield
+    except BridgeworkError:
+        raise
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        file = stored_file(root, table)
+        read_user_table(file).raise_faults("audformat")
+        raise CorpusError(f"corpus audformat: {file} is no table that audformat reads: {str(error).splitlines()[0]}") from None
 
 
 def columns_of(database: "Database") -> list[str]:
@@ -177,15 +196,13 @@ def _column(database: "Database", root: Path, place: Place) -> pd.Series:
     """One column, or the field of its labels."""
     check_stored(root, place.table)
     table = database.tables[place.table]
-    try:
+    with naming_file(root, place.table):
         series = table.columns[place.column].get()
-    except (ValueError, KeyError, TypeError) as error:  # what pandas and pyarrow raise for tables that are none
-        file = next(file for suffix in reversed(TABLES) if (file := root / f"db.{place.table}{suffix}").is_file())
-        raise CorpusError(f"corpus audformat: {file} cannot be read as a table: {str(error).splitlines()[0]}") from None
     if series.index.has_duplicates:
         twice = series.index[series.index.duplicated()][0]
         raise CorpusError(f"corpus audformat: table {place.table} has a row twice: {twice}")
-    check_labels(root, place, table.columns[place.column].scheme)
+    with naming_file(root, place.table):
+        check_labels(root, place, table.columns[place.column].scheme)
     return table.columns[place.column].get(map=place.field) if place.field else series
 
 
@@ -193,11 +210,11 @@ def check_labels(root: Path, place: Place, scheme: Any) -> None:
     """Raises CorpusError for labels that the scheme does not list, which audformat would take for absent."""
     if scheme is None or scheme.labels is None:
         return
-    stem = root / f"db.{place.table}"
-    parquet = Path(f"{stem}.parquet")
-    raw = pd.read_parquet(parquet) if parquet.is_file() else pd.read_csv(f"{stem}.csv", dtype=str)
+    raw = read_user_table(stored_file(root, place.table))
+    raw.need([place.column])
+    raw.raise_faults("audformat")
     listed = {str(label) for label in scheme.labels_as_list}
-    if strange := sorted({str(cell) for cell in raw[place.column].dropna()} - listed):
+    if strange := sorted({str(cell) for cell in raw.column(place.column)} - listed - {""}):
         raise CorpusError(
             f"corpus audformat: column {place.table}/{place.column} has {strange[0]!r}, which its scheme does not list: "
             f"{', '.join(sorted(listed))}; correct the one or the other"

@@ -142,6 +142,8 @@ class Table(CorpusOption):
                 both = ", ".join(name for name, other in self.columns.items() if other == ours)
                 raise SettingError(f"corpus.columns reads {both} all as {ours}; keep one")
             known = (*WORDS, *SECONDS, RATER)
+            if not isinstance(ours, str):  # OmegaConf lets a list pass as the value of a dictionary of text
+                raise SettingError(f"corpus.columns takes entries like {{label: emotion}}, got {theirs}: {ours!r}")
             if not ours or (ours not in known and ours.lower() in known):
                 raise SettingError(f"corpus.columns reads {theirs!r} as {ours!r}, which is no column{nearest(ours, known)}")
 
