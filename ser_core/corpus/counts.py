@@ -31,8 +31,7 @@ def check_counts(
         return AS_RELEASED
     if counts == "release":
         raise CorpusError(
-            f"corpus {corpus} is not the release: {'; '.join(differ)}; complete what lies below corpus.root, "
-            + "".join(f"{sentence}; " for sentence in closed)
-            + "or take it as it is with corpus.counts=any"
+            f"corpus {corpus} is not the release: {'; '.join([*differ, *closed])}; complete what lies below corpus.root, "
+            "or take it as it is with corpus.counts=any"
         )
     return f"not those of the release: {'; '.join(differ)}"

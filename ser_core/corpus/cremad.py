@@ -72,11 +72,9 @@ class CremaD(CorpusOption):
         """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
         folder = release_folder("cremad", self.root)
         closed = closed_folders(folder)
-        genders = _genders(folder)
-        found = _recordings(folder)
-        counts = check_counts(
-            "cremad", COUNTS_OF_THE_RELEASE, Counter(match["code"] for match, _ in found.values()), self.counts, closed
-        )
+        genders, found = _genders(folder), _recordings(folder)
+        codes = Counter(match["code"] for match, _ in found.values())
+        counts = check_counts("cremad", COUNTS_OF_THE_RELEASE, codes, self.counts, closed)
         rows = [
             {
                 "utterance": name,
@@ -96,8 +94,7 @@ class CremaD(CorpusOption):
         text_source, told = ("acted sentence" if self.text == "sentence" else "none"), list[str]()
         if self.text == "column":
             table, text_source, told = with_text_file("cremad", table, self.text_file)
-        table = complete(table.drop(columns="code"))
-        ballots = _ballots(folder)
+        table, ballots = complete(table.drop(columns="code")), _ballots(folder)
         return Corpus(
             name="cremad",
             table=table,

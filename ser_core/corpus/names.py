@@ -221,8 +221,8 @@ def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_nam
                 sentences.append(f"{what} {_listed(groups, counts, verdict)}")
     if refused and similar_names == "refuse":
         raise CorpusError(
-            f"corpus {corpus}: {'; '.join(refused)}; write each name in one way, or say that they are different names "
-            "with corpus.similar_names=allow"
+            f"corpus {corpus}: {'; '.join(refused)}; write each name in one way (corpus.merge renames emotions), or "
+            "say that they are different names with corpus.similar_names=allow"
         )
     remedy = "write them in one way if they are the same"
     return [f"corpus {corpus}: {sentence}; {remedy}" for sentence in [*refused, *told]]
