@@ -82,7 +82,7 @@ def check_long(table: UserTable, utterances: np.ndarray, same: Sequence[str]) ->
         table.fault(
             f"rows of one utterance differ in column {column!r}",
             np.flatnonzero(cells != cells[first]),
-            lambda row, cells=cells: f"{cells[row]!r}, but {cells[first[row]]!r} in {table.at(first[row])}",
+            lambda row, cells=cells: f"{cells[row]!r}, but {cells[first[row]]!r} in {table.at(int(first[row]))}",
         )
 
 

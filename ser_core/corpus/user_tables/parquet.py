@@ -4,6 +4,7 @@ integers "3"   booleans "True"   floats "0.5"   decimals "3.50"   durations in s
 Absent values (null, NaN) are "". Lists and structures have no cell of text: where such a column is read, it is a fault.
 """
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 INDEX = "__index_level_"
 """What pandas calls an index without a name."""
+FRACTION = re.compile(r"(?<=:[0-9]{2})\.0+(?![0-9])")
+"""Of a second, where it is none: Parquet has no unit of whole seconds."""
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -73,7 +76,7 @@ def cells_of(column: "pa.ChunkedArray") -> np.ndarray:
         per_second = PER_SECOND[kind.unit]
         texts = [None if ticks is None else _seconds(ticks, per_second) for ticks in column.cast(pa.int64()).to_pylist()]
     elif pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_date(kind):
-        texts = column.cast(pa.string()).to_pylist()
+        texts = [time and FRACTION.sub("", time) for time in column.cast(pa.string()).to_pylist()]
     else:
         texts = [_text(value) for value in column.to_pylist()]
     return np.array(["" if text is None else text for text in texts] or [], object)

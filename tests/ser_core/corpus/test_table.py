@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_core.compose import compose
+from ser_core.compose import compose, fingerprint
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.table import Table
 from ser_core.errors import CorpusError, SettingError
@@ -144,3 +144,142 @@ def test_votes_become_shares_of_the_classes_kept(tmp_path: Path) -> None:
 def test_milliseconds_late_in_a_long_file_still_tell_segments_apart(tmp_path: Path) -> None:
     rows = {"file": ["a.wav", "a.wav"], "speaker": ["1", "2"], "start": ["5000.001", "5000.002"], "end": ["5001", "5001"]}
     assert read(written(tmp_path, rows)).column("utterance").tolist() == ["a.wav#5000.001-5001", "a.wav#5000.002-5001"]
+
+
+def told(corpus: Corpus) -> str:
+    return "\n".join(corpus.notices)
+
+
+ABSENT = {
+    "emotion": (["NA", "n/a", "NaN", "null", "None", "<NA>", "-", "?", " "], ["none", "Na!", "xxx"]),
+    "gender": (["NA", "N/A", "nan", "NULL", "none", "None", "-"], ["f", "x"]),
+    "text": (["NA", "nan", "NaN", "null", "NULL", "None", "<NA>", " "], ["Na", "none", "None.", "-", "nan?"]),
+    "valence": (["NA", "n/a", "NaN", "null", "None", "none", "-", "?", "."], ["1", "5"]),
+}
+
+
+@pytest.mark.parametrize("column", ABSENT)
+def test_words_for_absent_are_absent_and_counted(tmp_path: Path, column: str) -> None:
+    absent, real = ABSENT[column]
+    cells = [*absent, *absent[:1], *real]
+    rows = {"file": [f"{n:02}.wav" for n in range(len(cells))], "speaker": ["1"] * len(cells), column: cells}
+    corpus = read(written(tmp_path, rows), dimensions=["valence:1:5"] if column == "valence" else [])
+    found = corpus.column(column)
+    assert [str(cell) for cell in found[: len(absent) + 1]] == ["nan" if column == "valence" else ""] * (len(absent) + 1)
+    assert found[len(absent) + 1 :].tolist() == ([1, 5] if column == "valence" else real)
+    words = len([word for word in absent if word.strip()]) + 1
+    assert f"column {column}: {words} cells say {absent[0]} (2)" in told(corpus)
+
+
+def test_as_a_name_or_when_named_a_word_for_absent_is_one_like_any_other(tmp_path: Path) -> None:
+    rows = {"file": ["a.wav", "b.wav"], "speaker": ["nan", "2"], "emotion": ["None", "none"]}
+    corpus = read(written(tmp_path, rows), classes=["None", "none"])
+    assert corpus.column("speaker").tolist() == ["nan", "2"] and corpus.column("emotion").tolist() == ["None", "none"]
+    assert "column speaker: 1 rows say nan, which is taken as the name of a speaker" in told(corpus)
+    merged = read(written(tmp_path, rows), merge=["None:calm", "none:"])
+    assert merged.column("emotion").tolist() == ["calm", ""]
+    assert "1 cells say none, a class like any other" in told(read(written(tmp_path, {**rows, "speaker": ["1", "2"]})))
+
+
+def test_names_that_became_floats_are_the_numbers_they_were(tmp_path: Path) -> None:
+    rows = {"file": ["a.wav", "b.wav"], "speaker": ["3.0", "12.0"], "session": ["03", "3"], "emotion": ["1.0", ""]}
+    corpus = read(written(tmp_path, rows))
+    assert corpus.column("speaker").tolist() == ["3", "12"] and corpus.column("session").tolist() == ["03", "3"]
+    assert corpus.classes == ("1",) and "column speaker: 2 numbers end in .0" in told(corpus)
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["0.1", "0,4"], [0.1, 0.4]),
+        (["0 days 00:00:00.100000", "1 days 00:00:00"], [0.1, 86400]),
+        (["0:00:01", "01:00:00,5"], [1, 3600.5]),
+        (["100 ms", "1.5s"], [0.1, 1.5]),
+        (["1e-1", "+2."], [0.1, 2]),
+    ],
+)
+def test_times_are_seconds_however_they_are_written(tmp_path: Path, cells: list[str], numbers: list[float]) -> None:
+    rows = {"file": ["a.wav", "b.wav"], "speaker": ["1", "2"], "start": cells}
+    np.testing.assert_allclose(read(written(tmp_path, rows, sep=";")).column("start"), numbers)
+
+
+@pytest.mark.parametrize("cell", ["1:30", "inf", "0x1", "1_000", "1,5", "50%", "soon", "1.234,5"])
+def test_what_is_no_number_is_none(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(CorpusError, match="column 'start' holds something that is not a number: line 2"):
+        read(written(tmp_path, {"file": ["a.wav"], "speaker": ["1"], "start": [cell]}))
+
+
+def test_all_faults_come_at_once_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "file,speaker,label,start,end,votes.joy\na.wav,,joy,2,1,-1\n,1,joy,x,1,1\nb.wav,1,joy,,,1\nb.wav,1,joy,,,1\nc.wav\n"
+    )
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path / "t.csv", dimensions=["valence:1:5"], columns={"lable": "emotion"})
+    expected = [
+        "has 10 kinds of fault",
+        "fewer cells than the 6 of the header (file, speaker, label, start, end, votes.joy): line 6 has 1, the last 'c.wav'",
+        "reads 'lable' as emotion, but that column is missing (did you mean label?)",
+        "column 'valence' is missing; it has",
+        "column 'start' holds something that is not a number: line 3 'x'",
+        "column 'votes.joy' holds votes below 0; votes are counts or shares of at least 0: line 2 '-1'",
+        "rows have no file: line 3",
+        "rows have no speaker: line 2",
+        "a segment ends before it starts: line 2 2 to 1",
+        "rows name audio that is not there",
+        "an utterance appears more than once (rows of its raters need a column rater): line 5 'b.wav', first in line 4",
+    ]
+    assert [line for line in expected if line not in str(caught.value)] == []
+
+
+def test_other_names_are_suggested_and_read_when_mapped(tmp_path: Path) -> None:
+    rows = {"path": ["a.wav", "b.wav"], "Spk_ID": ["1", "2"], "label": ["x", "y"], "emotion": ["p", "q"], "V": ["1", "2"]}
+    with pytest.raises(CorpusError, match=r"did you mean path\? then add corpus\.columns=\{path: file\}.*\n.*mean Spk_ID\?"):
+        read(written(tmp_path, rows))
+    names = {"path": "file", "Spk_ID": "speaker", "label": "emotion", "V": "valence"}
+    corpus = read(written(tmp_path, rows), columns=names, dimensions=["valence:1:5"])
+    assert corpus.classes == ("x", "y") and corpus.column("valence").tolist() == [1, 2] and not told(corpus).count("not read")
+    assert corpus.further is not None and list(corpus.further) == ["(emotion)"]
+    given = ["corpus=table", "corpus.path=t.csv"]
+    composed = compose([*given, "corpus.columns={path: file, my speaker: speaker}"])
+    assert composed.corpus == Table(path=str(Path("t.csv").absolute()), columns={"path": "file", "my speaker": "speaker"})
+    assert fingerprint(composed) == fingerprint(compose(given))
+    for columns, message in (({"a": "file", "b": "file"}, "a, b all as file"), ({"a": "Emotion"}, r"no column .*mean emotion\?")):
+        with pytest.raises(SettingError, match=message):
+            Table(columns=columns)
+
+
+def test_columns_in_vain_and_nothing_to_learn_are_told(tmp_path: Path) -> None:
+    rows = {"file": ["a.wav", "b.wav"], "speaker": ["1", "2"], "label": ["x", "y"], "sex": ["f", "m"], "arousal": ["1", "4"]}
+    said = told(read(written(tmp_path, {**rows, "votes_x": ["1", "1"], "rater1": ["x", "y"], "age": ["3", "4"]})))
+    for words in (
+        "no emotion can be learned from this table: no row has an emotion (left to learn: speaker)",
+        "column label is not read; if it is emotion, add corpus.columns={label: emotion}",
+        "column sex is not read; if it is gender, add corpus.columns={sex: gender}",
+        'column arousal is not read; if it is arousal, add corpus.dimensions=["arousal:LOW:HIGH"] with its scale (its cells go '
+        "from 1 to 4)",
+        "column votes_x is not read; if it is votes.x",
+        "column rater1 is not read; if it is emotion.rater1",
+    ):
+        assert words in said
+    assert "age" not in said
+    assert "every labelled row is 'x', one class alone" in told(read(written(tmp_path, {**rows, "emotion": ["x", "x"]})))
+    both = read(written(tmp_path, {**rows, "emotion": ["x", "y"]}), dimensions=["arousal:1:5"], columns={"sex": "gender"})
+    assert "not read" not in told(both) and "learned" not in told(both)
+
+
+def test_paths_of_windows_and_audio_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "wav").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "wav" / f"{name}.wav").touch()
+    corpus = read(written(tmp_path, {"file": ["wav\\a.wav", "wav\\b.wav", "c" * 300], "speaker": ["1", "2", "3"]}))
+    assert corpus.column("file")[1] == str(tmp_path / "wav/a.wav") and corpus.column("utterance")[1] == "wav/a.wav"
+    assert "2 paths have backslashes" in told(corpus) and "1 of 3 rows name audio that is not there" in told(corpus)
+    assert "none of them is below" in told(read(written(tmp_path, {"file": ["c.wav"], "speaker": ["1"]})))
+
+
+def test_a_study_of_a_table_without_emotions_says_so(tmp_path: Path) -> None:
+    file = written(tmp_path, {"file": ["a.wav", "b.wav"], "speaker": ["1", "2"], "emotion": ["NA", "NA"]})
+    corpus = read(file)
+    assert corpus.classes == () and "no row has an emotion" in told(corpus) and corpus.card("")["unlabelled"] == 2
+    with pytest.raises(SettingError, match="no task left"):
+        compose(["corpus=table", f"corpus.path={file}"]).settled(corpus).stage_plans()
