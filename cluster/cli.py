@@ -5,13 +5,14 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from ser_core.errors import BridgeworkError
+from ser_core.errors import BridgeworkError, SettingError
 
 app = typer.Typer(
     help="Finds out which parts of a multi-modal, multi-task speech-emotion model earn their place.",
@@ -71,6 +72,7 @@ def run(overrides: Overrides = None) -> None:
 
 @app.command()
 def ablate(
+    context: typer.Context,
     study: Annotated[str, typer.Argument(help="fusion, tasks, modality, ...; none with --factor.")] = "",
     overrides: Overrides = None,
     seeds: Annotated[int, typer.Option(help="Seeds per variant, 0 to N-1.")] = 2,
@@ -86,12 +88,17 @@ def ablate(
     from ablations.modes import Mode
     from cluster.commands import ablate_study
 
+    if mode != "retuned":
+        _refuse_given(context, ("space", "trials"), "without --mode retuned")
+    if design != "fractional":
+        _refuse_given(context, ("resolution",), "without --design fractional")
     asked, rest = asked_study(study, overrides or [], factor or [], design, resolution)
     sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials)))
 
 
 @app.command()
 def search(
+    context: typer.Context,
     space: Annotated[str, typer.Argument(help="A search space, such as weights; `ser space NAME` prints it.")],
     overrides: Overrides = None,
     trials: Annotated[int, typer.Option(help="Different configurations to try; 0 sets no bound.")] = 10,
@@ -116,6 +123,8 @@ def search(
     from cluster.search import Search
     from cluster.search_commands import search_space
 
+    if pruning == "none":
+        _refuse_given(context, ("prune_on",), "with --pruning none")
     wanted = Search(
         budget=Budget(trials, folds, hours, failures, gpu_hours),
         sampler=sampler,
@@ -149,6 +158,7 @@ def select(
 
 @app.command()
 def simulate(
+    context: typer.Context,
     study: Annotated[str, typer.Argument(help="A study of the store, replayed in random order; empty is a synthetic one.")] = "",
     store: Store = STORE,
     objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
@@ -168,8 +178,11 @@ def simulate(
 
     pruners, variances = pruning or [], Variances(configuration_sd, fold_sd, residual_sd, seed_sd)
     if study:
+        synthetic = ("folds", "configuration_sd", "fold_sd", "residual_sd", "seed_sd")
+        _refuse_given(context, synthetic, "where a study is replayed")
         simulate_records(console, study, store, objective, pruners, sampler, trials, repetitions)
     else:
+        _refuse_given(context, ("store", "objective"), "on a synthetic study")
         simulate_synthetic(console, folds or [5, 10], variances, pruners, sampler, trials, repetitions)
 
 
@@ -278,6 +291,14 @@ def card(overrides: Overrides = None) -> None:
     from cluster.commands import print_card
 
     print_card(console, overrides or [])
+
+
+def _refuse_given(context: typer.Context, options: Sequence[str], where: str) -> None:
+    """Raises SettingError for the first of these options that was typed: it would change nothing."""
+    for name in options:
+        source = context.get_parameter_source(name)
+        if source and source.name == "COMMANDLINE":
+            raise SettingError(f"--{name.replace('_', '-')} has no effect {where}; leave it out")
 
 
 def _plain(text: str) -> str:

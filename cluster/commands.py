@@ -71,7 +71,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
         print_notices(cluster.without_effect_in("run"))
         notes = (*notices, *print_deviations([base]))
         store = RunStore(planned.config.run.store)
-        trained = 0
+        uri, trained = tracking_uri(store, cluster.tracking), 0
         for event in core.cross_validate(planned.config, planned=planned, store=store):
             if isinstance(event, core.FoldResult):
                 trained += event.trained
@@ -82,7 +82,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
         command = shlex.join(["ser", "run", *base])
         record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
         record.save(store)
-        tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=True)
+        tracker = Tracker(record, store, uri, show_test=True)
         finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)
     _conclude(console, finished)
 

@@ -76,7 +76,7 @@ class Search:
                 words += [f"--{option(field.name)}", f"{value:g}"]
         words += ["--sampler", self.sampler, "--pruning", self.rule, "--seed", str(self.seed)]
         words += ["--fold", str(self.fold)] if self.fold else []
-        words += ["--prune-on", self.prune_on] if self.prune_on != "folds" else []
+        words += ["--prune-on", self.prune_on] if self.prune_on != "folds" and self.rule != "none" else []
         words += [word for name in self.objectives for word in ("--objective", name)]
         words += [word for text in self.constraints for word in ("--constraint", text)]
         words += [word for start in self.starts for word in ("--start", start)]

@@ -3,18 +3,29 @@
 MLflow makes a SQLite database in seconds of migrations; one killed half-way, or made by two at once, never opens again.
 """
 
+import re
 import uuid
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from ser_core.errors import RecordError
+from ser_core.errors import RecordError, SettingError
 from ser_core.records import RunStore
+
+NO_ADDRESS = re.compile(r"\?|%[0-9A-Fa-f]{2}")
+"""What SQLAlchemy takes for the options of an address, or for an escaped letter."""
 
 
 def tracking_uri(store: RunStore, configured: str) -> str:
-    """The configured address, or the SQLite database beside the records."""
+    """The configured address, or the SQLite database beside the records.
+
+    Raises SettingError for a folder that no such address can name.
+    """
+    if not configured and (sign := NO_ADDRESS.search(str(store.folder))):
+        raise SettingError(
+            f"{store.folder}: the address of MLflow's database cannot hold {sign[0]}; give run.store a folder without it"
+        )
     return configured or f"sqlite:///{store.folder / 'mlflow.db'}"
 
 

@@ -149,8 +149,9 @@ class Optim(Option):
         if self.patience >= max(stage.epochs or self.epochs for stage in stages.values()):
             found.setdefault("patience", "no stage has more epochs than that")
         if config.folds.dev.name == "none":
-            found |= dict.fromkeys(("patience", "monitor", "refit"), "folds.dev=none leaves no development part to listen to")
-        elif folds and not any(fold.joins for fold in folds.folds):
+            heard = ("patience", "monitor", *(["refit"] if self.refit else []))
+            found |= dict.fromkeys(heard, "folds.dev=none leaves no development part to listen to")
+        elif self.refit and folds and not any(fold.joins for fold in folds.folds):
             found["refit"] = "under this protocol the development part never joins the training (see the card)"
         if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):
             found["layer_rate"] = "no channel mixes the layers of an encoder (layers=weighted of a checkpoint does)"
