@@ -11,6 +11,7 @@ What is absent in which column:
                                 "Na", "none", "None." and "-" may have been said or written
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -45,14 +46,18 @@ class Numbers(NamedTuple):
 def to_numbers(cells: np.ndarray, decimal_comma: bool = False, seconds: bool = False) -> Numbers:
     """The numbers in cells of text. `seconds` also takes times as h:mm:ss.s, as pandas writes durations, 1.5 s and 200 ms."""
     codes, words = pd.factorize(cells)
-    found = [_number(str(word), decimal_comma, seconds) for word in words]
+    found = [_number(word, decimal_comma, seconds) for word in map(str, words)]
     values = np.array([number if number is not None else np.nan for number in found], float)[codes]
     wrong = np.array([number is None for number in found], bool)[codes]
-    commas = np.array([bool(WITH_COMMA.fullmatch(str(word).strip())) for word in words], bool) & decimal_comma
-    counts = np.bincount(codes, minlength=len(words))
-    absent = {str(word).strip(): int(count) for word, count in zip(words, counts, strict=True) if _no_number(str(word))}
-    absent.pop("", None)
-    return Numbers(values, np.flatnonzero(wrong), int(counts[commas].sum()), Counter(absent))
+    counts = np.bincount(codes, minlength=len(words)).tolist()
+    absent: Counter[str] = Counter()
+    commas = 0
+    for word, number, count in zip(map(str, words), found, counts, strict=True):
+        if number is not None and number != number and word.strip():
+            absent[word.strip()] += count
+        elif number is not None and "," in word and WITH_COMMA.fullmatch(word.strip()):
+            commas += count
+    return Numbers(values, np.flatnonzero(wrong), commas, absent)
 
 
 def _no_number(word: str) -> bool:
@@ -63,12 +68,12 @@ def _no_number(word: str) -> bool:
 
 def _number(word: str, decimal_comma: bool, seconds: bool) -> float | None:
     """The number that a cell holds, NaN where it is absent, None where it holds something else."""
-    if _no_number(word):
-        return float("nan")
     word = word.strip().replace("\u2212", "-")
     if NUMBER.fullmatch(word):
         value = float(word)
-        return value if np.isfinite(value) else None
+        return value if math.isfinite(value) else None
+    if _no_number(word):
+        return float("nan")
     if decimal_comma and WITH_COMMA.fullmatch(word):
         return float(word.replace(",", "."))
     if seconds and (time := CLOCK.fullmatch(word)):
