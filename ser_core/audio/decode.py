@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -151,7 +151,7 @@ def _unknown(stream: BinaryIO) -> Container:
 def _open(path: Path, piece: Sequence | None, stack: contextlib.ExitStack) -> _Forward:
     """A file, or what is put together from its parts. Raises AudioError."""
     try:
-        source = path if piece is None else stack.enter_context(VirtualFile(path, piece))
+        source = path if piece is None else cast(BinaryIO, stack.enter_context(VirtualFile(path, piece)))
         return stack.enter_context(_Forward(source))
     except soundfile.LibsndfileError as error:
         raise AudioError(f"undecodable: {_why(error)}") from error
