@@ -49,6 +49,8 @@ class Study:
     """What its report says beside the table, computed from the outcomes."""
     masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By variant, the condition at test that amounts to it, for those that lack what can be hidden."""
+    notices: Callable[[Config, Corpus], Sequence[str]] = lambda config, corpus: ()
+    """Sentences on what it cannot compare with this configuration and corpus."""
     factorial: "Factorial | None" = None
     """The factors and the design that its variants come from; none for the studies of the table."""
 

@@ -27,4 +27,11 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     ]
 
 
-STUDY = Study(name="tasks", question="Which helper task changes emotion recognition?", variants=variants)
+def notices(config: Config, corpus: Corpus) -> Sequence[str]:
+    """The tasks that corpus and channels lack something for."""
+    offered = config.tasks.offered(corpus, config.model.channels)
+    absent = [name for name in config.tasks.all() if name not in offered]
+    return [f"study tasks does not compare {', '.join(absent)}: corpus and channels lack what they need"] if absent else []
+
+
+STUDY = Study(name="tasks", question="Which helper task changes emotion recognition?", variants=variants, notices=notices)

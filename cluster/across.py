@@ -33,7 +33,7 @@ def rank_across(console: Console, names: Sequence[str], folder: Path, metric: st
     place = _folder(store, records, found.metric)
     written = write_across(found, section, place)
     listed = " and ".join([", ".join(written[:-1]), written[-1]])
-    console.print(f"written    {place} ({listed})", highlight=False, soft_wrap=True)
+    console.print(f"written    {place} ({listed})", highlight=False, soft_wrap=True, markup=False)
 
 
 def _corpus_study(record: StudyRecord, store: RunStore) -> CorpusStudy:

@@ -123,8 +123,7 @@ def search(
     from cluster.search import Search
     from cluster.search_commands import search_space
 
-    if pruning == "none":
-        _refuse_given(context, ("prune_on",), "with --pruning none")
+    _refuse_given(context, ("prune_on",) if pruning == "none" else (), "with --pruning none")
     wanted = Search(
         budget=Budget(trials, folds, hours, failures, gpu_hours),
         sampler=sampler,

@@ -38,7 +38,13 @@ def watching(console: Console) -> Iterator[Watch]:
     if not console.is_terminal:
         yield _printed
         return
-    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         line = progress.add_task("", total=None)
         yield lambda done, total, what: progress.update(line, completed=done, total=total or None, description=what)
@@ -102,8 +108,8 @@ def list_studies(console: Console, folder: Path) -> None:
     table = Table("study", "kind", "folds", "question", "command")
     for record in studies(store):
         done = len(record.keys) - len(record.missing(store))
-        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", record.question, escape(record.command))
-    console.print(table if table.row_count else f"no study in {store.folder} yet; begin with: ser ablate fusion")
+        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", escape(record.question), escape(record.command))
+    console.print(table if table.row_count else escape(f"no study in {store.folder} yet; begin with: ser ablate fusion"))
 
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:
@@ -121,7 +127,7 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
     for utterance, reason in sorted((checked.doubtful | checked.unusable).items()):
         console.print(f"{utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
     doubts = f", {len(checked.doubtful)} of unknown length" if checked.doubtful else ""
-    console.print(f"{corpus.name}: {len(corpus)} utterances, {len(checked.unusable)} with unusable audio{doubts}")
+    console.print(escape(f"{corpus.name}: {len(corpus)} utterances, {len(checked.unusable)} with unusable audio{doubts}"))
     return 1 if checked.unusable else 0
 
 
@@ -155,6 +161,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
         f"{audited.corpus}: {summary}; {counts[0]} fail, {counts[1]} warn, {counts[2]} info; {verdict}",
         highlight=False,
         soft_wrap=True,
+        markup=False,
     )
     return 0 if audited.passed else 1
 
@@ -191,12 +198,13 @@ def print_report(console: Console, record: StudyRecord, store: RunStore, wanted:
     for part in (*to_rich(table), *(part for section in printed for part in section_to_rich(section))):
         console.print(part)
     folder = record.folder(store)
-    console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True)
+    console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True, markup=False)
+    listed = "(and table.md, table.csv, details.csv, table.tex)"
+    console.print(f"report     {files['html']} {listed}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True, markup=False)
     console.print(
-        f"report     {files['html']} (and table.md, table.csv, details.csv, table.tex)", highlight=False, soft_wrap=True
+        f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True, markup=False
     )
-    console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
-    console.print(f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True)
     return files
 
 
@@ -212,7 +220,8 @@ def tell_failures(console: Console, finished: Finished) -> int:
         print(f"failed: {sentence}", file=sys.stderr)
     if finished.failures:
         folder = finished.study.folder(finished.store) / "failures"
-        console.print(f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again")
+        told = f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again"
+        console.print(told, markup=False)
     if finished.interrupted:
         console.print(f"stopped; {finished.trained} folds were trained; the same command goes on from there")
         return 130

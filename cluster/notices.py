@@ -32,7 +32,7 @@ def print_variant_notices(found: Mapping[str, Sequence[str]], known: Collection[
         for sentence in sentences:
             variants.setdefault(sentence, []).append(name)
     new = {sentence: names for sentence, names in variants.items() if sentence not in known}
-    said = [sentence if len(names) == len(found) else f"{', '.join(names)}: {sentence}" for sentence, names in new.items()]
+    said = [sentence if len(names) == len(found) else f"{' and '.join(names)}: {sentence}" for sentence, names in new.items()]
     print_notices(said)
     return said
 

@@ -82,7 +82,7 @@ def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> 
     for sentence in spending(prepared.record, prepared.store, source.repeats).sentences():
         console.print(sentence, highlight=False, soft_wrap=True)
     if source.ending:
-        console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True)
+        console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True, markup=False)
     if best:
         console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
         console.print(f"choose honestly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
@@ -99,7 +99,7 @@ def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
     table = Table(*heads, "overrides", title=title, title_justify="left")
     for means, trial in best[:10]:
         shown = [f"{sign * mean:.4f}" for sign, mean in zip(goal.signs, means, strict=True)]
-        table.add_row(*shown, escape(" ".join(trial.overrides)))
+        table.add_row(*shown, escape(shlex.join(trial.overrides)))
     return table
 
 

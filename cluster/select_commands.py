@@ -1,6 +1,7 @@
 """`ser select`: trains the best of a search anew, says who is chosen and why, then opens the test parts of the choice."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,8 +88,9 @@ def _open(
     if told_of:
         files["selected"] = record.folder(store) / YAML
         OmegaConf.save(OmegaConf.create(list(chosen[0].overrides)), files["selected"])
-        console.print(f"chosen     {' '.join(chosen[0].overrides)}", highlight=False, soft_wrap=True, markup=False)
-        console.print(f"run it     ser run @{files['selected']}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"chosen     {shlex.join(chosen[0].overrides)}", highlight=False, soft_wrap=True, markup=False)
+        again = shlex.join(["ser", "run", f"@{files['selected']}"])
+        console.print(f"run it     {again}", highlight=False, soft_wrap=True, markup=False)
     tracker = Tracker(record, store, tracking_uri(store, tracking), show_test=True)
     show(tracker, Finished(record, store, 0, len(record.keys), [], tracker), files)
     return 0

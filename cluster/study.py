@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,7 +18,7 @@ from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, Variant, configurations
 from cluster.drivers import noted
-from cluster.notices import plan_with_notices, print_deviations, print_variant_notices
+from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
 from cluster.proposed import Proposed
 from cluster.resources import Cluster
 from cluster.searcher import Begun, Prepared, Source
@@ -71,12 +71,11 @@ def plan_ablation(
     made = configurations(study.name, base, variants)
     systems = print_deviations(overrides for overrides, _ in made.values())
     plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
-    notices += print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, notices)
-    named = {variant.name: variant.overrides for variant in variants}
-    check_changes(study.name, named, {name: planned.config for name, (_, planned) in plans.items()})
-    trials = [
-        _trial(name, overrides, planned.under_seed(seed)) for name, (overrides, planned) in plans.items() for seed in range(seeds)
-    ]
+    notices += _further_notices(study, whole, plans, notices)
+    check_changes(
+        study.name, {each.name: each.overrides for each in variants}, {name: p.config for name, (_, p) in plans.items()}
+    )
+    trials = [_trial(name, given, each.under_seed(seed)) for name, (given, each) in plans.items() for seed in range(seeds)]
     command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words])
     keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
     record = StudyRecord(
@@ -95,6 +94,13 @@ def plan_ablation(
         masked=dict(study.masks) if mode.name == "masked" else {},
     )
     return record, RunStore(whole.config.run.store)
+
+
+def _further_notices(study: Study, whole: Plan, plans: Mapping[str, tuple[list[str], Plan]], known: list[str]) -> list[str]:
+    """Prints and returns what is to be known beyond `known`: what the study cannot compare, and what variants ask in vain."""
+    missing = study.notices(whole.config, whole.inputs.corpus)
+    print_notices(missing)
+    return [*missing, *print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, known)]
 
 
 def _check_seeds(base: Sequence[str], seeds: int) -> None:

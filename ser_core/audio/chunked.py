@@ -15,6 +15,8 @@ from ser_core.audio.mpeg import inspect_mpeg
 
 MPEG_CODES = (0x50, 0x55)
 """What a WAV calls MPEG audio of layers 1 and 2, and of layer 3."""
+GSM_CODE, GSM_BYTES, GSM_SAMPLES = 0x31, 65, 320
+"""What it calls GSM 6.10, and the size of a block. libsndfile makes another block of the byte that pads an odd number of them."""
 PLACEHOLDERS = ((1 << 31) - (1 << 16), (1 << 31) + 1), ((1 << 32) - (1 << 16), 1 << 32)
 """Figures near the largest that 32 bits hold, with and without a sign; some writers take the header off."""
 W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
@@ -55,16 +57,17 @@ def inspect_chunked(stream: BinaryIO) -> Container:
     if unknown and held:
         told = struct.pack(extent.form, held + extent.more)
         pieces = [[(0, extent.place), told, (extent.place + len(told), size)]]
-        figure = promised + extent.more if promised > 0 else promised
-        return Container(doubt=unknown_length(f"the header gives {figure:#x} bytes of audio"), pieces=pieces)
+        figure = f"{promised:#x} bytes of audio" if promised > 0 else "no number of bytes"
+        return Container(doubt=unknown_length(f"the header gives {figure}"), pieces=pieces)
     if promised > held:
         return Container(damage=f"truncated: the header promises {promised} bytes of audio, the file holds {max(held, 0)}")
+    frames = promised // GSM_BYTES * GSM_SAMPLES if extent.code == GSM_CODE else 0
     after = held - promised
     if after >= UNEXPLAINED and not _is_name(read_at(stream, extent.begin + promised + promised % 2, 4)):
         return Container(
             doubt=unknown_length(f"behind the {promised} bytes of audio lie {after} that the header does not explain")
         )
-    return Container()
+    return Container(frames=frames)
 
 
 def _extent(stream: BinaryIO) -> Extent | None:
@@ -105,13 +108,11 @@ def _iff(stream: BinaryIO, head: bytes) -> Extent | None:
 
 
 def _chunks(stream: BinaryIO, position: int, order: str) -> Iterator[Chunk]:
-    """The chunks from a position on, of which each begins at an even byte, or at an odd one where a writer forgot that."""
+    """The chunks from a position on, each of which begins at an even byte."""
     while len(head := read_at(stream, position, 8)) == 8:
         size = struct.unpack(order + "I", head[4:])[0]
         yield head[:4], position + 4, position + 8, size
-        position += 8 + size
-        if size % 2 and _is_name(read_at(stream, position + 1, 4)):
-            position += 1
+        position += 8 + size + size % 2
 
 
 def _w64(stream: BinaryIO, head: bytes) -> Extent | None:

@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -35,9 +35,12 @@ SLACK_SECONDS = 0.1
 BLOCK_FRAMES = 1 << 18
 MOST_CHANNELS = 32
 MOST_FILTER_TAPS = 1 << 26
-PROMISE = re.compile(r"^\s*(?:BODY|Data Size|Data Length)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+PROMISE = re.compile(r"^\s*(?:data|BODY|Data (?:Size|Length))\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 """What libsndfile says of containers that are not looked through here."""
+LOOKED_THROUGH = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "RAW")
 GSM_FRAME = 33
+SKIPPED_SECONDS = 60.0
+"""Up to here an MP3 is read rather than sought in: mpg123 complains on stderr of frames that lean on those before."""
 KINDS = {
     stat.S_ISDIR: "a folder, not a file",
     stat.S_ISFIFO: "a named pipe, not a file",
@@ -56,6 +59,18 @@ class Sound:
     doubt: str = ""
 
 
+class _Forward(soundfile.SoundFile):
+    """Reads on where it is. soundfile seeks there after every read, which costs time, and mpg123 complains on stderr."""
+
+    def seekable(self) -> bool:
+        return False
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether the format can, whatever `seekable` says to soundfile."""
+        return super().seekable()
+
+
 def decode(path: Path, start: float, end: float) -> Sound:
     """Frames of a file or of a segment; `start` and `end` in seconds, NaN for the file's own. Raises AudioError."""
     container = inspect(path)
@@ -70,9 +85,9 @@ def decode(path: Path, start: float, end: float) -> Sound:
         for sound in sounds:
             _check_header(sound)
         total = sum(sound.frames for sound in sounds)
-        if container.frames > total:
+        if total < container.frames:
             raise AudioError(f"damaged: {total} of {container.frames} frames can be decoded; convert it: ffmpeg -i FILE FILE.wav")
-        first, count = _stretch(total, rate, start, end)
+        first, count = _stretch(container.frames or total, rate, start, end)
         frames = _read_all(sounds, first, count)
     return Sound(frames, rate, container.doubt if math.isnan(end) else "")
 
@@ -89,12 +104,11 @@ def inspect(path: Path) -> Container:
     """What a file's container says, without decoding it. Raises AudioError where there is no file to open."""
     try:
         state = path.stat()
-        for is_kind, name in KINDS.items():
-            if is_kind(state.st_mode):
-                raise AudioError(name)
+        if not stat.S_ISREG(state.st_mode):
+            raise AudioError(next((name for is_kind, name in KINDS.items() if is_kind(state.st_mode)), "not a file"))
         if not state.st_size:
             raise AudioError("empty: 0 bytes")
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             return _inspector(read_at(stream, 0, 64), path.suffix)(stream)
     except FileNotFoundError:
         raise AudioError("missing: " + _dangling(path) if path.is_symlink() else "missing") from None
@@ -134,11 +148,11 @@ def _unknown(stream: BinaryIO) -> Container:
     return Container(damage=f"undecodable: {other}" if other else "")
 
 
-def _open(path: Path, piece: Sequence | None, stack: contextlib.ExitStack) -> soundfile.SoundFile:
+def _open(path: Path, piece: Sequence | None, stack: contextlib.ExitStack) -> _Forward:
     """A file, or what is put together from its parts. Raises AudioError."""
     try:
-        source = path if piece is None else stack.enter_context(VirtualFile(path, piece))
-        return stack.enter_context(soundfile.SoundFile(source))
+        source = path if piece is None else cast(BinaryIO, stack.enter_context(VirtualFile(path, piece)))
+        return stack.enter_context(_Forward(source))
     except soundfile.LibsndfileError as error:
         raise AudioError(f"undecodable: {_why(error)}") from error
     except TypeError as error:  # soundfile asks for the rate of what is called .raw
@@ -151,7 +165,7 @@ def _why(error: soundfile.LibsndfileError) -> str:
     return error.error_string.removeprefix("Error : ").strip().rstrip(".")
 
 
-def _headerless(path: Path, sound: soundfile.SoundFile) -> Container | None:
+def _headerless(path: Path, sound: _Forward) -> Container | None:
     """What libsndfile takes for audio by the name of the file alone. Raises AudioError unless that is likely."""
     if sound.format != "RAW":
         return None
@@ -166,7 +180,7 @@ def _headerless(path: Path, sound: soundfile.SoundFile) -> Container | None:
     return Container(doubt=unknown_length("the file has no header"))
 
 
-def _check_header(sound: soundfile.SoundFile) -> None:
+def _check_header(sound: _Forward) -> None:
     """Refuses what the header gives away as damaged, before anything is allocated by its figures."""
     if sound.frames == 0:
         raise AudioError("empty: no audio frames")
@@ -175,7 +189,7 @@ def _check_header(sound: soundfile.SoundFile) -> None:
     shared = math.gcd(sound.samplerate, SAMPLE_RATE_HZ)
     if sound.samplerate < 4000 or sound.samplerate * SAMPLE_RATE_HZ // shared**2 > MOST_FILTER_TAPS:
         raise AudioError(f"a sample rate of {sound.samplerate} Hz cannot be brought to {SAMPLE_RATE_HZ} Hz")
-    for promised, held in PROMISE.findall(sound.extra_info):
+    for promised, held in PROMISE.findall("" if sound.format in LOOKED_THROUGH else sound.extra_info):
         if int(promised) > int(held):
             raise AudioError(f"truncated: the header promises {promised} bytes of audio, the file holds {held}")
 
@@ -189,11 +203,11 @@ def _stretch(frames: int, rate: int, start: float, end: float) -> tuple[int, int
     if last <= first:
         raise AudioError(f"the segment {first / rate:.2f} to {last / rate:.2f} s is empty")
     if last - first > LONGEST_SECONDS * rate:
-        raise AudioError(f"the header promises {frames / rate:.0f} s; more than {LONGEST_SECONDS:.0f} s are refused")
+        raise AudioError(f"{frames / rate:.0f} s long; more than {LONGEST_SECONDS:.0f} s are refused")
     return first, min(last, frames) - first
 
 
-def _read_all(sounds: Sequence[soundfile.SoundFile], first: int, count: int) -> np.ndarray:
+def _read_all(sounds: Sequence[_Forward], first: int, count: int) -> np.ndarray:
     """`count` frames from frame `first` on of sounds that follow each other, float32 [count channels]."""
     blocks = []
     for sound in sounds:
@@ -205,15 +219,17 @@ def _read_all(sounds: Sequence[soundfile.SoundFile], first: int, count: int) -> 
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
-def _read(sound: soundfile.SoundFile, first: int, count: int) -> list[np.ndarray]:
+def _read(sound: _Forward, first: int, count: int) -> list[np.ndarray]:
     """Frames of one sound, block by block: memory grows with what is there."""
     blocks: list[np.ndarray] = []
     missing = count
     try:
-        if first and sound.seekable():
-            sound.seek(first)
-        elif first:
+        if not first:
+            pass
+        elif not sound.can_seek or (sound.format == "MP3" and first < SKIPPED_SECONDS * sound.samplerate):
             _skip(sound, first)
+        else:
+            sound.seek(first)
         while missing:
             block = sound.read(min(missing, BLOCK_FRAMES), dtype="float32", always_2d=True)
             if not len(block):
@@ -225,7 +241,7 @@ def _read(sound: soundfile.SoundFile, first: int, count: int) -> list[np.ndarray
     return blocks
 
 
-def _skip(sound: soundfile.SoundFile, count: int) -> None:
+def _skip(sound: _Forward, count: int) -> None:
     """Reads past the first frames of what cannot seek."""
     while count:
         read = len(sound.read(min(count, BLOCK_FRAMES), dtype="float32", always_2d=True))

@@ -5,6 +5,7 @@
 Format: RFC 9639. A frame names its place, so the last one gives the length; libFLAC then checks every frame's sum.
 """
 
+import re
 import struct
 from typing import BinaryIO
 
@@ -13,13 +14,16 @@ from ser_core.audio.container import Container, after_id3, read_at, size_of, unk
 FIELD = 21
 """Where in the file the 36 bits of the length lie: the lower half of this byte and the four after it."""
 LARGEST_FRAME = 1 << 20
+SYNC = re.compile(rb"\xff[\xf8\xf9]")
 BLOCKS = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}, **{code: 256 << (code - 8) for code in range(8, 16)}}
 
 
 def inspect_flac(stream: BinaryIO) -> Container:
     """Completes a header without a length, and refuses one that promises more samples than there are."""
-    begin, size = after_id3(stream), size_of(stream)
-    head = read_at(stream, begin, 42)
+    head, begin, size = read_at(stream, 0, 42), 0, size_of(stream)
+    if head.startswith(b"ID3"):
+        begin = after_id3(stream)
+        head = read_at(stream, begin, 42)
     if len(head) < 42 or head[:4] != b"fLaC" or head[4] & 0x7F:
         return Container()
     promised = int.from_bytes(head[FIELD : FIELD + 5], "big") & (1 << 36) - 1
@@ -39,11 +43,10 @@ def inspect_flac(stream: BinaryIO) -> Container:
 def _samples(stream: BinaryIO, head: bytes, begin: int, size: int) -> int | None:
     """Where the last frame ends, in samples; None where no frame is found."""
     block, largest = int.from_bytes(head[8:10], "big"), int.from_bytes(head[15:18], "big")
-    reach = min(size - begin, max(2 * largest, 1 << 14))
+    reach = min(size - begin, largest + 16 if largest else 1 << 14)
     while True:
         tail = read_at(stream, size - reach, reach)
-        position = len(tail)
-        while (position := tail.rfind(b"\xff", 0, position)) >= 0:
+        for position in reversed([match.start() for match in SYNC.finditer(tail)]):
             if (end := _end_of(tail[position : position + 16], block, head)) is not None:
                 return end
         if reach in (size - begin, LARGEST_FRAME):

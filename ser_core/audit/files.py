@@ -67,8 +67,12 @@ def kind(reason: str) -> str:
 
     >>> kind("silent: never above 0.0001 of full scale"), kind("the segment 3.00 to 4.00 s lies outside 0 to 2.00 s")
     ('silent', 'segment outside its file')
+    >>> kind("3601 s long; more than 3600 s are refused")
+    'too long'
     """
     beginnings = {"the segment": "segment outside its file", "the header": "implausible header", "a sample rate": "sample rate"}
+    if " s long" in reason:
+        return "too long"
     return next((name for begin, name in beginnings.items() if reason.startswith(begin)), reason.partition(":")[0])
 
 

@@ -1,11 +1,15 @@
-"""The terms of a corpus reach the user once, on stderr, and only for a corpus that is there."""
+"""Terms of a corpus and notices reach the user once, on stderr, and stand in the record of a study."""
 
 from pathlib import Path
 
 import pytest
 
-from cluster.notices import print_licence
+from ablations.asked import asked_study
+from ablations.studies import STUDIES
+from cluster.notices import print_licence, print_variant_notices
+from cluster.study import plan_ablation
 from ser_core.compose import compose
+from ser_core.errors import SettingError
 from tests.cluster.conftest import SMALL
 
 
@@ -27,3 +31,23 @@ def test_each_store_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_demo_corpus_has_nothing_to_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, [*SMALL, f"run.store={tmp_path}"]) == "" and list(tmp_path.iterdir()) == []
+
+
+def test_a_sentence_on_some_variants_is_said_once_with_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"a": ["known", "all", "one"], "b": ["known", "all", "two"], "c": ["all", "two"]}
+    assert print_variant_notices(found, ["known"]) == ["all", "a: one", "b and c: two"]
+    assert capsys.readouterr().err == "note: all\nnote: a: one\nnote: b and c: two\n"
+
+
+def test_an_ablation_notes_what_of_its_variants_has_no_effect(spoken_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study, _ = asked_study("", [], ["tasks.style.weight=0,0.1", "model.width=16,8"], "full")
+    base = ["corpus.speakers=4", "corpus.sentences=6", "optim.epochs=2", "tasks.gender.hidden=8", f"run.store={spoken_store}"]
+    with pytest.raises(SettingError, match="trains exactly what"):
+        plan_ablation(study, base, 1, lambda *stage: None)
+    both, one = capsys.readouterr().err.splitlines()
+    assert both.startswith("note: tasks.gender.hidden=8 has no effect: tasks.gender.weight=0 leaves the task out")
+    assert one.startswith("note: style.weight=0.1, width=16 and style.weight=0.1, width=8: tasks.style.weight=0.1 has no effect")
+    plan_ablation(STUDIES["tasks"], base, 1, lambda *stage: None)
+    assert "study tasks does not compare style, self_contrast: corpus and channels lack what they need" in capsys.readouterr().err
+    record, _ = plan_ablation(asked_study("", [], ["model.width=16,8"])[0], base, 1, lambda *stage: None)
+    assert sum("tasks.gender.hidden=8 has no effect" in note for note in record.notes) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from omegaconf import OmegaConf
 
 from cluster.ray_session import MARK, Driver, end_leftovers
 from cluster.resources import Cluster, split_overrides
@@ -25,6 +26,23 @@ def test_overrides_of_the_cluster_are_taken_out():
 def test_a_bad_setting_of_the_cluster_is_named(setting):
     with pytest.raises(SettingError, match=setting.partition("=")[0]):
         split_overrides([f"cluster.{setting}"])
+
+
+@pytest.mark.parametrize(
+    ("command", "packs", "idle"),
+    [
+        ("run", True, ["workers", "folds_per_trial", "pack"]),
+        ("corpus", True, ["workers", "folds_per_trial", "pack", "tracking"]),
+        ("search", False, ["folds_per_trial", "pack"]),
+        ("ablate", False, ["pack"]),
+        ("ablate", True, []),
+    ],
+)
+def test_settings_of_the_cluster_without_effect_are_named(command, packs, idle):
+    given = Cluster(workers=3, folds_per_trial=0, pack=8, tracking="http://here")
+    said = given.without_effect_in(command, packs)
+    assert sorted(sentence.split("=")[0] for sentence in said) == sorted(f"cluster.{name}" for name in idle)
+    assert Cluster().without_effect_in(command, packs) == []
 
 
 def test_trials_at_once():
@@ -104,7 +122,18 @@ def test_a_file_stands_for_the_overrides_that_it_lists(tmp_path):
     assert cluster.workers == 2
 
 
-@pytest.mark.parametrize("content", ["a: 1", "- 3", "- [", "- a", "\x00", None])
+def test_a_selection_written_as_yaml_is_read_as_it_was(tmp_path):
+    signs = [
+        "corpus.path=日本語 (b), c#d: é.csv",
+        'corpus.title=it\'s  a "title" ' + "of many words " * 20,
+        "a=[x, 'y: z']",
+        "b=null",
+    ]
+    OmegaConf.save(OmegaConf.create(signs), tmp_path / "selected.yaml")
+    assert split_overrides([f"@{tmp_path / 'selected.yaml'}"])[0] == signs
+
+
+@pytest.mark.parametrize("content", ["a: 1", "- 3", "- [", "- a", "- corpus.title=a: b", "\x00", None])
 def test_a_file_that_lists_none_is_refused_by_its_name(tmp_path, content):
     if content is not None:
         (tmp_path / "bad.yaml").write_text(content)

@@ -55,9 +55,15 @@ def noises(folder: Path) -> list[Path]:
     return places
 
 
-def speech(files: Sequence[Path], start: float = NAN) -> list[Speech]:
+def without_length(wav: bytes) -> bytes:
+    """A WAV as SoX writes it into a pipe."""
+    place = wav.index(b"data") + 4
+    return wav[:place] + (0x7FFFF000).to_bytes(4, "little") + wav[place + 4 :]
+
+
+def speech(files: Sequence[Path], start: float = NAN, end: float = NAN) -> list[Speech]:
     hashes = content_hashes(files, files[0].parent)
-    return [Speech(file.stem, str(file), start, NAN, hashes[str(file)]) for file in files]
+    return [Speech(file.stem, str(file), start, end, hashes[str(file)]) for file in files]
 
 
 def fresh(items: Sequence[Speech], audio: Audio | None = None) -> list[Tensor]:

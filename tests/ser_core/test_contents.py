@@ -1,6 +1,8 @@
 """Content hashes: the right ones, remembered, and taken again when a file changes."""
 
 import hashlib
+import json
+import os
 import threading
 from pathlib import Path
 
@@ -23,6 +25,21 @@ def test_hashes_are_sha256_of_the_bytes(files: list[Path], tmp_path: Path) -> No
     hashes = content_hashes(files, tmp_path / "cache")
     for file in files:
         assert hashes[str(file)] == hashlib.sha256(file.read_bytes()).hexdigest()[:32]
+
+
+def test_what_is_decoded_anew_hashes_anew(files: list[Path], tmp_path: Path) -> None:
+    """Features of MP3s that an earlier edition cut in silence are not found again."""
+    files[0].write_bytes(b"ID3\x03\0")
+    assert file_hash(files[0]) != hashlib.sha256(files[0].read_bytes()).hexdigest()[:32]
+    state = files[0].stat()
+    (tmp_path / "contents.json").write_text(json.dumps({str(files[0]): [state.st_size, state.st_mtime_ns, "of before"]}))
+    assert content_hashes(files, tmp_path)[str(files[0])] == file_hash(files[0])
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    places = [str(tmp_path / name) for name in ("pipe.wav", "gone.wav", "a\0.wav", "a" * 300, ".")]
+    assert content_hashes(places, tmp_path) == dict.fromkeys(places, "")
 
 
 def test_the_second_run_reads_nothing(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from ser_core.encoders import SpeechCheckpoint
 from ser_core.errors import AudioError, SettingError
 from ser_core.features import FeatureStore, Text
 from tests.ser_core.encoders import checkpoints
-from tests.ser_core.stored import COUNT, NAN, Counting, fresh, noises, same, shards, speech
+from tests.ser_core.stored import COUNT, NAN, Counting, fresh, noises, same, shards, speech, without_length
 
 
 @pytest.fixture
@@ -60,6 +60,20 @@ def test_features_follow_the_content_and_not_the_place(files: list[Path], store:
     moved[3].write_bytes(moved[4].read_bytes() + b"\0\0")
     assert same(store.features(speech(moved), extractor, Audio()), fresh(speech(moved)))
     assert extractor.asked == COUNT + 1
+
+
+def test_doubts_about_files_are_kept_with_their_features(files: list[Path], store: FeatureStore) -> None:
+    for file in files[:2]:
+        file.write_bytes(without_length(file.read_bytes()))
+    items, extractor = speech(files), Counting()
+    doubts = store.features(items, extractor, Audio()).doubts
+    assert list(doubts) == [item.utterance for item in items[:2]]
+    assert all(doubt.startswith("length unknown: ") for doubt in doubts.values())
+    assert FeatureStore(store.folder).features(items[1:], extractor, Audio()).doubts == {
+        items[1].utterance: doubts[items[1].utterance]
+    }
+    assert store.features(speech(files, 0.0, 0.1), extractor, Audio()).doubts == {}
+    assert extractor.asked == 2 * COUNT
 
 
 @pytest.mark.parametrize("change", ["segment", "audio", "extractor"])

@@ -125,11 +125,11 @@ def without_end(content: bytes) -> bytes:
     return b"".join([*others, bytes(page)])
 
 
-def with_chunk(content: bytes, chance: Rng, padded: bool) -> bytes:
+def with_chunk(content: bytes, chance: Rng) -> bytes:
     """A WAV with a chunk of an odd size before its audio."""
     size = int(chance.integers(5, 300)) * 2 + 1
     place = content.index(b"data")
-    chunk = b"junk" + struct.pack("<I", size) + bytes(size + padded)
+    chunk = b"junk" + struct.pack("<I", size) + bytes(size + 1)
     return content[:place] + chunk + content[place:]
 
 
@@ -183,7 +183,7 @@ INTACT: dict[str, tuple[str, Callable[[Speech], bytes], bool]] = {
     "wav of unknown length": ("wav", lambda s: data_size(s.wav(), int(s.chance.choice(UNKNOWN))), True),
     "wav from a pipe": ("wav", lambda s: s.encoded("wav", piped=True), True),
     "wav of a wrong whole size": ("wav", lambda s: put(s.wav(), 4, "<I", int(s.chance.integers(2**32))), True),
-    "wav with odd chunks": ("wav", lambda s: with_chunk(s.wav(), s.chance, bool(s.chance.integers(2))), True),
+    "wav with odd chunks": ("wav", lambda s: with_chunk(s.wav(), s.chance), True),
     "wav of gsm": ("wav", lambda s: s.encoded("-ar 8000 -c:a libgsm_ms wav"), False),
     "wav of adpcm from a pipe": ("wav", lambda s: s.encoded("-c:a adpcm_ima_wav wav", piped=True), False),
     "wav of 8 channels": ("wav", lambda s: s.wav("PCM_24", channels=8), True),
@@ -216,7 +216,7 @@ def cut_in_frame(content: bytes, chance: Rng) -> bytes:
 
 def overwritten(content: bytes, chance: Rng, count: int = 3000) -> bytes:
     """A file with noise in its middle."""
-    place = int(chance.integers(len(content) // 3, len(content) * 2 // 3 - count))
+    place = int(chance.integers(len(content) // 4, len(content) // 2))
     return content[:place] + chance.bytes(count).replace(b"\xff", b"y") + content[place + count :]
 
 
@@ -268,7 +268,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Speech], bytes], str]] = {
     "cut between ogg pages": ("opus", lambda s: b"".join(pages(opus(s))[:6]), "length unknown"),
     "hole in flac": ("flac", lambda s: overwritten(s.wav(form="FLAC"), s.chance), GONE),
     "one byte of flac": ("flac", lambda s: overwritten(s.wav(form="FLAC"), s.chance, 1), GONE),
-    "hole in mp3": ("mp3", lambda s: overwritten(cbr(s), s.chance), "damaged: what lies at byte"),
+    "hole in mp3": ("mp3", lambda s: overwritten(cbr(s), s.chance, 2000), "damaged: what lies at byte"),
     "bytes of mp3 missing": ("mp3", lambda s: shortened(cbr(s), s.chance), "damaged: what lies at byte"),
     "hole in opus": ("opus", lambda s: overwritten(opus(s), s.chance, 40), "damaged: the sum of the Ogg page"),
     "page of opus missing": ("opus", lambda s: page_less(opus(s)), "damaged: Ogg pages are missing"),

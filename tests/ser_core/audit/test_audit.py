@@ -21,6 +21,7 @@ from ser_core.corpus.corpus import Corpus, complete
 from ser_core.folds import FOLDS, Fold, Folds, make_folds
 from ser_core.folds.dev.speakers import Speakers
 from ser_core.folds.dev.utterances import Utterances
+from tests.ser_core.stored import without_length
 
 SPEAKERS, COUNT = 6, 4
 SECONDS = 1.0
@@ -192,6 +193,15 @@ def test_clipped_and_long_utterances(tmp_path: Path) -> None:
     assert findings["clipped audio"].counts["per class"] == {"anger": "0 of 12", "joy": "1 of 12"}
     assert "longer than is read" not in findings
     assert found(made, audio=Audio(max_seconds=0.5))["longer than is read"].severity == "warn"
+
+
+def test_files_that_do_not_say_how_long_they_are_are_a_warning(tmp_path: Path) -> None:
+    made = corpus(tmp_path)
+    assert "length unknown" not in found(made)
+    file = Path(made.table.loc[2, "file"])
+    file.write_bytes(without_length(file.read_bytes()))
+    finding = found(made)["length unknown"]
+    assert (finding.severity, finding.counts) == ("warn", {"utterances": 1})
 
 
 def test_unusable_audio_is_counted_by_kind(tmp_path: Path) -> None:

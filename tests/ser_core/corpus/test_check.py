@@ -8,8 +8,9 @@ import pytest
 import soundfile
 
 from ser_core.audio import Audio
-from ser_core.corpus.check import Checked, check_audio
+from ser_core.corpus.check import Checked, check_audio, notice_of
 from ser_core.corpus.corpus import Corpus, complete
+from tests.ser_core.stored import without_length
 from tests.shared_material import shared
 
 FINE = Checked({}, {})
@@ -47,6 +48,16 @@ def test_each_unusable_utterance_is_named_with_its_reason(files: dict[str, Path]
 
 def test_the_encoder_says_what_is_too_short(files: dict[str, Path]) -> None:
     assert "short" not in check_audio(corpus(files), Audio(), minimum_samples=400).unusable
+
+
+def test_what_may_have_been_cut_is_named_and_used(files: dict[str, Path], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "pipe.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 16_000), 16_000)
+    (tmp_path / "pipe.wav").write_bytes(without_length((tmp_path / "pipe.wav").read_bytes()))
+    checked = check_audio(corpus({"good": files["good"], "pipe": tmp_path / "pipe.wav"}), Audio())
+    assert checked == Checked({}, {"pipe": "length unknown: the header gives 0x7ffff000 bytes of audio, so a cut would not show"})
+    (notice,) = notice_of(checked.doubtful, 2)
+    assert notice.startswith("1 of 2 utterances are in files that do not say how long they are")
+    assert notice_of({}, 2) == ()
 
 
 def test_segments_are_checked_against_their_files(files: dict[str, Path]) -> None:

@@ -17,6 +17,7 @@ from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.errors import CorpusError
 from ser_core.plan import plan
 from tests.conftest import SMALL
+from tests.ser_core.stored import without_length
 
 FILES = 300
 
@@ -138,3 +139,16 @@ def test_a_study_goes_on_without_them_when_asked_to(damaged: Damaged) -> None:
     sizes = result.record.sizes
     assert result.record.card["skipped"] == FILES
     assert sizes["train"] + sizes["dev"] + sizes["test"] == sound_files
+
+
+def test_every_run_repeats_which_files_may_have_been_cut(spoken_store: Path, tmp_path: Path) -> None:
+    made = compose([*SMALL]).corpus.read(spoken_store / "cache").table
+    pipe = tmp_path / "pipe.wav"
+    soundfile.write(pipe, *soundfile.read(str(made.loc[0, "file"])))
+    pipe.write_bytes(without_length(pipe.read_bytes()))
+    made.loc[0, "file"] = str(pipe)
+    made[["utterance", "file", "speaker", "gender", "emotion", "text"]].to_csv(tmp_path / "table.csv", index=False)
+    config = compose(["corpus=table", f"corpus.path={tmp_path / 'table.csv'}", f"run.store={tmp_path}", "run.device=cpu"])
+    for _ in range(2):
+        (notice,) = [each for each in plan(config).notices if "say how long" in each]
+        assert notice.startswith(f"1 of {len(made)} utterances") and str(made.loc[0, "utterance"]) in notice
