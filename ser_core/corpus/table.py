@@ -25,7 +25,7 @@ import pandas as pd
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.further import AUGMENTED_FILE, placed
 from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, voted_shares
-from ser_core.corpus.names import SIMILAR
+from ser_core.corpus.names import SIMILAR, read_name
 from ser_core.corpus.raters import RATER, majority
 from ser_core.corpus.table_notices import nothing_to_learn, unread_columns
 from ser_core.corpus.table_rows import TableRows
@@ -149,9 +149,9 @@ class Table(CorpusOption):
 
     def _check_labels(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
         """Adds a fault for each class that no row has."""
-        labels = {str(label) for label in table["emotion"]} if "emotion" in table else set[str]()
+        labels = {read_name(str(label)) for label in table["emotion"]} if "emotion" in table else set[str]()
         known = sorted({merge.get(label, label) for label in labels} - {""})
-        for name in [] if given.faults.damaged else [name for name in self.classes if name not in known]:
+        for name in [] if given.faults.damaged else [name for name in self.classes if read_name(name) not in known]:
             given.faults.add(
                 f"corpus.classes names {name!r}; the table has {', '.join(known) or 'no label'}{nearest(name, known)}"
             )
