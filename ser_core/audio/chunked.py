@@ -50,6 +50,8 @@ def inspect_chunked(stream: BinaryIO) -> Container:
         return Container()
     held, promised = size - extent.begin, extent.promised
     unknown = promised <= 0 or promised >= 1 << 62 or any(low <= promised < high for low, high in PLACEHOLDERS)
+    if held < 0:
+        return Container(damage=f"truncated: its audio would begin at byte {extent.begin}, and the file has {size}")
     if extent.code in MPEG_CODES:
         return inspect_mpeg(stream, extent.begin, size if unknown else min(size, extent.begin + promised))
     if promised == 0 and _is_name(read_at(stream, extent.begin, 4)):
@@ -60,7 +62,7 @@ def inspect_chunked(stream: BinaryIO) -> Container:
         figure = f"{promised:#x} bytes of audio" if promised > 0 else "no number of bytes"
         return Container(doubt=unknown_length(f"the header gives {figure}"), pieces=pieces)
     if promised > held:
-        return Container(damage=f"truncated: the header promises {promised} bytes of audio, the file holds {max(held, 0)}")
+        return Container(damage=f"truncated: the header promises {promised} bytes of audio, the file holds {held}")
     frames = promised // GSM_BYTES * GSM_SAMPLES if extent.code == GSM_CODE else 0
     after = held - promised
     if after >= UNEXPLAINED and not _is_name(read_at(stream, extent.begin + promised + promised % 2, 4)):

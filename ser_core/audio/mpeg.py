@@ -57,7 +57,7 @@ class Walk(NamedTuple):
     """Position after the last whole frame."""
     cut: bool
     """Whether the last frame is not all there."""
-    strange: int
+    strange: int = -1
     """First position between two frames that is neither a frame nor a tag; -1 where there is none."""
 
 
@@ -147,26 +147,25 @@ def _header(head: bytes, frame: Frame) -> Header | None:
 
 def _walk(stream: BinaryIO, position: int, size: int, like: Frame) -> Walk:
     """Goes from header to header, over tags in between; what is neither is strange unless no frame follows."""
-    frames, end, strange = 0, position, -1
+    frames, end = 0, position
     while position < size:
         head = read_at(stream, position, 16)
         frame = frame_of(head)
         if frame and frame.kind == like.kind:
             if position + frame.size > size:
-                return Walk(frames, end, True, strange)
+                return Walk(frames, end, True)
             frames, position = frames + 1, position + frame.size
             end = position
         elif tag := _tag(stream, position, head):
             position += tag
         else:
             if size - position < 4 and head[:1] == b"\xff":
-                return Walk(frames, end, True, strange)
+                return Walk(frames, end, True)
             following = _sync(stream, position + 1, size, like)
             if following is None:
                 break
-            strange = position if strange < 0 else strange
-            position = following
-    return Walk(frames, end, False, strange)
+            return Walk(frames, end, False, position)
+    return Walk(frames, end, False)
 
 
 def _tag(stream: BinaryIO, position: int, head: bytes) -> int:
