@@ -36,7 +36,7 @@ def unknown_length(why: str) -> str:
 
 def read_at(stream: BinaryIO, position: int, count: int) -> bytes:
     """Up to `count` bytes from a position on; none from one that no file has, as a damaged header may name."""
-    if not 0 <= position < 1 << 62:
+    if not 0 <= position < 1 << 40:
         return b""
     stream.seek(position)
     return stream.read(count)

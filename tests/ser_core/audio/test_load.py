@@ -109,6 +109,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda place: patched(write(place / "a.wav"), 40, struct.pack("<I", 0x40000000)),
         "truncated: the header promises 1073741824 bytes of audio, the file holds 96000",
     ),
+    "au that begins behind its end": (
+        lambda place: patched(write(place / "a.au"), 4, struct.pack(">I", 10**6)),
+        "truncated: its audio would begin at byte 1000000, and the file has 96024",
+    ),
+    "w64 of a chunk beyond all files": (
+        lambda place: patched(write(place / "a.w64"), 40 + 16, struct.pack("<q", 2**62)),
+        "undecodable",
+    ),
     "silent": (lambda place: write(place / "a.wav", SPEECHLIKE * 1e-5), "silent: never above 0.0001 of full scale"),
     "not finite": (lambda place: with_nan(place / "a.wav"), "holds values that are not finite"),
     "too short": (
