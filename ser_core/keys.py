@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from ser_core.errors import SettingError
 from ser_core.options import field_sentences
-from ser_core.override_values import shown, unquoted
+from ser_core.override_values import shortened, shown, unquoted
 
 Groups = Mapping[str, tuple[Mapping[str, type[Any]], str]]
 
@@ -21,11 +21,11 @@ def rewrite(override: str, groups: Groups) -> str:
     """
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
-        raise SettingError(f"{override!r} is not an override; write key=value, as optim.epochs=20")
+        raise SettingError(f"{shown(override)} is not an override; write key=value, as optim.epochs=20")
     if key[0] in "+~" or "_target_" in key or "${" in override or "@" in key:
-        raise SettingError(f"{override!r}: only key=value is accepted, without +, ~, @, ${{}} and _target_")
+        raise SettingError(f"{shown(override)}: only key=value is accepted, without +, ~, @, ${{}} and _target_")
     if key != key.strip():
-        raise SettingError(f"{override!r}: leave out the space before =, and before the key")
+        raise SettingError(f"{shown(override)}: leave out the space before =, and before the key")
     if unreadable := _unreadable(override):
         raise SettingError(f"{key}={shown(value)} holds {unreadable}; rename what it names, or write another text")
     dotted = key.replace("/", ".")
@@ -38,7 +38,7 @@ def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
     for place, override in enumerate(overrides):
         if "=" not in override and place and override[:1] not in "+~":
             joined = shlex.quote(f"{overrides[place - 1]} {override}")
-            raise SettingError(f"{override!r} is not an override; a value with spaces needs quotes: {joined}")
+            raise SettingError(f"{shown(override)} is not an override; a value with spaces needs quotes: {joined}")
         written = rewrite(override, groups)
         key, _, value = written.partition("=")
         table = groups.get(key.replace("/", "."), ({}, ""))[0]
@@ -67,7 +67,7 @@ def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
             if value not in table:
                 place = f", or give a checkpoint's folder with a / in it, as {dotted}=./NAME" if "checkpoint" in table else ""
                 found = f"no such option{nearest(value, table)}; choose from {', '.join(table)}{place}"
-                raise SettingError(f"{dotted}={value}: {found}")
+                raise SettingError(f"{dotted}={shortened(value)}: {found}")
             names[dotted] = value
     return names
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ser_core.errors import SettingError
+from ser_core.override_values import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ def one_of(option: Option, field: str, choices: tuple[str, ...]) -> None:
     """Refuses a word that is not among `choices` with a SettingError that lists them."""
     value = getattr(option, field)
     if value not in choices:
-        raise SettingError(f"{option.key}.{field} must be one of {', '.join(choices)}; got {value!r}".lstrip("."))
+        raise SettingError(f"{option.key}.{field} must be one of {', '.join(choices)}; got {shown(value)}".lstrip("."))
 
 
 @functools.cache
