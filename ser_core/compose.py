@@ -6,6 +6,7 @@ Hydra composes the options that are chosen and nothing else: no value goes throu
 letter. `_target_`, interpolation, `+key` and `~key` are refused.
 """
 
+import copy
 import dataclasses
 import functools
 import hashlib
@@ -23,7 +24,7 @@ import ser_core
 from ser_core.config import GROUPS, Config
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.errors import SettingError
-from ser_core.keys import Groups, check_keys, chosen, expand, leaf_types, present
+from ser_core.keys import check_keys, chosen, expand, leaf_types, present
 from ser_core.override_values import read_value, shown
 from ser_core.systems.applied import applied
 from ser_core.tasks.task import TaskOption
@@ -46,9 +47,6 @@ def compose_tree(
     root: type[Tree], groups: dict[str, tuple[dict[str, type[Any]], str]], overrides: Sequence[str], folder: Path | None
 ) -> Tree:
     """`compose` for any tree of options: `groups` are its nodes chosen by name."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize
-    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
     written = expand(overrides, groups)
@@ -57,12 +55,9 @@ def compose_tree(
     there, kinds = present(groups, names), leaf_types(root, groups, names)
     typed = {key: value for key, _, value in (override.partition("=") for override in written)}
     values = {key: read_value(key, value, kinds[key]) for key, value in typed.items() if key in kinds}
-    _store(root, groups, there)
-    GlobalHydra.instance().clear()
+    nodes = tuple((group, default, names[group], tuple(table.items())) for group, (table, default) in there.items())
     try:
-        with initialize(version_base="1.3", config_path=None):
-            choices = [f"{group.replace('.', '/')}={names[group]}" for group in there]
-            tree = hydra_compose(config_name=root.__name__, overrides=choices)
+        tree = copy.deepcopy(_tree(root, nodes))
         for key, value in values.items():
             OmegaConf.update(tree, key, value)
         for owner, key, value in _locations(root, tree):
@@ -134,20 +129,29 @@ def _schema(option: type) -> DictConfig:
     return node
 
 
-def _store(root: type, groups: Groups, there: Groups) -> None:
-    """Registers the tree with Hydra, with defaults for the groups that are there; harmless when repeated."""
+@functools.lru_cache(maxsize=64)
+def _tree(root: type, nodes: tuple[tuple[str, str, str, tuple[tuple[str, type], ...]], ...]) -> DictConfig:
+    """What Hydra composes of these (group, default, choice, options). Kept: variants mostly differ in values alone."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize
     from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
 
     store = ConfigStore.instance()
     store.store(name=f"{root.__name__}-schema", node=_schema(root))
     defaults: list[Any] = [f"{root.__name__}-schema"]
-    for key, (table, default) in groups.items():
-        group = key.replace(".", "/")
-        if key in there:
-            defaults.append({group: default})
-        for name, option in table.items():
-            _offer(group, name, option)
+    choices = []
+    for group, default, choice, options in nodes:
+        folder = group.replace(".", "/")
+        defaults.append({folder: default})
+        for name, option in options:
+            _offer(folder, name, option)
+        if choice != default:
+            choices.append(f"{folder}={choice}")
     store.store(name=root.__name__, node={"defaults": [*defaults, "_self_"]})
+    GlobalHydra.instance().clear()
+    with initialize(version_base="1.3", config_path=None):
+        return hydra_compose(config_name=root.__name__, overrides=choices)
 
 
 @functools.cache

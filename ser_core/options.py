@@ -71,7 +71,8 @@ def within(option: Option, field: str, low: float, high: float) -> None:
     """Refuses a value outside [low, high] with a SettingError that names the key, the bounds and the value."""
     value = getattr(option, field)
     if not (low <= value <= high) or not math.isfinite(value):
-        bounds = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+        first, last = (f"{bound:.0f}" if float(bound).is_integer() else f"{bound:g}" for bound in (low, high))
+        bounds = f"at least {first}" if math.isinf(high) else f"from {first} to {last}"
         raise SettingError(f"{option.key}.{field} must be {bounds}, got {value!r}".lstrip("."))
 
 
