@@ -3,8 +3,9 @@
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,7 +28,8 @@ from cluster.tracking_store import tracking_uri
 from cluster.trial import Trial
 from ser_core import cross_validate as core
 from ser_core.compose import compose
-from ser_core.errors import SettingError
+from ser_core.config import Config
+from ser_core.errors import CorpusError, SettingError
 from ser_core.records import RunStore
 from ser_core.without_effect import settings_without_effect
 
@@ -138,15 +140,9 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
     check_json_file(file)
     base, cluster = split_overrides(overrides)
     config = compose(base)
-    audited = audit(config, progress=True)
+    audited = audit(config, base, progress=True)
     print_licence(config)
-    print_notices(
-        [
-            *audited.notices,
-            *settings_without_effect(config, config.corpus.read(config.cache), base),
-            *cluster.without_effect_in("corpus"),
-        ]
-    )
+    print_notices([*audited.notices, *cluster.without_effect_in("corpus")])
     colours = {"fail": "red", "warn": "yellow", "info": "dim"}
     table = Table("", "finding", "what was found", "what to do", show_lines=True)
     for finding in audited.findings:
@@ -169,9 +165,26 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
 def print_card(console: Console, overrides: Sequence[str]) -> None:
     """`ser corpus card`."""
     base, cluster = split_overrides(overrides)
-    planned, _ = plan_with_notices(base)
+    try:
+        card = plan_with_notices(base)[0].card
+    except CorpusError:
+        _print_lines(console, _card_without_folds(compose(base)))
+        raise
     print_notices(cluster.without_effect_in("corpus"))
-    for name, value in planned.card.items():
+    _print_lines(console, card)
+
+
+def _card_without_folds(config: Config) -> dict[str, Any]:
+    """What the card says of the corpus alone. Raises CorpusError when that cannot be read."""
+    from ser_core.contents import content_hashes
+
+    corpus = config.corpus.read(config.cache)
+    hashes = content_hashes(corpus.table["file"], config.cache)
+    return corpus.card("".join(hashes[file] for file in corpus.table["file"]))
+
+
+def _print_lines(console: Console, card: Mapping[str, Any]) -> None:
+    for name, value in card.items():
         console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 
 

@@ -93,7 +93,9 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     conditions = changed_channels(config, corpus, hashes, progress)
     views = stored_views(config, corpus, hashes, progress)
     doubts = heard.sequences.doubts if heard and isinstance(heard.sequences, Features) else {}
-    corpus = dataclasses.replace(corpus, further=views.columns, notices=(*corpus.notices, *notice_of(doubts, len(corpus))))
+    of_columns = [*views.notices, *(notice for changed in conditions.values() for notice in changed.notices)]
+    notices = (*corpus.notices, *of_columns, *notice_of(doubts, len(corpus)))
+    corpus = dataclasses.replace(corpus, further=views.columns, notices=notices)
     return Inputs(
         corpus=corpus,
         channels={channel.name: channel for channel in (heard, read) if channel},

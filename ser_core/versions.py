@@ -54,6 +54,8 @@ class StoredViews:
     columns: pd.DataFrame | None = None
     """The columns that the views were read from."""
     content: str = ""
+    notices: tuple[str, ...] = ()
+    """What corpus.columns_file gives notice of."""
 
     def drawn(self, channels: Mapping[str, Channel], rows: Sequence[int], key: Tensor) -> dict[str, Stream]:
         """A view of each of these utterances, one draw per channel and utterance; a channel without a version stays as it is."""
@@ -73,6 +75,7 @@ class Changed(NamedTuple):
 
     channels: dict[str, Channel]
     content: str
+    notices: tuple[str, ...] = ()
 
 
 def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> StoredViews:
@@ -104,9 +107,10 @@ def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], 
         elif not one.reads_text:
             found[entry] = Changed({}, "")
         else:
-            texts = further_column(corpus, config.corpus, one.reads_text)
+            further = further_column(corpus, config.corpus, one.reads_text)
+            texts = further.cells[one.reads_text]
             channel = written(config, corpus.column("utterance").tolist(), texts, progress)
-            found[entry] = Changed({"text": channel} if channel else {}, _digest(texts))
+            found[entry] = Changed({"text": channel} if channel else {}, _digest(texts), further.notices)
     return found
 
 
@@ -120,7 +124,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
     """Views from columns, of the channels that the model reads."""
     wanted = {"speech": AUGMENTED_FILE, "text": AUGMENTED_TEXT}
     names = [wanted[channel] for channel in config.model.channels]
-    found = further_columns(corpus, config.corpus, names)
+    found, notices = further_columns(corpus, config.corpus, names)
     if not any(cell for cells in found.values() for cell in cells):
         raise CorpusError(
             f"corpus {corpus.name}: tasks.augmented_contrast.views=column reads {' or '.join(names)}, and "
@@ -139,7 +143,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
         channel = written(config, names, [text for each in texts for text in each], progress)
         channels |= {"text": Versions(channel, _first(texts))} if channel else {}
     content = _digest([[[hashes.get(part, part) for part in cell] for cell in column] for column in cells.values()])
-    return StoredViews(channels, config.tasks.augmented_contrast.stored, pd.DataFrame(found), content)
+    return StoredViews(channels, config.tasks.augmented_contrast.stored, pd.DataFrame(found), content, notices)
 
 
 def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> Versions:

@@ -21,6 +21,7 @@ from ser_core.contents import content_hashes
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import CorpusError
 from ser_core.folds import Folds, make_folds
+from ser_core.without_effect import settings_without_effect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Audited:
     """Hash of the split, as on the protocol card."""
     findings: list[Finding]
     notices: tuple[str, ...] = ()
-    """Those of the corpus."""
+    """Those of the corpus, and of settings without effect."""
 
     @property
     def passed(self) -> bool:
@@ -46,13 +47,16 @@ class Audited:
         return {**dataclasses.asdict(self), "passed": self.passed}
 
 
-def audit(config: Config, progress: bool = False) -> Audited:
+def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False) -> Audited:
     """Audits what `config` would train and test on, as `run.on_bad_audio=skip` would leave it.
+
+    `overrides` are those that `config` was composed from: the notices name the ones without effect.
 
     Raises CorpusError when the corpus cannot be read, no audio can be used, or the folds cannot be made.
     """
     cache = config.cache
     corpus = config.corpus.read(cache)
+    notices = (*corpus.notices, *settings_without_effect(config, corpus, overrides))
     extractor = config.model.speech.extractor(device_of(config))
     heard = listen(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress)
     broken = unusable(corpus, heard)
@@ -72,7 +76,7 @@ def audit(config: Config, progress: bool = False) -> Audited:
         for channel in ("speech", "text")
     }
     findings = [*broken, *findings_of(corpus, folds, heard, config.audio), *pretraining(corpus, encoders)]
-    return Audited(corpus.name, len(corpus), str(folds.protocol["protocol"]), folds.hash, gravest_first(findings), corpus.notices)
+    return Audited(corpus.name, len(corpus), str(folds.protocol["protocol"]), folds.hash, gravest_first(findings), notices)
 
 
 def findings_of(corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Audio) -> list[Finding]:

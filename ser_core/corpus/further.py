@@ -7,6 +7,7 @@ no absolute path start from where `file` starts in a table, and from the folder 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ser_core.corpus.corpus import Corpus, CorpusOption
 from ser_core.corpus.text_file import matched, named_rows
@@ -16,30 +17,37 @@ AUGMENTED_FILE, AUGMENTED_TEXT = "augmented_file", "augmented_text"
 SEPARATORS = {AUGMENTED_FILE: ";", AUGMENTED_TEXT: "|"}
 
 
-def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) -> dict[str, list[str]]:
-    """Those of these columns that there are, a cell for every utterance. Raises CorpusError for a file that cannot be used."""
+class FurtherColumns(NamedTuple):
+    """Columns by name, a cell for every utterance, and what the file they come from gives notice of."""
+
+    cells: dict[str, list[str]]
+    notices: tuple[str, ...] = ()
+
+
+def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) -> FurtherColumns:
+    """Those of these columns that there are. Raises CorpusError for a file that cannot be used."""
     own = corpus.further
     found = {name: own[name].tolist() for name in names if own is not None and name in own}
     if not option.columns_file or not names:
-        return found
+        return FurtherColumns(found)
     place = option.columns_file
     rows = named_rows(corpus.name, place, "corpus.columns_file")
     found |= {name: matched(corpus.name, corpus.table, rows, name)[0] for name in names if name in rows.cells}
     if AUGMENTED_FILE in names and AUGMENTED_FILE in rows.cells:
         found[AUGMENTED_FILE] = [placed(cell, Path(place).parent) for cell in found[AUGMENTED_FILE]]
-    return found
+    return FurtherColumns(found, tuple(rows.notices))
 
 
-def further_column(corpus: Corpus, option: CorpusOption, name: str) -> list[str]:
-    """One column, a cell for every utterance. Raises CorpusError where neither table nor corpus.columns_file has it."""
+def further_column(corpus: Corpus, option: CorpusOption, name: str) -> FurtherColumns:
+    """One column alone. Raises CorpusError where neither table nor corpus.columns_file has it."""
     found = further_columns(corpus, option, [name])
-    if name not in found:
+    if name not in found.cells:
         own = "none of its own" if corpus.further is None else f"of its own {', '.join(map(str, corpus.further)) or 'none'}"
         raise CorpusError(
             f"corpus {corpus.name} has no column {name!r} ({own}); add one to its table (corpus=table), or name a CSV that "
             "has it beside a column utterance: corpus.columns_file=FILE.csv"
         )
-    return found[name]
+    return found
 
 
 def several(cell: str, column: str) -> list[str]:

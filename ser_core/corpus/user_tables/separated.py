@@ -56,7 +56,7 @@ def read_separated(text: str, known: Collection[str], faults: Faults) -> Separat
     names, records, lines = _header(parsed)
     rows, kept, blank = _fitting(names, records, lines, faults)
     if blank:
-        notices.append(f"{faults.file.name}: {blank} empty rows are left out")
+        notices.append(f"{faults.file.name}: {blank} empty row{'s are' if blank > 1 else ' is'} left out")
     return Separated(names, rows, np.array(kept, int), separator, [*notices, *(f"{faults.file.name}: {one}" for one in told)])
 
 

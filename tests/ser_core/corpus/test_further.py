@@ -26,10 +26,10 @@ def corpus(tmp_path: Path) -> Corpus:
 
 def test_a_table_keeps_its_other_columns_beside_the_schema(corpus: Corpus, tmp_path: Path) -> None:
     assert corpus.further is not None and list(corpus.further) == ["valence", *FURTHER]
-    found = further_columns(corpus, Table(), ["augmented_file", "augmented_text", "nothing"])
+    found, _ = further_columns(corpus, Table(), ["augmented_file", "augmented_text", "nothing"])
     assert found["augmented_file"] == ["/near/x.wav", "", "/near/y.wav;/far/z.wav", ""]
     assert found["augmented_text"] == FURTHER["augmented_text"] and set(found) == {"augmented_file", "augmented_text"}
-    assert further_column(corpus, Table(), "asr") == FURTHER["asr"]
+    assert further_column(corpus, Table(), "asr").cells == {"asr": FURTHER["asr"]}
     plain = read(written(tmp_path, ROWS), root="/near")
     assert plain.card("") == corpus.card("")
 
@@ -44,10 +44,14 @@ def test_a_file_of_columns_comes_first_and_starts_from_its_own_folder(corpus: Co
     file = tmp_path / "more.csv"
     pd.DataFrame({"utterance": names[::-1], "augmented_file": ["a.wav", "", "", ""]}).to_csv(file, index=False)
     option = Table(columns_file=str(file))
-    assert further_columns(corpus, option, ["augmented_file", "asr"]) == {
-        "augmented_file": ["", "", "", str(tmp_path / "a.wav")],
-        "asr": FURTHER["asr"],
-    }
+    found = further_columns(corpus, option, ["augmented_file", "asr"])
+    assert found == ({"augmented_file": ["", "", "", str(tmp_path / "a.wav")], "asr": FURTHER["asr"]}, ())
+
+
+def test_a_file_of_columns_gives_notice_as_a_table_does(corpus: Corpus, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text("utterance,asr\n" + ",\n" + "".join(f"{name},so\n" for name in corpus.column("utterance")))
+    assert further_columns(corpus, Table(columns_file=str(file)), ["asr"]).notices == ("more.csv: 1 empty row is left out",)
 
 
 def test_what_is_not_there_is_said(corpus: Corpus, tmp_path: Path) -> None:
