@@ -6,9 +6,10 @@ settled configuration of baseline and variant --leaves that differ--> each under
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ser_core.compose import fingerprint, resolved
+from ser_core.compose import resolved
 from ser_core.config import GROUPS, Config
 from ser_core.errors import SettingError
+from ser_core.identity import fingerprint
 from ser_core.keys import expand
 
 ABSENT = "absent"

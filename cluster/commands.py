@@ -17,6 +17,7 @@ from ablations.modes import Mode
 from ablations.render import section_to_rich, to_rich
 from ablations.study import Study
 from cluster.conclude import conclude
+from cluster.earlier_records import earlier_versions
 from cluster.json_file import check_json_file, write_json_file
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.resources import split_overrides
@@ -30,6 +31,7 @@ from ser_core import cross_validate as core
 from ser_core.compose import compose
 from ser_core.config import Config
 from ser_core.errors import CorpusError, SettingError
+from ser_core.plan import Plan
 from ser_core.records import RunStore
 from ser_core.without_effect import settings_without_effect
 
@@ -79,20 +81,26 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
         print_notices(cluster.without_effect_in("run"))
         notes = (*notices, *print_deviations([base]))
         store = RunStore(planned.config.run.store)
+        record = _run_record(base, planned, notes)
+        print_notices(earlier_versions(record, store))
         uri, trained = tracking_uri(store, cluster.tracking), 0
         for event in core.cross_validate(planned.config, planned=planned, store=store):
             if isinstance(event, core.FoldResult):
                 trained += event.trained
                 watch(event.record.key.fold, len(planned.folds), f"fold {event.record.key.fold} is done")
-        name = f"{planned.config.corpus.name} {planned.config.model.fusion.name}"  # type: ignore[attr-defined]
-        trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
-        question = "How well does this configuration do on speakers it has never heard?"
-        command = shlex.join(["ser", "run", *base])
-        record = StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
         record.save(store)
         tracker = Tracker(record, store, uri, show_test=True)
         finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)
     _conclude(console, finished)
+
+
+def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> StudyRecord:
+    """The study that a single run is."""
+    name = f"{planned.config.corpus.name} {planned.config.model.fusion.name}"  # type: ignore[attr-defined]
+    trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
+    question = "How well does this configuration do on speakers it has never heard?"
+    command = shlex.join(["ser", "run", *base])
+    return StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
 
 
 def report_study(console: Console, name: str, folder: Path, wanted: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.budget import Budget, option
 from cluster.drivers import Together, join
+from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices
 from cluster.objectives import HEADLINE, Goal
 from cluster.proposed import Past, Proposed
@@ -116,6 +117,7 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     store = RunStore(whole.config.run.store)
     scores = Scores(store, goal)
     record = _record(space, base, search, whole, notes)
+    print_notices(earlier_versions(record, store))
     known = next((study for study in studies(store) if study.id == record.id), None)
     if known:
         join(record, known.trials, known.asked, known.ended, known.trained)

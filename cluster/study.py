@@ -18,6 +18,7 @@ from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, Variant, configurations
 from cluster.drivers import noted
+from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
 from cluster.proposed import Proposed
 from cluster.resources import Cluster
@@ -93,7 +94,9 @@ def plan_ablation(
         mode=mode.name,
         masked=dict(study.masks) if mode.name == "masked" else {},
     )
-    return record, RunStore(whole.config.run.store)
+    store = RunStore(whole.config.run.store)
+    print_notices(earlier_versions(record, store))
+    return record, store
 
 
 def _further_notices(study: Study, whole: Plan, plans: Mapping[str, tuple[list[str], Plan]], known: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""Overrides -> one frozen, checked Config, and the fingerprint that names the experiment.
+"""Overrides -> one frozen, checked Config.
 
-    ["corpus=emodb", "model.fusion.tokens=4", ...] --expand, check--> Hydra --> Config --> sha256 of what it trains
+    ["corpus=emodb", "model.fusion.tokens=4", ...] --expand, check--> Hydra --> Config
                                                    --read_value--> 4 --^
 Hydra composes the options that are chosen and nothing else: no value goes through its grammar, so that a path may hold any
 letter. `_target_`, interpolation, `+key` and `~key` are refused.
@@ -9,8 +9,6 @@ letter. `_target_`, interpolation, `+key` and `~key` are refused.
 import copy
 import dataclasses
 import functools
-import hashlib
-import json
 import os
 import stat
 from collections.abc import Sequence
@@ -20,14 +18,11 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import ser_core
 from ser_core.config import GROUPS, Config
-from ser_core.encoders.encoder import EncoderOption
 from ser_core.errors import SettingError
 from ser_core.keys import check_keys, chosen, expand, leaf_types, present
 from ser_core.override_values import read_value, shown
 from ser_core.systems.applied import applied
-from ser_core.tasks.task import TaskOption
 
 Tree = TypeVar("Tree")
 
@@ -73,42 +68,6 @@ def compose_tree(
 def resolved(config: Any) -> dict[str, Any]:
     """The Config as plain data, everything in it."""
     return dataclasses.asdict(config)
-
-
-def fingerprint(config: Config, beside: str = "") -> str:
-    """Names what a Config trains and scores: 16 hex digits of SHA-256. `beside` names what it reads beyond the corpus's content.
-
-    Left out: `run.*`, places on disk, whether other counts are accepted and fields marked `content` (the corpus's content is
-    in the split hash; a checkpoint counts by the hash of its weights), and the knobs of tasks of weight 0, which nobody builds.
-    """
-    content = {**_identity(config), "program": ser_core.PROGRAM}
-    content |= {"beside": beside} if beside else {}
-    del content["run"]
-    return _digest(content)
-
-
-def channels_fingerprint(config: Config) -> str:
-    """Names the features that a Config reads: equal for all fusions, tasks and seeds over the same channels."""
-    parts = (config.audio, config.model.speech, config.model.text, config.tasks.emotion.weight > 0)
-    return _digest([ser_core.PROGRAM, *map(_identity, parts)])
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _identity(option: Any) -> Any:
-    """The part of an option that decides what is trained."""
-    if isinstance(option, TaskOption) and option.weight == 0:
-        return {"weight": 0}
-    if not dataclasses.is_dataclass(option):
-        return option
-    fields = {
-        field.name: _identity(getattr(option, field.name))
-        for field in dataclasses.fields(option)
-        if not {"location", "tolerance", "content"} & set(field.metadata)
-    }
-    return {**fields, **option.identity()} if isinstance(option, EncoderOption) else fields
 
 
 @functools.cache

@@ -41,10 +41,19 @@ class Option:
     """Base of everything in the configuration tree; `key` is where it hangs, for messages."""
 
     key: ClassVar[str] = ""
+    edition: ClassVar[int] = 1
+    """Raised by one when a default or the mathematics of this option changes, so that records made with it get new names."""
+    neutral: ClassVar[bool] = False
+    """Whether a configuration with this option trains what one without its place in the tree would: masking `none`, one stage.
+    It holds for the class that says so, never for what derives from it."""
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         """Fields that change nothing in this situation, each with the reason, as a user reads it; "" is the whole option."""
         return {}
+
+
+LEFT_OUT = {"location", "tolerance", "content"}
+"""Kinds of fields that say nothing of what is trained: see `location`, `tolerance` and `content`."""
 
 
 def location(default: str) -> Any:

@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from ser_core.compose import channels_fingerprint, fingerprint
 from ser_core.config import Config
 from ser_core.folds import Fold, Folds, make_folds
 from ser_core.folds.flags import flags
+from ser_core.identity import channels_fingerprint, fingerprint
 from ser_core.inputs import Inputs, load_inputs
 from ser_core.many import why_not
 from ser_core.metrics import DEFINITIONS

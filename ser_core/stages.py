@@ -131,6 +131,7 @@ class StagesOption(Option):
 class One(StagesOption):
     """Everything at once."""
 
+    neutral: ClassVar[bool] = True
     name: str = "one"
     """The name of this option."""
     first: Stage = dataclasses.field(default_factory=Stage)

@@ -93,7 +93,7 @@ def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:
 def environment(config: Config) -> dict[str, str]:
     """Versions of program and libraries, and the device."""
     return {
-        "program": str(ser_core.PROGRAM),
+        "program": str(ser_core.EDITION),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": config.run.device,

@@ -14,7 +14,7 @@ import re
 import unicodedata
 
 VERSION = "words-1"
-"""Raised with every change of a rule, together with ser_core.PROGRAM: other rules train other models."""
+"""Raised with every change of a rule, together with ser_core.EDITION: other rules train other models."""
 TAG = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]{1,40}>")
 """Annotators' tags: [LAUGHTER], {breath}, <LAUGH>. A < may also be a sign of its own, so what it opens must close soon."""
 WORD_OR_SIGN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]")

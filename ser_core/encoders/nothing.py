@@ -14,6 +14,7 @@ class NoSpeech(EncoderOption):
 
     key: ClassVar[str] = "model.speech"
 
+    neutral: ClassVar[bool] = True
     name: str = "none"
     """The name of this option."""
 
@@ -27,6 +28,7 @@ class NoText(EncoderOption):
 
     key: ClassVar[str] = "model.text"
 
+    neutral: ClassVar[bool] = True
     name: str = "none"
     """The name of this option."""
 

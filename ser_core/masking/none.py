@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 
@@ -14,6 +15,7 @@ from ser_core.options import Situation
 class NoMasking(MaskingOption):
     """Knobs of no masking: none."""
 
+    neutral: ClassVar[bool] = True
     name: str = "none"
     """This option's name."""
 

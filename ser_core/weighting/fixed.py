@@ -1,6 +1,7 @@
 """Fixed weights: the sum of tasks.<name>.weight times each loss, from the first step to the last."""
 
 import dataclasses
+from typing import ClassVar
 
 from ser_core.options import Situation
 from ser_core.weighting.weighting import Weighting, WeightingOption
@@ -10,6 +11,7 @@ from ser_core.weighting.weighting import Weighting, WeightingOption
 class Fixed(WeightingOption):
     """Knobs of fixed weights: none; `ser search weights` looks for the best."""
 
+    neutral: ClassVar[bool] = True
     name: str = "fixed"
     """This option's name."""
 

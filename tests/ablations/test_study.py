@@ -9,8 +9,9 @@ from ablations.changes import check_changes
 from ablations.studies import STUDIES
 from ablations.study import Variant, combined, configurations
 from ablations.tables import study_table
-from ser_core.compose import compose, fingerprint
+from ser_core.compose import compose
 from ser_core.errors import SettingError
+from ser_core.identity import fingerprint
 from ser_core.systems import SYSTEMS
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 

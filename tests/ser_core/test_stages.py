@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 import torch
 
-from ser_core.compose import fingerprint
 from ser_core.config import Config
 from ser_core.course import begin, fresh
 from ser_core.cross_validate import FoldResult, cross_validate
@@ -23,6 +22,7 @@ from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit, steps
 from ser_core.folds import Fold
 from ser_core.frozen import through_frozen
+from ser_core.identity import fingerprint
 from ser_core.inputs import Inputs
 from ser_core.keeper import Keeper
 from ser_core.noise import Noise

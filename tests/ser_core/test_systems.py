@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.compose import compose, fingerprint
+from ser_core.compose import compose
 from ser_core.config import GROUPS, Config
 from ser_core.cross_validate import FoldResult, cross_validate
 from ser_core.errors import SettingError
+from ser_core.identity import fingerprint
 from ser_core.plan import plan
 from ser_core.records import RunStore
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, STATUSES, SYSTEMS

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ser_core.compose import compose, fingerprint
+from ser_core.compose import compose
 from ser_core.config import Config
 from ser_core.corpus import Corpus
 from ser_core.folds import make_folds
+from ser_core.identity import fingerprint
 from ser_core.inputs import Inputs
 from ser_core.plan import plan
 from ser_core.without_effect import settings_without_effect

@@ -22,6 +22,7 @@ class AdapterOption(Option):
 
     key: ClassVar[str] = "adapter"
 
+    neutral: ClassVar[bool] = True
     name: str = "none"
     """This option's name."""
 

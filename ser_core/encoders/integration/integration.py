@@ -44,6 +44,7 @@ class IntegrationOption(Option):
 
     key: ClassVar[str] = "integration"
 
+    neutral: ClassVar[bool] = True
     name: str = "none"
     """This option's name."""
 

@@ -47,7 +47,7 @@ def test_one_spelling_whatever_the_file_system_wrote() -> None:
 
 
 def test_the_rules_stand_on_the_card_and_are_pinned() -> None:
-    """A rule that changes on purpose changes this literal, raises VERSION, and raises ser_core.PROGRAM: models read otherwise."""
+    """A rule that changes on purpose changes this literal, raises VERSION, and raises ser_core.EDITION: models read otherwise."""
     assert card()["text_normalisation"] == normalisation() == "words-1 5a51e601"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ser_core.batch import Stream, pad
-from ser_core.compose import compose, fingerprint
+from ser_core.compose import compose
 from ser_core.course import parameter_groups
 from ser_core.encoders.adapters import Lora
 from ser_core.encoders.integration import AriRe2
@@ -17,6 +17,7 @@ from ser_core.encoders.text import TextCheckpoint
 from ser_core.encoders.tuned import TunedStem, strided
 from ser_core.errors import SettingError
 from ser_core.fit import Fitted, fit
+from ser_core.identity import fingerprint
 from ser_core.model import build_model
 from ser_core.plan import plan
 from tests.conftest import Configure
