@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from ser_core.records import FoldRecord, TestPart
+from ser_core.cross_validation.records import FoldRecord, TestPart
 
 LEADING_METRICS = ("uar", "wa", "macro_f1", "ccc.valence", "ccc.arousal", "ccc.dominance")
 """The order in which metrics are shown; other CCC follow, then the rest by name."""

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.compare import NAN, CorrectedT, corrected_t, holm, over_seeds, probability
 from ablations.pairing import ComparisonError
+from ablations.statistics.compare import NAN, CorrectedT, corrected_t, holm, over_seeds, probability
 
 
 @dataclasses.dataclass(frozen=True)

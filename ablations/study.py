@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from ablations.outcomes import Outcome
 from ablations.section import Section
-from ser_core.compose import compose
-from ser_core.config import GROUPS, Config
+from ser_core.config.compose import compose
+from ser_core.config.override_keys import expand, kept
+from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.errors import SettingError
-from ser_core.keys import expand, kept
 from ser_core.options import field_sentences
 
 if TYPE_CHECKING:

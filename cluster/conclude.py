@@ -5,18 +5,18 @@ import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ablations.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
-from ablations.conditions import conditions_sections
-from ablations.effects import effects_section
 from ablations.modes import caption
 from ablations.outcomes import LEADING_METRICS, Outcome, metrics_of, variants_of
-from ablations.report import write_report
+from ablations.report.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
+from ablations.report.conditions import conditions_sections
+from ablations.report.effects import effects_section
+from ablations.report.tables import StudyTable, study_table
+from ablations.report.write_report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
-from ablations.tables import StudyTable, study_table
 from cluster.study_record import StudyRecord
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
-from ser_core.records import RunStore
 
 
 @contextlib.contextmanager

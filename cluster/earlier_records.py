@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ser_core
 from cluster.study_record import StudyRecord, studies
-from ser_core.records import RunStore
+from ser_core.cross_validation.records import RunStore
 
 
 def earlier_versions(record: StudyRecord, store: RunStore) -> list[str]:

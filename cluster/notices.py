@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from rich.console import Console
 
 from cluster.trial import plan_once
-from ser_core.compose import compose
-from ser_core.config import GROUPS, Config
+from ser_core.config.compose import compose
+from ser_core.config.published_system import systems_named
+from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus.licences import first_use
-from ser_core.plan import Plan
-from ser_core.systems.applied import systems_named
+from ser_core.cross_validation.plan import Plan
 
 
 def plan_with_notices(overrides: Sequence[str]) -> tuple[Plan, list[str]]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 from ablations.modes import Mode
 from ablations.study import Study, Variant, combined
-from cluster.budget import Budget
 from cluster.notices import plan_with_notices
-from cluster.resources import Cluster
-from cluster.scores import ranked
-from cluster.search import Search, prepare, run_search
-from cluster.study import Finished, Watch
+from cluster.run_study import Finished, Watch
+from cluster.search.budget import Budget
+from cluster.search.run_search import Search, prepare, run_search
+from cluster.search.scores import ranked
+from cluster.tune.resources import Cluster
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.errors import RecordError

@@ -14,9 +14,9 @@ from ablations.designs import Factorial
 from ablations.outcomes import Outcome
 from ablations.section import Section
 from cluster.trial import Trial
-from ser_core.contents import write_whole
+from ser_core.content_hashes import write_whole
+from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import RecordError
-from ser_core.records import FoldKey, RunStore
 
 
 @dataclasses.dataclass(frozen=True)

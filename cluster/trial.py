@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_core.compose import compose, resolved
-from ser_core.config import Config
-from ser_core.cross_validate import cross_validate_many
+from ser_core.config.compose import compose, resolved
+from ser_core.config.tree import Config
+from ser_core.cross_validation.cross_validate import cross_validate_many
+from ser_core.cross_validation.events import FoldFailed, FoldResult, PackEpoch
+from ser_core.cross_validation.plan import Plan, plan
+from ser_core.cross_validation.records import FoldKey, RunStore
+from ser_core.dataset.dataset import Inputs, load_inputs
 from ser_core.errors import BridgeworkError
-from ser_core.events import FoldFailed, FoldResult, PackEpoch
-from ser_core.inputs import Inputs, load_inputs
-from ser_core.plan import Plan, plan
-from ser_core.records import FoldKey, RunStore
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,11 +9,11 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from ser_core.config import GROUPS
+from ser_core.config.override_keys import chosen, nearest
+from ser_core.config.published_system import ENCODERS, applied
+from ser_core.config.tree import GROUPS
 from ser_core.errors import SettingError
-from ser_core.keys import chosen, nearest
 from ser_core.options import field_sentences
-from ser_core.systems.applied import ENCODERS, applied
 
 
 class Asker(Protocol):

@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from search_spaces.space import Asker, Choice, Float, Int, Range, Row, Space
-from ser_core.config import Config
+from ser_core.config.published_system import ENCODERS
+from ser_core.config.tree import Config
 from ser_core.errors import SettingError
 from ser_core.stages import PARTS, STAGES
-from ser_core.systems.applied import ENCODERS
 
 NUMBERS = tuple(STAGES)
 """one, two, ...: the options of the group, each with a stage more than the one before it."""

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from ser_core.batch import Batch, Stream
-from ser_core.config import Config
+from ser_core.config.tree import Config
+from ser_core.dataset.dataset import Inputs
 from ser_core.encoders.stems import FeatureStem
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
-from ser_core.inputs import Inputs
-from ser_core.noise import Noise, number_sites
+from ser_core.keyed_dropout import Noise, number_sites
 from ser_core.tasks import Head, Memory, Views
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})

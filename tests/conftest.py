@@ -11,9 +11,9 @@ from jaxtyping import install_import_hook
 
 install_import_hook("ser_core", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
-from ser_core.compose import compose  # noqa: E402
-from ser_core.config import Config  # noqa: E402
-from ser_core.inputs import Inputs, load_inputs  # noqa: E402
+from ser_core.config.compose import compose  # noqa: E402
+from ser_core.config.tree import Config  # noqa: E402
+from ser_core.dataset.dataset import Inputs, load_inputs  # noqa: E402
 
 collect_ignore = ["benchmarks"]  # scripts of their own; tests/test_readme_figures.py sees that each begins
 

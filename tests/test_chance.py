@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from ablations.outcomes import Outcome
-from ablations.pooled import Pooled, pooled
+from ablations.statistics.pooled_scores import Pooled, pooled
 from ser_core.corpus.corpus import Corpus, complete
-from ser_core.cross_validate import FoldResult, cross_validate
-from ser_core.inputs import Channel, Inputs
-from ser_core.plan import plan
-from ser_core.records import RunStore
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.dataset.dataset import Channel, Inputs
 from ser_core.tasks import Tasks
 from tests.conftest import Configure
 

@@ -18,28 +18,28 @@ import pandas as pd
 import pytest
 import torch
 
-from cluster.budget import Budget
-from cluster.objectives import Goal
-from cluster.proposed import Proposed
-from cluster.pruners import PRUNERS
-from cluster.samplers import SAMPLERS
-from cluster.scores import Scores
+from cluster.search.budget import Budget
+from cluster.search.objectives import Goal
+from cluster.search.optuna_trials import Proposed
+from cluster.search.pruners import PRUNERS
+from cluster.search.samplers import SAMPLERS
+from cluster.search.scores import Scores
 from cluster.trial import Trial
 from search_spaces.weights import SPACE as WEIGHTS
-from ser_core import packs
-from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, cross_validate
-from ser_core.fit import Fitted, fit
+from ser_core.config.tree import Config
+from ser_core.cross_validation import train_folds
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore, TestPart
+from ser_core.dataset.dataset import Inputs
 from ser_core.folds import Fold
-from ser_core.inputs import Inputs
-from ser_core.passage import EpochEnd
-from ser_core.plan import plan
-from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 from ser_core.tasks import Tasks
+from ser_core.training.fit import Fitted, fit
+from ser_core.training.stage_loop import EpochEnd
 from tests.conftest import Configure
 from tests.shared_material import ROOT
 
-MAY_OPEN = {"ser_core/records.py", "cluster/tracking.py", "cluster/study_record.py"}
+MAY_OPEN = {"ser_core/cross_validation/records.py", "cluster/tracking/mlflow_projection.py", "cluster/study_record.py"}
 """Who may read a test part: the store itself, the projection that shows results, and the report's outcomes."""
 OPENING = ("open_test", "open_tests")
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")
@@ -114,14 +114,14 @@ class Decided:
 def decided(config: Config, inputs: Inputs, number: int) -> Decided:
     """One fold through the seam; the model is caught on its way from training to the test."""
     fitted: list[Fitted] = []
-    train = packs.fit
+    train = train_folds.fit
 
     def caught(*given: Any) -> Generator[EpochEnd, None, Fitted]:
         fitted.append((yield from train(*given)))
         return fitted[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packs, "fit", caught)
+        patch.setattr(train_folds, "fit", caught)
         (*_, result) = cross_validate(config, [number], planned=plan(config, inputs=inputs))
     assert isinstance(result, FoldResult)
     record, store = result.record, RunStore(config.run.store)

@@ -14,13 +14,13 @@ import pytest
 import torch
 from sklearn.pipeline import Pipeline
 
-from ser_core import baselines
-from ser_core.config import Config
-from ser_core.fit import fit
+from ser_core.config.tree import Config
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
+from ser_core.evaluation import baselines
 from ser_core.folds import Fold
-from ser_core.inputs import Inputs
 from ser_core.model import build_model
-from ser_core.plan import plan
+from ser_core.training.fit import fit
 from tests.conftest import Configure
 
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")

@@ -19,8 +19,8 @@ MAY_IMPORT = {
     "cluster": set(ROOMS),
 }
 LIGHT = {
-    "ser_core.cross_validate": (*HEAVY, "transformers", "matplotlib", "ablations", "search_spaces", "cluster"),
-    "ser_core.compose": (*HEAVY, "transformers", "matplotlib"),
+    "ser_core.cross_validation.cross_validate": (*HEAVY, "transformers", "matplotlib", "ablations", "search_spaces", "cluster"),
+    "ser_core.config.compose": (*HEAVY, "transformers", "matplotlib"),
     "search_spaces.spaces": (*HEAVY, "ablations", "cluster"),
     "ablations.studies": (*HEAVY, "transformers", "cluster"),
 }

@@ -18,14 +18,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from cluster.scores import Scores
+from cluster.search.scores import Scores
 from cluster.trial import Trial
-from ser_core import model, packs
-from ser_core.config import Config
-from ser_core.fit import Fitted, fit
+from ser_core import model
+from ser_core.config.tree import Config
+from ser_core.cross_validation import train_folds
+from ser_core.dataset.dataset import Channel, Inputs
 from ser_core.folds import Fold, Folds
-from ser_core.inputs import Channel, Inputs
-from ser_core.passage import EpochEnd
+from ser_core.training.fit import Fitted, fit
+from ser_core.training.stage_loop import EpochEnd
 from tests import test_chance, test_firewall, test_fitted
 from tests.conftest import Configure
 from tests.ser_core.folds import test_folds
@@ -92,7 +93,7 @@ def choosing_on_test(config: Config, inputs: Inputs, fold: Fold, *given: Any) ->
 def test_an_epoch_chosen_on_the_test_part_is_caught(
     monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Inputs
 ) -> None:
-    monkeypatch.setattr(packs, "fit", choosing_on_test)
+    monkeypatch.setattr(train_folds, "fit", choosing_on_test)
     with pytest.raises(AssertionError):
         test_firewall.test_noise_in_place_of_test_labels_changes_no_decision(1, False, configure, inputs)
 
@@ -100,7 +101,7 @@ def test_an_epoch_chosen_on_the_test_part_is_caught(
 def test_luck_chosen_on_the_test_part_is_caught_as_more_than_chance(
     monkeypatch: pytest.MonkeyPatch, configure: Configure
 ) -> None:
-    monkeypatch.setattr(packs, "fit", choosing_on_test)
+    monkeypatch.setattr(train_folds, "fit", choosing_on_test)
     with pytest.raises(AssertionError):
         test_chance.test_noise_is_at_chance(0, configure)
 

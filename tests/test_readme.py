@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cluster.cli import app
-from cluster.resources import split_overrides
-from ser_core.compose import compose
+from cluster.cli.main import app
+from cluster.tune.resources import split_overrides
+from ser_core.config.compose import compose
 from ser_core.errors import CorpusError
 from tests.shared_material import shared
 
@@ -67,7 +67,7 @@ def test_the_main_job_as_written(tmp_path: Path) -> None:
 
 def run_main_job(folder: Path) -> str:
     """`ser ablate fusion` in a folder of its own, with this interpreter."""
-    call = [sys.executable, "-c", "from cluster.cli import main; main()", "ablate", "fusion"]
+    call = [sys.executable, "-c", "from cluster.cli.main import main; main()", "ablate", "fusion"]
     done = subprocess.run(call, cwd=folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

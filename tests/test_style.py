@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
 from ser_core.options import Option, field_sentences
 from tests.shared_material import ROOT
 

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from ablations.compare import NAN, RESOLUTION, over_seeds
+from ablations.statistics.compare import NAN, RESOLUTION, over_seeds
 from ablations.statistics.method import Evidence, Method
-from ser_core.metrics import term
+from ser_core.evaluation.metrics import term
 
 ROPE = 0.01
 """Differences up to this size make no practical difference: 1 point of UAR, .01 of CCC."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.compare import NAN, probability
+from ablations.statistics.compare import NAN, probability
 from ablations.statistics.method import Evidence, Method
 
 

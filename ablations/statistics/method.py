@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ablations.compare import scores_of, size_ratio
 from ablations.outcomes import Outcome
 from ablations.pairing import ComparisonError, pair
-from ablations.pooled import read
-from ser_core.metrics import less_is_better
+from ablations.statistics.compare import scores_of, size_ratio
+from ablations.statistics.pooled_scores import read
+from ser_core.evaluation.metrics import less_is_better
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ablations.compare import NAN, RESOLUTION, over_seeds, probability
+from ablations.statistics.compare import NAN, RESOLUTION, over_seeds, probability
 from ablations.statistics.method import Evidence, Method
 
 FEWEST = 6

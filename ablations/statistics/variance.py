@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ablations.compare import LEVEL, NAN, POWER
+from ablations.statistics.compare import LEVEL, NAN, POWER
 
 MOST_SEEDS = 1000
 MOST_FOLDS = 200

@@ -15,13 +15,13 @@ from ser_core.audit.listening import Heard, listen
 from ser_core.audit.overlap import people, recordings
 from ser_core.audit.pretraining import checkpoint_names, pretraining
 from ser_core.audit.texts import tags, transcripts
-from ser_core.channels import device_of
-from ser_core.config import Config
-from ser_core.contents import content_hashes
+from ser_core.config.tree import Config
+from ser_core.config.without_effect import settings_without_effect
+from ser_core.content_hashes import content_hashes
 from ser_core.corpus.corpus import Corpus
+from ser_core.dataset.channels import device_of
 from ser_core.errors import CorpusError
 from ser_core.folds import Folds, make_folds
-from ser_core.without_effect import settings_without_effect
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ser_core.audio import Audio
 from ser_core.audit.finding import EXAMPLES, Finding, percent
 from ser_core.audit.listening import Heard
 from ser_core.corpus.corpus import Corpus
-from ser_core.matches import grouped
+from ser_core.matching import grouped
 
 CLIPPED_RUN = 8
 """Samples at full scale in a row from which an utterance counts as clipped: a peak that was scaled to 1 has one or two."""

@@ -13,7 +13,7 @@ import numpy as np
 from ser_core.audit.finding import EXAMPLES, Finding, percent
 from ser_core.corpus.corpus import Corpus
 from ser_core.folds import FOLDS, Fold, Folds
-from ser_core.matches import Keys, equal, grouped
+from ser_core.matching import Keys, equal, grouped
 
 GIVEN = tuple(name for name, protocol in FOLDS.items() if protocol.given)
 PAIRS = (("test", "train"), ("test", "dev"), ("dev", "train"))

@@ -13,7 +13,7 @@ from ser_core.audit.overlap import Shared, shared
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.texts import TAG, normalised
 from ser_core.folds import Folds
-from ser_core.matches import Keys, equal, near_texts
+from ser_core.matching import Keys, equal, near_texts
 
 PEPINO = "Pepino et al. 2020, ICASSP; Atmaja and Sasou 2022, arXiv 2210.14501"
 

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from ser_core.contents import write_whole
+from ser_core.content_hashes import write_whole
 
 FOLDER = "licences"
 

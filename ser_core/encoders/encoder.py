@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ser_core.contents import file_hash
+from ser_core.content_hashes import file_hash
 from ser_core.encoders.stems import FeatureStem
 from ser_core.encoders.tuned import Tuning
 from ser_core.errors import SettingError

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.noise import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, Noise
 
 
 class FeatureStem(nn.Module):

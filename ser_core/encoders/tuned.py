@@ -22,7 +22,7 @@ from ser_core.batch import Stream
 from ser_core.encoders.adapters import ADDED, AdapterOption
 from ser_core.encoders.integration import Integration, IntegrationOption
 from ser_core.encoders.stems import FeatureStem
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 
 FAR = -1e4
 """Added to the attention scores of padding steps."""

@@ -14,7 +14,7 @@ from ser_core.errors import CorpusError
 from ser_core.folds.dev.development import Held
 from ser_core.folds.folds import Fold
 from ser_core.folds.protocol import FoldsOption, held_out_by
-from ser_core.matches import equal, near_texts
+from ser_core.matching import equal, near_texts
 from ser_core.options import one_of
 
 

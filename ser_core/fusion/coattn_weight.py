@@ -18,7 +18,7 @@ from torch.nn.functional import layer_norm
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.task_features import TaskFeatures
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.options import at_least
 
 

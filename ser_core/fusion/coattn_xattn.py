@@ -17,7 +17,7 @@ from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.task_features import TaskFeatures
-from ser_core.noise import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, Noise
 from ser_core.options import at_least
 
 

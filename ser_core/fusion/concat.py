@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption, means
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 
 
 @dataclasses.dataclass(frozen=True)

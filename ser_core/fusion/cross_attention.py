@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
-from ser_core.noise import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, Noise
 from ser_core.options import at_least, one_of
 
 

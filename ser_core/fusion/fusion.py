@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.options import Option
 
 

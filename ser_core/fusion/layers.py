@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
-from ser_core.noise import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, Noise
 
 
 class FeedForward(nn.Module):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.layers import PostNormLayer
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.options import at_least
 
 

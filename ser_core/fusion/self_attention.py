@@ -16,7 +16,7 @@ from torch import Tensor
 from ser_core.batch import Stream
 from ser_core.fusion.attention import refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.options import at_least
 
 

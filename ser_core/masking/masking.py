@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion import Fusion
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.options import Option, Situation
 
 

@@ -11,8 +11,8 @@ import torch
 
 from ser_core.batch import Stream
 from ser_core.fusion import Fusion
+from ser_core.keyed_dropout import Noise, Site, uniform
 from ser_core.masking.masking import MaskedFusion, MaskingOption
-from ser_core.noise import Noise, Site, uniform
 from ser_core.options import within
 
 

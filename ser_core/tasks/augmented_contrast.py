@@ -24,8 +24,8 @@ from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.further import SEPARATORS, several
 from ser_core.corpus.texts import normalised
 from ser_core.errors import SettingError
+from ser_core.keyed_dropout import Noise
 from ser_core.losses import pairwise_contrast, symmetric_contrast
-from ser_core.noise import Noise
 from ser_core.options import Situation, at_least, one_of
 from ser_core.tasks.pairs import Pairs, grouped, paired
 from ser_core.tasks.task import Head, TaskOption

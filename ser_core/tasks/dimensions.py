@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from ser_core.corpus.corpus import Corpus, Dimension
 from ser_core.errors import SettingError
+from ser_core.keyed_dropout import Noise
 from ser_core.losses import ccc_loss, remembered_ccc_loss, squared_error
-from ser_core.noise import Noise
 from ser_core.options import at_least, one_of
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views

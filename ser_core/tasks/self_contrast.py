@@ -20,8 +20,8 @@ from torch.nn.functional import gelu
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import SettingError
+from ser_core.keyed_dropout import Noise
 from ser_core.losses import self_contrast
-from ser_core.noise import Noise
 from ser_core.options import at_least
 from ser_core.tasks.emotion import Emotion
 from ser_core.tasks.gender import Gender

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ser_core.corpus.corpus import Corpus
-from ser_core.noise import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, Noise
 from ser_core.options import Option, at_least
 from ser_core.tasks.views import Memory, Views
 

@@ -21,7 +21,7 @@ from torch.nn.functional import ctc_loss
 from ser_core.batch import Stream
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.texts import normalised
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.options import one_of
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from ablations.outcomes import Outcome
-from ser_core.metrics import score
-from ser_core.records import FoldKey, FoldRecord, TestPart
+from ser_core.cross_validation.records import FoldKey, FoldRecord, TestPart
+from ser_core.evaluation.metrics import score
 
 CLASSES = np.array(["anger", "happiness", "neutral", "sadness"])
 

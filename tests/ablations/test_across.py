@@ -7,8 +7,8 @@ import io
 import numpy as np
 import pytest
 
-from ablations.across import CorpusStudy, across_corpora, across_section, across_to_csv
 from ablations.pairing import ComparisonError
+from ablations.report.across import CorpusStudy, across_corpora, across_section, across_to_csv
 from tests.ablations.conftest import outcome
 
 VARIANTS = {"concat": {"name": "concat"}, "bridge": {"name": "bridge", "tokens": 8}, "mbt": {"name": "mbt"}}

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from ablations.changes import changed, check_changes
-from ser_core.compose import compose
+from ablations.check_variants import changed, check_changes
+from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ablations.compare import amount, compare, corrected_t, holm, probability
 from ablations.outcomes import score_table
 from ablations.pairing import ComparisonError
+from ablations.statistics.compare import amount, compare, corrected_t, holm, probability
 
 SCORES = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-6)
 RATIOS = st.floats(0, 1)

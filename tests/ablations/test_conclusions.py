@@ -5,11 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from ablations.compare import compare
-from ablations.conclusions import advice, concluding_sections, scatter_of, second_opinions, variance_section, variance_sentence
-from ablations.report import to_html, write_report
+from ablations.report.conclusions import (
+    advice,
+    concluding_sections,
+    scatter_of,
+    second_opinions,
+    variance_section,
+    variance_sentence,
+)
+from ablations.report.tables import study_table
+from ablations.report.write_report import to_html, write_report
+from ablations.statistics.compare import compare
 from ablations.statistics.variance import detectable, split_variance
-from ablations.tables import study_table
 
 
 def test_a_row_for_every_variant_but_the_baseline_and_the_marked_tests_in_the_report_alone(spoken):
@@ -107,6 +114,6 @@ def test_the_report_holds_every_section_without_a_drawing_of_its_own(spoken, tmp
 
 
 def _details(table, outcomes):
-    from ablations.details import study_details
+    from ablations.report.details import study_details
 
     return study_details(table, outcomes)

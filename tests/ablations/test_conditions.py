@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ablations.conditions import conditions_of, conditions_sections
-from ablations.details import study_details
-from ablations.report import write_report
-from ablations.tables import study_table
-from ser_core.metrics import less_is_better, term, under
+from ablations.report.conditions import conditions_of, conditions_sections
+from ablations.report.details import study_details
+from ablations.report.tables import study_table
+from ablations.report.write_report import write_report
+from ser_core.evaluation.metrics import less_is_better, term, under
 
 
 @pytest.fixture

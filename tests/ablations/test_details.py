@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from ablations.compare import compare
-from ablations.details import confusion_cells, details_cells, details_columns, details_notes, study_details
-from ablations.figures import MOST_PANELS, panels, reliability
-from ablations.render import details_to_csv, details_to_markdown
-from ablations.report import to_html
-from ablations.tables import study_table
-from ser_core.metrics import score
+from ablations.report.details import confusion_cells, details_cells, details_columns, details_notes, study_details
+from ablations.report.figures import MOST_PANELS, panels, reliability
+from ablations.report.render import details_to_csv, details_to_markdown
+from ablations.report.tables import study_table
+from ablations.report.write_report import to_html
+from ablations.statistics.compare import compare
+from ser_core.evaluation.metrics import score
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ablations.cross_regularisation import sections
-from ablations.details import study_details
-from ablations.gains import gain_cells, gain_columns, gains, mean_cosine
-from ablations.render import section_to_markdown, section_to_rich
-from ablations.report import to_html, write_report
-from ablations.tables import study_table
+from ablations.report.details import study_details
+from ablations.report.gains import gain_cells, gain_columns, gains, mean_cosine
+from ablations.report.render import section_to_markdown, section_to_rich
+from ablations.report.tables import study_table
+from ablations.report.write_report import to_html, write_report
+from ablations.studies.cross_regularisation import sections
 
 UAR = {"emotion": (0.50, 0.60, 0.55), "emotion + dimensions": (0.55, 0.66, 0.59)}
 CCC = {"dimensions": (0.30, 0.20, 0.40), "emotion + dimensions": (0.25, 0.18, 0.35)}

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from ablations.details import study_details
-from ablations.figures import strip
 from ablations.outcomes import score_table
-from ablations.pooled import pooled
-from ablations.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown, to_rich
-from ablations.report import to_html
-from ablations.tables import columns, study_table
-from ser_core.baselines.baseline import scored as scored_as_baseline
-from ser_core.metrics import score
-from ser_core.records import RunStore, TestPart
+from ablations.report.details import study_details
+from ablations.report.figures import strip
+from ablations.report.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown, to_rich
+from ablations.report.tables import columns, study_table
+from ablations.report.write_report import to_html
+from ablations.statistics.pooled_scores import pooled
+from ser_core.cross_validation.records import RunStore, TestPart
+from ser_core.evaluation.baselines.baseline import scored as scored_as_baseline
+from ser_core.evaluation.metrics import score
 
 TRUTH = ["a"] * 8 + ["b"] * 2
 GUESS = ["a"] * 7 + ["b"] + ["a"] * 2

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ablations.pairing import ComparisonError, pair
-from ablations.tables import protocol_facts, study_table
+from ablations.report.tables import protocol_facts, study_table
 
 ENTRIES = {
     "corpus": "other corpus",

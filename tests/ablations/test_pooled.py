@@ -10,8 +10,8 @@ from scipy import stats
 from sklearn.metrics import recall_score
 
 from ablations.pairing import ComparisonError, pair
-from ablations.pooled import Answers, draw, interval, point, pooled, read, redraw
-from ser_core import metrics
+from ablations.statistics.pooled_scores import Answers, draw, interval, point, pooled, read, redraw
+from ser_core.evaluation import metrics
 
 METRICS = ("uar", "wa", "macro_f1", "ccc.valence")
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, friedmanchisquare, studentized_range
 
-from ablations.ranks import FEWEST, conclusion, diagram, procedure, ranked
+from ablations.statistics.ranks import FEWEST, conclusion, diagram, procedure, ranked
 from tests.shared_material import ROOT
 
 NAMES = ["concat", "attention", "bridge", "mbt"]
@@ -120,7 +120,7 @@ def test_the_diagram_names_every_variant_and_is_the_same_again():
 
 def test_it_draws_without_a_display_and_warns_of_nothing():
     program = (
-        "import pandas as pd; from ablations.ranks import diagram;"
+        "import pandas as pd; from ablations.statistics.ranks import diagram;"
         "print(len(diagram(pd.DataFrame({'a': [.1] * 6, 'b': [.2] * 6, 'c': [.3] * 6}))))"
     )
     hidden = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")}

@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ablations.details import study_details
-from ablations.figures import forest, reliability, strip
 from ablations.outcomes import variants_of
 from ablations.pairing import pair
-from ablations.report import changes, to_html, write_report
-from ablations.tables import study_table
+from ablations.report.details import study_details
+from ablations.report.figures import forest, reliability, strip
+from ablations.report.tables import study_table
+from ablations.report.write_report import changes, to_html, write_report
 
 NASTY = "$x$ <script>alert('&')</script>"
 

@@ -1,10 +1,10 @@
-"""Error rates and power of the tests, simulated: fast versions of the table that `python -m ablations.simulated` prints."""
+"""Error rates and power of the tests, simulated: fast versions of the table that `python -m ablations.statistics.error_rates` prints."""
 
 import numpy as np
 import pytest
 
-from ablations.simulated import DECISIONS, SAME_FOLD, SPREAD, Setting, answers, differences, rejections, table
 from ablations.statistics import METHODS
+from ablations.statistics.error_rates import DECISIONS, SAME_FOLD, SPREAD, Setting, answers, differences, rejections, table
 
 RUNS = 3000
 SIZES = [(5, 1), (5, 3), (10, 1), (10, 3)]

@@ -5,13 +5,13 @@ import itertools
 
 import pytest
 
-from ablations.changes import check_changes
+from ablations.check_variants import check_changes
+from ablations.report.tables import study_table
 from ablations.studies import STUDIES
 from ablations.study import Variant, combined, configurations
-from ablations.tables import study_table
-from ser_core.compose import compose
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
 from ser_core.errors import SettingError
-from ser_core.identity import fingerprint
 from ser_core.systems import SYSTEMS
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 

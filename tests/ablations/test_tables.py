@@ -10,11 +10,11 @@ import subprocess
 import pytest
 from rich.console import Console
 
-from ablations.compare import compare
-from ablations.pooled import pooled
-from ablations.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
-from ablations.tables import StudyTable, cells, columns, number, protocol_facts, study_table
-from ser_core.baselines import BASELINES
+from ablations.report.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
+from ablations.report.tables import StudyTable, cells, columns, number, protocol_facts, study_table
+from ablations.statistics.compare import compare
+from ablations.statistics.pooled_scores import pooled
+from ser_core.evaluation.baselines import BASELINES
 
 NASTY = r"a_b & 50% $x$ #1 {y} ~^ \foo <b> [red] | * `q`"
 SKILL = {"concat": 0.3, "bridge": 0.8, NASTY: 0.35}

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from ablations.weightings import weightings
+from ablations.report.weight_triangle import weightings
 
 WEIGHTS = np.array([[1.0, 0, 0], [0.5, 0.5, 1.0], [2.0, 1.0, 1.0]])
 

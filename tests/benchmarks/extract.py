@@ -18,11 +18,11 @@ import torch
 from usual import SHAPES, Spent, Usual, random_encoder, spent, write_figures
 
 from ser_core import audio
-from ser_core.channels import speeches
-from ser_core.compose import compose
-from ser_core.contents import content_hashes
+from ser_core.config.compose import compose
+from ser_core.content_hashes import content_hashes
+from ser_core.dataset.channels import speeches
 from ser_core.encoders.speech import SpeechExtractor
-from ser_core.features import FeatureStore, Speech
+from ser_core.feature_store.features import FeatureStore, Speech
 
 BATCH = 8
 

@@ -26,10 +26,10 @@ import torch
 from usual import SHAPES, Spent, random_encoder, spent, write_figures
 
 from ser_core.audio import SAMPLE_RATE_HZ, load
-from ser_core.compose import compose
-from ser_core.course import begin, fresh
-from ser_core.epoch import train_epoch
-from ser_core.plan import Plan, plan
+from ser_core.config.compose import compose
+from ser_core.cross_validation.plan import Plan, plan
+from ser_core.training.epoch import train_epoch
+from ser_core.training.train_state import begin, fresh
 
 CLASSES = ("anger", "happiness", "neutral", "sadness")
 MEDIAN_SECONDS, SIGMA, MOST_SECONDS = 3.58, 0.692, 15.0

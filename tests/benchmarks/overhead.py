@@ -22,12 +22,12 @@ from pathlib import Path
 
 from usual import write_figures
 
-from cluster.resources import Cluster
-from cluster.searcher import Begun, Prepared
 from cluster.study_record import load_study
-from cluster.training import train
 from cluster.trial import Trial
-from ser_core.records import RunStore
+from cluster.tune.resources import Cluster
+from cluster.tune.train import train
+from cluster.tune.tune_adapter import Begun, Prepared
+from ser_core.cross_validation.records import RunStore
 
 START_SECONDS = 20.0
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "optim.epochs=1", "run.store=small")
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from cluster.cli import main; main()", "ablate", "fusion", *asked.overrides]
+        command = [sys.executable, "-c", "from cluster.cli.main import main; main()", "ablate", "fusion", *asked.overrides]
         command += ["--seeds", str(asked.seeds)]
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         run = functools.partial(subprocess.run, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=kept)

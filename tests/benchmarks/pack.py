@@ -13,10 +13,10 @@ import time
 import torch
 from usual import placeless, write_figures
 
-from ser_core.compose import compose
-from ser_core.fit import fit
-from ser_core.many import Job, fit_many, why_not
-from ser_core.plan import Plan, plan
+from ser_core.config.compose import compose
+from ser_core.cross_validation.plan import Plan, plan
+from ser_core.training.fit import fit
+from ser_core.training.packed import Job, fit_many, why_not
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from torch import nn
 from usual import Usual
 
 from ser_core import audio
+from ser_core.cross_validation.plan import Plan
 from ser_core.encoders import checkpoint
-from ser_core.plan import Plan
 
 BATCH = 16
 

@@ -23,21 +23,21 @@ import numpy as np
 import pandas as pd
 from usual import placeless, write_figures
 
-from ablations.asked import asked_study
+from ablations.study_from_command import asked_study
 from cluster import trial
-from cluster.searcher import Begun, Prepared
-from cluster.study import plan_ablation
+from cluster.run_study import plan_ablation
 from cluster.study_record import StudyRecord
-from ser_core.compose import compose, resolved
-from ser_core.metrics import score
-from ser_core.records import FoldRecord, TestPart
+from cluster.tune.tune_adapter import Begun, Prepared
+from ser_core.config.compose import compose, resolved
+from ser_core.cross_validation.records import FoldRecord, TestPart
+from ser_core.evaluation.metrics import score
 
 FOLDS = 10
 SHAPES = {100: (5, 2), 1000: (20, 5), 10000: (50, 20)}
 """Variants and seeds by number of folds; another number is made of two seeds."""
 EPOCHS = 20
 PARTS = ("write", "list", "load", "report", "resume")
-REPORT = "from cluster.cli import main; main()"
+REPORT = "from cluster.cli.main import main; main()"
 
 
 def main() -> None:

@@ -22,11 +22,11 @@ from typing import Any
 from plain import Plain
 from usual import placeless, write_figures
 
-from ser_core.compose import compose
-from ser_core.cross_validate import cross_validate, cross_validate_many
-from ser_core.events import FoldResult
-from ser_core.plan import plan
-from ser_core.records import RunStore
+from ser_core.config.compose import compose
+from ser_core.cross_validation.cross_validate import cross_validate, cross_validate_many
+from ser_core.cross_validation.events import FoldResult
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
 
 BESIDE = ("tasks.gender.weight=0.1", "tasks.speaker.weight=0.05")
 WEIGHTINGS = (

@@ -23,7 +23,7 @@ import atexit, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control has its background ignore Ctrl-C
 loaded = lambda: sys.stderr.write("".join(f"LOADED {name}\\n" for name in ("ray", "mlflow", "optuna") if name in sys.modules))
 atexit.register(loaded)
-from cluster.cli import main
+from cluster.cli.main import main
 main()
 """
 

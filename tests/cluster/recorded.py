@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from cluster.budget import Budget
-from cluster.drivers import Together
-from cluster.objectives import Goal
-from cluster.proposed import Past, Proposed, named
-from cluster.pruners import PRUNERS
-from cluster.samplers import SAMPLERS
-from cluster.scores import Scores
+from cluster.search.budget import Budget
+from cluster.search.objectives import Goal
+from cluster.search.optuna_trials import Past, Proposed, named
+from cluster.search.pruners import PRUNERS
+from cluster.search.samplers import SAMPLERS
+from cluster.search.scores import Scores
+from cluster.search.shared_study import Together
 from cluster.study_record import Ended, StudyRecord
 from cluster.trial import Trial
 from search_spaces.space import Float, Space
-from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
+from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore, TestPart
 
 LINE = Space("line", "Where?", {"x": Float(0, 1), "y": Float(0, 1)})
 

@@ -5,7 +5,7 @@ import shutil
 
 from filelock import FileLock
 
-from ablations.fusion import COMPARED
+from ablations.studies.fusion import COMPARED
 from tests.cluster.conftest import SMALL, records, ser, shown
 
 FOLDS = 4

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cluster.cli import app
+from cluster.cli.main import app
 from cluster.study_record import StudyRecord
 from cluster.trial import Trial
+from ser_core.cross_validation.records import FoldKey, RunStore, TestPart
 from ser_core.errors import RecordError, SettingError
-from ser_core.records import FoldKey, RunStore, TestPart
 from tests.ablations.conftest import outcome
 
 GAINS = {"concat": 0.0, "bridge": 0.06, "mbt": 0.03}

@@ -12,12 +12,12 @@ from rich.console import Console
 from typer.main import get_command
 
 from ablations.studies import STUDIES
-from cluster import cli
-from cluster.resources import Settings
-from cluster.study import plan_ablation
-from ser_core.compose import compose
-from ser_core.config import GROUPS, Config
-from ser_core.keys import chosen, leaves, present
+from cluster.cli import main as cli
+from cluster.run_study import plan_ablation
+from cluster.tune.resources import Settings
+from ser_core.config.compose import compose
+from ser_core.config.override_keys import chosen, leaves, present
+from ser_core.config.tree import GROUPS, Config
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS
 from tests.cluster.conftest import SMALL, ser
 

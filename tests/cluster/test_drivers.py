@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.budget import Budget
-from cluster.drivers import checked
-from cluster.proposed import named
+from cluster.search.budget import Budget
+from cluster.search.optuna_trials import named
+from cluster.search.shared_study import checked
 from cluster.study_record import load_study, studies
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
-from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
 from tests.cluster.postgres import database, serving
 from tests.cluster.recorded import Search, write
@@ -22,7 +22,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, "tests/cluster")
-from cluster.budget import Budget
+from cluster.search.budget import Budget
 from recorded import Search
 source = Search(Path(sys.argv[1]), folds=3, budget=Budget(6), storage=sys.argv[2]).source()
 trial, _ = source.next()

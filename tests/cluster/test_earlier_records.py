@@ -8,7 +8,7 @@ import ser_core
 from cluster.earlier_records import earlier_versions
 from cluster.study_record import StudyRecord
 from cluster.trial import Trial
-from ser_core.records import FoldKey, RunStore
+from ser_core.cross_validation.records import FoldKey, RunStore
 
 
 def study(store: RunStore, fingerprint: str, program: str) -> StudyRecord:

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from cluster.budget import Budget
-from cluster.pruners import PRUNERS
+from cluster.search.budget import Budget
+from cluster.search.pruners import PRUNERS
 from cluster.study_record import load_study
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.passage import bests
-from ser_core.records import RunStore
+from ser_core.training.stage_loop import bests
 from tests.cluster.conftest import SMALL, records, ser, shown
 from tests.cluster.recorded import Search, decided, development, noted, store_with
 
@@ -99,9 +99,9 @@ def test_rungs_are_shares_of_the_epochs_and_a_curve_counts_where_it_has_one():
     ],
 )
 def test_what_cannot_be_judged_on_epochs_is_refused(words, reason, tmp_path, monkeypatch):
-    from cluster.budget import Budget
-    from cluster.search import Search as Asked
-    from cluster.search import prepare
+    from cluster.search.budget import Budget
+    from cluster.search.run_search import Search as Asked
+    from cluster.search.run_search import prepare
     from search_spaces.spaces import SPACES
 
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from cluster.study_record import load_study
-from ser_core.records import RunStore
+from ser_core.cross_validation.records import RunStore
 from tests.cluster.conftest import SMALL, Ran, records, ser
 
 TWO, THREE = "model.fusion=concat,bridge", "model.fusion=concat,bridge,cross_attention"

@@ -10,8 +10,8 @@ import sys
 
 import psutil
 
-from ablations.fusion import COMPARED
-from cluster.ray_session import MARK
+from ablations.studies.fusion import COMPARED
+from cluster.tune.session import MARK
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
 
 FOLDS = len(COMPARED) * 2 * 4

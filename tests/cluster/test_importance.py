@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cluster.importance import (
+from cluster.search.importance import (
     BIAS,
     Scored,
     distribution,
@@ -19,8 +19,8 @@ from cluster.importance import (
 )
 from cluster.study_record import StudyRecord
 from cluster.trial import Trial
+from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore, TestPart
 from ser_core.errors import RecordError
-from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 
 
 def random_trials(count, seed=0):
@@ -107,7 +107,7 @@ def test_a_search_is_read_from_its_records_and_printed_with_its_warning(tmp_path
 
     for opening in ("open_test", "open_tests"):
         monkeypatch.setattr(RunStore, opening, sealed)
-    monkeypatch.setattr("cluster.importance.importances", lambda trials: importances(trials, redraws=2))
+    monkeypatch.setattr("cluster.search.importance.importances", lambda trials: importances(trials, redraws=2))
     record, store = searched(tmp_path, 12)
     trials = scored_trials(record, store)
     assert [trial.settings for trial in trials] == [trial.settings for trial in random_trials(12)]

@@ -6,8 +6,8 @@ import pytest
 
 from ablations.modes import MODES, Mode
 from cluster.study_record import load_study
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, records, ser
 
 

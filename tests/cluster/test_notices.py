@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ablations.asked import asked_study
 from ablations.studies import STUDIES
+from ablations.study_from_command import asked_study
 from cluster.notices import print_licence, print_variant_notices
-from cluster.study import plan_ablation
-from ser_core.compose import compose
+from cluster.run_study import plan_ablation
+from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 from tests.cluster.conftest import SMALL
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.objectives import MEASURES, Constraint, Goal, Objective, front
+from cluster.search.objectives import MEASURES, Constraint, Goal, Objective, front
+from ser_core.cross_validation.records import FoldKey, FoldRecord
 from ser_core.errors import SettingError
-from ser_core.records import FoldKey, FoldRecord
 
 FOLD = FoldRecord(
     FoldKey("a", "b", 1),

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster.openings import note_opening, openings, told
+from cluster.selection.test_openings import note_opening, openings, told
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
-from ser_core.records import RunStore
 
 
 def test_looks_are_counted_and_the_first_is_told_apart(tmp_path):

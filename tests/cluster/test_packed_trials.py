@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from cluster.resources import Cluster
-from cluster.searcher import Begun, Prepared, tune_scheduler, tune_searcher
-from cluster.shares import Shares
 from cluster.trial import Trial
-from ser_core.records import FoldKey, RunStore
+from cluster.tune.gpu_shares import Shares
+from cluster.tune.resources import Cluster
+from cluster.tune.tune_adapter import Begun, Prepared, tune_scheduler, tune_searcher
+from ser_core.cross_validation.records import FoldKey, RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
 
 FREE = ("optim.pack=0", "cluster.pack=9", "cluster.workers=1")

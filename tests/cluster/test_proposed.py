@@ -5,17 +5,17 @@ import math
 
 import pytest
 
-from cluster.budget import Budget
-from cluster.objectives import Goal
-from cluster.proposed import named
-from cluster.pruners import PRUNERS
-from cluster.samplers import SAMPLERS
-from cluster.scores import ranked
-from cluster.spending import projected, spending
-from cluster.starts import best_of, by_hand
+from cluster.search.budget import Budget
+from cluster.search.cost import projected, spending
+from cluster.search.initial_points import best_of, by_hand
+from cluster.search.objectives import Goal
+from cluster.search.optuna_trials import named
+from cluster.search.pruners import PRUNERS
+from cluster.search.samplers import SAMPLERS
+from cluster.search.scores import ranked
 from search_spaces.spaces import SPACES
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.records import RunStore
 from tests.cluster import recorded
 from tests.cluster.recorded import Search, decided, development, folds_of, study
 
@@ -64,7 +64,7 @@ def test_a_search_run_again_trains_nothing_and_tells_the_same(sampler, tmp_path)
 
 
 def test_an_ablation_is_never_ended(tmp_path):
-    from cluster.searcher import Prepared
+    from cluster.tune.tune_adapter import Prepared
 
     assert not Prepared([], RunStore(tmp_path)).reported(next(iter(Search(tmp_path).driven().trials.values())), 1, True, True)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.pruners import PRUNERS, chosen_pruner
-from cluster.pruners.futility import chance_to_end_above
-from cluster.pruners.several import reason_to_stop
+from cluster.search.pruners import PRUNERS, chosen_pruner
+from cluster.search.pruners.futility import chance_to_end_above
+from cluster.search.pruners.several import reason_to_stop
 from ser_core.errors import SettingError
 
 FOLDS = 10

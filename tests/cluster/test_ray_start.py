@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from cluster.ray_start import join, start_with_patience
+from cluster.launch.ray_start import join, start_with_patience
 from ser_core.errors import BridgeworkError
 from tests.cluster.test_faults import marked
 
 RUN = '''
 import os, sys
 from pathlib import Path
-from cluster import ray_session, ray_start
-from cluster.resources import Cluster
+from cluster.launch import ray_start
+from cluster.tune import session
+from cluster.tune.resources import Cluster
 
-os.environ.update({**ray_session.ENVIRONMENT, **ray_session._token()})
+os.environ.update({**session.ENVIRONMENT, **session._token()})
 from ray._private import services
 
 store, failing = Path(sys.argv[1]), int(sys.argv[2])
@@ -30,7 +31,7 @@ exec {services.RAYLET_EXECUTABLE} "$@"
 """)
 raylet.chmod(0o755)
 services.RAYLET_EXECUTABLE = str(raylet)
-with ray_session.ray_running(Cluster(workers=1), store):
+with session.ray_running(Cluster(workers=1), store):
     import ray
 
     print(len(ray.nodes()), "node")
@@ -103,7 +104,7 @@ def test_an_address_that_does_not_answer_is_named_at_once(address):
 
 def test_what_ray_says_of_a_wrong_address_is_one_sentence(tmp_path):
     command = (
-        "import sys; from cluster.ray_session import *; ray_running(Cluster(address='nonsense'), Path(sys.argv[1])).__enter__()"
+        "import sys; from cluster.tune.session import *; ray_running(Cluster(address='nonsense'), Path(sys.argv[1])).__enter__()"
     )
     ran = subprocess.run([sys.executable, "-c", command, str(tmp_path)], capture_output=True, text=True, timeout=100)
     sentence = ran.stderr.splitlines()[-1].partition(": ")[2]

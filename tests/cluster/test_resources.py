@@ -11,8 +11,8 @@ import psutil
 import pytest
 from omegaconf import OmegaConf
 
-from cluster.ray_session import MARK, Driver, end_leftovers
-from cluster.resources import Cluster, split_overrides
+from cluster.tune.resources import Cluster, split_overrides
+from cluster.tune.session import MARK, Driver, end_leftovers
 from ser_core.errors import SettingError
 
 

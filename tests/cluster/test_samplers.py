@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats.qmc import discrepancy
 
-from cluster.budget import Budget
-from cluster.samplers import SAMPLERS, chosen_sampler
-from cluster.samplers.grid import LEVELS, walked
+from cluster.search.budget import Budget
+from cluster.search.samplers import SAMPLERS, chosen_sampler
+from cluster.search.samplers.grid import LEVELS, walked
 from search_spaces.fusion import NESTED
 from search_spaces.space import Choice, Float, Int, OneOf, Space
 from search_spaces.spaces import SPACES

@@ -5,17 +5,17 @@ import shutil
 
 import pytest
 
-from cluster.budget import Budget
-from cluster.objectives import Goal
-from cluster.proposed import Past, Proposed
-from cluster.pruners import PRUNERS
-from cluster.samplers import SAMPLERS
-from cluster.scores import Scores
+from cluster.search.budget import Budget
+from cluster.search.objectives import Goal
+from cluster.search.optuna_trials import Past, Proposed
+from cluster.search.pruners import PRUNERS
+from cluster.search.samplers import SAMPLERS
+from cluster.search.scores import Scores
 from cluster.study_record import studies
 from cluster.trial import Trial
 from search_spaces.bridge_tokens import SPACE as TOKENS
 from search_spaces.weights import SPACE as WEIGHTS
-from ser_core.records import FoldKey, RunStore
+from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.tasks import TASKS
 from tests.cluster.conftest import SMALL, records, ser, shown
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cluster.objectives import Goal
-from cluster.openings import openings
-from cluster.scores import Scores
-from cluster.select_commands import select_from
-from cluster.selection import Asked
+from cluster.cli.select_commands import select_from
+from cluster.search.objectives import Goal
+from cluster.search.scores import Scores
+from cluster.selection.run_selection import Asked
+from cluster.selection.test_openings import openings
 from cluster.study_record import load_study
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError
-from ser_core.records import RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
 
 WORDS = ("search-weights", "--top", "2", "--seeds", "1")

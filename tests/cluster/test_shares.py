@@ -6,21 +6,21 @@ import sys
 
 import pytest
 
-from cluster.resources import Cluster
-from cluster.shares import Shares, share
+from cluster.tune.gpu_shares import Shares, share
+from cluster.tune.resources import Cluster
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.records import RunStore
 
 RUN = """
 import json, sys, time, types
 from pathlib import Path
-from cluster import ray_session, training
-from cluster.resources import Cluster
-from cluster.searcher import Begun
+from cluster.tune import session, train
+from cluster.tune.resources import Cluster
+from cluster.tune.tune_adapter import Begun
 from cluster.trial import Trial
-from ser_core.records import FoldKey
+from ser_core.cross_validation.records import FoldKey
 
-begin, folder = ray_session._begin, Path(sys.argv[1])
+begin, folder = session._begin, Path(sys.argv[1])
 
 
 def begin_with_a_gpu(*given):
@@ -57,9 +57,9 @@ class Source:
         pass
 
 
-training.train_trial, ray_session._begin = train_trial, begin_with_a_gpu
+train.train_trial, session._begin = train_trial, begin_with_a_gpu
 store = types.SimpleNamespace(folder=folder, load=lambda key: types.SimpleNamespace(spent={"gpu_share": 0.2}))
-training.train(Begun(Source()), Cluster(share_gpus=True), store, lambda *heard: None, print)
+train.train(Begun(Source()), Cluster(share_gpus=True), store, lambda *heard: None, print)
 """
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cluster.budget import Budget
-from cluster.pruners import PRUNERS
-from cluster.samplers import SAMPLERS
-from cluster.simulate import simulate_records, simulate_synthetic, suitable
-from cluster.simulation import Hill, Records, Variances, compared, searched, variance_split
+from cluster.cli.simulate_command import simulate_records, simulate_synthetic, suitable
+from cluster.search.budget import Budget
+from cluster.search.pruners import PRUNERS
+from cluster.search.samplers import SAMPLERS
+from cluster.search.simulation import Hill, Records, Variances, compared, searched, variance_split
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.records import RunStore
 from tests.cluster.recorded import Search, study
 
 RANDOM = SAMPLERS["random"]

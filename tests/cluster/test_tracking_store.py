@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from cluster.tracking_store import opened, readable, there, tracking_uri
+from cluster.tracking.tracking_store import opened, readable, there, tracking_uri
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
-from ser_core.records import RunStore
 from tests.shared_material import ROOT
 
 OPEN = """
 import sys
-from cluster.tracking_store import opened
+from cluster.tracking.tracking_store import opened
 print(len(opened(sys.argv[1]).search_experiments()))
 """
 

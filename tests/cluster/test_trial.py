@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cluster import trial as trials
-from cluster.study import make_trial
-from ser_core.compose import compose
+from cluster.run_study import make_trial
+from ser_core.config.compose import compose
 
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "model.width=16", "optim.epochs=1", "optim.refit=false")
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from search_spaces.space import Choice, Float, Int, OffOr, OneOf, Simplex, Space, chosen_space
 from search_spaces.spaces import SPACES
-from ser_core.compose import compose
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS
-from ser_core.identity import fingerprint
 from ser_core.systems import SYSTEMS
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search_spaces.space import Float, Int, Space
 from search_spaces.spaces import SPACES
 from search_spaces.staged import NUMBERS, ORDER, Stages, within_reach
-from ser_core.compose import compose
+from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 from ser_core.stages import PARTS
 from tests.search_spaces.test_spaces import Answering, Drawn, settings

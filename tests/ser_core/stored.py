@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ser_core.audio import Audio
-from ser_core.contents import content_hashes
-from ser_core.features import Features, FeatureStore, Speech
+from ser_core.content_hashes import content_hashes
+from ser_core.feature_store.features import Features, FeatureStore, Speech
 
 NAN = float("nan")
 COUNT = 12

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from ser_core.averaged import averaged
+from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.mean_pooling import averaged
 from ser_core.fusion import FUSIONS
-from ser_core.inputs import Inputs
+from ser_core.keyed_dropout import Noise
 from ser_core.model import build_model
-from ser_core.noise import Noise
 from tests.conftest import Configure
 
 ROWS = list(range(0, 96, 5))

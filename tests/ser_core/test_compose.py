@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_core.compose import compose, resolved
-from ser_core.config import GROUPS
+from ser_core.config.compose import compose, resolved
+from ser_core.config.identity import fingerprint
+from ser_core.config.tree import GROUPS
 from ser_core.errors import SettingError
 from ser_core.fusion.bridge import Bridge
-from ser_core.identity import fingerprint
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
 MANY = (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ser_core import contents
-from ser_core.contents import content_hashes, file_hash, joint_hash
+from ser_core import content_hashes as contents
+from ser_core.content_hashes import content_hashes, file_hash, joint_hash
 
 
 @pytest.fixture

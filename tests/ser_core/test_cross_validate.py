@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.baselines import BASELINES
-from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
+from ser_core.config.tree import Config
+from ser_core.cross_validation.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import SettingError, TrainingError
-from ser_core.inputs import Inputs
-from ser_core.plan import plan
-from ser_core.records import RunStore
+from ser_core.evaluation.baselines import BASELINES
 from tests.conftest import Configure
 
 Events = list[Progress | PackEpoch | FoldResult]
 
 MIDWAY = """
 import sys, time
-from ser_core.compose import compose
-from ser_core.cross_validate import cross_validate
+from ser_core.config.compose import compose
+from ser_core.cross_validation.cross_validate import cross_validate
 
 for event in cross_validate(compose(sys.argv[1:]), folds=[1]):
     print(event, flush=True)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from ser_core.cross_validate import cross_validate, cross_validate_many
-from ser_core.events import Event, FoldFailed, FoldResult, Progress
-from ser_core.inputs import Inputs
-from ser_core.many.stack import Stack
-from ser_core.plan import Plan, plan
-from ser_core.records import FoldRecord, RunStore
+from ser_core.cross_validation.cross_validate import cross_validate, cross_validate_many
+from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, Progress
+from ser_core.cross_validation.plan import Plan, plan
+from ser_core.cross_validation.records import FoldRecord, RunStore
+from ser_core.dataset.dataset import Inputs
+from ser_core.training.packed.stack import Stack
 from tests.conftest import Configure
 
 KNOBS = ("optim.epochs=4", "optim.patience=2")

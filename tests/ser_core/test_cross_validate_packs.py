@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import torch
 
-from ser_core import packs
-from ser_core.config import Config
-from ser_core.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
+from ser_core.config.tree import Config
+from ser_core.cross_validation import train_folds
+from ser_core.cross_validation.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import FoldsError, TrainingError
-from ser_core.fit import Fitted
 from ser_core.folds import Fold
-from ser_core.inputs import Inputs
-from ser_core.many import epochs
-from ser_core.many.stack import Stack
-from ser_core.passage import Due, bests
-from ser_core.plan import plan
-from ser_core.records import RunStore
+from ser_core.training.fit import Fitted
+from ser_core.training.packed import epochs
+from ser_core.training.packed.stack import Stack
+from ser_core.training.stage_loop import Due, bests
 from tests.conftest import Configure
 
 KNOBS = ("optim.pack=3", "optim.epochs=4", "optim.patience=1", "optim.learning_rate=0.05")
@@ -185,7 +185,7 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
         events.close()  # type: ignore[attr-defined]
     else:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(packs, "written", _dying(packs.written))
+            patch.setattr(train_folds, "written", _dying(train_folds.written))
             run(killed, inputs, [1])
         assert len(content(killed, inputs)) == 1
     assert list(Path(killed.run.store).rglob(".fold-01.state"))

@@ -6,12 +6,12 @@ import math
 import pytest
 import torch
 
-from ser_core.config import Config
-from ser_core.course import Course, begin, fresh, resume, saved
-from ser_core.epoch import train_epoch
-from ser_core.inputs import Inputs
-from ser_core.plan import plan
-from ser_core.step import descend, total_loss
+from ser_core.config.tree import Config
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
+from ser_core.training.epoch import train_epoch
+from ser_core.training.step import descend, total_loss
+from ser_core.training.train_state import Course, begin, fresh, resume, saved
 from tests.conftest import Configure
 
 

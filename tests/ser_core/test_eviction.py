@@ -7,10 +7,10 @@ import pytest
 import torch
 from filelock import FileLock
 
-from ser_core import eviction
 from ser_core.audio import Audio
-from ser_core.eviction import make_room, used
-from ser_core.features import FeatureStore, Text
+from ser_core.feature_store import cache_eviction as eviction
+from ser_core.feature_store.cache_eviction import make_room, used
+from ser_core.feature_store.features import FeatureStore, Text
 from tests.ser_core.stored import Counting
 
 BYTES = 1000

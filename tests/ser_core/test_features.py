@@ -15,7 +15,7 @@ from torch import Tensor
 from ser_core.audio import Audio
 from ser_core.encoders import SpeechCheckpoint
 from ser_core.errors import AudioError, SettingError
-from ser_core.features import FeatureStore, Text
+from ser_core.feature_store.features import FeatureStore, Text
 from tests.ser_core.encoders import checkpoints
 from tests.ser_core.stored import COUNT, NAN, Counting, fresh, noises, same, shards, speech, without_length
 
@@ -191,7 +191,7 @@ def test_utterances_encoded_side_by_side_are_those_encoded_one_by_one(
     files: list[Path], store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
     """Bit for bit, whatever the number of cores; the threads allowed before are allowed again."""
-    monkeypatch.setattr("ser_core.features.CORES", 4)
+    monkeypatch.setattr("ser_core.feature_store.features.CORES", 4)
     extractor = SpeechCheckpoint(path=str(checkpoints.speech_checkpoint(tmp_path / family, family))).extractor(
         torch.device("cpu")
     )

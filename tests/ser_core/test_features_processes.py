@@ -12,7 +12,7 @@ import torch
 
 from ser_core.audio import Audio
 from ser_core.encoders import SpeechCheckpoint
-from ser_core.features import FeatureStore
+from ser_core.feature_store.features import FeatureStore
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 from tests.ser_core.stored import COUNT, Counting, fresh, noises, same, shards, speech
 from tests.shared_material import ROOT
@@ -32,7 +32,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from ser_core.audio import Audio
-from ser_core.features import FeatureStore
+from ser_core.feature_store.features import FeatureStore
 from tests.ser_core.stored import Counting, speech
 
 class Slow(Counting):
@@ -95,7 +95,7 @@ import sys, time, torch
 from pathlib import Path
 from ser_core.audio import Audio
 from ser_core.encoders import SpeechCheckpoint
-from ser_core.features import FeatureStore
+from ser_core.feature_store.features import FeatureStore
 from tests.ser_core.stored import speech
 
 extractor = SpeechCheckpoint(path=sys.argv[2]).extractor(torch.device("cpu"))

@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
-from ser_core.config import Config
-from ser_core.course import parameter_groups, rate
+from ser_core.config.tree import Config
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import TrainingError
-from ser_core.fit import Fitted, fit
 from ser_core.folds import Fold
 from ser_core.fusion import FUSIONS
-from ser_core.inputs import Inputs
-from ser_core.judge import predict
 from ser_core.model import build_model
-from ser_core.passage import EpochEnd
-from ser_core.plan import plan
+from ser_core.training.evaluate import predict
+from ser_core.training.fit import Fitted, fit
+from ser_core.training.stage_loop import EpochEnd
+from ser_core.training.train_state import parameter_groups, rate
 from tests.conftest import Configure
 
 

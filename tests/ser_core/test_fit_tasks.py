@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from ser_core.config import Config
-from ser_core.course import begin, fresh
-from ser_core.cross_validate import FoldResult, cross_validate
-from ser_core.epoch import train_epoch
+from ser_core.config.tree import Config
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import SettingError
-from ser_core.inputs import Inputs
-from ser_core.judge import development_score, predict
+from ser_core.keyed_dropout import Noise
 from ser_core.model import build_model
-from ser_core.noise import Noise
-from ser_core.plan import plan
-from ser_core.records import RunStore
+from ser_core.training.epoch import train_epoch
+from ser_core.training.evaluate import development_score, predict
+from ser_core.training.train_state import begin, fresh
 from tests.conftest import Configure
 
 HELPERS = ("gender", "transcript", "speaker", "contrast", "augmented_contrast")

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_core.compose import compose
-from ser_core.config import GROUPS, Config
+from ser_core.config.compose import compose
+from ser_core.config.identity import channels_fingerprint, default_of, described, fingerprint, is_neutral
+from ser_core.config.override_keys import leaves, present
+from ser_core.config.tree import GROUPS, Config
 from ser_core.fusion.bridge import Bridge
 from ser_core.fusion.concat import Concat
-from ser_core.identity import channels_fingerprint, default_of, described, fingerprint, is_neutral
-from ser_core.keys import leaves, present
 from ser_core.options import LEFT_OUT, Option
 from ser_core.tasks import Tasks
 from ser_core.tasks.gender import Gender
@@ -235,7 +235,7 @@ def test_variants_over_the_same_channels_share_their_baselines() -> None:
 
 def test_a_fresh_process_finds_the_same_name() -> None:
     program = (
-        "from ser_core.compose import compose; from ser_core.identity import fingerprint; "
+        "from ser_core.config.compose import compose; from ser_core.config.identity import fingerprint; "
         f"print(fingerprint(compose({list(MANY)!r})))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -14,8 +14,7 @@ from scipy.stats import pearsonr
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, mean_absolute_error, recall_score
 
-from ser_core.judge import headline
-from ser_core.metrics import (
+from ser_core.evaluation.metrics import (
     CALIBRATION_BINS,
     TERMS,
     calibration,
@@ -32,6 +31,7 @@ from ser_core.metrics import (
     uar,
     wa,
 )
+from ser_core.training.evaluate import headline
 
 CONFIDENCES = st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=80)
 LABELS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")), min_size=1, max_size=60)

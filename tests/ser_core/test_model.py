@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state
 
+from ser_core.dataset.dataset import Inputs
 from ser_core.encoders.stems import FeatureStem
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS
-from ser_core.inputs import Inputs
+from ser_core.keyed_dropout import Noise
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
-from ser_core.noise import Noise
 from tests.conftest import Configure
 
 ROWS = list(range(0, 96, 7))

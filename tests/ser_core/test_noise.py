@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ser_core.noise import Dropout, Noise, number_sites, uniform
+from ser_core.keyed_dropout import Dropout, Noise, number_sites, uniform
 
 KEYS = st.integers(0, 2**62 - 1)
 

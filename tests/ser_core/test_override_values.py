@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ser_core.compose import compose
-from ser_core.config import GROUPS, Config
+from ser_core.config.compose import compose
+from ser_core.config.override_keys import chosen, leaf_types
+from ser_core.config.tree import GROUPS, Config
 from ser_core.errors import SettingError
-from ser_core.keys import chosen, leaf_types
 from ser_core.override_values import read_value, unquoted
 
 NASTY = "ab 日é😀=#,()[]'\"%&;:$\\~`!|<>*?^@+-.0\t\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore, TestPart
 from ser_core.errors import RecordError
-from ser_core.records import FoldKey, FoldRecord, RunStore, TestPart
 
 KEY = FoldKey("0123456789abcdef", "0123456789ab", 3)
 PREDICTIONS = pd.DataFrame({"utterance": ["a", "b"], "emotion.target": ["joy", ""], "dimensions.valence.target": [1.5, None]})

@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 import torch
 
-from ser_core.compose import compose
-from ser_core.course import begin, fresh
-from ser_core.epoch import train_epoch
+from ser_core.config.compose import compose
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs, drawn_shares
 from ser_core.errors import SettingError
-from ser_core.inputs import Inputs, drawn_shares
-from ser_core.plan import plan
+from ser_core.training.epoch import train_epoch
+from ser_core.training.train_state import begin, fresh
 from tests.conftest import Configure
 
 BALANCED = ("optim.sampling=balanced", "tasks.emotion.class_weights=none")

@@ -13,24 +13,24 @@ import pandas as pd
 import pytest
 import torch
 
-from ser_core.config import Config
-from ser_core.course import begin, fresh
-from ser_core.cross_validate import FoldResult, cross_validate
+from ser_core.config.identity import fingerprint
+from ser_core.config.tree import Config
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.dataset.dataset import Inputs
 from ser_core.encoders.tuned import TunedStem
-from ser_core.epoch import train_epoch
 from ser_core.errors import SettingError
-from ser_core.fit import Fitted, fit, steps
 from ser_core.folds import Fold
-from ser_core.frozen import through_frozen
-from ser_core.identity import fingerprint
-from ser_core.inputs import Inputs
-from ser_core.keeper import Keeper
-from ser_core.noise import Noise
-from ser_core.passage import Due
-from ser_core.plan import plan
-from ser_core.records import RunStore
+from ser_core.keyed_dropout import Noise
 from ser_core.stages import PARTS, STAGES, TaskWeights
 from ser_core.tasks import TASKS
+from ser_core.training.checkpoint import Keeper
+from ser_core.training.epoch import train_epoch
+from ser_core.training.fit import Fitted, fit, steps
+from ser_core.training.frozen_states import through_frozen
+from ser_core.training.stage_loop import Due
+from ser_core.training.train_state import begin, fresh
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
@@ -239,8 +239,8 @@ def test_the_test_part_is_scored_after_every_stage(configure: Configure, tmp_pat
 
 KILLED = """
 import sys
-from ser_core.compose import compose
-from ser_core.cross_validate import cross_validate
+from ser_core.config.compose import compose
+from ser_core.cross_validation.cross_validate import cross_validate
 for event in cross_validate(compose(sys.argv[1:]), [1]):
     print(getattr(event, "epoch", "done"), flush=True)
 """

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.compose import compose
-from ser_core.config import GROUPS, Config
-from ser_core.cross_validate import FoldResult, cross_validate
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
+from ser_core.config.published_system import applied, systems_named
+from ser_core.config.tree import GROUPS, Config
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.identity import fingerprint
-from ser_core.plan import plan
-from ser_core.records import RunStore
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, STATUSES, SYSTEMS
-from ser_core.systems.applied import applied, systems_named
 from tests.ser_core.encoders.checkpoints import speech_checkpoint, text_checkpoint
 
 FAMILIES = ("wav2vec2-group", "hubert", "wavlm")

@@ -10,23 +10,23 @@ import soundfile
 import torch
 
 from ser_core.augment import augmented
-from ser_core.channels import written
-from ser_core.compose import compose
-from ser_core.config import Config
-from ser_core.contents import file_hash
-from ser_core.course import begin, fresh
+from ser_core.config.compose import compose
+from ser_core.config.tree import Config
+from ser_core.content_hashes import file_hash
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.augmented_views import StoredViews
+from ser_core.dataset.channels import written
+from ser_core.dataset.dataset import Inputs, load_inputs
 from ser_core.encoders.tuned import TunedStem
-from ser_core.epoch import train_epoch
 from ser_core.errors import CorpusError, SettingError
-from ser_core.features import Speech
-from ser_core.fit import fit
-from ser_core.frozen import through_frozen
-from ser_core.inputs import Inputs, load_inputs
-from ser_core.judge import predict
+from ser_core.feature_store.features import Speech
+from ser_core.keyed_dropout import Noise
 from ser_core.model import build_model
-from ser_core.noise import Noise
-from ser_core.plan import plan
-from ser_core.versions import StoredViews
+from ser_core.training.epoch import train_epoch
+from ser_core.training.evaluate import predict
+from ser_core.training.fit import fit
+from ser_core.training.frozen_states import through_frozen
+from ser_core.training.train_state import begin, fresh
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 

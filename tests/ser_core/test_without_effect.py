@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ser_core.compose import compose
-from ser_core.config import Config
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
+from ser_core.config.tree import Config
+from ser_core.config.without_effect import settings_without_effect
 from ser_core.corpus import Corpus
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
 from ser_core.folds import make_folds
-from ser_core.identity import fingerprint
-from ser_core.inputs import Inputs
-from ser_core.plan import plan
-from ser_core.without_effect import settings_without_effect
 from tests.conftest import SMALL
 
 BARE = ("model.text=none",)

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api
 
-from ablations.asked import asked_study
 from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import Factor, parse_factor
 from ablations.designs.fractional import constant_products, find_generators, resolution_of
-from ablations.effects import contrasts, effects_section, estimates
+from ablations.report.effects import contrasts, effects_section, estimates
+from ablations.report.tables import number
 from ablations.study import configurations
-from ablations.tables import number
+from ablations.study_from_command import asked_study
 from ser_core.errors import SettingError
 
 FUSION, BATCH, WIDTH = "model.fusion=concat,bridge", "optim.batch=16,32", "model.width=16,32"

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from ablations.compare import corrected_t, over_seeds
 from ablations.statistics import METHODS
 from ablations.statistics.bayes import correlated_bayes
+from ablations.statistics.compare import corrected_t, over_seeds
 from ablations.statistics.effect import effect_size
 from ablations.statistics.mcnemar import mcnemar, over_dependent
 from ablations.statistics.method import evidence

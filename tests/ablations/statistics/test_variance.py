@@ -9,7 +9,7 @@ import statsmodels.api
 import statsmodels.formula.api
 from scipy import stats
 
-from ablations.compare import corrected_t
+from ablations.statistics.compare import corrected_t
 from ablations.statistics.variance import Split, detectable, folds_for, seeds_for, split_variance
 
 

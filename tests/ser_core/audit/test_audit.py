@@ -16,7 +16,7 @@ from ser_core.audit.audit import audit
 from ser_core.audit.files import unusable
 from ser_core.audit.listening import Heard, listen
 from ser_core.audit.pretraining import pretraining
-from ser_core.compose import compose
+from ser_core.config.compose import compose
 from ser_core.corpus.corpus import Corpus, complete
 from ser_core.folds import FOLDS, Fold, Folds, make_folds
 from ser_core.folds.dev.speakers import Speakers

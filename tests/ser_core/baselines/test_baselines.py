@@ -14,18 +14,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ser_core import baselines as room
-from ser_core.baselines import BASELINES, baselines, remembered
-from ser_core.baselines.chance import expected
-from ser_core.baselines.class_oracle import class_means
-from ser_core.baselines.linear import linear_predictions
-from ser_core.baselines.lookup import looked_up
-from ser_core.compose import compose
+from ser_core.config.compose import compose
 from ser_core.corpus import Corpus
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
+from ser_core.evaluation import baselines as room
+from ser_core.evaluation.baselines import BASELINES, baselines, remembered
+from ser_core.evaluation.baselines.chance import expected
+from ser_core.evaluation.baselines.class_oracle import class_means
+from ser_core.evaluation.baselines.linear import linear_predictions
+from ser_core.evaluation.baselines.lookup import looked_up
+from ser_core.evaluation.metrics import TERMS, ccc, macro_f1, uar, wa
 from ser_core.folds import Fold, make_folds
-from ser_core.inputs import Inputs
-from ser_core.metrics import TERMS, ccc, macro_f1, uar, wa
-from ser_core.plan import plan
 from tests.conftest import Configure
 from tests.shared_material import shared
 

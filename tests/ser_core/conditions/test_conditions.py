@@ -9,23 +9,23 @@ import pytest
 import torch
 
 from ser_core.augment import AUGMENTATIONS, augmented
-from ser_core.channels import spoken, written
-from ser_core.compose import compose
 from ser_core.conditions import CONDITIONS, condition
-from ser_core.config import Config
-from ser_core.contents import file_hash
-from ser_core.cross_validate import FoldResult, cross_validate
+from ser_core.config.compose import compose
+from ser_core.config.tree import Config
+from ser_core.content_hashes import file_hash
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.cross_validation.write_record import under_conditions
+from ser_core.dataset.augmented_views import Changed
+from ser_core.dataset.channels import spoken, written
+from ser_core.dataset.dataset import Inputs, load_inputs
 from ser_core.errors import CorpusError, SettingError
-from ser_core.features import Speech
-from ser_core.inputs import Inputs, load_inputs
-from ser_core.judge import development_score, headline, predict
+from ser_core.evaluation.metrics import score
+from ser_core.feature_store.features import Speech
 from ser_core.masking.masking import hidden, masked
-from ser_core.metrics import score
 from ser_core.model import build_model
-from ser_core.plan import plan
-from ser_core.records import RunStore
-from ser_core.versions import Changed
-from ser_core.written import under_conditions
+from ser_core.training.evaluate import development_score, headline, predict
 from tests.conftest import Configure
 from tests.ser_core.augment.test_augmentations import VALUES
 

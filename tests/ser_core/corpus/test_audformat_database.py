@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
 from ser_core.corpus.audformat_database import Audformat
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.emodb import EmoDB

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from cluster.commands import check_corpus
-from ser_core.compose import compose
-from ser_core.cross_validate import FoldResult, cross_validate
+from cluster.cli.commands import check_corpus
+from ser_core.config.compose import compose
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import plan
 from ser_core.errors import CorpusError
-from ser_core.plan import plan
 from tests.conftest import SMALL
 from tests.ser_core.stored import without_length
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.emobox import EmoBox
 from ser_core.corpus.emodb import EmoDB

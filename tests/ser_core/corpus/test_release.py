@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.emodb import EmoDB
 from ser_core.corpus.ravdess import Ravdess
 from ser_core.corpus.release import check_some_file, file_name, is_file
 from ser_core.errors import CorpusError, SettingError
-from ser_core.identity import fingerprint
 from tests.shared_material import shared
 
 EMODB = ("03a01Fa.wav", "08a02Wb.flac", "16b10Lc.wav", "14a05Nd.WAV")

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
 from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.table import Table
 from ser_core.errors import CorpusError, SettingError
-from ser_core.identity import fingerprint
 
 ROWS = {
     "file": ["a.wav", "b.wav", "b.wav", "d.wav"],

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
 from ser_core.corpus import CORPORA, Corpus
 from ser_core.corpus.corpus import complete
 from ser_core.corpus.demo import DemoCorpus
@@ -16,7 +17,6 @@ from ser_core.corpus.iemocap import Iemocap
 from ser_core.corpus.table import Table
 from ser_core.corpus.text_file import TEXTS, with_text
 from ser_core.errors import CorpusError, SettingError
-from ser_core.identity import fingerprint
 from ser_core.options import field_sentences
 from tests.ser_core.corpus import test_iemocap, test_meld, test_msp_podcast, test_release
 

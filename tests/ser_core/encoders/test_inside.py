@@ -10,7 +10,7 @@ from torch.func import functional_call, stack_module_state
 from ser_core.batch import Stream
 from ser_core.encoders.adapters import ADAPTERS, ADDED, Lora
 from ser_core.encoders.integration import INTEGRATIONS, AriRe2
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from tests.ser_core.encoders.inside import CPU, FAMILIES, Checkpoint, checkpoint, loss, states, stepped
 
 INSIDE: dict[str, dict[str, Any]] = {

@@ -5,9 +5,9 @@ import dataclasses
 import torch
 
 from ser_core.batch import pad
+from ser_core.dataset.dataset import Channel
 from ser_core.encoders.stems import ConcatenatedStem, FeatureStem, WordStem
-from ser_core.inputs import Channel
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 
 LENGTHS = (3, 5, 2, 4, 6)
 

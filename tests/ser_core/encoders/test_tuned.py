@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from ser_core.batch import Stream, pad
-from ser_core.compose import compose
-from ser_core.course import parameter_groups
+from ser_core.config.compose import compose
+from ser_core.config.identity import fingerprint
+from ser_core.cross_validation.plan import plan
 from ser_core.encoders.adapters import Lora
 from ser_core.encoders.integration import AriRe2
 from ser_core.encoders.speech import SpeechCheckpoint
@@ -16,10 +17,9 @@ from ser_core.encoders.stems import ConcatenatedStem
 from ser_core.encoders.text import TextCheckpoint
 from ser_core.encoders.tuned import TunedStem, strided
 from ser_core.errors import SettingError
-from ser_core.fit import Fitted, fit
-from ser_core.identity import fingerprint
 from ser_core.model import build_model
-from ser_core.plan import plan
+from ser_core.training.fit import Fitted, fit
+from ser_core.training.train_state import parameter_groups
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, TEXT, speech_checkpoint, text_checkpoint
 
@@ -94,7 +94,7 @@ def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
     config = tuned("model.speech.tune=2")
     inputs = plan(config).inputs
     stem = build_model(config, inputs, torch.arange(8), 1).stems["speech"]
-    from ser_core.noise import Noise
+    from ser_core.keyed_dropout import Noise
 
     together = stem(inputs.batch([0, 5, 9]).streams["speech"], Noise(None))
     for place, row in enumerate((0, 5, 9)):

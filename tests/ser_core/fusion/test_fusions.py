@@ -18,7 +18,7 @@ from ser_core.fusion.fusion import means
 from ser_core.fusion.mbt import Mbt
 from ser_core.fusion.perceiver import Perceiver
 from ser_core.fusion.self_attention import SelfAttention
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 
 WIDTH = 8
 BRIDGES = {

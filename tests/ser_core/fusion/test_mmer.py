@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ser_core.batch import Stream, pad
 from ser_core.fusion.mmer import Mmer, maximum
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 
 WIDTH, HEADS = 12, 3
 Weights = dict[str, Tensor]

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import torch
 
-from ser_core import fit as alone
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import TrainingError
-from ser_core.fit import Fitted, fit
 from ser_core.fusion import FUSIONS
-from ser_core.inputs import Inputs
-from ser_core.many import Job, fit_many
-from ser_core.many.stack import Stack
-from ser_core.passage import EpochEnd
-from ser_core.plan import plan
+from ser_core.training import fit as alone
+from ser_core.training.fit import Fitted, fit
+from ser_core.training.packed import Job, fit_many
+from ser_core.training.packed.stack import Stack
+from ser_core.training.stage_loop import EpochEnd
 from tests.conftest import Configure
 
 EPOCHS = ("optim.epochs=3", "optim.patience=3")

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from ser_core.config import Config
-from ser_core.inputs import Inputs
-from ser_core.many.likeness import likeness, why_not
+from ser_core.config.tree import Config
+from ser_core.dataset.dataset import Inputs
 from ser_core.model import build_model
 from ser_core.tasks import TASKS, Tasks
+from ser_core.training.packed.compatibility import likeness, why_not
 from ser_core.weighting import WEIGHTINGS
 from tests.conftest import Configure
 

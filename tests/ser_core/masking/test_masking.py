@@ -7,21 +7,21 @@ import pytest
 import torch
 
 from ser_core.batch import Stream
-from ser_core.config import Config
-from ser_core.course import begin, fresh
-from ser_core.epoch import train_epoch
+from ser_core.config.tree import Config
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import SettingError
-from ser_core.fit import fit
 from ser_core.fusion import FUSIONS
-from ser_core.inputs import Inputs
-from ser_core.judge import predict
+from ser_core.keyed_dropout import Noise
 from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.masking.epoch import EpochMasking
 from ser_core.masking.masking import MaskedFusion, masked
 from ser_core.masking.utterance import ChannelDropout, UtteranceMasking
 from ser_core.model import SpeechEmotionModel, build_model
-from ser_core.noise import Noise
-from ser_core.plan import plan
+from ser_core.training.epoch import train_epoch
+from ser_core.training.evaluate import predict
+from ser_core.training.fit import fit
+from ser_core.training.train_state import begin, fresh
 from tests.conftest import Configure
 
 CHANNELS = ("speech", "text")

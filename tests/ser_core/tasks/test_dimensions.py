@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from ser_core.errors import SettingError
+from ser_core.keyed_dropout import Noise
 from ser_core.losses import ccc_loss, remembered_ccc_loss
-from ser_core.noise import Noise
 from ser_core.tasks import Memory
 from ser_core.tasks.dimensions import DimensionHead, Dimensions
 from tests.ser_core.tasks.made import CORPUS, leaf, views

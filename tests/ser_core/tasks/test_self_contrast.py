@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ser_core.compose import compose
+from ser_core.config.compose import compose
+from ser_core.cross_validation.plan import plan
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import SettingError
-from ser_core.inputs import Inputs
+from ser_core.keyed_dropout import Noise
 from ser_core.model import SpeechEmotionModel, build_model
-from ser_core.noise import Noise
-from ser_core.plan import plan
 from ser_core.tasks import Tasks, Views
 from ser_core.tasks.self_contrast import SelfContrast, SelfContrastHead
 from tests.conftest import Configure

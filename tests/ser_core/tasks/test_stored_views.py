@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.tasks import Head, Memory
 from ser_core.tasks.augmented_contrast import AugmentedContrast
 from tests.ser_core.tasks.made import CORPUS, leaf, views

@@ -9,8 +9,8 @@ import torch
 from torch.func import functional_call, stack_module_state
 
 from ser_core.errors import SettingError
-from ser_core.metrics import score
-from ser_core.noise import Noise
+from ser_core.evaluation.metrics import score
+from ser_core.keyed_dropout import Noise
 from ser_core.tasks import TASKS, Head, Memory, TaskOption, Tasks
 from tests.ser_core.tasks.made import BARE, CORPUS, leaf, name_of, targets_of, views
 

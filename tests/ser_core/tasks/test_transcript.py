@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ser_core.batch import pad
-from ser_core.noise import Noise
+from ser_core.keyed_dropout import Noise
 from ser_core.tasks.transcript import CHARACTERS, Transcript, TranscriptHead, fits, spelled, written
 from tests.ser_core.tasks.made import CORPUS, leaf, views
 

@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 
-from ser_core.config import Config
-from ser_core.course import Course, begin, fresh
-from ser_core.epoch import train_epoch
+from ser_core.config.tree import Config
+from ser_core.dataset.dataset import Inputs
 from ser_core.errors import SettingError, TrainingError
-from ser_core.inputs import Inputs
-from ser_core.noise import Noise
-from ser_core.step import shared, total_loss, trunk_gradients
+from ser_core.keyed_dropout import Noise
+from ser_core.training.epoch import train_epoch
+from ser_core.training.step import shared, total_loss, trunk_gradients
+from ser_core.training.train_state import Course, begin, fresh
 from ser_core.weighting import WEIGHTINGS
 from tests.conftest import Configure
 from tests.ser_core.test_fit import first_fold, trained

@@ -1,0 +1,75 @@
+"""A variant does what it says and nothing else: it changes what is trained, and only under the keys that it names.
+
+settled configuration of baseline and variant --leaves that differ--> each under a key that one of the two sets?
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ser_core.config.compose import resolved
+from ser_core.config.identity import fingerprint
+from ser_core.config.override_keys import expand
+from ser_core.config.tree import GROUPS, Config
+from ser_core.errors import SettingError
+
+ABSENT = "absent"
+"""What a configuration has under a key that it lacks."""
+
+
+def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mapping[str, Config]) -> None:
+    """Raises SettingError for a variant that trains what another trains, or that changes more than it names.
+
+    `named` are each variant's own overrides, `settled` its configuration after tasks without labels are left out
+    (`Plan.config`); the first is the baseline. Variants of the corpus itself (its texts, say) share a fingerprint and differ
+    in their split.
+    """
+    baseline, *others = settled
+    trains = {name: fingerprint(config) for name, config in settled.items()}
+    for place, name in enumerate(others):
+        for twin in (baseline, *others[:place]):
+            if trains[name] == trains[twin] and not changed(settled[name].corpus, settled[twin].corpus):
+                words = " ".join(named[name]) or "nothing"
+                raise SettingError(f"study {study}: {name} ({words}) trains exactly what {twin} trains; leave it out")
+        allowed = {change.partition("=")[0].replace("/", ".") for change in expand([*named[name], *named[baseline]], GROUPS)}
+        beyond = {key: each for key, each in changed(settled[name], settled[baseline]).items() if not _under(key, allowed)}
+        if beyond:
+            said = "; ".join(f"{key} from {before} to {after}" for key, (after, before) in beyond.items())
+            raise SettingError(
+                f"study {study}: {name} ({' '.join(named[name])}) changes more than it names: {said} (against {baseline}). "
+                f"Set {', '.join(beyond)} alike for both, or name it in the variant"
+            )
+
+
+def changed(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
+    """Every leaf in which two configurations differ, ours first. The seed and where things run are left out.
+
+    So are knobs and weights in stages of a task that either gives weight 0: where nobody builds it, they are nothing.
+    """
+    mine, other = (leaves(resolved(each)) for each in (ours, theirs))
+    both = [(key, mine.get(key, ABSENT), other.get(key, ABSENT)) for key in {**other, **mine}]
+    found = {key: (here, there) for key, here, there in both if here != there and key != "seed" and not key.startswith("run.")}
+    weights = [key for key in (*mine, *other) if key.startswith("tasks.") and key.endswith(".weight")]
+    idle = [key.split(".")[1] for key in weights if 0 in (mine.get(key), other.get(key))]
+    return {key: values for key, values in found.items() if key in weights or not _of(key, idle)}
+
+
+def _of(key: str, tasks: Sequence[str]) -> bool:
+    """Whether a key is a knob of one of these tasks or its weight in a stage."""
+    first, *rest = key.split(".")
+    return (first == "tasks" and rest[0] in tasks) or (first == "stages" and rest[-1] in tasks)
+
+
+def _under(key: str, named: set[str]) -> bool:
+    return any(key == each or key.startswith(f"{each}.") for each in named)
+
+
+def leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Every setting of a resolved configuration by its full key.
+
+    >>> leaves({"seed": 0, "model": {"width": 8}})
+    {'seed': 0, 'model.width': 8}
+    """
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        found |= leaves(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return found

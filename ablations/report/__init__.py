@@ -1,0 +1,1 @@
+"""Renders a study for people: tables, figures, one HTML page, LaTeX."""

@@ -1,0 +1,216 @@
+"""One ablation over several corpora: are they the same study, each whole, and over corpora that differ? Then they are ranked.
+
+studies --refuse what cannot stand together--> fold means of one metric [corpora variants] --ranks.py--> table, conclusion
+Protocol cards may differ between corpora, and so may classes: what each corpus holds is told, and only ranks are compared.
+"""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ablations.check_variants import ABSENT, leaves
+from ablations.outcomes import Outcome, variants_of
+from ablations.pairing import ComparisonError, Pairs, pair
+from ablations.report.tables import number, protocol_facts, spelled_out
+from ablations.section import Section
+from ablations.statistics.compare import over_seeds, scores_of
+from ablations.statistics.ranks import Ranks, conclusion, procedure, ranked
+from ser_core.evaluation.metrics import less_is_better
+
+FACTS = ("protocol", "split", "development", "size", "text", "metrics")
+"""Protocol facts that stand in a corpus's line."""
+OF_THE_CORPUS = ("corpus", "folds")
+"""Branches of the configuration in which studies over different corpora differ of course."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusStudy:
+    """A finished ablation over one corpus."""
+
+    id: str
+    outcomes: Sequence[Outcome]
+    mode: str = "fixed"
+    across: tuple[str, ...] = ()
+    """Entries of the protocol card that its variants differ in on purpose."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        return self.outcomes[0].record.card
+
+    @property
+    def corpus(self) -> str:
+        return str(self.card["corpus"])
+
+    @property
+    def named(self) -> str:
+        """How a message calls it."""
+        return f"{self.id} ({self.corpus})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Across:
+    """What several corpora say together."""
+
+    metric: str
+    scores: pd.DataFrame
+    """Fold means of the seeds' means [corpora variants]."""
+    ranks: Ranks
+    notes: tuple[str, ...]
+    """A line per corpus, then what differs between corpora."""
+
+
+def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
+    """Ranks the variants over the corpora. Raises ComparisonError, saying what is missing where, for what is not one study."""
+    if len(studies) < 2:
+        raise ComparisonError("ranks across corpora need at least two studies, each over a corpus of its own")
+    _check_corpora(studies)
+    paired = {study.corpus: _paired(study) for study in studies}
+    _check_variants(studies)
+    _check_changes(studies, paired)
+    _check_seeds(studies)
+    means, dropped = {}, []
+    for study in studies:
+        means[study.corpus], left_out = _fold_means(study, paired[study.corpus], metric)
+        dropped += [left_out] if left_out else []
+    scores = pd.DataFrame.from_dict(means, orient="index", columns=variants_of(studies[0].outcomes))
+    lines = [_line(study) for study in studies]
+    told = filter(None, [_classes(studies), _settings(studies, paired)])
+    return Across(metric, scores, ranked(scores, less_is_better(metric)), (*lines, *dropped, *told))
+
+
+def across_section(found: Across) -> Section:
+    """As it is printed: a row per variant, the best rank first."""
+    rows = tuple(
+        (name, *(number(found.scores.at[corpus, name], found.metric) for corpus in found.scores.index), f"{mean:.2f}")
+        for name, mean in found.ranks.means.items()
+    )
+    return Section(
+        title=f"{spelled_out(found.metric)} over {len(found.scores)} corpora, mean over folds",
+        columns=("variant", *map(str, found.scores.index), "mean rank"),
+        rows=rows,
+        notes=(conclusion(found.ranks), procedure(found.ranks), *found.notes),
+    )
+
+
+def across_to_csv(found: Across) -> str:
+    """A row per variant, the best rank first: raw scores by corpus, and the mean rank."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["variant", *found.scores.index, "mean_rank"])
+    for name, mean in found.ranks.means.items():
+        writer.writerow([name, *found.scores[name].tolist(), mean])
+    return text.getvalue()
+
+
+def _check_corpora(studies: Sequence[CorpusStudy]) -> None:
+    for place, study in enumerate(studies):
+        for other in studies[:place]:
+            same = study.corpus == other.corpus
+            if not same and (not study.card.get("content") or study.card.get("content") != other.card.get("content")):
+                continue
+            what = f"the corpus {study.corpus}" if same else f"the same utterances ({study.corpus} and {other.corpus})"
+            raise ComparisonError(
+                f"{other.id} and {study.id} are both over {what}: these are not independent, and a corpus may count once. Give "
+                "one study for each corpus; other corpora of the same name are told apart by corpus.title"
+            )
+
+
+def _paired(study: CorpusStudy) -> dict[str, Pairs]:
+    try:
+        return pair(study.outcomes, variants_of(study.outcomes)[0], study.across)
+    except ComparisonError as error:
+        raise ComparisonError(f"{study.named}: {error}") from error
+
+
+def _check_variants(studies: Sequence[CorpusStudy]) -> None:
+    """All have the same variants, the same baseline first, in the same mode."""
+    every = dict.fromkeys(name for study in studies for name in variants_of(study.outcomes))
+    lacking = {study.named: [name for name in every if name not in variants_of(study.outcomes)] for study in studies}
+    if missing := [f"{named} lacks {', '.join(map(repr, names))}" for named, names in lacking.items() if names]:
+        raise ComparisonError(f"the studies have different variants: {'; '.join(missing)}. Ask the same of every corpus")
+    if len(every) < 2:
+        raise ComparisonError(f"there is nothing to rank: every study has the one variant {next(iter(every))!r}")
+    for what, of in (("baselines", lambda study: variants_of(study.outcomes)[0]), ("modes", lambda study: study.mode)):
+        if len({of(study) for study in studies}) > 1:
+            said = "; ".join(f"{study.named} has {of(study)}" for study in studies)
+            raise ComparisonError(f"the studies have different {what}: {said}. Ask the same of every corpus")
+
+
+def _check_changes(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[str, Pairs]]) -> None:
+    """A variant changes the same settings to the same values everywhere."""
+    first, *others = studies
+    for name in variants_of(first.outcomes)[1:]:
+        expected = _changes(paired[first.corpus], name)
+        for study in others:
+            found = _changes(paired[study.corpus], name)
+            differ = [key for key in {**expected, **found} if expected.get(key, ABSENT) != found.get(key, ABSENT)]
+            if differ:
+                said = "; ".join(f"{key}={expected.get(key, ABSENT)} against {found.get(key, ABSENT)}" for key in differ[:3])
+                raise ComparisonError(
+                    f"{name!r} does not change the same in {first.named} and {study.named}: {said}. Ask the same of every corpus"
+                )
+
+
+def _changes(study: Mapping[str, Pairs], variant: str) -> dict[str, Any]:
+    """Settings in which a variant differs from the first one, with its own values."""
+    base, own = (_settled(study[name]) for name in (next(iter(study)), variant))
+    return {key: own.get(key, ABSENT) for key in {**base, **own} if own.get(key, ABSENT) != base.get(key, ABSENT)}
+
+
+def _settled(pairs: Pairs) -> dict[str, Any]:
+    """The settings of a variant, without the seed and without where it ran."""
+    found = leaves(next(iter(pairs.values())).record.config)
+    return {key: value for key, value in found.items() if key != "seed" and not key.startswith("run.")}
+
+
+def _check_seeds(studies: Sequence[CorpusStudy]) -> None:
+    seeds = {study.named: {one.record.seed for one in study.outcomes} for study in studies}
+    every = sorted(set().union(*seeds.values()))
+    lacking = {named: [str(seed) for seed in every if seed not in own] for named, own in seeds.items()}
+    if missing := [f"{named} lacks seed {', '.join(few)}" for named, few in lacking.items() if few]:
+        raise ComparisonError(
+            f"the studies have different seeds: {'; '.join(missing)}. Run each with as many --seeds: what is there is kept"
+        )
+
+
+def _fold_means(study: CorpusStudy, paired: Mapping[str, Pairs], metric: str) -> tuple[list[float], str]:
+    """Each variant's mean over folds, over those (seed, fold) where all have the metric, and a sentence on the others."""
+    scores = np.array([scores_of(pairs, metric) for pairs in paired.values()])
+    defined = np.isfinite(scores)
+    for name, one in zip(paired, defined, strict=True):
+        if not one.any():
+            raise ComparisonError(f"{study.named}: {name!r} has no {metric}; choose a --metric that all variants have")
+    whole = defined.all(axis=0)
+    if not whole.any():
+        raise ComparisonError(f"{study.named}: no fold has {metric} in all variants; choose another --metric")
+    means = [float(over_seeds(np.where(whole, values, np.nan)).mean()) for values in scores]
+    left = f"{study.corpus}: {(~whole).sum()} of {whole.size} (seed, fold) lack {metric} in some variant and are left out of all."
+    return means, "" if whole.all() else left
+
+
+def _line(study: CorpusStudy) -> str:
+    """What a corpus's scores hold under."""
+    facts = protocol_facts(study.outcomes)
+    classes = [str(name) for name in study.card.get("classes", ())]
+    labels = f"{len(classes)} classes ({', '.join(classes)})" if classes else "no classes"
+    return f"{study.corpus}: " + " · ".join([labels, *(f"{name} {facts[name]}" for name in FACTS if name in facts)])
+
+
+def _classes(studies: Sequence[CorpusStudy]) -> str:
+    counts = sorted({len(study.card.get("classes", ())) for study in studies})
+    if len(counts) < 2:
+        return ""
+    return f"Classes number {' or '.join(map(str, counts))}: compare scores within a column, not between columns."
+
+
+def _settings(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[str, Pairs]]) -> str:
+    """Settings of the baseline in which the corpora differ beyond corpus and folds."""
+    baselines = [_settled(next(iter(paired[study.corpus].values()))) for study in studies]
+    keys = dict.fromkeys(key for one in baselines for key in one if key.partition(".")[0] not in OF_THE_CORPUS)
+    differ = [key for key in keys if any(one.get(key, ABSENT) != baselines[0].get(key, ABSENT) for one in baselines)]
+    return f"Besides corpus and folds the studies differ in {', '.join(differ)}." if differ else ""

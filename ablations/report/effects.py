@@ -1,0 +1,101 @@
+"""What factors do on their own and together, and what each step of a path adds: contrasts of variants, fold by fold.
+
+scores [variants folds] --contrast--> one value per fold --corrected t--> estimate with interval --Holm--> section
+A main effect is the mean of all variants at a value less that of all at the first value. An interaction of two factors is half of
+how much the effect of one changes when the other leaves its first value. Effects that a fraction cannot tell apart share a row.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablations.designs import DESIGNS, Factorial
+from ablations.designs.factor import Factor, parse_factor, short
+from ablations.outcomes import Outcome, variants_of
+from ablations.pairing import pair
+from ablations.report.tables import half_width, heading
+from ablations.section import Section
+from ablations.statistics.compare import CorrectedT, corrected_t, holm, over_seeds, probability, scores_of, size_ratio
+
+
+def contrasts(factors: Sequence[Factor], levels: np.ndarray) -> dict[str, np.ndarray]:
+    """Weights over the variants [variants] of every main effect and interaction of two, by name, aliases joined.
+
+    `levels` are places of values [variants factors].
+    """
+    keys = [factor.key for factor in factors]
+    found: dict[str, np.ndarray] = {}
+    for place, factor in enumerate(factors):
+        for level in range(1, len(factor.values)):
+            name = f"{short(factor.key, keys)}={factor.values[level]}"
+            found[name] = _mean(levels[:, place] == level) - _mean(levels[:, place] == 0)
+    for one, other in itertools.combinations(range(len(factors)), 2):
+        for here, there in itertools.product(*(range(1, len(factors[place].values)) for place in (one, other))):
+            names = (f"{short(keys[place], keys)}={factors[place].values[at]}" for place, at in ((one, here), (other, there)))
+            corner = {
+                (a, b): _mean((levels[:, one] == (here if a else 0)) & (levels[:, other] == (there if b else 0)))
+                for a, b in itertools.product((0, 1), repeat=2)
+            }
+            found[" x ".join(names)] = (corner[1, 1] - corner[0, 1] - corner[1, 0] + corner[0, 0]) / 2
+    return _joined(found)
+
+
+def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: str) -> list[Section]:
+    """Main effects and interactions of a crossed design, steps of a path; nothing for other designs or a single factor."""
+    factors, names = [parse_factor(text) for text in factorial.factors], variants_of(outcomes)
+    if factorial.design == "path":
+        title, weights = "Step by step", {name: _step(place, len(names)) for place, name in enumerate(names) if place}
+        notes = ("Each step against the variant above it, paired by seed and fold.",)
+    elif DESIGNS[factorial.design].crossed and len(factors) > 1:
+        title, weights = "Main effects and interactions", contrasts(factors, np.array(factorial.designed().levels))
+        notes = (
+            "A main effect is the mean over all variants with that value less the mean over those with the first value; an "
+            "interaction is half of how much one effect changes with the other. Effects that share a row cannot be told apart "
+            "by this design.",
+        )
+    else:
+        return []
+    found = estimates(outcomes, weights, metric)
+    adjusted = holm([test.p for test in found.values()])
+    rows = [
+        (name, half_width(test.mean, metric, "+"), _p(test.p), _p(p))
+        for (name, test), p in zip(found.items(), adjusted, strict=True)
+    ]
+    read = f"± is half the 95 % interval (corrected resampled t over folds); Holm p counts the {len(rows)} rows."
+    return [Section(f"{title} ({heading(metric)})", ("Effect", "Δ", "p", "Holm p"), tuple(rows), (*notes, read))]
+
+
+def estimates(outcomes: Sequence[Outcome], weights: dict[str, np.ndarray], metric: str) -> dict[str, CorrectedT]:
+    """Each contrast of the variants' scores, over folds. Raises ComparisonError as `pair` does."""
+    names = variants_of(outcomes)
+    study = pair(outcomes, names[0])
+    scores = np.stack([scores_of(study[name], metric) for name in names])
+    ratio = size_ratio(outcomes)
+    return {name: corrected_t(over_seeds(np.tensordot(each, scores, axes=1)), ratio) for name, each in weights.items()}
+
+
+def _mean(chosen: np.ndarray) -> np.ndarray:
+    return chosen / chosen.sum()
+
+
+def _step(place: int, count: int) -> np.ndarray:
+    """The variant at a place less the one before it."""
+    return np.eye(count)[place] - np.eye(count)[place - 1]
+
+
+def _joined(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One entry for all contrasts that are equal but for their sign, which the joined name tells."""
+    kept: dict[str, np.ndarray] = {}
+    for name, weights in found.items():
+        same = next((other for other, each in kept.items() if np.allclose(each, weights)), None)
+        opposite = next((other for other, each in kept.items() if np.allclose(each, -weights)), None)
+        if twin := same or opposite:
+            kept = {(f"{other} {'+' if same else '-'} {name}" if other == twin else other): each for other, each in kept.items()}
+        else:
+            kept[name] = weights
+    return kept
+
+
+def _p(value: float) -> str:
+    return probability(value).removeprefix("= ") if value == value else "—"

@@ -1,0 +1,120 @@
+"""What each task gains from the company of others, beside the cosine of their gradients on the shared trunk.
+
+variant with the task --its own metric, paired by seed and fold--> less the variant that trains the task alone --> gain
+epoch logs of weighting.monitor --mean over epochs--> cosine of two tasks, by fold and seed
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from ablations.outcomes import Outcome
+from ablations.report.tables import ABSENT, half_width
+from ablations.statistics.compare import Interval, compare, probability
+from ser_core.evaluation.metrics import mean_ccc, term
+
+METRICS: dict[str, str] = {"emotion": "uar", "dimensions": "mean_ccc", "gender": "gender.uar"}
+"""The tasks that are compared and the metric of each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine:
+    """Mean over folds and seeds, and the least and greatest of them; NaN where no fold has one."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """One task in the company of others, on its own metric. Fractions, or as it is for CCC."""
+
+    task: str
+    company: tuple[str, ...]
+    metric: str
+    alone: Interval
+    together: Interval
+    difference: Interval
+    """Together less alone, with its 95 % interval."""
+    p_holm: float
+    """After Holm over the companies of this task."""
+    cosines: Mapping[str, Cosine]
+    """By companion."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.task} with {' + '.join(self.company)}"
+
+
+def gains(outcomes: Sequence[Outcome]) -> list[Gain]:
+    """Every task of METRICS in every company it was trained in, in that order; nothing for a task never trained alone."""
+    found = []
+    for task, metric in METRICS.items():
+        those = [_with_mean_ccc(one) for one in outcomes if task in tasks_of(one)]
+        alone = next((one.variant for one in those if tasks_of(one) == (task,)), "")
+        if not alone:
+            continue
+        compared = compare(those, alone, metric)
+        for variant, one in compared.items():
+            if variant == alone:
+                continue
+            mine = [outcome for outcome in those if outcome.variant == variant]
+            company = tuple(name for name in tasks_of(mine[0]) if name != task)
+            cosines = {name: mean_cosine(mine, task, name) for name in company}
+            found.append(Gain(task, company, metric, compared[alone].score, one.score, one.difference, one.p_holm, cosines))
+    return found
+
+
+def tasks_of(outcome: Outcome) -> tuple[str, ...]:
+    """The tasks of METRICS that the fold trained."""
+    tasks = outcome.record.config["tasks"]
+    return tuple(name for name in METRICS if tasks[name]["weight"] > 0)
+
+
+def mean_cosine(outcomes: Sequence[Outcome], one: str, other: str) -> Cosine:
+    """Of two tasks' gradients: mean over the epochs of a fold, then over folds and seeds."""
+    folds = []
+    for outcome in outcomes:
+        values = [epoch.get(f"cosine.{one}.{other}", epoch.get(f"cosine.{other}.{one}")) for epoch in outcome.record.epochs]
+        defined = [value for value in values if value is not None and math.isfinite(value)]
+        folds += [math.fsum(defined) / len(defined)] if defined else []
+    if not folds:
+        return Cosine(math.nan, math.nan, math.nan)
+    return Cosine(math.fsum(folds) / len(folds), min(folds), max(folds))
+
+
+def gain_columns(found: Sequence[Gain]) -> tuple[str, ...]:
+    """Headings of the printed gains."""
+    return ("Task", "Alone", "Together", "Gain", "Holm p", *(f"cosine to {name}" for name in _companions(found)))
+
+
+def gain_cells(found: Sequence[Gain]) -> tuple[tuple[str, ...], ...]:
+    """The printed gains, a row per task and company."""
+    rows = []
+    for gain in found:
+        scores = [half_width(one, gain.metric) for one in (gain.alone, gain.together)]
+        p = probability(gain.p_holm).removeprefix("= ") if math.isfinite(gain.p_holm) else ABSENT
+        cosines = [_cosine(gain.cosines[name]) if name in gain.cosines else ABSENT for name in _companions(found)]
+        name = f"{gain.task} ({term(gain.metric).heading}) with {' + '.join(gain.company)}"
+        rows.append((name, *scores, half_width(gain.difference, gain.metric, "+"), p, *cosines))
+    return tuple(rows)
+
+
+def _companions(found: Sequence[Gain]) -> list[str]:
+    return [name for name in METRICS if any(name in gain.cosines for gain in found)]
+
+
+def _cosine(one: Cosine) -> str:
+    if not math.isfinite(one.mean):
+        return ABSENT
+    mean, low, high = (format(value, "+.3f").replace("0.", ".", 1) for value in (one.mean, one.low, one.high))
+    return f"{mean} [{low}, {high}]"
+
+
+def _with_mean_ccc(outcome: Outcome) -> Outcome:
+    """The outcome with the mean of its CCC as a metric of its own, where dimensions were trained."""
+    if "dimensions" not in tasks_of(outcome):
+        return outcome
+    metrics = {**outcome.test.metrics, "mean_ccc": mean_ccc(outcome.test.metrics)}
+    return dataclasses.replace(outcome, test=dataclasses.replace(outcome.test, metrics=metrics))

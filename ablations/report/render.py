@@ -1,0 +1,234 @@
+"""A StudyTable written down: rich for the terminal, Markdown, LaTeX (booktabs) and CSV; the protocol goes with each.
+
+The details go into Markdown and CSV only, a study's own sections to the terminal and into Markdown.
+
+Names and titles come from the user, so every renderer escapes them for its own syntax.
+"""
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING
+
+from ablations.report.details import Details, confusion_cells, details_cells, details_columns, details_notes
+from ablations.report.tables import StudyTable, cells, columns
+from ablations.section import Section
+from ablations.statistics.compare import Interval
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",
+    "]": "{]}",
+    "±": r"$\pm$",
+    "Δ": r"$\Delta$",
+    "·": r"$\cdot$",
+    "—": "---",
+}
+
+
+def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
+    """Header, table and notes, to be printed in that order; the table is readable at 100 columns."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown, stacked = _narrow(table)
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, name in enumerate(columns(table)[:shown]):
+        grid.add_column(Text(name), justify="right" if place else "left", overflow="fold", max_width=None if place else 24)
+    for place, (name, *values) in enumerate(cells(table)):
+        if place == len(table.rows):
+            grid.add_section()
+        style = "bold" if name == table.baseline and place < len(table.rows) else ""
+        style = "dim" if place >= len(table.rows) else style
+        grid.add_row(Text(name, style), *(_stack(value, stacked) for value in values[: shown - 1]), style=style)
+    header = Text.assemble((table.title, "bold"), "\n", table.question, "\n", (table.protocol_line, "dim"))
+    notes = Text()
+    for name, verdict in table.verdicts.items():
+        notes.append(name, "bold").append(f": {verdict}\n")
+    notes.append("\n".join(["", *table.notes]), "dim")
+    return header, grid, notes
+
+
+def section_to_rich(section: Section) -> tuple["Text", "Table", "Text"]:
+    """Title, table and notes of a section, to be printed in that order."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, name in enumerate(section.columns):
+        grid.add_column(Text(name), justify="right" if place else "left", overflow="fold", max_width=None if place else 24)
+    for name, *values in section.rows:
+        grid.add_row(Text(name), *(_stack(value, stacked=True) for value in values))
+    return Text(f"\n{section.title}", "bold"), grid, Text("\n".join([*section.notes, ""]), "dim")
+
+
+def section_to_markdown(section: Section) -> str:
+    """A section below the table's, without its drawing."""
+    grid = _grid(list(section.columns), [list(row) for row in section.rows])
+    return "\n".join([f"### {markdown(section.title)}\n", *grid, "", *(f"{markdown(note)}\n" for note in section.notes)])
+
+
+def to_markdown(table: StudyTable) -> str:
+    """A section with heading, question, protocol, table, verdicts and notes."""
+    return "\n".join(
+        [
+            f"## {markdown(table.title)}\n",
+            f"{markdown(table.question)}\n",
+            f"{markdown(table.protocol_line)}\n",
+            *_grid(columns(table), cells(table)),
+            "",
+            *(f"- **{markdown(name)}**: {markdown(verdict)}" for name, verdict in table.verdicts.items()),
+            "",
+            *(f"{markdown(note)}\n" for note in table.notes),
+        ]
+    )
+
+
+def details_to_markdown(details: Details) -> str:
+    """A section below the table's: the details, and a matrix of confusions for each variant that predicts emotions."""
+    lines = ["### Details\n", *_grid(details_columns(details), details_cells(details)), ""]
+    lines += [f"{markdown(note)}\n" for note in details_notes(details)]
+    for name, one in details.confusions.items():
+        lines += [f"### Confusions of {markdown(name)}: percent of each true class (rows), all test parts and seeds\n"]
+        lines += [*_grid(["true", *one.classes, "n"], confusion_cells(one)), ""]
+    return "\n".join(lines)
+
+
+def details_to_csv(details: Details) -> str:
+    """One row per metric and variant or reference: raw numbers in full precision, empty where there is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["metric", "variant", "kind", "mean", "mean.low", "mean.high", "pooled"])
+    for metric in details.metrics:
+        for place, (name, scores) in enumerate(details.scores.items()):
+            one, kind = scores[metric], "variant" if place else "baseline"
+            writer.writerow(_blank([metric, name, kind, one.folds.value, one.folds.low, one.folds.high, one.pooled]))
+        for name, means in details.references.items():
+            writer.writerow(_blank([metric, name, "reference", means[metric], "", "", ""]))
+    return text.getvalue()
+
+
+def to_latex(table: StudyTable) -> str:
+    """A `table` float for `\\usepackage{booktabs}`; the notes stand below the table in small type."""
+    shown, stacked = _narrow(table)
+    body = [[latex(name), *(_signs(value, stacked) for value in values[: shown - 1])] for name, *values in cells(table)]
+    lines = [f"{' & '.join(row)} \\\\" for row in body]
+    lines.insert(len(table.rows), r"\midrule")
+    verdicts = [f"{latex(name)}: {latex(verdict)}." for name, verdict in table.verdicts.items()]
+    below = [latex(table.protocol_line) + ".", *verdicts, *map(latex, table.notes)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+            f"\\caption{{{latex(table.title)}. {latex(table.question)}}}",
+            f"\\begin{{tabular}}{{l{'r' * (shown - 1)}}}",
+            r"\toprule",
+            f"{' & '.join(map(latex, columns(table)[:shown]))} \\\\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+            r"\medskip\raggedright",
+            *(f"{line}\\par" for line in below),
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def to_csv(table: StudyTable) -> str:
+    """One row per variant and reference: raw fractions in full precision, empty where there is none."""
+    found: list[dict[str, object]] = []
+    for row in table.rows:
+        one = row.comparison
+        line: dict[str, object] = {"variant": row.name, "kind": "variant" if row.name != table.baseline else "baseline"}
+        for metric in table.metrics:
+            line |= _ends(metric, row.scores[metric])
+        line |= _ends("difference", one.difference) | {"p": one.p, "p_holm": one.p_holm, "detectable": one.mde}
+        line |= _ends("pooled", row.pooled.score) | _ends("pooled.difference", row.pooled.difference)
+        line |= {"speakers": row.pooled.speakers, "pairs": one.pairs, "folds": one.folds, "seeds": one.seeds}
+        found.append(line | {"primary": table.primary, "verdict": one.verdict, "protocol": table.protocol_line})
+    for name, scores in table.references.items():
+        found.append({"variant": name, "kind": "reference", **scores, "protocol": table.protocol_line})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(found[0]), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dict(zip(line, _blank(list(line.values())), strict=True)) for line in found)
+    return text.getvalue()
+
+
+def markdown(text: str) -> str:
+    r"""Text that Markdown and the HTML in it leave alone.
+
+    >>> markdown("a|b *c* <i>")
+    'a\\|b \\*c\\* \\<i\\>'
+    """
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", _line(text))
+
+
+def latex(text: str) -> str:
+    r"""Text that LaTeX prints as it is.
+
+    >>> latex("50% of tasks_gender & {x}")
+    '50\\% of tasks\\_gender \\& \\{x\\}'
+    """
+    return "".join(LATEX.get(sign, sign) for sign in _line(text))
+
+
+def _grid(headings: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a Markdown table: names on the left, numbers on the right."""
+    lines = [[markdown(name) for name in headings], ["---", *["---:"] * (len(headings) - 1)]]
+    lines += [[markdown(name), *values] for name, *values in rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _blank(values: list[object]) -> list[object]:
+    """The cells of a CSV row: nothing for NaN."""
+    return ["" if value != value else value for value in values]
+
+
+def _narrow(table: StudyTable) -> tuple[int, bool]:
+    """Where width is scarce: how many columns are shown, and whether intervals stand below their numbers.
+
+    The last column, the pooled difference, is shown where it is all there is: with a single fold.
+    """
+    single = max(row.comparison.folds for row in table.rows) < 2
+    return len(columns(table)) - (not single), len(table.metrics) > 2
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _signs(cell: str, stacked: bool) -> str:
+    """A cell with its signs as mathematics; `stacked` puts the interval below the number."""
+    cell = re.sub(r"(?<![\d.])([+-])(?=[\d.])", r"$\1$", cell).translate(str.maketrans({k: LATEX[k] for k in "±—"}))
+    value, _, interval = cell.partition(" ")
+    return f"\\shortstack[r]{{{value}\\\\{{\\scriptsize {interval}}}}}" if stacked and interval else cell
+
+
+def _stack(cell: str, stacked: bool) -> "Text":
+    """A number with its interval behind or below it."""
+    from rich.text import Text
+
+    value, _, interval = cell.partition(" ")
+    if stacked:
+        interval = interval.replace("± ", "±")
+    return Text.assemble(value, ("\n" if stacked else " ") if interval else "", (interval, "dim"))
+
+
+def _ends(name: str, one: Interval) -> dict[str, object]:
+    return {name: one.value, f"{name}.low": one.low, f"{name}.high": one.high}

@@ -1,0 +1,64 @@
+"""Task weights that a search tried, drawn: a triangle for three tasks, a line for each task otherwise."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ablations.report.figures import INK, SHADE, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 3**0.5 / 2)])
+
+
+def weightings(tasks: Sequence[str], weights: np.ndarray, scores: Sequence[float], chosen: int = -1) -> str:
+    """SVG text of `weights` [points tasks], coloured by score, the chosen point ringed; empty for fewer than two tasks.
+
+    Weights are shown as shares of their sum: scaling all alike is no direction.
+    """
+    if len(tasks) < 2 or not len(weights):
+        return ""
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    triangle = len(tasks) == 3
+
+    def paint(figure: "Figure") -> None:
+        axes = figure.add_subplot()
+        places = shares @ CORNERS if triangle else None
+        points = _triangle(axes, tasks, places, scores) if places is not None else _lines(axes, tasks, shares, scores)
+        if chosen >= 0:
+            line = np.stack([shares[chosen], np.arange(len(tasks))], axis=1)
+            ring = line if places is None else places[chosen : chosen + 1]
+            axes.scatter(*ring.T, s=130, facecolors="none", edgecolors=INK, linewidths=1.6, label="chosen")
+            axes.legend(loc="upper right", frameon=False)
+        bar = figure.colorbar(points, ax=axes, shrink=0.7, label="development score")
+        bar.outline.set_visible(False)
+
+    return svg("weightings", 3.6 if triangle else 0.9 + 0.4 * len(tasks), paint)
+
+
+def _triangle(axes: "Axes", tasks: Sequence[str], places: np.ndarray, scores: Sequence[float]) -> Any:
+    """The simplex of three tasks: a point at a corner trains that task alone."""
+    axes.plot(*CORNERS[[0, 1, 2, 0]].T, color=SHADE, linewidth=0.8)
+    for (x, y), name in zip(CORNERS, tasks, strict=True):
+        axes.annotate(name, (x, y), xytext=(0, 7 if y else -13), textcoords="offset points", ha="center", fontsize=9)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.margins(0.12)
+    return axes.scatter(*places.T, c=scores, cmap="viridis", s=34, linewidths=0)
+
+
+def _lines(axes: "Axes", tasks: Sequence[str], shares: np.ndarray, scores: Sequence[float]) -> Any:
+    """A row per task, a dot for each point's share."""
+    rows = np.repeat(np.arange(len(tasks))[None], len(shares), axis=0)
+    points = axes.scatter(
+        shares.ravel(), rows.ravel(), c=np.repeat(scores, len(tasks)), cmap="viridis", s=26, alpha=0.85, linewidths=0
+    )
+    axes.set_yticks(range(len(tasks)), list(tasks))
+    axes.set_ylim(len(tasks) - 0.4, -0.6)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlabel("share of the summed weights")
+    axes.grid(axis="x", color=SHADE, alpha=0.25, linewidth=0.6)
+    return points

@@ -1,0 +1,128 @@
+"""A study on paper: table.md, table.csv, details.csv, table.tex and one HTML page that needs nothing but itself.
+
+The page holds scores, counts and settings; no audio, no transcript and no label of an utterance. The same records
+give the same bytes, so a report can be committed and compared.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.outcomes import Outcome
+from ablations.pairing import Pairs, pair
+from ablations.report.details import (
+    Details,
+    confusion_cells,
+    details_cells,
+    details_columns,
+    details_notes,
+    study_details,
+)
+from ablations.report.figures import forest, panels, reliability, strip
+from ablations.report.render import details_to_csv, details_to_markdown, section_to_markdown, to_csv, to_latex, to_markdown
+from ablations.report.tables import ABSENT, StudyTable, cells, columns, heading, number, plain
+from ablations.section import Section
+
+TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
+CARD = (
+    *("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensions", "merged", "counts", "source", "content"),
+    *("text_normalisation", "unused"),
+)
+"""What the protocol card adds to the protocol line, in this order."""
+
+
+def write_report(
+    table: StudyTable, outcomes: Sequence[Outcome], folder: Path | str, sections: Sequence[Section] = ()
+) -> dict[str, Path]:
+    """Writes five files into `folder`, made if need be; their paths come back as markdown, csv, details, latex and html."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    details = study_details(table, outcomes)
+    own = [section_to_markdown(section) for section in sections]
+    texts = {
+        "markdown": ("table.md", "\n".join([to_markdown(table), *own, details_to_markdown(details)])),
+        "csv": ("table.csv", to_csv(table)),
+        "details": ("details.csv", details_to_csv(details)),
+        "latex": ("table.tex", to_latex(table)),
+        "html": ("report.html", to_html(table, outcomes, details, sections)),
+    }
+    for name, text in texts.values():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return {kind: folder / name for kind, (name, _) in texts.items()}
+
+
+def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, sections: Sequence[Section] = ()) -> str:
+    """The page: question, verdicts, table, drawings, own sections, details, folds, protocol card, how to reproduce, licence."""
+    from jinja2 import Environment, StrictUndefined
+
+    study = pair(outcomes, table.baseline, table.across)
+    first, drawn = next(iter(study[table.baseline].values())).record, panels(table, outcomes, details)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        table=table,
+        columns=columns(table),
+        rows=_stacked(cells(table)),
+        sections=[(section, _stacked(section.rows)) for section in sections],
+        details=details,
+        details_columns=details_columns(details),
+        details_rows=_stacked(details_cells(details)),
+        details_notes=details_notes(details),
+        confusions={name: (one.classes, confusion_cells(one)) for name, one in details.confusions.items()},
+        reliability=reliability(details, drawn) if drawn else "",
+        drawn=drawn,
+        forest=forest(table) if table.verdicts else "",
+        strip=strip(table, outcomes),
+        primary=heading(table.primary),
+        folds=_folds(study, table),
+        card=card_facts(table, first.card),
+        changes={name: table.overrides.get(name) or changes(study, table.baseline, name) for name in study},
+        fingerprints={name: _fingerprints(pairs) for name, pairs in study.items()},
+        versions={name: plain(value) for name, value in sorted(first.environment.items())},
+        skipped={name: why for one in outcomes for name, why in sorted(one.record.skipped.items())},
+        licence=plain(first.card.get("licence", "")) or "not recorded",
+        source=plain(first.card.get("source", "")),
+    )
+
+
+def _stacked(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """Rows of cells with each number parted from what stands below it in small type."""
+    return [[name, *(value.partition(" ")[::2] for value in values)] for name, *values in rows]
+
+
+def card_facts(table: StudyTable, card: Mapping[str, Any]) -> dict[str, str]:
+    """Protocol line and card as one list of facts."""
+    return dict(table.protocol) | {name.replace("_", " "): plain(card[name]) for name in CARD if name in card}
+
+
+def changes(study: Mapping[str, Pairs], baseline: str, variant: str) -> list[str]:
+    """Resolved settings in which a variant differs from the baseline, as overrides; places on disk are left out."""
+    ours, theirs = (_leaves(next(iter(study[name].values())).record.config) for name in (variant, baseline))
+    return [
+        f"{key}={value}"
+        for key, value in ours.items()
+        if theirs.get(key) != value and not key.startswith("run.") and key != "seed" and not value.startswith("/")
+    ]
+
+
+def _leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    leaves: dict[str, str] = {}
+    for name, value in tree.items():
+        nested = isinstance(value, Mapping)
+        leaves |= _leaves(value, f"{above}{name}.") if nested else {f"{above}{name}": plain(value)}
+    return leaves
+
+
+def _folds(study: Mapping[str, Pairs], table: StudyTable) -> list[list[str]]:
+    """A row per seed and fold: seed, fold, what is held out, sizes, and each variant's score on the primary metric."""
+    rows = []
+    for (seed, fold), one in study[table.baseline].items():
+        scores = [pairs[seed, fold].test.metrics.get(table.primary, float("nan")) for pairs in study.values()]
+        sizes = one.record.sizes
+        facts = [seed, fold, one.record.held_out, sizes["train"], sizes.get("dev", ABSENT), sizes["test"]]
+        rows.append([*map(str, facts), *(number(score, table.primary) for score in scores)])
+    return rows
+
+
+def _fingerprints(pairs: Pairs) -> list[str]:
+    """One per seed, in order of seeds."""
+    return list(dict.fromkeys(one.record.key.fingerprint for one in pairs.values()))

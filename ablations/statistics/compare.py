@@ -1,0 +1,230 @@
+"""Whether a variant differs from the baseline, by how much, and what the study could have detected at all.
+
+    scores --pair by (seed, fold)--> differences --mean over seeds--> one per fold --corrected t--> p --Holm--> verdict
+
+Training sets of different folds overlap, so fold differences are correlated and the plain paired t test rejects far too
+often; the variance is corrected after Nadeau & Bengio (2003, Machine Learning 52; Bouckaert & Frank 2004, PAKDD):
+    var(mean) = (1/n + test/train) s^2, with n - 1 degrees of freedom.
+n counts folds, not pairs: all seeds train on the same folds, and a second seed on a fold brings no new speaker. Counted
+as repeats, 5 seeds that agree on a fold (r = .95) push the error rate from 5 to 14 % (10 folds) or 18 % (5 folds).
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ablations.outcomes import Outcome, metrics_of
+from ablations.pairing import ComparisonError, Pairs, pair
+from ser_core.evaluation.metrics import less_is_better, term
+
+LEVEL = 0.05
+"""Error rate of the two-sided tests; intervals cover 1 - LEVEL."""
+POWER = 0.8
+"""With this probability a study finds a difference of the size called detectable."""
+RESOLUTION = 1e-12
+"""Scores closer than this are the same: no test set is fine enough to part them, only rounding does."""
+NAN = float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A value with the ends of its 95 % interval; NaN ends where none can be given."""
+
+    value: float = NAN
+    low: float = NAN
+    high: float = NAN
+
+
+@dataclasses.dataclass(frozen=True)
+class CorrectedT:
+    """The corrected resampled t test of a mean against 0, in the unit of the values."""
+
+    mean: Interval
+    p: float
+    """Two-sided; NaN without a test."""
+    detectable: float
+    """Least true mean found with probability POWER at LEVEL, uncorrected for several variants; NaN without a test."""
+    n: int
+    """Values behind the mean."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One variant on one metric, against the baseline. Scores and differences are fractions (CCC, PCC, MAE: as they are)."""
+
+    variant: str
+    metric: str
+    score: Interval
+    difference: Interval
+    """Variant less baseline over the pairs that both have; NaN for the baseline itself."""
+    p: float
+    p_holm: float
+    """p after Holm over the variants of this comparison."""
+    mde: float
+    """Minimum detectable effect, see CorrectedT.detectable."""
+    pairs: int
+    """Pairs of (seed, fold) behind the difference (behind the score, for the baseline)."""
+    folds: int
+    seeds: int
+    verdict: str
+    """One sentence."""
+
+
+UNTESTED = CorrectedT(Interval(), NAN, NAN, 0)
+
+
+def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> CorrectedT:
+    """Corrected resampled t over one value per fold; `test_to_train` is the ratio of test to training utterances.
+
+    Fewer than two values give a mean alone. So do values without any spread: their variance is unknown rather than
+    zero (a handful of small test sets can agree by chance), unless all are 0, which is no difference: p = 1.
+
+    >>> test = corrected_t([.03, .05, .01, .04, .02], test_to_train=.25)
+    >>> round(test.mean.value, 3), round(test.p, 4), round(test.detectable, 4)
+    (0.03, 0.0474, 0.0394)
+    """
+    from scipy.special import stdtr, stdtrit
+
+    values = np.asarray(values, float)
+    if not np.isfinite(values).all():
+        raise ValueError("corrected_t takes finite values; leave undefined folds out first")
+    n, mean = len(values), float(values.mean()) if len(values) else NAN
+    spread = float(values.std(ddof=1)) if n > 1 else NAN
+    if spread < RESOLUTION and abs(mean) < RESOLUTION:
+        return CorrectedT(Interval(0.0, 0.0, 0.0), p=1.0, detectable=NAN, n=n)
+    if not spread >= RESOLUTION:
+        return CorrectedT(Interval(mean), p=NAN, detectable=NAN, n=n)
+    error = math.sqrt(1 / n + test_to_train) * spread
+    quantile = float(stdtrit(n - 1, 1 - LEVEL / 2))
+    return CorrectedT(
+        Interval(mean, mean - quantile * error, mean + quantile * error),
+        p=float(2 * stdtr(n - 1, -abs(mean) / error)),
+        detectable=(quantile + float(stdtrit(n - 1, POWER))) * error,
+        n=n,
+    )
+
+
+def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
+    """p values after Holm (1979, Scandinavian Journal of Statistics 6); NaN is not counted and stays NaN.
+
+    >>> holm([.01, .04, .03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, float)
+    order = np.argsort(p)[: np.isfinite(p).sum()]
+    adjusted = np.full_like(p, NAN)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)).clip(max=1)
+    return adjusted
+
+
+def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", across: Sequence[str] = ()) -> dict[str, Comparison]:
+    """Every variant against the baseline on one test metric, in order of appearance, the baseline included.
+
+    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when nobody has
+    the metric.
+    A pair in which either score is NaN (CCC of a constant target) is left out, and the verdict says so.
+    """
+    return compare_each(outcomes, baseline, [metric], across)[metric]
+
+
+def compare_each(
+    outcomes: Sequence[Outcome], baseline: str, metrics: Sequence[str], across: Sequence[str] = ()
+) -> dict[str, dict[str, Comparison]]:
+    """`compare` on each of these metrics, the outcomes paired once."""
+    study, measured = pair(outcomes, baseline, across), metrics_of(outcomes)
+    if missing := [metric for metric in metrics if metric not in measured]:
+        raise ComparisonError(f"no variant has the metric {missing[0]!r}; measured are {', '.join(measured)}")
+    ratio = size_ratio(outcomes)
+    return {metric: _compared(study, baseline, metric, ratio) for metric in metrics}
+
+
+def _compared(study: Mapping[str, Pairs], baseline: str, metric: str, ratio: float) -> dict[str, Comparison]:
+    scores = {name: scores_of(pairs, metric) for name, pairs in study.items()}
+    gaps = {name: values - scores[baseline] for name, values in scores.items() if name != baseline}
+    tests = {name: corrected_t(over_seeds(gap), ratio) for name, gap in gaps.items()}
+    adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    comparisons = {}
+    for name, values in scores.items():
+        test, used = tests.get(name, UNTESTED), np.isfinite(gaps.get(name, values))
+        found = Comparison(
+            variant=name,
+            metric=metric,
+            score=corrected_t(over_seeds(values), ratio).mean,
+            difference=test.mean,
+            p=test.p,
+            p_holm=float(adjusted.get(name, NAN)),
+            mde=test.detectable,
+            pairs=int(used.sum()),
+            folds=int(used.any(axis=0).sum()),
+            seeds=int(used.any(axis=1).sum()),
+            verdict="baseline",
+        )
+        if name != baseline:
+            found = dataclasses.replace(found, verdict=_verdict(found, used.size, len(tests)))
+        comparisons[name] = found
+    return comparisons
+
+
+def amount(size: float, metric: str) -> str:
+    """A size in the words of its metric: points (hundredths) for what is printed in percent, else three decimals.
+
+    >>> amount(.0412, "uar"), amount(.0412, "ccc.valence")
+    ('4.1 points', '.041')
+    """
+    if term(metric).percent:
+        return f"{100 * size:.1f} points"
+    return f"{size:.3f}".removeprefix("0")
+
+
+def probability(p: float) -> str:
+    """A p value as it is printed.
+
+    >>> probability(.0312), probability(.00002)
+    ('= .031', '< .001')
+    """
+    if p < 0.001:
+        return "< .001"
+    return "= " + (f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1")
+
+
+def size_ratio(outcomes: Sequence[Outcome]) -> float:
+    """Mean ratio of test to training utterances over all folds."""
+    sizes = [outcome.record.sizes for outcome in outcomes]
+    return math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
+
+
+def scores_of(pairs: Pairs, metric: str) -> np.ndarray:
+    """Test scores [seeds folds]; NaN where a fold has none."""
+    seeds = len({seed for seed, _ in pairs})
+    return np.array([one.test.metrics.get(metric, NAN) for one in pairs.values()], float).reshape(seeds, -1)
+
+
+def over_seeds(values: np.ndarray) -> np.ndarray:
+    """One value per fold, the mean over the seeds that have one; a fold without any is left out."""
+    defined = np.isfinite(values)
+    folds = defined.any(axis=0)
+    return np.where(defined, values, 0)[:, folds].sum(axis=0) / defined[:, folds].sum(axis=0)
+
+
+def _verdict(found: Comparison, asked: int, variants: int) -> str:
+    """One sentence; `asked` are the pairs of the study, `variants` those that Holm counts."""
+    metric, difference = found.metric, found.difference
+    if not found.pairs:
+        return f"no test: no fold has {metric} in both the variant and the baseline"
+    missing = asked - found.pairs
+    left = f" ({missing} of {asked} pairs have no {metric} and are left out)" if missing else ""
+    better = (difference.value > 0) != less_is_better(metric)
+    gap = f"{'better' if better else 'worse'} by {amount(abs(difference.value), metric)}"
+    if difference == Interval(0.0, 0.0, 0.0):
+        return f"the same score in every fold{left}"
+    if found.folds < 2:
+        return f"no test: {gap} in the one fold there is, which says nothing about other speakers{left}"
+    if math.isnan(found.p):
+        return f"no test: {gap} in every fold alike, so the spread is unknown{left}"
+    if found.p_holm < LEVEL:
+        return f"{gap} (Holm p {probability(found.p_holm)}){left}"
+    once = f" after Holm over {variants} variants (p {probability(found.p)} alone)" if found.p < LEVEL else ""
+    size = f"{found.folds} folds x {found.seeds} seed{'s' * (found.seeds != 1)}"
+    return f"within noise{once}; {size} could have detected {amount(found.mde, metric)}{left}"

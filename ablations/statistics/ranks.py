@@ -1,0 +1,145 @@
+"""Variants ranked over corpora: mean ranks, Friedman's test, and whose ranks lie further apart than a critical difference.
+
+scores [corpora variants] --rank within each corpus--> mean ranks --Friedman--> p --Nemenyi--> pairs told apart, diagram
+Corpora are independent of each other, as the folds of one corpus are not: that is what these tests ask for (Demsar 2006,
+JMLR 7:1). autorank (Herbold 2020, JOSS 5:2173) computes them. It is held to ranks: by itself it takes an analysis of
+variance where scores look normal, which a handful of corpora cannot show, and for two variants a one-sided test of the better.
+"""
+
+import contextlib
+import dataclasses
+import io
+import math
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+from ablations.statistics.compare import LEVEL, NAN, probability
+from ablations.statistics.signed_rank import FEWEST as FEWEST_PAIRS
+from ablations.statistics.signed_rank import signed_rank
+
+FEWEST = 5
+"""Corpora below which nothing is tested: autorank refuses, since the approximation behind Friedman's p fails."""
+DIGITS = 12
+"""Scores are rounded to so many decimals, so that rounding of sums breaks no tie."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranks:
+    """Variants over corpora."""
+
+    corpora: int
+    means: Mapping[str, float]
+    """Mean rank of each variant, the best first; 1 is best, and equal scores share their ranks."""
+    test: str
+    """Friedman, for two variants Wilcoxon, or nothing."""
+    p: float
+    """NaN without a test."""
+    cd: float
+    """Nemenyi's critical difference of mean ranks; NaN without a test, and for two variants."""
+    apart: tuple[tuple[str, str], ...]
+    """Pairs that are told apart, each the better first; none unless the test finds a difference at LEVEL."""
+
+
+def ranked(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
+    """Ranks of variants (columns) over corpora (rows)."""
+    scores = scores.round(DIGITS)
+    means = scores.rank(axis="columns", ascending=less_is_better).mean().sort_values(kind="stable").to_dict()
+    plain = Ranks(len(scores), {str(name): float(mean) for name, mean in means.items()}, "", NAN, NAN, ())
+    names = list(plain.means)
+    if scores.nunique(axis="columns").max() == 1:
+        return plain
+    if len(names) == 2:
+        p = signed_rank((scores[names[0]] - scores[names[1]]).to_numpy())
+        found = ((names[0], names[1]),) if p < LEVEL else ()
+        return plain if math.isnan(p) else dataclasses.replace(plain, test="Wilcoxon", p=p, apart=found)
+    if len(scores) < FEWEST:
+        return plain
+    result = _friedman(scores, less_is_better)
+    pairs = [(better, worse) for place, better in enumerate(names) for worse in names[place + 1 :]]
+    beyond = tuple(pair for pair in pairs if plain.means[pair[1]] - plain.means[pair[0]] > result.cd)
+    apart = beyond if result.pvalue < LEVEL else ()
+    return dataclasses.replace(plain, test="Friedman", p=float(result.pvalue), cd=float(result.cd), apart=apart)
+
+
+def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
+    """autorank's result; what it prints and warns of (constant scores, effect sizes that we do not use) is kept from the user."""
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        from autorank import autorank
+
+        order = "ascending" if less_is_better else "descending"
+        return autorank(scores.reset_index(drop=True), alpha=LEVEL, order=order, force_mode="nonparametric")
+
+
+def conclusion(ranks: Ranks) -> str:
+    """What may be said, in words."""
+    over, said = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
+    if not ranks.test:
+        return _untested(ranks)
+    if ranks.p >= LEVEL:
+        return f"{over} no variant can be told from another ({said}), which does not show that they are equal."
+    if len(ranks.means) == 2:
+        return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({said})."
+    if not ranks.apart:
+        return f"{over} the variants differ ({said}), but no two mean ranks are further apart than {ranks.cd:.2f}."
+    behind: dict[str, list[str]] = {}
+    for better, worse in ranks.apart:
+        behind.setdefault(better, []).append(worse)
+    ahead = "; ".join(f"{better} is ahead of {' and '.join(worse)}" for better, worse in behind.items())
+    return f"{over} the variants differ ({said}): {ahead}. No other pair can be told apart (CD {ranks.cd:.2f})."
+
+
+def _untested(ranks: Ranks) -> str:
+    needed = FEWEST if len(ranks.means) > 2 else FEWEST_PAIRS
+    if ranks.corpora >= needed:
+        return f"No test: the variants score alike in each of the {ranks.corpora} corpora."
+    why = "Friedman's p is an approximation that fails" if len(ranks.means) > 2 else "Wilcoxon's test cannot reach 5 %"
+    return (
+        f"No test: {ranks.corpora} corpora are too few, there must be at least {needed}, since with fewer {why}. "
+        "The mean ranks describe these corpora and no others."
+    )
+
+
+def procedure(ranks: Ranks) -> str:
+    """What was done: ranking, test, level, critical difference."""
+    ranking = f"Ranked within each corpus (1 is best, ties share), ranks averaged over {ranks.corpora} corpora"
+    if ranks.test == "Wilcoxon":
+        return f"{ranking}; two-sided signed-rank test of Wilcoxon at alpha {LEVEL:g} (scipy {version('scipy')})."
+    if not ranks.test:
+        return f"{ranking}; not tested."
+    return (
+        f"{ranking}; Friedman's test at alpha {LEVEL:g}, then Nemenyi's critical difference of mean ranks, CD = {ranks.cd:.3f}, "
+        f"read only where Friedman's test finds a difference (autorank {version('autorank')})."
+    )
+
+
+def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, bytes]:
+    """The critical difference diagram as `svg` and `png`; nothing without Nemenyi's test. The same scores give the same bytes.
+
+    Variants hang from their mean ranks, the best on the right; a bar joins those within one critical difference.
+    """
+    ranks = ranked(scores, less_is_better)
+    if math.isnan(ranks.cd):
+        return {}
+    result = _friedman(scores.round(DIGITS), less_is_better)
+    with warnings.catch_warnings(action="ignore"):
+        import matplotlib
+        from autorank import plot_stats
+        from matplotlib.figure import Figure
+
+        style: dict[Any, Any] = {"svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "across"}
+        with matplotlib.rc_context(style):
+            figure = Figure(figsize=(6, 1.3 + 0.2 * len(ranks.means)), facecolor="white")
+            plot_stats(result, allow_insignificant=True, ax=figure.add_axes((0, 0, 1, 1)))
+            reading = "" if ranks.p < LEVEL else ": no two may be told apart, whatever the bars leave out"
+            said = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
+            figure.text(0.5, 0.02, said, ha="center", va="top", fontsize=9)
+            drawn = {}
+            for kind, left_out in (("svg", "Date"), ("png", "Software")):
+                page = io.BytesIO()
+                figure.savefig(page, format=kind, dpi=200, bbox_inches="tight", metadata={left_out: None})
+                drawn[kind] = page.getvalue()
+    return drawn

@@ -1,0 +1,44 @@
+"""Which of MMER's helper losses earns its place?
+
+    ser ablate mmer2023_ablation model.speech=FOLDER model.text=FOLDER
+The whole system (Ghosh et al. 2023, arXiv 2203.16794), and the same without CTC, without supervised and without augmented
+contrast, as its ablation has it. A loss that the corpus has no labels for (or no channel) has no row.
+"""
+
+from collections.abc import Sequence
+
+from ablations.study import Study, Variant
+from ser_core.config.tree import Config
+from ser_core.corpus import Corpus
+from ser_core.systems import SYSTEMS
+
+SYSTEM = SYSTEMS["mmer2023"]
+WHOLE = (f"system={SYSTEM.name}",)
+LOSSES = {"CTC": "transcript", "SCL": "contrast", "ACL": "augmented_contrast"}
+"""The paper's names, in the order of what it loses without each."""
+
+
+def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
+    """The full system first, then without each loss that corpus and channels offer."""
+    trained = config.tasks.settled(corpus, config.model.channels).active()
+    without = {name: task for name, task in LOSSES.items() if task in trained}
+    return [
+        Variant("full", WHOLE),
+        *(Variant(f"without {name}", (*WHOLE, f"tasks.{task}.weight=0")) for name, task in without.items()),
+    ]
+
+
+PUBLISHED = "; ".join(f"{figure.conditions} {figure}" for figure in SYSTEM.published)
+STUDY = Study(
+    name="mmer2023_ablation",
+    question="Which of MMER's helper losses earns its place?",
+    variants=variants,
+    fixed=WHOLE,
+    channels=2,
+    notes=(
+        f"Published ({SYSTEM.corpus}, 5 folds by session, wav2vec2-base and RoBERTa-base): {PUBLISHED}. Compare the order "
+        "CTC > SCL > ACL of what is lost, not values.",
+        *SYSTEM.cautions[:1],
+        "In the released code the epoch is chosen on the tested session, and what it calls WA is UA.",
+    ),
+)

@@ -1,0 +1,25 @@
+"""Does the text have to be written by people, and do their tags help?
+
+    ser ablate text corpus=iemocap corpus.root=FOLDER corpus.text=column corpus.text_file=recognised.csv
+Transcripts without tags, the same with tags (which tell the emotion), and a recogniser's output where one is given.
+"""
+
+from collections.abc import Sequence
+
+from ablations.study import Study, Variant
+from ser_core.config.tree import Config
+from ser_core.corpus import Corpus
+
+
+def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
+    """Plain first, then gold, then the text file of the base configuration, if it names one."""
+    transcribed = [Variant(text, (f"corpus.text={text}", "corpus.text_file=")) for text in ("plain", "gold")]
+    return [*transcribed, *([Variant("column")] if corpus.text_source.startswith("column") else [])]
+
+
+STUDY = Study(
+    name="text",
+    question="Does the model need text written by people?",
+    variants=variants,
+    across=("text_source",),
+)

@@ -1,0 +1,21 @@
+"""Is there a better way to weigh the tasks than fixed weights?
+
+    ser ablate weighting
+Every weighting of the table against fixed weights, under the same tasks.<name>.weight.
+"""
+
+from collections.abc import Sequence
+
+from ablations.study import Study, Variant
+from ser_core.config.tree import Config
+from ser_core.corpus import Corpus
+from ser_core.weighting import WEIGHTINGS
+
+
+def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
+    """Fixed weights first; nothing to compare where a single task is left, which every weighting sums plainly."""
+    names = list(WEIGHTINGS) if len(config.tasks.settled(corpus).active()) > 1 else []
+    return [Variant(name, (f"weighting={name}",)) for name in names]
+
+
+STUDY = Study(name="weighting", question="Does a weighting of the tasks beat fixed weights?", variants=variants)

@@ -1,0 +1,1 @@
+"""The command line `ser`: one file per group of commands."""

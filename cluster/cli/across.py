@@ -1,0 +1,75 @@
+"""What `ser across` does: reads finished ablations over several corpora, ranks their variants, draws and writes what it found.
+
+<store>/studies/across-<hash>/      table.csv table.md diagram.svg diagram.png
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from ablations.report.across import Across, CorpusStudy, across_corpora, across_section, across_to_csv
+from ablations.report.render import section_to_markdown, section_to_rich
+from ablations.section import Section
+from ablations.statistics.ranks import diagram
+from cluster.conclude import primary_metric, whole_outcomes
+from cluster.study_record import StudyRecord, load_study
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import RecordError, SettingError
+from ser_core.evaluation.metrics import less_is_better
+
+
+def rank_across(console: Console, names: Sequence[str], folder: Path, metric: str) -> None:
+    """`ser across`: table, conclusion in words, and where they were written."""
+    store = RunStore(folder)
+    records = [load_study(store, name) for name in names]
+    studies = [_corpus_study(record, store) for record in records]
+    found = across_corpora(studies, metric or _shared_metric(records, studies))
+    section = across_section(found)
+    for part in section_to_rich(section):
+        console.print(part)
+    place = _folder(store, records, found.metric)
+    written = write_across(found, section, place)
+    listed = " and ".join([", ".join(written[:-1]), written[-1]])
+    console.print(f"written    {place} ({listed})", highlight=False, soft_wrap=True, markup=False)
+
+
+def _corpus_study(record: StudyRecord, store: RunStore) -> CorpusStudy:
+    """Raises RecordError for what is no ablation, and for one that is not whole."""
+    outcomes = whole_outcomes(record, store)
+    if record.kind != "ablation":
+        raise RecordError(f"{record.id} is a {record.kind}; only ablations have variants to rank: `ser studies` lists them")
+    return CorpusStudy(record.id, outcomes, record.mode, record.across)
+
+
+def _shared_metric(records: Sequence[StudyRecord], studies: Sequence[CorpusStudy]) -> str:
+    """The metric that the verdicts of all studies are about."""
+    own = {study.named: primary_metric(record.primary, study.outcomes) for record, study in zip(records, studies, strict=True)}
+    if len(set(own.values())) > 1:
+        said = "; ".join(f"{named} by {metric}" for named, metric in own.items())
+        raise SettingError(f"the studies are judged by different metrics: {said}. Choose one that all have: --metric NAME")
+    return next(iter(own.values()))
+
+
+def _folder(store: RunStore, records: Sequence[StudyRecord], metric: str) -> Path:
+    """The same for the same studies in any order."""
+    content = json.dumps([sorted(record.id for record in records), metric])
+    return store.folder / "studies" / f"across-{hashlib.sha256(content.encode()).hexdigest()[:6]}"
+
+
+def write_across(found: Across, section: Section, folder: Path) -> list[str]:
+    """Names of the files: the table as CSV and Markdown and, where Nemenyi's test was made, the diagram."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = diagram(found.scores, less_is_better(found.metric))
+    files = {
+        "table.csv": across_to_csv(found).encode(),
+        "table.md": section_to_markdown(section).encode(),
+        **{f"diagram.{kind}": page for kind, page in drawn.items()},
+    }
+    for stale in set(folder.glob("diagram.*")) - {folder / name for name in files}:
+        stale.unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return list(files)

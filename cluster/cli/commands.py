@@ -1,0 +1,249 @@
+"""What each command of `ser` does: run the study, print the table, say where things are."""
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ablations.modes import Mode
+from ablations.report.conclusions import WANTED
+from ablations.report.render import section_to_rich, to_rich
+from ablations.study import Study
+from cluster.conclude import conclude
+from cluster.earlier_records import earlier_versions
+from cluster.json_file import check_json_file, write_json_file
+from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
+from cluster.retuned import retuned
+from cluster.run_study import Finished, Watch, plan_ablation, run_ablation
+from cluster.study_record import StudyRecord, load_study, studies, study_id
+from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracking_store import tracking_uri
+from cluster.trial import Trial
+from cluster.tune.resources import split_overrides
+from ser_core.config.compose import compose
+from ser_core.config.tree import Config
+from ser_core.config.without_effect import settings_without_effect
+from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
+from ser_core.cross_validation.plan import Plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import CorpusError, SettingError
+
+
+@contextlib.contextmanager
+def watching(console: Console) -> Iterator[Watch]:
+    """A progress line on a terminal; elsewhere a printed line at each stage and every tenth fold."""
+    if not console.is_terminal:
+        yield _printed
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        line = progress.add_task("", total=None)
+        yield lambda done, total, what: progress.update(line, completed=done, total=total or None, description=what)
+
+
+def _printed(done: int, total: int, what: str) -> None:
+    """A stage, or every tenth and the last of the folds."""
+    if done % 10 == 0 or done == total:
+        print(f"{done}/{total} {what}" if total else what, flush=True)
+
+
+def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
+    """`ser ablate`: 0 when the table is whole, 1 when folds failed."""
+    base, cluster = split_overrides(overrides)
+    with watching(console) as watch:
+        if mode.name == "retuned":
+            study = retuned(study, base, mode, cluster, watch, lambda done: show(done.tracker, done, {}))
+        record, store = plan_ablation(study, base, seeds, watch, mode)
+        print_notices(cluster.without_effect_in("ablate", any(trial.pack == 0 for trial in record.trials)))
+        finished = run_ablation(record, store, cluster, watch)
+    return _conclude(console, finished)
+
+
+def run_one(console: Console, overrides: Sequence[str]) -> None:
+    """`ser run`: one configuration in this process, fold by fold, without Ray."""
+    base, cluster = split_overrides(overrides)
+    with watching(console) as watch:
+        watch(0, 0, "reading the corpus and its features")
+        planned, notices = plan_with_notices(base)
+        print_notices(cluster.without_effect_in("run"))
+        notes = (*notices, *print_deviations([base]))
+        store = RunStore(planned.config.run.store)
+        record = _run_record(base, planned, notes)
+        print_notices(earlier_versions(record, store))
+        uri, trained = tracking_uri(store, cluster.tracking), 0
+        for event in cross_validate(planned.config, planned=planned, store=store):
+            if isinstance(event, FoldResult):
+                trained += event.trained
+                watch(event.record.key.fold, len(planned.folds), f"fold {event.record.key.fold} is done")
+        record.save(store)
+        tracker = Tracker(record, store, uri, show_test=True)
+        finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)
+    _conclude(console, finished)
+
+
+def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> StudyRecord:
+    """The study that a single run is."""
+    name = f"{planned.config.corpus.name} {planned.config.model.fusion.name}"  # type: ignore[attr-defined]
+    trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
+    question = "How well does this configuration do on speakers it has never heard?"
+    command = shlex.join(["ser", "run", *base])
+    return StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
+
+
+def report_study(console: Console, name: str, folder: Path, wanted: float) -> None:
+    """`ser report`: the table and report of a study, from its records alone."""
+    if not wanted > 0:
+        raise SettingError(f"--detect must be above 0, got {wanted:g}")
+    store = RunStore(folder)
+    record = load_study(store, name)
+    print_report(console, record, store, wanted)
+
+
+def list_studies(console: Console, folder: Path) -> None:
+    """`ser studies`: what a store holds."""
+    store = RunStore(folder)
+    table = Table("study", "kind", "folds", "question", "command")
+    for record in studies(store):
+        done = len(record.keys) - len(record.missing(store))
+        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", escape(record.question), escape(record.command))
+    console.print(table if table.row_count else escape(f"no study in {store.folder} yet; begin with: ser ablate fusion"))
+
+
+def check_corpus(console: Console, overrides: Sequence[str]) -> int:
+    """`ser corpus check`: 0 when every file can be used."""
+    from ser_core.corpus.check import check_audio
+    from ser_core.dataset.channels import device_of
+
+    base, cluster = split_overrides(overrides)
+    config = compose(base)
+    corpus = config.corpus.read(config.cache)
+    print_licence(config)
+    print_notices([*corpus.notices, *settings_without_effect(config, corpus, base), *cluster.without_effect_in("corpus")])
+    extractor = config.model.speech.extractor(device_of(config))
+    checked = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
+    for utterance, reason in sorted((checked.doubtful | checked.unusable).items()):
+        console.print(f"{utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
+    doubts = f", {len(checked.doubtful)} of unknown length" if checked.doubtful else ""
+    console.print(escape(f"{corpus.name}: {len(corpus)} utterances, {len(checked.unusable)} with unusable audio{doubts}"))
+    return 1 if checked.unusable else 0
+
+
+def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) -> int:
+    """`ser corpus audit`: 0 when no finding breaks the split; warnings are allowed."""
+    from ser_core.audit import audit
+
+    check_json_file(file)
+    base, cluster = split_overrides(overrides)
+    config = compose(base)
+    audited = audit(config, base, progress=True)
+    print_licence(config)
+    print_notices([*audited.notices, *cluster.without_effect_in("corpus")])
+    colours = {"fail": "red", "warn": "yellow", "info": "dim"}
+    table = Table("", "finding", "what was found", "what to do", show_lines=True)
+    for finding in audited.findings:
+        found = "\n".join([finding.found, *(f"  {example}" for example in finding.examples), *filter(None, [finding.source])])
+        table.add_row(f"[{colours[finding.severity]}]{finding.severity}[/]", finding.name, escape(found), escape(finding.remedy))
+    console.print(table if audited.findings else "nothing found")
+    write_json_file(file, audited.plain())
+    counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
+    summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
+    verdict = "passed" if audited.passed else "failed: the split does not test what its protocol says"
+    console.print(
+        f"{audited.corpus}: {summary}; {counts[0]} fail, {counts[1]} warn, {counts[2]} info; {verdict}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+    return 0 if audited.passed else 1
+
+
+def print_card(console: Console, overrides: Sequence[str]) -> None:
+    """`ser corpus card`."""
+    base, cluster = split_overrides(overrides)
+    try:
+        card = plan_with_notices(base)[0].card
+    except CorpusError:
+        _print_lines(console, _card_without_folds(compose(base)))
+        raise
+    print_notices(cluster.without_effect_in("corpus"))
+    _print_lines(console, card)
+
+
+def _card_without_folds(config: Config) -> dict[str, Any]:
+    """What the card says of the corpus alone. Raises CorpusError when that cannot be read."""
+    from ser_core.content_hashes import content_hashes
+
+    corpus = config.corpus.read(config.cache)
+    hashes = content_hashes(corpus.table["file"], config.cache)
+    return corpus.card("".join(hashes[file] for file in corpus.table["file"]))
+
+
+def _print_lines(console: Console, card: Mapping[str, Any]) -> None:
+    for name, value in card.items():
+        console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _conclude(console: Console, finished: Finished) -> int:
+    """Table, report, dashboard and a closing line; 1 when the study is not whole."""
+    if not finished.complete:
+        show(finished.tracker, finished, {})
+        return tell_failures(console, finished)
+    files = print_report(console, finished.study, finished.store)
+    show(finished.tracker, finished, files)
+    console.print(f"{finished.trained} folds trained, {finished.found} found recorded", highlight=False)
+    return 0
+
+
+def show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
+    """Brings MLflow up to date, unless it is."""
+    if finished.trained or not tracker.up_to_date():
+        tracker.finish(files, whole=finished.complete)
+
+
+def print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
+    table, sections, files = conclude(record, store, wanted)
+    printed = [section for section in sections if section.on_terminal]
+    for part in (*to_rich(table), *(part for section in printed for part in section_to_rich(section))):
+        console.print(part)
+    folder = record.folder(store)
+    console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True, markup=False)
+    listed = "(and table.md, table.csv, details.csv, table.tex)"
+    console.print(f"report     {files['html']} {listed}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True, markup=False)
+    console.print(
+        f"again      ser report {folder.name} --store {_shown(store.folder)}", highlight=False, soft_wrap=True, markup=False
+    )
+    return files
+
+
+def _shown(folder: Path) -> str:
+    """A folder as one would type it from here."""
+    here = Path.cwd()
+    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
+
+
+def tell_failures(console: Console, finished: Finished) -> int:
+    """Names what failed or is missing and what to do: 130 after Ctrl-C, 1 when anything failed."""
+    for sentence in finished.failures[:10]:
+        print(f"failed: {sentence}", file=sys.stderr)
+    if finished.failures:
+        folder = finished.study.folder(finished.store) / "failures"
+        told = f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again"
+        console.print(told, markup=False)
+    if finished.interrupted:
+        console.print(f"stopped; {finished.trained} folds were trained; the same command goes on from there")
+        return 130
+    return 1 if finished.failures else 0

@@ -1,0 +1,57 @@
+"""Prints the configuration tree: every key with its value as configured, its meaning, and the choices of each group."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.tune.resources import Cluster, Settings, split_overrides
+from ser_core.config.compose import compose
+from ser_core.config.override_keys import chosen, leaves, present
+from ser_core.config.published_system import KEY, applied
+from ser_core.config.tree import GROUPS, Config
+from ser_core.systems import SYSTEMS
+
+
+def print_options(console: Console, overrides: Sequence[str]) -> None:
+    """`ser options`: the tree under these overrides."""
+    base, cluster = split_overrides(overrides)
+    config = compose(base)
+    laid = applied(base, GROUPS)
+    names = chosen(laid.overrides, GROUPS)
+    there, told = present(GROUPS, names), set[str]()
+    table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
+    named = laid.system
+    meaning = f"none or one of {', '.join(SYSTEMS)}: a published system beneath these overrides; `ser systems` compares them"
+    table.add_row(f"[bold]{KEY}[/]", f"[bold]{named.name if named else 'none'}[/]", meaning)
+    for key, sentence in leaves(Config, GROUPS, names):
+        group = max((name for name in there if key.startswith(f"{name}.")), key=len, default=key.split(".")[0])
+        if group in there and group not in told:
+            _choice(table, group, names[group])
+            told.add(group)
+        table.add_row(key, escape(str(_value(config, key))), escape(sentence))
+    for group in there:
+        if group not in told:
+            _choice(table, group, names[group])
+    for key, sentence in leaves(Settings, {}, {}):
+        table.add_row(key, escape(str(_value_of_cluster(cluster, key))), escape(sentence))
+    console.print(table)
+
+
+def _choice(table: Table, group: str, name: str) -> None:
+    choices = GROUPS[group][0]
+    meaning = (choices[name].__doc__ or "").splitlines()[0]
+    table.add_row(f"[bold]{group}[/]", f"[bold]{name}[/]", f"one of {', '.join(choices)}. {meaning}")
+
+
+def _value(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def _value_of_cluster(cluster: Cluster, key: str) -> Any:
+    return dataclasses.asdict(cluster)[key.removeprefix("cluster.")]

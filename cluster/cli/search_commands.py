@@ -1,0 +1,129 @@
+"""What the commands about searches do: print a space, run a search, tell what it found and what it cost."""
+
+import shlex
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.cli.commands import show, tell_failures, watching
+from cluster.notices import print_notices
+from cluster.run_study import Finished, at_it
+from cluster.search.cost import projected, spending
+from cluster.search.optuna_trials import Proposed
+from cluster.search.run_search import Prepared, Search, prepare, run_search
+from cluster.search.scores import Judged, Scores, ranked
+from cluster.search.shared_study import checked
+from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracking_store import tracking_uri
+from cluster.tune.resources import Cluster, split_overrides
+from search_spaces.space import chosen_space
+from search_spaces.spaces import SPACES
+from ser_core.cross_validation.records import FoldKey
+
+
+def print_space(console: Console, name: str) -> None:
+    """`ser space`: what varies, over what, under which condition, and what stays fixed."""
+    space = chosen_space(name, SPACES)
+    table = Table("key", "range", "asked when", title=space.question, title_justify="left")
+    for row in space.rows():
+        table.add_row(escape(row.name), escape(row.range), escape(row.condition))
+    console.print(table)
+    console.print(f"fixed: {' '.join(space.fixed) or 'nothing'}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"search it with: ser search {space.name} --trials 20", highlight=False, soft_wrap=True)
+
+
+def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool, storage: str = "") -> int:
+    """`ser search`: prints the best configurations by development score, and what finding them cost."""
+    base, cluster = split_overrides(overrides)
+    space, storage = chosen_space(name, SPACES), storage and checked(storage)
+    with watching(console) as watch:
+        prepared = prepare(space, base, search, watch, "" if dry_run else storage)
+        print_notices(cluster.without_effect_in("search", prepared.plan.config.optim.pack == 0))
+        finished = None if dry_run else run_search(prepared, search, cluster, watch)
+        if finished and storage:
+            show_together(finished, prepared.source, cluster)
+        elif finished:
+            show(finished.tracker, finished, {})
+    if finished is None:
+        _print_plan(console, prepared, search, cluster)
+        return 0
+    _print_outcome(console, prepared, finished)
+    return tell_failures(console, finished)
+
+
+def show_together(finished: Finished, source: Proposed, cluster: Cluster) -> None:
+    """Shows what all drivers have recorded, unless one is at it that will: whoever ends last shows the rest."""
+    record, store = finished.study, finished.store
+    shown: list[FoldKey] | None = None
+    while True:
+        with source.drivers.turn(source):
+            recorded = [key for key in record.keys if key in store]
+        if recorded == shown:
+            return
+        with at_it(record, store, several=True) as shows:
+            if not shows:
+                return
+            show(Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=False), finished, {})
+        shown = recorded
+
+
+def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> None:
+    """The best, what they cost, why it ended, and the next command."""
+    source = prepared.source
+    best, outside = ranked(source.scores, list(source.trials.values()))
+    console.print(_table(best, source.scores, prepared.record.question))
+    console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
+    for note in prepared.record.notes:
+        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+    if outside:
+        console.print(f"{outside} more break a constraint")
+    for sentence in spending(prepared.record, prepared.store, source.repeats).sentences():
+        console.print(sentence, highlight=False, soft_wrap=True)
+    if source.ending:
+        console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True, markup=False)
+    if best:
+        console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
+        console.print(f"choose honestly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
+    elif source.trials:
+        console.print("no configuration has a score in every fold: does the objective suit the tasks that are trained?")
+
+
+def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
+    """The ten best, or ten of the Pareto front."""
+    goal = scores.goal
+    several = len(goal.objectives) > 1
+    heads = [objective.name for objective in goal.objectives] if several else ["development score"]
+    title = f"{question} (points that no other beats in every objective)" if several else question
+    table = Table(*heads, "overrides", title=title, title_justify="left")
+    for means, trial in best[:10]:
+        shown = [f"{sign * mean:.4f}" for sign, mean in zip(goal.signs, means, strict=True)]
+        table.add_row(*shown, escape(shlex.join(trial.overrides)))
+    return table
+
+
+def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: Cluster) -> None:
+    """`--dry-run`."""
+    record, store, folds = prepared.record, prepared.store, prepared.folds
+    budget = search.budget
+    bounds = {"trials": budget.trials, "folds": budget.folds, "hours": budget.hours, "GPU-hours": budget.gpu_hours}
+    bounded = ", ".join(f"{value:g} {name}" for name, value in bounds.items() if value)
+    goal = prepared.source.scores.goal
+    aims = ", ".join(objective.name for objective in goal.objectives)
+    workers = cluster.trials_at_once(cluster.cores(), cluster.gpus_per_trial)
+    known = len(prepared.source.asked)
+    folds_of_one = [key for key in prepared.plan.keys if search.fold in (0, key.fold)]
+    lines = [
+        f"study        {record.id}",
+        f"question     {record.question}",
+        f"varies       {len(prepared.source.space.rows())} settings (`ser space {prepared.source.space.name}`)",
+        f"sampler      {search.sampler}, seed {search.seed}; {known} suggestions of earlier runs are asked for again first",
+        f"objective    {aims}, over {folds} folds; development parts alone",
+        f"constraints  {', '.join(map(str, goal.constraints)) or 'none'}",
+        f"pruning      {search.rule}",
+        f"ends after   {bounded}; a trial that is pruned costs fewer than {folds} folds",
+        f"cost         {projected(record, store, search.budget, folds_of_one, workers)}",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)

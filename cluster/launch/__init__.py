@@ -1,0 +1,1 @@
+"""Starts or joins the cluster that trains."""

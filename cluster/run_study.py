@@ -1,0 +1,250 @@
+"""From a question to its answer: plan the trials, train what is missing, show every fold, write the report.
+
+    variants x seeds -> trials -> (missing folds? Ray) -> records -> MLflow, table, report
+The same command again finds every record in place: it trains nothing and starts no Ray.
+"""
+
+import contextlib
+import dataclasses
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ablations.check_variants import check_changes
+from ablations.modes import Mode
+from ablations.studies import STUDIES
+from ablations.study import Study, Variant, configurations
+from cluster.earlier_records import earlier_versions
+from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
+from cluster.search.optuna_trials import Proposed
+from cluster.search.shared_study import noted
+from cluster.study_record import StudyRecord, study_id
+from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracking_store import tracking_uri
+from cluster.trial import Trial, plan_once
+from cluster.tune.resources import Cluster
+from cluster.tune.train import train
+from cluster.tune.tune_adapter import Begun, Prepared, Source
+from ser_core.config.compose import compose
+from ser_core.cross_validation.plan import Plan
+from ser_core.cross_validation.records import FoldKey, RunStore
+from ser_core.errors import SettingError
+from ser_core.tasks import CHANNELS
+
+Watch = Callable[[int, int, str], None]
+"""Hears (folds done, folds in all, what is going on)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """What running a study did. `failures` names each fold that could not be trained, with the reason."""
+
+    study: StudyRecord
+    store: RunStore
+    trained: int
+    found: int
+    failures: list[str]
+    tracker: Tracker
+    interrupted: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return not self.failures and not self.interrupted and not self.study.missing(self.store)
+
+
+def plan_ablation(
+    study: Study, base: Sequence[str], seeds: int, watch: Watch, mode: Mode | None = None
+) -> tuple[StudyRecord, RunStore]:
+    """The study's trials with all their fold keys; reads the corpus and extracts features, trains nothing.
+
+    The variants of a retuned study are those that searching has left (cluster/retuned.py).
+    """
+    mode = mode or Mode()
+    _check_seeds(base, seeds)
+    watch(0, 0, "reading the corpus and its features")
+    whole, notices = plan_with_notices(study.beneath(base))
+    variants = _compared(study, whole)
+    if mode.name == "masked":
+        variants = [_whole(study, variants)]
+    made = configurations(study.name, base, variants)
+    systems = print_deviations(overrides for overrides, _ in made.values())
+    plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
+    notices += _further_notices(study, whole, plans, notices)
+    check_changes(
+        study.name, {each.name: each.overrides for each in variants}, {name: p.config for name, (_, p) in plans.items()}
+    )
+    trials = [_trial(name, given, each.under_seed(seed)) for name, (given, each) in plans.items() for seed in range(seeds)]
+    command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words])
+    keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
+    record = StudyRecord(
+        id=study_id(study.name if mode.name == "fixed" else f"{study.name}-{mode.name}", keys),
+        kind="ablation",
+        name=study.name,
+        question=study.question,
+        primary=study.primary,
+        base=list(base),
+        trials=trials,
+        command=command,
+        across=study.across,
+        notes=(*study.notes, *notices, *systems),
+        factorial=study.factorial,
+        mode=mode.name,
+        masked=dict(study.masks) if mode.name == "masked" else {},
+    )
+    store = RunStore(whole.config.run.store)
+    print_notices(earlier_versions(record, store))
+    return record, store
+
+
+def _further_notices(study: Study, whole: Plan, plans: Mapping[str, tuple[list[str], Plan]], known: list[str]) -> list[str]:
+    """Prints and returns what is to be known beyond `known`: what the study cannot compare, and what variants ask in vain."""
+    missing = study.notices(whole.config, whole.inputs.corpus)
+    print_notices(missing)
+    return [*missing, *print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, known)]
+
+
+def _check_seeds(base: Sequence[str], seeds: int) -> None:
+    if seeds < 1:
+        raise SettingError(f"--seeds must be at least 1, got {seeds}")
+    if any(override.startswith("seed=") for override in base):
+        raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
+
+
+def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
+    """The study's variants. Raises SettingError when it needs a channel that is not read, or has nothing to compare."""
+    channels = list(whole.inputs.channels)
+    if len(channels) < study.channels:
+        raise SettingError(
+            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, and this configuration reads "
+            f"{' and '.join(channels)} alone; give the other channel an encoder, as model.text=words"
+        )
+    variants = study.variants(whole.config, whole.inputs.corpus)
+    if len(variants) < 2:
+        raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
+    return variants
+
+
+def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
+    """The one variant that a masked study trains, scored under every condition that amounts to another."""
+    if not study.masks:
+        able = ", ".join(name for name, other in STUDIES.items() if other.masks)
+        raise SettingError(f"study {study.name} has nothing that can be hidden at test; {able} can be asked with --mode masked")
+    return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(study.masks.values())}]"))
+
+
+def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:
+    """The trial of these overrides under a seed, with the keys of its folds, or of one of them (0: all)."""
+    return _trial(variant, overrides, plan_once(compose([*overrides, f"seed={seed}"]), progress=True), fold)
+
+
+def _trial(variant: str, overrides: Sequence[str], planned: Plan, fold: int = 0) -> Trial:
+    seed = planned.config.seed
+    keys = tuple(key for key in planned.keys if fold in (0, key.fold))
+    return Trial(variant, seed, (*overrides, f"seed={seed}"), keys, planned.config.optim.pack)
+
+
+def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:
+    """Trains the folds that are missing and shows them in MLflow as they come."""
+    source = Prepared(record.trials, store, cluster.folds_per_trial)
+    return run_study(record, store, cluster, source, watch, show_test=True, total=len(record.keys))
+
+
+def run_study(
+    record: StudyRecord, store: RunStore, cluster: Cluster, source: Source, watch: Watch, show_test: bool, total: int
+) -> Finished:
+    """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
+    begun = Begun(source)
+    if isinstance(source, Proposed):
+        _note(record, source, store)
+    else:
+        record.save(store)
+    running = Running(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
+    running.found, running.total = sum(key in store for key in record.keys), total
+    if begun.first:
+        several = isinstance(source, Proposed) and source.drivers.several
+        with at_it(record, store, several) as shows:
+            running.train(begun, cluster, shows)
+    _note(record, source, store)
+    return running.finished()
+
+
+class Running:
+    """A study while it trains: what it hears of folds and failures, and whom it tells."""
+
+    def __init__(self, record: StudyRecord, store: RunStore, source: Source, watch: Watch, tracker: Tracker) -> None:
+        self.record, self.store, self.source, self.watch, self.tracker = record, store, source, watch, tracker
+        self.failures: list[str] = []
+        self.heard: dict[FoldKey, bool] = {}
+        self.found = self.total = 0
+        self.interrupted = False
+
+    def train(self, begun: Begun, cluster: Cluster, shows: bool) -> None:
+        """Trains until the source has no more, or until Ctrl-C; shows folds as they come, unless another driver does."""
+        shutil.rmtree(self.record.folder(self.store) / "failures", ignore_errors=True)
+        if shows:
+            self.tracker.start()
+        self.watch(self.found, self.total, "starting Ray")
+        try:
+            train(begun, cluster, self.store, self.on_fold, self.on_failure)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except BaseException:
+            if shows:
+                self.tracker.finish({}, whole=False)
+            raise
+
+    def on_fold(self, trial: Trial, key: FoldKey, trained: bool) -> None:
+        """A record is there. A trial that was started again reports what it finds: the first report holds."""
+        if key in self.heard:
+            return
+        self.heard[key] = trained
+        _note(self.record, self.source, self.store)
+        self.tracker.fold(trial, key)
+        self.watch(self.found + len(self.heard), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
+
+    def on_failure(self, trial: Trial, fold: int, sentence: str, traceback: str) -> None:
+        """A fold cannot be trained, or a trial not begun (fold 0)."""
+        where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "as a whole")
+        self.failures.append(f"{where}: {sentence}")
+        _write_failure(self.record.folder(self.store), where, traceback)
+        self.tracker.failure(trial, fold, sentence)
+
+    def finished(self) -> Finished:
+        trained = sum(self.heard.values())
+        found = self.found + len(self.heard) - trained
+        return Finished(self.record, self.store, trained, found, self.failures, self.tracker, self.interrupted)
+
+
+@contextlib.contextmanager
+def at_it(record: StudyRecord, store: RunStore, several: bool) -> Iterator[bool]:
+    """Holds the study against other processes, which would write the same runs into MLflow, and yields whether it could.
+
+    Raises SettingError when it could not, unless there may be `several` at it.
+    """
+    lock = FileLock(record.folder(store) / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not several:
+            raise SettingError(f"another `ser` is training {record.id} in {store.folder}; wait until it is done") from None
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
+
+
+def _note(record: StudyRecord, source: Source, store: RunStore) -> None:
+    """Keeps what a search has come to on disk, together with what its other drivers have noted."""
+    if isinstance(source, Proposed):
+        with source.drivers.turn(source):
+            noted(record, source, store)
+
+
+def _write_failure(folder: Path, where: str, traceback: str) -> None:
+    """Keeps a traceback beside the study."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in where)[:120]
+    (folder / "failures").mkdir(parents=True, exist_ok=True)
+    (folder / "failures" / f"{name}.txt").write_text(traceback)

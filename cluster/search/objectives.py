@@ -1,0 +1,129 @@
+"""What a search aims at and what it must keep within, both read from the development part of fold records alone.
+
+--objective uar --objective "mean(ccc)"         one value per fold, more is better inside the machine
+--constraint "parameters<1e6"                    one value per trial, at most 0 when it is met
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from ser_core.config.override_keys import nearest
+from ser_core.cross_validation.records import FoldRecord
+from ser_core.errors import SettingError
+from ser_core.evaluation.metrics import TERMS, term
+from ser_core.training.evaluate import headline
+
+HEADLINE = "headline"
+"""The score by which epochs are chosen: the mean of UAR and mean CCC, of those that are there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A development metric, or the mean of all metrics of a kind, as `mean(ccc)`."""
+
+    name: str
+
+    @property
+    def sign(self) -> int:
+        """-1 where less is better. Raises SettingError for what is no metric."""
+        kind = re.fullmatch(r"mean\((\w+)\)", self.name)
+        metric = kind[1] if kind else self.name
+        if metric == HEADLINE:
+            return 1
+        if not {metric.partition(".")[0], metric.rpartition(".")[2]} & set(TERMS):
+            known = [HEADLINE, *TERMS, "mean(ccc)"]
+            near = nearest(self.name, known)
+            raise SettingError(f"--objective {self.name}: no such metric{near}; there are {', '.join(known)}")
+        return -1 if term(metric).less_is_better or metric.endswith(".gap") else 1
+
+    def of(self, dev: Mapping[str, float]) -> float:
+        """The value of one fold, in the metric's own direction; NaN where the fold has none, as when the task is not trained."""
+        if self.name == HEADLINE:
+            return headline(dev)
+        if self.name.startswith("mean("):
+            values = [value for name, value in dev.items() if name.startswith(f"{self.name[5:-1]}.")]
+        else:
+            values = [dev[self.name]] if self.name in dev else []
+        return sum(values) / len(values) if values else math.nan
+
+
+MEASURES: dict[str, Callable[[Sequence[FoldRecord]], float]] = {
+    "parameters": lambda folds: max(fold.sizes["parameters"] for fold in folds),
+    "seconds": lambda folds: sum(fold.seconds for fold in folds) / len(folds),
+    "seconds_per_utterance": lambda folds: sum(fold.seconds for fold in folds) / sum(fold.sizes["train"] for fold in folds),
+    "memory_gb": lambda folds: max(fold.spent.get("memory_gb", math.nan) for fold in folds),
+    "gpu_memory_gb": lambda folds: max(fold.spent.get("gpu_memory_gb", math.nan) for fold in folds),
+}
+"""What may be bounded: of the model, per fold on average (training seconds, also per training utterance), peak of any fold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Constraint:
+    """An upper bound on what a trial costs."""
+
+    measure: str
+    bound: float
+
+    @classmethod
+    def read(cls, text: str) -> "Constraint":
+        """From `parameters<1e6`. Raises SettingError for anything else."""
+        found = re.fullmatch(r"\s*(\w+)\s*<=?\s*([\d.eE+-]+)\s*", text)
+        if not found or found[1] not in MEASURES:
+            raise SettingError(f"--constraint {text!r}: write MEASURE<NUMBER, where MEASURE is one of {', '.join(MEASURES)}")
+        try:
+            return cls(found[1], float(found[2]))
+        except ValueError:
+            raise SettingError(f"--constraint {text!r}: {found[2]} is no number") from None
+
+    def __str__(self) -> str:
+        return f"{self.measure}<{self.bound:g}"
+
+    def excess(self, folds: Sequence[FoldRecord]) -> float:
+        """How far the trial is above the bound; at most 0 when it keeps it. Raises SettingError if that was not recorded."""
+        measured = MEASURES[self.measure](folds)
+        if math.isnan(measured):
+            raise SettingError(f"--constraint {self}: the records in this store do not say it; they are older than the measure")
+        return measured - self.bound
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """Objectives and constraints of a search."""
+
+    objectives: tuple[Objective, ...] = (Objective(HEADLINE),)
+    constraints: tuple[Constraint, ...] = ()
+
+    @classmethod
+    def read(cls, objectives: Sequence[str], constraints: Sequence[str]) -> "Goal":
+        """From what the command line says. Raises SettingError."""
+        goal = cls(
+            tuple(Objective(name) for name in objectives) or cls.objectives, tuple(Constraint.read(text) for text in constraints)
+        )
+        if len(set(goal.objectives)) < len(goal.objectives):
+            raise SettingError("--objective names the same metric twice; leave one out")
+        _ = goal.signs
+        return goal
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """Of each objective: 1, or -1 where less is better."""
+        return tuple(objective.sign for objective in self.objectives)
+
+    def values(self, record: FoldRecord) -> tuple[float, ...]:
+        """A fold's value per objective, turned so that more is better; NaN where undefined."""
+        return tuple(sign * objective.of(record.dev) for sign, objective in zip(self.signs, self.objectives, strict=True))
+
+
+def front(values: Sequence[Sequence[float]]) -> list[int]:
+    """Positions of the points that no other point equals or beats in every objective and beats in one, more being better.
+
+    >>> front([(1.0, 0.0), (0.0, 1.0), (0.0, 0.5)])
+    [0, 1]
+    """
+    return [
+        index
+        for index, own in enumerate(values)
+        if not any(all(b >= a for a, b in zip(own, other, strict=True)) and tuple(other) != tuple(own) for other in values)
+    ]

@@ -1,0 +1,272 @@
+"""Optuna's suggestions in a space, asked and told by the driver only, judged by development scores.
+
+    ask --> overrides --> Trial --(all recorded?)--> tell          a suggestion that is known costs nothing
+                            |--> train fold by fold --> reported --> go on, or PRUNED with the mean so far
+Optuna's study is one more projection of the records: an earlier run's suggestions are asked for again first and answered from
+the records, so a killed search goes on as if it had not been. It lives in memory, or in a database for several drivers.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any
+
+from cluster.search.budget import Budget, Clock
+from cluster.search.pruners.pruner import Pruner
+from cluster.search.pruners.several import reason_to_stop
+from cluster.search.samplers.sampler import Sampler
+from cluster.search.scores import Scores, mean
+from cluster.search.shared_study import Alone, Drivers
+from cluster.study_record import Ended, StudyRecord
+from cluster.trial import Trial
+from cluster.tune.tune_adapter import missing_folds
+from search_spaces.space import Space
+
+POINTS_SKIPPED = 10_000
+"""So many settled points are passed over in search of one that has not been asked for."""
+REPEATS_IN_A_ROW = 20
+"""So many suggestions without a new configuration end a search: the space holds nothing else within reach."""
+
+QUEUED = "queued"
+"""Note on Optuna's trials that were asked for by answers of earlier runs, of dead drivers, or given by hand."""
+OTHER_NUMBERS = 1_000_003
+"""Seeds of drivers that search together lie so far apart."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Past:
+    """What earlier runs of the same search left: suggestions in order, trials ended early, folds trained and their GPU-hours."""
+
+    asked: Sequence[dict[str, Any]] = ()
+    ended: Mapping[str, Ended] = dataclasses.field(default_factory=dict)
+    trained: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    gpu_hours: float = 0.0
+
+
+class Proposed:
+    """A source of trials. `starts` are answers to be asked for first; `make` turns overrides into a trial.
+
+    With `epochs` trials are judged after epochs of all their folds instead of after folds.
+
+    Raises RecordError where several drivers share a database and it cannot be used, then and from every method.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        make: Callable[[list[str]], Trial],
+        scores: Scores,
+        sampler: Sampler,
+        pruner: Pruner,
+        budget: Budget,
+        seed: int = 0,
+        past: Past | None = None,
+        starts: Sequence[dict[str, Any]] = (),
+        drivers: Drivers | None = None,
+        epochs: bool = False,
+    ) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        past, self.drivers = past or Past(), drivers or Alone()
+        self.space, self.make, self.scores, self.pruner, self.budget = space, make, scores, pruner, budget
+        self.epochs = epochs
+        chooser = sampler.build(seed + OTHER_NUMBERS * (self.drivers.number - 1), budget.trials or 20, len(past.asked))
+        self.study = self.drivers.study(len(scores.goal.objectives), chooser)
+        self._points = sampler.points(space, seed)
+        self.trials: dict[str, Trial] = {}
+        self.asked = list(past.asked)
+        self.ended = {name: ended for name, ended in past.ended.items() if ended.pruned}
+        self.trained = {name: list(folds) for name, folds in past.trained.items()}
+        self.gpu_hours = past.gpu_hours
+        self.repeats = self.failures = 0
+        self.ending = ""
+        self._clock = Clock()
+        self._open: dict[str, list[Any]] = {}
+        self._curves: dict[str, list[float]] = {}
+        self._under_way: set[str] = set()
+        self._elsewhere: set[str] = set()
+        self._in_a_row = 0
+        with self.drivers.turn(self):
+            self._enqueue([*past.asked, *starts])
+
+    def next(self) -> tuple[Trial, list[int]] | None:
+        while True:
+            with self.drivers.turn(self):
+                self._enqueue(self.drivers.left(self.study))
+                asked = None if self._over() else self._ask()
+                if asked is None:
+                    return None
+                if piece := self._piece(asked):
+                    return piece
+
+    def absorb(self, others: StudyRecord, running: Set[str]) -> None:
+        """Takes over what other drivers have noted: trials that are settled or that one of them is at (`running`)."""
+        for name, ended in others.ended.items():
+            if ended.pruned:
+                self.ended.setdefault(name, ended)
+        self.asked.extend(answers for answers in others.asked if answers not in self.asked)
+        for name in self._elsewhere - running:  # settled, or its driver is dead: then it will be asked for again
+            del self.trials[name]
+        self._elsewhere &= running
+        for trial in others.trials:
+            name = named(trial)
+            if name not in self.trials and (name in running or self._settled(trial)):
+                self.trials[name] = trial
+                self._elsewhere |= {name} & running
+            fresh = sorted({*others.trained.get(name, ())} - {*self.trained.get(name, ())})
+            if fresh:
+                self.trained.setdefault(name, []).extend(fresh)
+                self.gpu_hours += self.scores.gpu_hours(trial, fresh)
+        for name in {*self._open} - self._under_way:
+            if name in self.trials and self._settled(self.trials[name]):
+                self.finished(self.trials[name])
+
+    def _piece(self, asked: Any) -> tuple[Trial, list[int]] | None:
+        """The trial of a suggestion, and the folds to train; None, and the suggestion told, when there is nothing to train."""
+        trial = self.make(self.space.overrides(asked))
+        name = named(trial)
+        ours = self.drivers.claim(asked, name)
+        self._open.setdefault(name, []).append(asked)
+        if name in self.trials or not ours or self._enough:
+            if QUEUED not in asked.user_attrs:  # what is asked for again on purpose is no suggestion
+                self.repeats, self._in_a_row = self.repeats + 1, self._in_a_row + 1
+            if self._in_a_row >= REPEATS_IN_A_ROW:
+                self.ending = f"{self._in_a_row} suggestions in a row were known: the sampler finds nothing new in this space"
+            if ours and name not in self._under_way:  # its score is known
+                self.finished(trial)
+            return None
+        self._in_a_row = 0
+        self.trials[name] = trial
+        if asked.params not in self.asked:
+            self.asked.append(dict(asked.params))
+        missing = missing_folds(trial, self.scores.store)
+        if missing and not self._prunes(trial):
+            self._under_way.add(name)
+            return trial, missing
+        self.finished(trial)
+        return None
+
+    def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
+        """Counts the fold; ends the trial when its scores or a budget say so."""
+        name = named(trial)
+        self.failures += failed
+        if trained:
+            self.trained.setdefault(name, []).append(fold)
+            self.gpu_hours += self.scores.gpu_hours(trial, [fold])
+        if not missing_folds(trial, self.scores.store):
+            return False
+        judged = len(self.scores.first_folds(trial))
+        if not failed and judged == fold and self._prunes(trial):
+            return True
+        if spent := self._spent():
+            self.ended[name] = Ended(judged, spent, pruned=False)
+        return bool(spent)
+
+    def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
+        """Ends the trial when its course so far says so, compared with those of all others after as many epochs."""
+        name = named(trial)
+        own = self._curves.setdefault(name, [])
+        own += [-math.inf] * (epoch - 1 - len(own))  # of a worker that took up what a killed one had saved
+        own[epoch - 1 :] = [dev]
+        others = [self._curve(other, epoch) for each, other in self.trials.items() if each != name]
+        assert self.pruner.stop_curve is not None, "checked before the search began"
+        reason = self.pruner.stop_curve(own, [curve for curve in others if curve], most)
+        if reason:
+            self.ended[name] = Ended(0, reason, pruned=True, curve=list(own), cost=len(trial.keys) * epoch / most)
+        return bool(reason)
+
+    def _curve(self, trial: Trial, epochs: int) -> list[float]:
+        """Best score so far after each epoch, as far as it is known; a finished trial stays where it ended."""
+        name = named(trial)
+        if name in self.ended:
+            return self.ended[name].curve
+        curve = self.scores.curve(trial) or self._curves.get(name, [])
+        finished = self.scores.means(trial) is not None
+        return curve + curve[-1:] * (epochs - len(curve)) if finished else curve
+
+    def finished(self, trial: Trial) -> None:
+        """Tells Optuna the mean scores, that the trial was pruned with the mean so far, or that it failed."""
+        from optuna.trial import TrialState
+
+        name = named(trial)
+        self._under_way.discard(name)
+        folds, means = self.scores.first_folds(trial), self.scores.means(trial)
+        for asked in self._open.pop(name, []):
+            if means is not None:
+                for constraint, excess in self.scores.excess(trial).items():
+                    asked.set_constraint(constraint, excess)
+                self.study.tell(asked, means)
+            elif name in self.ended and self.ended[name].pruned:
+                curve = self.ended[name].curve
+                if curve:
+                    asked.report(curve[-1], step=len(curve))
+                elif len(self.scores.goal.objectives) == 1:  # Optuna has no intermediate values for several
+                    asked.report(mean(folds)[0], step=len(folds))
+                self.study.tell(asked, state=TrialState.PRUNED)
+            else:
+                self.study.tell(asked, state=TrialState.FAIL)
+
+    def _enqueue(self, wanted: Sequence[dict[str, Any]]) -> None:
+        """Has these answers asked for next, unless that or what includes them has been told or waits already."""
+        from optuna.trial import TrialState
+
+        there = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state is not TrialState.FAIL]
+        known = [trial.params or trial.user_attrs.get(QUEUED, {}) for trial in there]
+        for answers in wanted:
+            if not any(answers.items() <= each.items() for each in known):
+                self.study.enqueue_trial(answers, user_attrs={QUEUED: answers})
+                known.append(answers)
+
+    def _ask(self) -> Any:
+        """The next Optuna trial: what waits, then what is settled beforehand, then what the sampler thinks of."""
+        if self._points is not None and not self._waiting():
+            further = itertools.islice(self._points, POINTS_SKIPPED)
+            answers = next((answers for answers in further if answers not in self.asked), None)
+            if answers is None:
+                self.ending = "every point has been tried"
+                return None
+            self.study.enqueue_trial(answers)
+        return self.study.ask()
+
+    def _waiting(self) -> bool:
+        """Whether answers are yet to be asked for."""
+        from optuna.trial import TrialState
+
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+    def _settled(self, trial: Trial) -> bool:
+        """Whether nothing of it is left to train."""
+        return named(trial) in self.ended or not missing_folds(trial, self.scores.store)
+
+    def _prunes(self, trial: Trial) -> bool:
+        """Whether the trial is ended by its scores, noting the reason."""
+        name = named(trial)
+        if name in self.ended or self.epochs:
+            return name in self.ended
+        own = self.scores.first_folds(trial)
+        others = [self.scores.first_folds(other) for each, other in self.trials.items() if each != name]
+        reason = reason_to_stop(self.pruner, own, others, len(trial.keys))
+        if reason:
+            self.ended[name] = Ended(len(own), reason, pruned=True)
+        return bool(reason)
+
+    def _spent(self) -> str:
+        folds = sum(map(len, self.trained.values())) + int(sum(ended.cost for ended in self.ended.values()))
+        return self.budget.spent(folds, self._clock.hours, self.failures, self.gpu_hours)
+
+    def _over(self) -> bool:
+        """Whether no further trial is to begin."""
+        self.ending = self.ending or self._spent()
+        return bool(self.ending) or (self._enough and not (self.drivers.several and self._waiting()))
+
+    @property
+    def _enough(self) -> bool:
+        """Whether there are as many configurations as were asked for; what waits in a new database is then only told."""
+        return 0 < self.budget.trials <= len(self.trials)
+
+
+def named(trial: Trial) -> str:
+    """A trial by its resolved configuration."""
+    return trial.keys[0].fingerprint

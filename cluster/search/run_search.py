@@ -1,0 +1,201 @@
+"""Searching a space: what is asked for, where it starts, and what it has cost.
+
+space + overrides + Search --> Proposed --> run_study --> records          decides by development scores alone
+"""
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cluster.earlier_records import earlier_versions
+from cluster.notices import plan_with_notices, print_deviations, print_notices
+from cluster.run_study import Finished, Watch, make_trial, run_study
+from cluster.search.budget import Budget, option
+from cluster.search.cost import spending
+from cluster.search.initial_points import starting_points
+from cluster.search.objectives import HEADLINE, Goal
+from cluster.search.optuna_trials import Past, Proposed
+from cluster.search.pruners import chosen_pruner
+from cluster.search.pruners.pruner import Pruner
+from cluster.search.samplers import chosen_sampler
+from cluster.search.scores import Scores
+from cluster.search.shared_study import Together, join
+from cluster.study_record import StudyRecord, studies, study_id
+from cluster.tune.resources import Cluster
+from search_spaces.space import Space
+from search_spaces.staged import within_reach
+from ser_core.config.override_keys import expand
+from ser_core.config.tree import GROUPS
+from ser_core.cross_validation.plan import Plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import SettingError
+
+DEFAULT_PRUNING = "asha"
+"""Best of the table of `ser simulate` (README, Decisions)."""
+DEFAULT_PRUNING_OF_SEVERAL = "futility"
+"""The only rule for several objectives."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """How a space is searched; everything but the budget and the starts makes it another study."""
+
+    budget: Budget
+    sampler: str = "tpe"
+    pruning: str = ""
+    """Empty is the default: asha, or futility under several objectives."""
+    objectives: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    seed: int = 0
+    starts: tuple[str, ...] = ()
+    """Points by hand, each a line of overrides."""
+    start_from: str = ""
+    """A study whose best trial is asked for first."""
+    prune_on: str = "folds"
+    """What trials are judged after: folds, or epochs of all folds as one program (optim.pack)."""
+    fold: int = 0
+    """The one fold that is trained and whose development part decides; 0 is all of them."""
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "Search":
+        """From what a study's record says of it."""
+        several = {name: tuple(fields[name]) for name in ("objectives", "constraints", "starts")}
+        return cls(**{**fields, **several, "budget": Budget(**fields["budget"])})
+
+    @property
+    def rule(self) -> str:
+        """The pruner's name."""
+        return self.pruning or (DEFAULT_PRUNING_OF_SEVERAL if len(self.objectives) > 1 else DEFAULT_PRUNING)
+
+    def words(self) -> list[str]:
+        """The options of `ser search` that say this."""
+        words = []
+        for field in dataclasses.fields(Budget):
+            if value := getattr(self.budget, field.name):
+                words += [f"--{option(field.name)}", f"{value:g}"]
+        words += ["--sampler", self.sampler, "--pruning", self.rule, "--seed", str(self.seed)]
+        words += ["--fold", str(self.fold)] if self.fold else []
+        words += ["--prune-on", self.prune_on] if self.prune_on != "folds" and self.rule != "none" else []
+        words += [word for name in self.objectives for word in ("--objective", name)]
+        words += [word for text in self.constraints for word in ("--constraint", text)]
+        words += [word for start in self.starts for word in ("--start", start)]
+        return [*words, *(["--start-from", self.start_from] if self.start_from else [])]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A search before anything is trained."""
+
+    record: StudyRecord
+    store: RunStore
+    source: Proposed
+    plan: Plan
+    """Of the user's overrides: corpus and folds."""
+    folds: int
+    """Of one trial."""
+
+
+def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, storage: str = "") -> Prepared:
+    """Reads the corpus and checks everything that can be known before training. Raises SettingError.
+
+    `storage` is the database, `checked`, through which several drivers work on the search; "" for one. Raises RecordError for it.
+    """
+    sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
+    watch(0, 0, "reading the corpus and its features")
+    given = _joined(base, space.fixed, space)
+    whole, notices = plan_with_notices(given)
+    offered = whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels)
+    whole_space, space = space, within_reach(space.reaching(base), whole.config).among("tasks", offered)
+    narrowed = whole_space.beyond(space)
+    print_notices(narrowed)
+    notes = (*notices, *narrowed, *print_deviations([given]))
+    sampler.check(space, len(goal.objectives))
+    pruner, folds = _pruner(search, goal, whole)
+    seedless = [override for override in base if not override.startswith("seed=")]
+    store = RunStore(whole.config.run.store)
+    scores = Scores(store, goal)
+    record = _record(space, base, search, whole, notes)
+    print_notices(earlier_versions(record, store))
+    known = next((study for study in studies(store) if study.id == record.id), None)
+    if known:
+        join(record, known.trials, known.asked, known.ended, known.trained)
+    source = Proposed(
+        space=space,
+        make=lambda overrides: make_trial(
+            " ".join(overrides), _joined(seedless, overrides, space), whole.config.seed, search.fold
+        ),
+        scores=scores,
+        sampler=sampler,
+        pruner=pruner,
+        budget=search.budget,
+        seed=search.seed,
+        past=_past(known, store) if known else None,
+        starts=starting_points(space, search.starts, search.start_from, scores),
+        drivers=Together(storage, record, store) if storage else None,
+        epochs=search.prune_on == "epochs" and search.rule != "none",
+    )
+    return Prepared(record, store, source, whole, folds)
+
+
+def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
+    """The rule by which trials end early, and the folds of a trial. Raises SettingError where they do not suit the study."""
+    if not whole.folds.develops:
+        raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
+    if not 0 <= search.fold <= len(whole.folds):
+        raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
+    if search.prune_on not in ("folds", "epochs"):
+        raise SettingError(f"--prune-on must be folds or epochs, got {search.prune_on!r}")
+    if not 0 <= search.seed < 2**31:
+        raise SettingError(f"--seed must be 0 to {2**31 - 1}, got {search.seed}")
+    epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(whole.folds)
+    if epochs and search.fold:
+        raise SettingError("--prune-on epochs looks at all folds at once: leave --fold out")
+    if epochs and [objective.name for objective in goal.objectives] != [HEADLINE]:
+        raise SettingError("--prune-on epochs judges by the score that chooses epochs: leave --objective out")
+    if epochs and whole.config.optim.pack < len(whole.folds):
+        reason = whole.one_by_one or f"optim.pack={len(whole.folds)} does"
+        raise SettingError(f"--prune-on epochs needs all {len(whole.folds)} folds to train as one program: {reason}")
+    pruner = chosen_pruner(search.rule)
+    pruner.check(folds, len(goal.objectives), epochs)
+    return pruner, folds
+
+
+def _past(known: StudyRecord, store: RunStore) -> Past:
+    """What earlier runs of the search left."""
+    return Past(known.asked, known.ended, known.trained, spending(known, store, 0).gpu_seconds / 3600)
+
+
+def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, notes: tuple[str, ...]) -> StudyRecord:
+    """The search's study before its first trial."""
+    name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
+    words = (*search.objectives, *search.constraints, *(["epochs"] if search.prune_on == "epochs" else []))
+    aims = [re.sub(r"\W+", "_", word).strip("_") for word in words]
+    return StudyRecord(
+        id=study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys),
+        kind="search",
+        name=name,
+        question=space.question,
+        primary=Goal.read(search.objectives, search.constraints).objectives[0].name,
+        base=list(base),
+        trials=[],
+        command=shlex.join(["ser", "search", space.name, *base, *search.words()]),
+        notes=notes,
+        searched=dataclasses.asdict(search),
+    )
+
+
+def run_search(prepared: Prepared, search: Search, cluster: Cluster, watch: Watch) -> Finished:
+    """Searches by development score alone. Test parts stay sealed."""
+    total = search.budget.trials * prepared.folds
+    return run_study(prepared.record, prepared.store, cluster, prepared.source, watch, show_test=False, total=total)
+
+
+def _joined(base: Sequence[str], overrides: Sequence[str], space: Space) -> list[str]:
+    """Both together. Raises SettingError when the base sets what the space does."""
+    own = {override.partition("=")[0] for override in expand(overrides, GROUPS)}
+    for override in expand(base, GROUPS):
+        if override.partition("=")[0] in own:
+            raise SettingError(f"{override}: the space {space.name} sets it itself; leave it out")
+    return [*base, *overrides]

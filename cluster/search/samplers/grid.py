@@ -1,0 +1,81 @@
+"""Every combination once, in an order shuffled by the seed, so that a study that ends early has still looked everywhere.
+
+A number takes LEVELS values from end to end (a whole number all of its own, if it has no more), a choice each of its values;
+under a condition only what is asked there. Made here and not by Optuna, whose grid under ask and tell raises at its end.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cluster.search.samplers.qmc import between
+from cluster.search.samplers.sampler import Sampler
+from search_spaces.space import Space
+from ser_core.errors import SettingError
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+LEVELS = 5
+"""Values of a number that varies continuously."""
+MOST_POINTS = 20_000
+"""More points than anybody trains: such a grid is a mistake."""
+
+
+class Walk:
+    """Answers each question with the branch that a path names, and notes how many branches there are."""
+
+    def __init__(self, path: Sequence[int]) -> None:
+        self.path, self.widths, self.answers = path, [], {}
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return self._branch(name, [between(low, high, step / (LEVELS - 1), log) for step in range(LEVELS)])
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        if high - low < LEVELS:
+            return self._branch(name, list(range(low, high + 1)))
+        return self._branch(name, sorted({round(between(low, high, step / (LEVELS - 1), log)) for step in range(LEVELS)}))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return self._branch(name, choices)
+
+    def _branch(self, name: str, values: Sequence[Any]) -> Any:
+        depth = len(self.widths)
+        self.widths.append(len(values))
+        self.answers[name] = values[self.path[depth] if depth < len(self.path) else 0]
+        return self.answers[name]
+
+
+def walked(space: Space) -> list[dict[str, Any]]:
+    """The answers that lead to each different point of the grid. Raises SettingError beyond MOST_POINTS paths."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    path: list[int] = []
+    for _ in range(MOST_POINTS):
+        walk = Walk(path)
+        found.setdefault(tuple(space.overrides(walk)), walk.answers)
+        path = [*path, *[0] * (len(walk.widths) - len(path))][: len(walk.widths)]
+        while path and path[-1] + 1 == walk.widths[len(path) - 1]:
+            path.pop()
+        if not path:
+            return list(found.values())
+        path[-1] += 1
+    raise SettingError(f"the grid of {space.name} has more than {MOST_POINTS} points; use --sampler qmc, random or tpe")
+
+
+class Grid(Sampler):
+    """Every combination, in shuffled order."""
+
+    name = "grid"
+
+    def check(self, space: Space, objectives: int) -> None:
+        walked(space)
+
+    def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
+        import optuna
+
+        return optuna.samplers.RandomSampler(seed=seed)  # never draws: every point is settled beforehand
+
+    def points(self, space: Space, seed: int) -> Iterator[dict[str, Any]] | None:
+        answers = walked(space)
+        random.Random(seed).shuffle(answers)  # noqa: S311
+        return iter(answers)

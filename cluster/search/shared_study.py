@@ -1,0 +1,235 @@
+"""One driver at a search, or several that share its suggestions through one Postgres database.
+
+    Alone       Optuna's study in this process's memory, one more projection of the records
+    Together    Optuna's study in the database · study.json merged under a lock · records in the store that all drivers see
+A driver holds a file lock while it lives: what a dead one left running is told as failed and asked for again.
+"""
+
+import contextlib
+import itertools
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+
+from cluster.study_record import Ended, StudyRecord, studies
+from cluster.trial import Trial
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import RecordError, SettingError
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+    from optuna.trial import Trial as OptunaTrial
+
+    from cluster.search.optuna_trials import Proposed
+
+SCHEMES = ("postgresql", "postgresql+psycopg")
+
+
+class Drivers(Protocol):
+    """Who else works on the search."""
+
+    several: bool
+    """Whether there may be others."""
+    number: int
+    """Of this driver, from 1: it decides which random numbers are drawn."""
+
+    def study(self, objectives: int, sampler: "BaseSampler") -> "Study":
+        """Optuna's study, made or joined."""
+        ...
+
+    def turn(self, source: "Proposed") -> contextlib.AbstractContextManager[None]:
+        """While it lasts nobody else asks or notes; the source knows what others have noted, and they will know what it has."""
+        ...
+
+    def claim(self, asked: "OptunaTrial", name: str) -> bool:
+        """Notes who trains this configuration; False when another driver is at it."""
+        ...
+
+    def left(self, study: "Study") -> list[dict[str, Any]]:
+        """Answers that dead drivers had under way, to be asked for again."""
+        ...
+
+
+class Alone:
+    """The one driver of its search."""
+
+    several, number = False, 1
+
+    def study(self, objectives: int, sampler: "BaseSampler") -> "Study":
+        import optuna
+        from optuna.study import StudyDirection
+
+        return optuna.create_study(directions=[StudyDirection.MAXIMIZE] * objectives, sampler=sampler)
+
+    def turn(self, source: "Proposed") -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def claim(self, asked: "OptunaTrial", name: str) -> bool:
+        return True
+
+    def left(self, study: "Study") -> list[dict[str, Any]]:
+        return []
+
+
+class Together:
+    """One of several drivers of the search that `record` is of. Its address has been `checked`."""
+
+    several = True
+
+    def __init__(self, address: str, record: StudyRecord, store: RunStore) -> None:
+        self.address, self.record, self.store = address, record, store
+        self.folder = record.folder(store) / "drivers"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(self.folder / "turn.lock")
+        self.name = uuid.uuid4().hex
+        self.number, self._seat = self._seated()
+
+    def study(self, objectives: int, sampler: "BaseSampler") -> "Study":
+        """Raises RecordError when the database cannot be used."""
+        import optuna
+        from optuna.storages import RDBStorage
+        from optuna.study import StudyDirection
+        from sqlalchemy.pool import NullPool  # no connection is held between turns, so none can go stale
+
+        with self.lock, reached(self.address):
+            storage = RDBStorage(_dialect(self.address), engine_kwargs={"poolclass": NullPool})
+            return optuna.create_study(
+                storage=storage,
+                study_name=self.record.id,
+                load_if_exists=True,
+                directions=[StudyDirection.MAXIMIZE] * objectives,
+                sampler=sampler,
+            )
+
+    @contextlib.contextmanager
+    def turn(self, source: "Proposed") -> Iterator[None]:
+        """Raises RecordError when the database cannot be used."""
+        with self.lock, reached(self.address):
+            others = next((study for study in studies(self.store) if study.id == self.record.id), None)
+            if others:
+                join(self.record, others.trials, others.asked, others.ended, others.trained)
+                running = {trial.user_attrs.get("configuration", "") for trial in _running(source.study) if self._lives(trial)}
+                source.absorb(others, running)
+            yield
+            noted(self.record, source, self.store)
+
+    def claim(self, asked: "OptunaTrial", name: str) -> bool:
+        busy = any(trial.user_attrs.get("configuration") == name and self._lives(trial) for trial in _running(asked.study))
+        notes = {"driver": self.number, "seat": self.name, "configuration": "" if busy else name}
+        for key, value in notes.items():
+            asked.set_user_attr(key, value)
+        return not busy
+
+    def left(self, study: "Study") -> list[dict[str, Any]]:
+        """Tells what dead drivers had under way as failed."""
+        from optuna.trial import TrialState
+
+        found = [trial for trial in _running(study) if not self._lives(trial)]
+        for trial in found:
+            study.tell(trial.number, state=TrialState.FAIL)
+        return [trial.params for trial in found]
+
+    def _lives(self, trial: "FrozenTrial") -> bool:
+        """Whether the driver that claimed this trial still holds its seat; the operating system frees those of the dead."""
+        number, name = trial.user_attrs.get("driver", 0), trial.user_attrs.get("seat", "")
+        if number in (0, self.number):
+            return name == self.name
+        seat = FileLock(self._place(number))
+        try:
+            seat.acquire(timeout=0)
+        except Timeout:
+            return self._place(number).with_suffix(".name").read_text() == name
+        seat.release()
+        return False
+
+    def _seated(self) -> tuple[int, FileLock]:
+        """The first free number, and the lock that holds it until this process ends."""
+        with self.lock:
+            for number in itertools.count(1):
+                seat = FileLock(self._place(number))
+                with contextlib.suppress(Timeout):
+                    seat.acquire(timeout=0)
+                    self._place(number).with_suffix(".name").write_text(self.name)
+                    return number, seat
+        raise AssertionError("numbers do not end")
+
+    def _place(self, number: int) -> Path:
+        return self.folder / f"driver-{number}.lock"
+
+
+def _running(study: "Study") -> "list[FrozenTrial]":
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def noted(record: StudyRecord, source: "Proposed", store: RunStore) -> None:
+    """Keeps a search's trials, suggestions and endings on disk as they come, so that a kill loses none."""
+    resumed = [name for name in record.ended if name in source.trials and name not in source.ended]
+    for name in resumed:  # a larger budget has taken it up again
+        del record.ended[name]
+    grown = join(record, source.trials.values(), source.asked, source.ended, source.trained)
+    if resumed or grown or not (record.folder(store) / "study.json").exists():
+        record.save(store)
+
+
+def join(
+    record: StudyRecord,
+    trials: Iterable[Trial],
+    asked: Iterable[dict[str, Any]],
+    ended: Mapping[str, Ended],
+    trained: Mapping[str, Sequence[int]],
+) -> bool:
+    """Adds to a record what it does not hold yet, and returns whether that was anything."""
+    known = {trial.keys[0] for trial in record.trials}
+    new_trials = [trial for trial in list(trials) if trial.keys[0] not in known]
+    heard = {repr(answers) for answers in record.asked}
+    new_answers = [answers for answers in list(asked) if repr(answers) not in heard]
+    new_endings = {name: end for name, end in ended.items() if record.ended.get(name) != end}
+    folds = {name: sorted({*record.trained.get(name, ()), *found}) for name, found in trained.items()}
+    new_folds = {name: found for name, found in folds.items() if found != record.trained.get(name)}
+    record.trials.extend(new_trials)
+    record.asked.extend(new_answers)
+    record.ended.update(new_endings)
+    record.trained.update(new_folds)
+    return bool(new_trials or new_answers or new_endings or new_folds)
+
+
+def checked(address: str) -> str:
+    """The address of a Postgres database. Raises SettingError for another one, and for one that holds a password."""
+    parts = urlsplit(address)
+    if parts.scheme not in SCHEMES:
+        raise SettingError(
+            f"--storage {parts.scheme or address}: several drivers need a Postgres database, postgresql://USER@HOST/DATABASE; "
+            "one driver alone needs none, since its search is made anew from the records"
+        )
+    if parts.password:
+        raise SettingError("--storage: a password on the command line is seen by others; put it into PGPASSWORD or ~/.pgpass")
+    return address
+
+
+@contextlib.contextmanager
+def reached(address: str) -> Iterator[None]:
+    """What a database says when it cannot be used, as RecordError: the records are whole."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error.__cause__ or error
+        reason = str(cause).strip().splitlines()[0][:300]
+        raise RecordError(
+            f"--storage {address} cannot be used ({reason}); the records are whole, and the same command goes on"
+        ) from error
+
+
+def _dialect(address: str) -> str:
+    """The address with the driver that is installed."""
+    return address.replace("postgresql://", "postgresql+psycopg://", 1)

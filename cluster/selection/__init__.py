@@ -1,0 +1,1 @@
+"""Chooses among the best of a search without looking at test data, and opens the test parts of the choice."""

@@ -1,0 +1,246 @@
+"""From a search to the one configuration it is worth: its best are trained anew, one is chosen, then the seal is broken.
+
+    search --top N by development score--> finalists x fresh seeds --run_study, sealed--> records --ablations.select--> chosen
+    chosen, as given --test parts, opened and noted--> "selected" study: table, report, selected.yaml, MLflow
+Nested: each fold has a search of its own, decided by its own development part, so no speaker judges what he helped to choose.
+"""
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ablations.select import Finalist, Selection, select
+from cluster.run_study import Finished, Watch, make_trial, run_study
+from cluster.search.objectives import Goal, Objective
+from cluster.search.optuna_trials import named
+from cluster.search.run_search import Search, prepare, run_search
+from cluster.search.scores import Scores, ranked
+from cluster.study_record import StudyRecord, load_study, study_id
+from cluster.trial import Trial
+from cluster.tune.resources import Cluster
+from cluster.tune.tune_adapter import Prepared as Queue
+from search_spaces.space import chosen_space
+from search_spaces.spaces import SPACES
+from ser_core.config.compose import compose
+from ser_core.cross_validation.records import FoldRecord, RunStore
+from ser_core.errors import RecordError, SettingError
+
+AS_GIVEN = "as given"
+"""The configuration that the search started from: what a selection is worth is its distance to this one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What `ser select` was asked for."""
+
+    study: str
+    top: int = 5
+    seeds: int = 3
+    nested: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("top", "seeds"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"--{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def command(self) -> str:
+        """What is typed to ask for it."""
+        words = ["ser", "select", self.study, "--top", str(self.top), "--seeds", str(self.seeds)]
+        return shlex.join([*words, "--nested"] if self.nested else words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Finals:
+    """A search's finalists before they are trained anew."""
+
+    search: StudyRecord
+    scores: Scores
+    record: StudyRecord
+    store: RunStore
+    origin: Mapping[str, Trial]
+    """The search's own trial of each finalist; none for the configuration as given."""
+
+
+def finals(asked: Asked, store: RunStore, watch: Watch) -> Finals:
+    """The finalists of a search (under several objectives, of its front), to be trained over all folds with fresh seeds.
+
+    Raises RecordError when there is no such search or when none of its trials has all folds.
+    """
+    search = _search(asked, store)
+    scores = Scores(store, Goal.read(search.searched["objectives"], search.searched["constraints"]))
+    best, _ = ranked(scores, search.trials)
+    if not best:
+        raise RecordError(f"{search.id}: no trial has all its folds within the constraints; search on with: {search.command}")
+    watch(0, 0, "preparing the finalists")
+    origin = {f"{place}. of the search": trial for place, (_, trial) in enumerate(best[: asked.top], start=1)}
+    seeds = fresh_seeds(search, asked.seeds)
+    trials = [make_trial(AS_GIVEN, _placed(search.base, store), seed) for seed in seeds]
+    given = named(trials[0])
+    for name, trial in origin.items():
+        again = [make_trial(name, _placed(trial.overrides, store), seed) for seed in seeds]
+        trials += again if named(again[0]) != given else []
+    question = f"Which of the best {len(origin)} of {search.id} is worth its size?"
+    record = StudyRecord(
+        id=study_id(f"select-{search.name.removeprefix('search-')}", [key for trial in trials for key in trial.keys]),
+        kind="selection",
+        name=f"select-{search.name.removeprefix('search-')}",
+        question=question,
+        primary=search.primary,
+        base=search.base,
+        trials=trials,
+        command=asked.command,
+        notes=search.notes,
+    )
+    return Finals(search, scores, record, store, origin)
+
+
+def run_finals(found: Finals, cluster: Cluster, watch: Watch) -> Finished:
+    """Trains what is missing of the finalists. Test parts stay sealed."""
+    queue = Queue(found.record.trials, found.store, cluster.folds_per_trial)
+    return run_study(found.record, found.store, cluster, queue, watch, show_test=False, total=len(found.record.keys))
+
+
+def choose(found: Finals) -> Selection:
+    """The choice among the trained finalists, by development scores of the first objective."""
+    objective, store = found.scores.goal.objectives[0], found.store
+    records = {
+        name: _records(found.record, name, store) for name in dict.fromkeys(trial.variant for trial in found.record.trials)
+    }
+    everyone = [each for rows in records.values() for row in rows for each in row]
+    if any(not each.sizes["dev"] for each in everyone):
+        raise RecordError(f"{found.record.id}: some fold has no development part, so nothing can be chosen")
+    ratio = sum(each.sizes["dev"] / each.sizes["train"] for each in everyone) / len(everyone)
+    finalists = [
+        Finalist(
+            name=name,
+            values=np.array([[objective.sign * objective.of(each.dev) for each in row] for row in rows]),
+            parameters=rows[0][0].sizes["parameters"],
+            tasks=tasks_of(rows[0][0]),
+        )
+        for name, rows in records.items()
+    ]
+    return select(finalists, ratio, objective.name)
+
+
+def measured(found: Finals, name: str, objective: str) -> float:
+    """Mean development score of a finalist over fresh seeds and folds, in the metric's own direction; NaN where undefined."""
+    values = [Objective(objective).of(each.dev) for row in _records(found.record, name, found.store) for each in row]
+    return float(np.mean(values))
+
+
+def searched(found: Finals, name: str, objective: str) -> float:
+    """Mean development score that the search itself saw; NaN for the configuration as given."""
+    trial = found.origin.get(name)
+    return float(np.mean([Objective(objective).of(found.store.load(key).dev) for key in trial.keys])) if trial else float("nan")
+
+
+def selected(found: Finals, selection: Selection, notes: Sequence[str]) -> StudyRecord:
+    """The study whose test parts are opened: the configuration as given and the chosen one, over the fresh seeds."""
+    kept = [trial for trial in found.record.trials if trial.variant in (AS_GIVEN, selection.chosen)]
+    name = found.record.name.replace("select-", "selected-", 1)
+    return StudyRecord(
+        id=study_id(name, [key for trial in kept for key in trial.keys]),
+        kind="selected",
+        name=name,
+        question=f"What is the choice of {found.record.id} worth on speakers that chose nothing?",
+        primary="uar",
+        base=found.record.base,
+        trials=kept,
+        command=found.record.command,
+        notes=(*notes, *found.record.notes),
+    )
+
+
+def nested_searches(
+    asked: Asked, store: RunStore, cluster: Cluster, watch: Watch, hear: Callable[[Finished], None]
+) -> tuple[StudyRecord, list[Trial]]:
+    """Repeats the search once for each fold, decided by that fold's development part alone; test parts stay sealed.
+
+    Every fold's search has the budget in trials, sampler and seed of the whole one, and no pruning: all of them together
+    train as many folds as the whole one without pruning. Returns it and the chosen trial of each fold.
+    """
+    search = _search(asked, store)
+    whole = Search.read(search.searched)
+    trials = whole.budget.trials or len(search.trials)
+    chosen = []
+    for number in sorted({key.fold for trial in search.trials for key in trial.keys}):
+        budget = dataclasses.replace(whole.budget, trials=trials, folds=0, hours=0, gpu_hours=0)
+        own = dataclasses.replace(whole, budget=budget, pruning="none", start_from="", fold=number)
+        prepared = prepare(chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch)
+        finished = run_search(prepared, own, cluster, watch)
+        hear(finished)
+        if finished.interrupted:
+            raise KeyboardInterrupt
+        best, _ = ranked(prepared.source.scores, list(prepared.source.trials.values()))
+        if not best:
+            raise RecordError(f"{prepared.record.id}: no trial of fold {number} has a score; {len(finished.failures)} failed")
+        chosen.append(best[0][1])
+    return search, chosen
+
+
+def nested_study(search: StudyRecord, asked: Asked, chosen: Sequence[Trial], store: RunStore) -> StudyRecord:
+    """The study whose test parts are opened: each fold's choice in that fold, beside the configuration as given."""
+    given = make_trial(AS_GIVEN, _placed(search.base, store), chosen[0].seed)
+    procedure = Trial("chosen in each fold", chosen[0].seed, (), tuple(key for trial in chosen for key in trial.keys))
+    name = f"nested-{search.name.removeprefix('search-')}"
+    different = len({named(trial) for trial in chosen})
+    return StudyRecord(
+        id=study_id(name, [*given.keys, *procedure.keys]),
+        kind="selected",
+        name=name,
+        question=f"What is searching as in {search.id} worth on speakers that chose nothing?",
+        primary="uar",
+        base=search.base,
+        trials=[given, procedure],
+        command=asked.command,
+        notes=(
+            f"Nested: each fold's search was decided by its own development part; {different} different configurations were "
+            f"chosen in {len(chosen)} folds. The table judges the procedure, not one configuration.",
+            *search.notes,
+        ),
+    )
+
+
+def run_given(nested: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:
+    """Trains the configuration as given for a nested study, as far as no record is there. Test parts stay sealed."""
+    trials = [trial for trial in nested.trials if trial.variant == AS_GIVEN]
+    record = dataclasses.replace(nested, id=f"{nested.id}-given", name=f"{nested.name}-given", kind="selection", trials=trials)
+    queue = Queue(trials, store, cluster.folds_per_trial)
+    return run_study(record, store, cluster, queue, watch, show_test=False, total=len(record.keys))
+
+
+def fresh_seeds(search: StudyRecord, count: int) -> list[int]:
+    """So many seeds that the search has not used, from the first number after its own."""
+    used = max(trial.seed for trial in search.trials)
+    return list(range(used + 1, used + 1 + count))
+
+
+def tasks_of(record: FoldRecord) -> int:
+    """Tasks with a weight above 0 in some stage or in the whole."""
+    return sum(settings.get("weight", 0) > 0 for settings in record.config["tasks"].values() if isinstance(settings, dict))
+
+
+def _search(asked: Asked, store: RunStore) -> StudyRecord:
+    search = load_study(store, asked.study)
+    if search.kind != "search" or not search.searched:
+        what = "was made by an older version" if search.kind == "search" else f"is a study of kind {search.kind}"
+        raise RecordError(f"{search.id} {what}; `ser select` needs a search: run `ser search` (again)")
+    if search.searched.get("fold"):
+        raise RecordError(f"{search.id} was judged by one fold alone; select from a search over all folds")
+    if not search.trials:
+        raise RecordError(f"{search.id} has no trial yet; search on with: {search.command}")
+    return search
+
+
+def _records(study: StudyRecord, variant: str, store: RunStore) -> list[list[FoldRecord]]:
+    """The fold records of a variant, a row per seed."""
+    return [[store.load(key) for key in trial.keys] for trial in study.trials if trial.variant == variant]
+
+
+def _placed(overrides: Sequence[str], store: RunStore) -> list[str]:
+    """The overrides without a seed, and with the store that they were found in, should they not lead there of themselves."""
+    own = [override for override in overrides if not override.startswith(("seed=", "run.store="))]
+    return own if RunStore(compose(own).run.store).folder == store.folder else [*own, f"run.store={store.folder}"]

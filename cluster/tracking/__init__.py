@@ -1,0 +1,1 @@
+"""Shows studies in MLflow: study > trial > fold."""

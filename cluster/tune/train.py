@@ -1,0 +1,99 @@
+"""Trains what a source hands out: Ray Tune runs the trials, the driver hears of each fold as its record is written.
+
+source --suggest--> Tune --workers--> report(fold) --> scheduler (go on?) --> on_fold(trial, key)   on_failure(trial, fold, why)
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cluster.trial import Trial, train_trial
+from cluster.tune.gpu_shares import Shares
+from cluster.tune.resources import Cluster
+from cluster.tune.session import ray_running
+from cluster.tune.tune_adapter import Begun, HandedOut, tune_scheduler, tune_searcher
+from ser_core.cross_validation.records import FoldKey, RunStore
+from ser_core.errors import BridgeworkError
+
+OnFold = Callable[[Trial, FoldKey, bool], None]
+OnFailure = Callable[[Trial, int, str, str], None]
+
+
+def train(source: Begun, cluster: Cluster, store: RunStore, on_fold: OnFold, on_failure: OnFailure) -> None:
+    """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
+
+    Raises whatever Ray raises when the cluster itself cannot be used, and BridgeworkError as the source does.
+    """
+    shares = Shares(cluster, store)
+    with ray_running(cluster, store.folder) as folder:
+        import ray
+        from ray import tune
+
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what a worker dies of, `on_failure` hears
+        searcher, trials = tune_searcher(source, Path.cwd(), cluster, shares)
+        there = ray.cluster_resources()
+        tuner = tune.Tuner(
+            tune.with_resources(
+                train_trial,
+                lambda payload: tune.PlacementGroupFactory([{"CPU": cluster.cpus_per_trial, "GPU": payload["gpus"]}]),
+            ),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=tune_scheduler(source, trials),
+                num_samples=-1,
+                max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(folder),
+                verbose=0,
+                callbacks=[_listener(trials, shares, on_fold, on_failure)],
+            ),
+        )
+        try:
+            tuner.fit()
+        except Exception as error:
+            if ours := _ours(error):
+                raise ours from None
+            raise
+
+
+def _ours(error: BaseException) -> BridgeworkError | None:
+    """What we raised within Tune, which wraps it into a traceback of its own."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, BridgeworkError):
+        found = found.__cause__ or found.__context__
+    return found
+
+
+def _listener(ours: HandedOut, shares: Shares, on_fold: OnFold, on_failure: OnFailure) -> Any:
+    """Passes each report on to the driver's two functions."""
+    from ray.tune import Callback
+
+    class Listener(Callback):
+        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
+            reported = ours[trial.trial_id].trials[result["piece"]]
+            if result.get("epoch"):
+                return
+            if result["failure"]:
+                on_failure(reported, result["fold"], result["failure"], result["traceback"])
+            else:
+                key = reported.key(result["fold"])
+                shares.heard(key)
+                on_fold(reported, key, result["trained"])
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            if ours[trial.trial_id].retries:
+                return
+            text = trial.error_file and Path(trial.error_file).read_text()
+            for each in ours[trial.trial_id].trials:
+                on_failure(each, 0, "the worker died", text or "no traceback was left")
+
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            """Tune pickles its callbacks into a state that is never read; an empty object stands for ours."""
+            return object, ()
+
+    return Listener()

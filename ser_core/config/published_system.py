@@ -1,0 +1,99 @@
+"""What `system=NAME` comes to: the system's overrides beneath the user's own, less those that the user's replace.
+
+["system=mmer2023", "model.width=64"] --> [the system's, without model.width and knobs of options not chosen] + [own]
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from ser_core.config.override_keys import Groups, chosen, expand, kept, nearest
+from ser_core.errors import SettingError
+from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
+
+KEY = "system"
+ENCODERS = ("model.speech", "model.text")
+"""Groups whose knobs, in a system, are those of a checkpoint: which one is the user's choice."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Applied:
+    """Overrides in Hydra's spelling without `system=`, and how they came about."""
+
+    system: System | None
+    overrides: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """What of the system speaks to a checkpoint where there is none."""
+    encoders: tuple[tuple[str, str], ...] = ()
+    """Key and choice of each encoder."""
+
+    def notes(self) -> list[str]:
+        """What stands below a table: what is reconstruction, what differs here, what could not be followed."""
+        if self.system is None:
+            return []
+        reconstructed, different = (list(self.system.departures(status)) for status in (RECONSTRUCTION, DIFFERS))
+        heads = (f"Reconstruction in {self.system.name} ({self.system.venue})", f"Different here from {self.system.name}")
+        listed = [_listed(head, found) for head, found in zip(heads, (reconstructed, different), strict=True) if found]
+        return [*listed, *self.not_followed()]
+
+    def not_followed(self) -> list[str]:
+        """What the chosen encoders keep from following, with the remedy."""
+        if self.system is None:
+            return []
+        name, sentences = self.system.name, []
+        read = [key for key, choice in self.encoders if choice != "none"]
+        silent = [f"model.{channel}" for channel in self.system.channels if f"model.{channel}" not in read]
+        for key, choice in self.encoders:
+            if choice != "none" and (lost := [each for each in self.left_out if each.startswith(f"{key}.")]):
+                sentences.append(
+                    f"Not followed of {name}: {key}={choice} is no pre-trained encoder, so {', '.join(lost)} "
+                    f"{'is' if len(lost) == 1 else 'are'} left out; {key}=FOLDER of a checkpoint follows."
+                )
+        if silent:
+            sentences.append(f"Not followed of {name}: it reads {' and '.join(self.system.channels)}, and {silent[0]}=none.")
+        return sentences
+
+
+def applied(overrides: Sequence[str], groups: Groups) -> Applied:
+    """Lays the system that these overrides name, if any, beneath the others.
+
+    Raises SettingError for an unknown system, for more than one, and as `expand` and `chosen`.
+    """
+    named = [override for override in overrides if override.partition("=")[0].strip() == KEY]
+    own = expand([override for override in overrides if override not in named], groups)
+    if len(named) > 1:
+        raise SettingError(f"{KEY} is given twice ({', '.join(named)}); keep one")
+    name = named[0].partition("=")[2].strip() if named else "none"
+    if name == "none":
+        return Applied(None, tuple(own))
+    if name not in SYSTEMS:
+        raise SettingError(f"{KEY}={name}: no such system{nearest(name, SYSTEMS)}; choose from none, {', '.join(SYSTEMS)}")
+    system = SYSTEMS[name]
+    below = expand(system.overrides, groups)
+    names = chosen([*below, *own], groups)
+    encoders = {key: names[key] for key in ENCODERS}
+    meant = [_choice(key, "checkpoint") for key in encoders]
+    changes = [*(each for each in map(_choice, encoders, encoders.values()) if each not in own), *own]
+    left = kept([*meant, *below], changes, groups)
+    own_keys = {override.partition("=")[0] for override in own}
+    knobs = [each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))]
+    lost = tuple(each for each in knobs if each not in left and each.partition("=")[0] not in own_keys)
+    spelled = tuple(each.partition("=")[0].replace("/", ".") + "=" + each.partition("=")[2] for each in lost)
+    return Applied(system, (*left, *changes), spelled, tuple(encoders.items()))
+
+
+def systems_named(lists: Iterable[Sequence[str]], groups: Groups) -> list[Applied]:
+    """Each system that these lists of overrides name, as the first of them that names it applies it."""
+    found: dict[str, Applied] = {}
+    for overrides in lists:
+        made = applied(overrides, groups)
+        if made.system:
+            found.setdefault(made.system.name, made)
+    return list(found.values())
+
+
+def _choice(key: str, name: str) -> str:
+    return f"{key.replace('.', '/')}={name}"
+
+
+def _listed(head: str, sentences: Sequence[str]) -> str:
+    return f"{head}: {'; '.join(sentence.rstrip('.') for sentence in sentences)}."

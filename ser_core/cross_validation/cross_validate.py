@@ -1,0 +1,101 @@
+"""The seam: `cross_validate(config)` trains the folds that are missing and yields progress and one result per fold.
+
+    plan (plan.py): corpus, features, folds, keys  ->  claimed? recorded? else fit, write (packs.py, written.py)  ->  yield
+Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+
+from ser_core.config.tree import Config
+from ser_core.cross_validation.events import FoldFailed, FoldResult, PackEpoch, Progress
+from ser_core.cross_validation.plan import Plan, plan
+from ser_core.cross_validation.records import RunStore
+from ser_core.cross_validation.train_folds import Member, Told, within_memory
+from ser_core.errors import FoldsError, SettingError, TrainingError
+
+
+def cross_validate(
+    config: Config, folds: Sequence[int] | None = None, store: RunStore | None = None, planned: Plan | None = None
+) -> Iterator[Progress | PackEpoch | FoldResult]:
+    """Trains the given folds (numbers from 1; all by default) as far as the store lacks them.
+
+    A fold that another process is training is waited for and then read, never trained twice. With optim.pack the folds of a
+    pack are claimed and trained together, and all recorded, even those that are not asked for; one that the memory of a GPU does
+    not hold is trained in halves, which its records say (`spent`, `stacked`). Raises FoldsError, a TrainingError, when all
+    others are done, if some folds cannot be trained.
+    """
+    planned = planned or plan(config)
+    numbers = folds or range(1, len(planned.folds) + 1)
+    failed: dict[int, str] = {}
+    for _, event in cross_validate_many([(planned, numbers)], store or RunStore(config.run.store)):
+        if not isinstance(event, FoldFailed):
+            yield event
+        elif isinstance(event.error, TrainingError):
+            failed[event.fold] = str(event.error)
+        else:
+            raise event.error
+    if failed:
+        raise FoldsError(failed)
+
+
+def cross_validate_many(wanted: Sequence[tuple[Plan, Sequence[int]]], store: RunStore) -> Iterator[Told]:
+    """The same for folds of several plans, which are trained as one program where optim.pack=0 lets them.
+
+    Yields each event with the number of its plan. What goes wrong with folds is told as FoldFailed, and the others go on.
+    Raises SettingError for a fold that there is not.
+    """
+    for planned, numbers in wanted:
+        _check(planned, numbers)
+    torch.set_num_threads(max(planned.config.run.threads for planned, _ in wanted))
+    free = [
+        Member(which, planned, planned.folds.folds[number - 1])
+        for which, (planned, numbers) in enumerate(wanted)
+        for number in numbers
+        if planned.config.optim.pack == 0
+    ]
+    if free:
+        yield from _trained(free, [(each.which, each.fold.number) for each in free], store)
+    for which, (planned, numbers) in enumerate(wanted):
+        for asked in planned.packs(numbers) if planned.config.optim.pack else ():
+            members = [Member(which, planned, fold) for fold in planned.pack(asked[0])]
+            yield from _trained(members, [(which, number) for number in asked], store)
+
+
+def _check(planned: Plan, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        if not 1 <= number <= len(planned.folds):
+            raise SettingError(f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}")
+
+
+def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], store: RunStore) -> Iterator[Told]:
+    """Claims the members, trains what is missing if some of it is asked for, and tells what became of what is.
+
+    Claims are made in one order by all processes, so that no two wait for each other.
+    """
+    left = {(each.which, each.fold.number): each for each in members}
+    left = {place: left[place] for place in asked}
+    try:
+        with contextlib.ExitStack() as held:
+            missing = {each.key for each in sorted(members, key=_order) if held.enter_context(store.claim(each.key))}
+            if any(each.key in missing for each in left.values()):
+                stacked = [Member(each.which, each.planned, each.fold, each.key in missing) for each in members]
+                for which, event in within_memory(stacked, store):
+                    if not isinstance(event, FoldResult | FoldFailed):
+                        yield which, event
+                        continue
+                    if left.pop((which, event.fold), None):
+                        yield which, event
+    except Exception as error:
+        for (which, number), each in left.items():
+            if each.key not in store:
+                yield which, FoldFailed(number, error)
+        left = {place: each for place, each in left.items() if each.key in store}
+    for (which, _), each in left.items():
+        yield which, FoldResult(store.load(each.key), trained=False)
+
+
+def _order(member: Member) -> str:
+    return str(member.key)

@@ -1,0 +1,101 @@
+"""What a configuration will train: its settled form, corpus, features and folds, and the key of each fold's record.
+
+Config --load_inputs, make_folds--> Plan --cross_validate--> records        nothing is trained to make one
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from ser_core.config.identity import channels_fingerprint, fingerprint
+from ser_core.config.tree import Config
+from ser_core.config.without_effect import settings_without_effect
+from ser_core.cross_validation.records import FoldKey
+from ser_core.dataset.dataset import Inputs, load_inputs
+from ser_core.evaluation.metrics import DEFINITIONS
+from ser_core.folds import Fold, Folds, make_folds
+from ser_core.folds.flags import flags
+from ser_core.training.packed import why_not
+
+
+def by_pack(numbers: Sequence[int], size: int) -> list[list[int]]:
+    """Folds, in order, those of a fixed pack of this size together.
+
+    >>> by_pack([5, 2, 3, 4], 3)
+    [[2, 3], [4, 5]]
+    """
+    return [list(found) for _, found in itertools.groupby(sorted(numbers), lambda number: (number - 1) // size)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What `cross_validate` will train: settled configuration, inputs, folds, and the key of each fold's record."""
+
+    config: Config
+    asked: Config
+    """The configuration before it was settled."""
+    inputs: Inputs
+    folds: Folds
+    card: dict[str, Any]
+    fingerprint: str
+    channels: str
+    """Names the features that the model reads."""
+    one_by_one: str = ""
+    """Why folds are trained one by one although optim.pack asks for more; "" where they are not or nobody asks."""
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences about the corpus and the configuration that every command prints and every table repeats."""
+        alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
+        return [*self.inputs.corpus.notices, *([alone] if self.one_by_one else []), *self.config.small_batches()]
+
+    def notices_for(self, overrides: Sequence[str]) -> list[str]:
+        """`notices`, and which of these overrides, from which `asked` was composed, have no effect."""
+        idle = settings_without_effect(self.asked, self.inputs.corpus, overrides, self.folds)
+        return [*self.notices, *idle]
+
+    def key(self, fold: int) -> FoldKey:
+        return FoldKey(self.fingerprint, self.folds.hash, fold)
+
+    def pack(self, number: int) -> list[Fold]:
+        """The folds of a fixed pack, this one among them: always the same, whoever is asked for."""
+        size = self.config.optim.pack
+        first = (number - 1) // size * size
+        return list(self.folds.folds[first : first + size])
+
+    def packs(self, numbers: Sequence[int]) -> list[list[int]]:
+        """These folds, in order, those of a fixed pack together."""
+        return by_pack(numbers, self.config.optim.pack)
+
+    @property
+    def keys(self) -> list[FoldKey]:
+        """One key per fold, in order."""
+        return [self.key(fold.number) for fold in self.folds.folds]
+
+    def under_seed(self, seed: int) -> "Plan":
+        """The same plan with another seed, on which neither corpus nor features, folds or card depend."""
+        config = dataclasses.replace(self.config, seed=seed)
+        return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.inputs.beside))
+
+
+def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -> Plan:
+    """Reads corpus and features (unless given) and makes the folds; trains nothing.
+
+    Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
+    experiment than not asking; so is optim.pack where folds cannot be stacked.
+    """
+    inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
+    settled = config.settled(inputs.corpus, inputs.channels)
+    inputs.check(config)
+    one_by_one = why_not(settled, inputs) if settled.optim.pack != 1 else ""
+    if one_by_one:
+        settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
+    card = inputs.corpus.card(inputs.audio_hash)
+    folds = make_folds(inputs.corpus, config.folds, card)
+    audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
+    flagged = flags(inputs.corpus, folds, settled.optim.refit)
+    card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
+    card["metrics"] = DEFINITIONS
+    name = fingerprint(settled, inputs.beside)
+    return Plan(settled, config, inputs, folds, card, name, channels_fingerprint(settled), one_by_one)

@@ -1,0 +1,162 @@
+"""Trains folds that are claimed, alone or as one program, and writes their records as they are done.
+
+    members --within_memory--> as one, or in halves --fit_many--> events     alone (optim.pack=1)  fixed (2, 3, ...)  free (0)
+A fixed pack is always trained as a whole, since what is stacked decides last bits, and goes on from one state of all its folds.
+What is free is stacked with whatever is there, and each fold goes on from a state of its own.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from ser_core.cross_validation import resource_usage
+from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, PackEpoch, Progress
+from ser_core.cross_validation.plan import Plan
+from ser_core.cross_validation.records import FoldKey, RunStore
+from ser_core.cross_validation.write_record import written
+from ser_core.dataset.channels import device_of
+from ser_core.errors import TrainingError
+from ser_core.folds import Fold
+from ser_core.training.checkpoint import Keeper
+from ser_core.training.fit import Fitted, fit
+from ser_core.training.packed import Job, fit_many
+from ser_core.training.packed.pack_checkpoint import Lane, kept, taken_up
+from ser_core.training.stage_loop import EpochEnd, bests
+
+Told = tuple[int, Event]
+"""An event, and the number of the plan that it is of."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A fold of what is trained together."""
+
+    which: int
+    """Number of its plan."""
+    planned: Plan
+    fold: Fold
+    missing: bool = True
+    """Whether a record is to be written; a fold that has one is trained for the sake of the others' last bits."""
+
+    @property
+    def key(self) -> FoldKey:
+        return self.planned.key(self.fold.number)
+
+    def keeper(self, store: RunStore) -> Keeper:
+        return Keeper(store.state_place(self.key), self.planned.config.run.checkpoint_seconds)
+
+
+def within_memory(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+    """Trains the missing folds of members of one kind, in halves where the GPU's memory does not hold all; says what failed."""
+    train = {0: _free, 1: _alone}.get(members[0].planned.config.optim.pack, _fixed)
+    try:
+        yield from train(members, store)
+        return
+    except torch.OutOfMemoryError as error:
+        if len(members) == 1:
+            sentence = (
+                "the GPU's memory does not hold it; lower optim.batch (optim.accumulate makes up for it), set "
+                "model.speech.checkpointing=true, or give trials a larger share with cluster.gpus_per_trial"
+            )
+            failure = TrainingError(sentence)
+            failure.__cause__ = error
+            yield members[0].which, FoldFailed(members[0].fold.number, failure)
+            return
+    torch.cuda.empty_cache()
+    middle = (len(members) + 1) // 2
+    for half in (members[:middle], members[middle:]):
+        left = [dataclasses.replace(each, missing=each.missing and each.key not in store) for each in half]
+        if any(each.missing for each in left):
+            yield from within_memory(left, store)
+
+
+def _alone(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+    """Trains one fold."""
+    (member,) = members
+    planned, fold, keeper = member.planned, member.fold, member.keeper(store)
+    resource_usage.begun(device_of(planned.config))
+    training = fit(planned.config, planned.inputs, fold, keeper)
+    while True:
+        try:
+            end = next(training)
+        except StopIteration as stop:
+            fitted: Fitted = stop.value
+            break
+        except TrainingError as error:
+            yield member.which, FoldFailed(fold.number, error)
+            return
+        yield member.which, Progress(fold.number, end.epoch, end.dev, end.spent)
+    written(planned, fold, fitted, store, keeper.spent)
+    keeper.forget()
+    yield member.which, FoldResult(store.load(member.key), trained=True)
+
+
+def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+    """Trains a pack of one plan, from the last state on that was saved of all its folds."""
+    config, which = members[0].planned.config, members[0].which
+    keeper, lanes = members[0].keeper(store), {each.fold.number: Lane() for each in members}
+    taken_up(keeper, lanes, device_of(config))
+    scores = {number: lane.development_scores() for number, lane in lanes.items()}
+    try:
+        for told in _together(members, list(lanes.values()), store, lambda: kept(keeper, lanes)):
+            yield from told
+            judged = [event for _, event in told if isinstance(event, Progress)]
+            for event in judged:
+                scores[event.fold].append(event.dev)
+            going = [found for number, found in scores.items() if found and not lanes[number].failure]
+            if judged and going:
+                bars = [bests(found)[-1] for found in going]
+                yield which, PackEpoch(max(map(len, going)), config.stage_plans()[0].epochs, sum(bars) / len(bars))
+    except torch.OutOfMemoryError:
+        keeper.forget()
+        raise
+    keeper.forget()
+
+
+def _free(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+    """Trains folds of any plans, each from the last state on that was saved of it."""
+    missing = [each for each in members if each.missing]
+    lanes = [Lane(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
+    for told in _together(missing, lanes, store):
+        yield from told
+
+
+def _together(
+    members: Sequence[Member], lanes: Sequence[Lane], store: RunStore, save: Callable[[], None] = lambda: None
+) -> Iterator[list[Told]]:
+    """Trains members as one program, and yields what there is to tell after an epoch of each; `save` is called before."""
+    pairs = list(zip(members, lanes, strict=True))
+    yield [(member.which, FoldFailed(member.fold.number, TrainingError(lane.failure))) for member, lane in pairs if lane.failure]
+    pairs = [(member, lane) for member, lane in pairs if not lane.failure]
+    resource_usage.begun(device_of(members[0].planned.config))
+    begun = time.monotonic()
+    for each in fit_many([Job(member.planned.config, member.planned.inputs, member.fold, lane) for member, lane in pairs]):
+        for index in each.ends:
+            pairs[index][1].worked += (time.monotonic() - begun) / len(each.ends)
+        told = [_done(*pairs[index], fitted, store, len(members)) for index, fitted in each.fitted.items()]
+        told += [_failed(*pairs[index], error) for index, error in each.failed.items()]
+        told += [_progress(pairs[index][0], end) for index, end in each.ends.items() if not end.refit]
+        if not each.fitted:
+            save()
+        yield [(which, event) for which, event in told if event]
+        begun = time.monotonic()
+
+
+def _done(member: Member, lane: Lane, fitted: Fitted, store: RunStore, stacked: int) -> tuple[int, FoldResult | None]:
+    """Writes the record of a fold that lacks one."""
+    if member.missing:
+        written(member.planned, member.fold, fitted, store, lane.spent, stacked)
+    lane.forget()
+    return member.which, FoldResult(store.load(member.key), trained=True) if member.missing else None
+
+
+def _progress(member: Member, end: EpochEnd) -> Told:
+    return member.which, Progress(member.fold.number, end.epoch, end.dev, end.spent)
+
+
+def _failed(member: Member, lane: Lane, error: TrainingError) -> Told:
+    lane.failure = str(error)
+    lane.forget()
+    return member.which, FoldFailed(member.fold.number, error)

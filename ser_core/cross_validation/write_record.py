@@ -1,0 +1,101 @@
+"""What becomes of a trained fold: its predictions are scored, under conditions too, and its record is written.
+
+Fitted --predict--> development and test predictions --score--> FoldRecord, TestPart --> store
+"""
+
+import copy
+import platform
+from collections.abc import Sequence
+
+import torch
+
+import ser_core
+from ser_core.conditions import condition
+from ser_core.config.compose import resolved
+from ser_core.config.tree import Config
+from ser_core.cross_validation import resource_usage
+from ser_core.cross_validation.plan import Plan
+from ser_core.cross_validation.records import FoldRecord, RunStore, TestPart
+from ser_core.dataset.channels import device_of
+from ser_core.evaluation.baselines import baselines, remembered
+from ser_core.evaluation.metrics import score, under
+from ser_core.folds import Fold
+from ser_core.masking.masking import hidden
+from ser_core.model import SpeechEmotionModel
+from ser_core.training.evaluate import predict
+from ser_core.training.fit import Fitted
+
+
+def written(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float, stacked: int = 1) -> None:
+    """Scores a trained fold, one of so many that were stacked, and writes its record."""
+    config, key = planned.config, planned.key(fold.number)
+    dev = fitted.dev_predictions
+    dev_scores = {**score(dev), **under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
+    tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
+    record = FoldRecord(
+        key=key,
+        seed=config.seed,
+        held_out=fold.held_out,
+        config=resolved(config),
+        card=planned.card,
+        sizes={
+            **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},
+            "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
+            **_left_out(planned, fold),
+        },
+        dev=dev_scores,
+        epochs=fitted.epochs,
+        chosen_epoch=fitted.chosen_epoch,
+        seconds=seconds,
+        skipped=planned.inputs.skipped,
+        environment=environment(config),
+        spent={**resource_usage.spent(device_of(config), seconds), "stacked": float(stacked)},
+    )
+    place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
+    metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
+    store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
+
+
+def under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
+    """What a trained model scores on these rows under each of config.conditions: `<metric>@<condition>`."""
+    found: dict[str, float] = {}
+    for entry in planned.config.conditions:
+        with hidden(model.stems, condition(entry).hides):
+            predictions = predict(planned.config, planned.inputs.under(entry), model, rows)
+        found |= {under(metric, entry): value for metric, value in score(predictions).items()}
+    return found
+
+
+def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
+    """Test metrics of the model as each stage but the last left it, of the tasks trained so far: `<metric>@<stage>`."""
+    found: dict[str, float] = {}
+    if not fitted.between:
+        return found
+    last, trained = copy.deepcopy(fitted.model.state_dict()), set[str]()
+    for stage, weights in zip(planned.config.stage_plans(), fitted.between, strict=False):
+        trained |= set(stage.weights)
+        fitted.model.load_state_dict(weights)
+        scores = score(predict(planned.config, planned.inputs, fitted.model, fold.test.tolist(), trained))
+        found |= {f"{name}@{stage.name}": value for name, value in scores.items()}
+    fitted.model.load_state_dict(last)
+    return found
+
+
+def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:
+    """Training utterances that a task's loss leaves out although they are labelled, as `<task>.left_out`, where there are any."""
+    inputs, rows = planned.inputs, fold.train.tolist()
+    steps = {name: [channel.lengths[row] for row in rows] for name, channel in inputs.channels.items()}
+    tasks = planned.config.tasks.active()
+    counts = {name: task.left_out(inputs.targets[name][rows], steps) for name, task in tasks.items()}
+    return {f"{name}.left_out": count for name, count in counts.items() if count}
+
+
+def environment(config: Config) -> dict[str, str]:
+    """Versions of program and libraries, and the device."""
+    return {
+        "program": str(ser_core.EDITION),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": config.run.device,
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,129 @@
+"""The channels of a corpus: per utterance a sequence of frozen features (mapped from disk) or of word numbers.
+
+utterances --items--> feature store --> Channel       texts --word_numbers--> Channel        (as model.speech, model.text say)
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ser_core.config.tree import Config
+from ser_core.corpus import Corpus
+from ser_core.corpus.texts import cleaned
+from ser_core.encoders.encoder import EncoderOption
+from ser_core.encoders.stems import FeatureStem, WordStem
+from ser_core.encoders.tuned import TunedStem, Tuning
+from ser_core.encoders.words import Words, word_numbers
+from ser_core.errors import SettingError
+from ser_core.feature_store.features import Features, FeatureStore, Speech, Text
+
+
+@dataclasses.dataclass(frozen=True)
+class Channel:
+    """One channel of a corpus: its sequences, and the stem that a model needs above them."""
+
+    name: str
+    sequences: Sequence[Tensor] | Features
+    lengths: Sequence[int]
+    layers: int
+    """Layers of the features; 0 for word numbers."""
+    size: int
+    """Dimension of the features; the number of buckets for word numbers."""
+    tuning: Tuning | None = None
+    """Layers trained above the sequences, which are then the state below them; None for frozen features."""
+    frozen: Sequence[Tensor] | Features | None = None
+    """What the layers would yield untrained, for statistics and linear models; None where that is `sequences`."""
+    reader: type[FeatureStem] = FeatureStem
+    """How several layers are read."""
+
+    def stem(self, width: int, dropout: float) -> nn.Module:
+        """A fresh stem for this channel."""
+        if not self.layers:
+            return WordStem(buckets=self.size, width=width, dropout=dropout)
+        read = self.reader(layers=self.layers, dim=self.size, width=width, dropout=dropout)
+        return TunedStem(self.tuning, read) if self.tuning else read
+
+    @functools.cached_property
+    def means(self) -> Float[Tensor, "n layers dim"]:
+        """Mean over time of each utterance's features, as they are before training."""
+        features = self.sequences if self.frozen is None else self.frozen
+        return torch.stack([features[row].float().mean(0) for row in range(len(self.lengths))])
+
+    @functools.cached_property
+    def averaged(self) -> "Channel":
+        """The same with one step, the mean, per utterance; itself where there are no features or layers are trained above them.
+
+        `lengths` stay those of the features.
+        """
+        if not self.layers or self.tuning is not None or min(self.lengths) < 1:
+            return self
+        return dataclasses.replace(self, sequences=list(self.means.unsqueeze(1)))
+
+    def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
+        """Mean and standard deviation, over these utterances alone, of their means over time.
+
+        Steps within an utterance vary far more than utterances do; scaling by what is between utterances gives the
+        pooled vectors, which the heads read, unit variance, as a linear model on means would have it.
+        """
+        means = self.means[rows].double()
+        return means.mean(0).float(), means.std(0, correction=0).float()
+
+    def columns(self) -> Float[Tensor, "n columns"]:
+        """One fixed vector per utterance for linear models: the mean of every layer, or counts of words."""
+        if self.layers:
+            return self.means.flatten(1)
+        counts = torch.zeros(len(self.lengths), self.size)
+        for row in range(len(self.lengths)):
+            numbers = self.sequences[row]
+            counts[row].index_add_(0, numbers, torch.ones(len(numbers)))
+        return counts
+
+
+def spoken(config: Config, items: Sequence[Speech], progress: bool = False) -> Channel | None:
+    """The speech channel of these utterances; None where model.speech=none."""
+    return _extracted("speech", config.model.speech, items, config, progress)
+
+
+def written(config: Config, names: Sequence[str], texts: Sequence[str], progress: bool = False) -> Channel | None:
+    """The text channel of these texts, each of the utterance named beside it; None where model.text=none."""
+    texts = [cleaned(text) for text in texts]
+    if isinstance(config.model.text, Words):
+        buckets = config.model.text.buckets
+        numbers = [word_numbers(text, buckets) for text in texts]
+        return Channel("text", numbers, [len(each) for each in numbers], 0, buckets)
+    items = [Text(name, text) for name, text in zip(names, texts, strict=True)]
+    return _extracted("text", config.model.text, items, config, progress)
+
+
+def speeches(corpus: Corpus, hashes: Mapping[str, str], change: str = "") -> list[Speech]:
+    """The corpus's utterances as they are heard, each through the augmentation `change` where one is given."""
+    table = corpus.table
+    rows = zip(table["utterance"], table["file"], table["start"], table["end"], strict=True)
+    return [Speech(name, file, start, end, hashes[file], change) for name, file, start, end in rows]
+
+
+def device_of(config: Config) -> torch.device:
+    """The device that run.device names. Raises SettingError when cuda is asked for and absent."""
+    if config.run.device == "cuda" and not torch.cuda.is_available():
+        raise SettingError("run.device=cuda, but torch sees no GPU; use run.device=cpu or auto")
+    wanted = "cuda" if config.run.device == "auto" and torch.cuda.is_available() else config.run.device
+    return torch.device("cpu" if wanted == "auto" else wanted)
+
+
+def _extracted(
+    name: str, option: EncoderOption, items: Sequence[Speech] | Sequence[Text], config: Config, progress: bool
+) -> Channel | None:
+    extractor = option.extractor(device_of(config))
+    if extractor is None:
+        return None
+    store = FeatureStore(config.cache, budget_gb=config.run.features_gb)
+    features = store.features(items, extractor, config.audio, progress)
+    tuning = option.tuning(device_of(config))
+    if tuning is None:
+        return Channel(name, features, features.lengths, *extractor.shape, reader=option.reader)
+    lower = store.features(items, option.lower(device_of(config)), config.audio, progress)
+    return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features, reader=option.reader)

@@ -1,0 +1,58 @@
+"""What every table shows beneath the models: one file per reference. BASELINES is the only list.
+
+All of them learn from whatever the tested model may be trained on: the development part too, where it may join.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from ser_core.content_hashes import write_whole
+from ser_core.dataset.dataset import Inputs
+from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
+from ser_core.evaluation.baselines.chance import CHANCE
+from ser_core.evaluation.baselines.class_oracle import CLASS_ORACLE
+from ser_core.evaluation.baselines.linear import LINEAR
+from ser_core.evaluation.baselines.lookup import LOOKUP
+from ser_core.evaluation.baselines.majority import MAJORITY
+from ser_core.evaluation.metrics import TERMS
+from ser_core.folds import Fold
+
+BASELINES: dict[str, Baseline] = {
+    "chance": CHANCE,
+    "majority": MAJORITY,
+    "lookup": LOOKUP,
+    "linear": LINEAR,
+    "class_oracle": CLASS_ORACLE,
+}
+EDITION = 3
+"""Raised when a baseline of the same name computes something else."""
+
+
+def remembered(folder: Path, split: str, channels: str, fold: int) -> Path:
+    """The file in `folder` that remembers a fold's baselines; another set of baselines or metrics has another file."""
+    asked = json.dumps([EDITION, *BASELINES, *TERMS])
+    return folder / f"{split}-{channels}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}" / f"fold-{fold:02d}.json"
+
+
+def baselines(inputs: Inputs, fold: Fold, place: Path) -> dict[str, Scores]:
+    """Test metrics of every baseline that the corpus allows, for one fold; {} when emotions are not predicted.
+
+    `place` is the file that remembers them, since every variant and seed of a study asks for the same.
+    """
+    if place.exists():
+        return json.loads(place.read_text())
+    scores = _computed(inputs, fold)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(place, json.dumps(scores))
+    return scores
+
+
+def _computed(inputs: Inputs, fold: Fold) -> dict[str, Scores]:
+    if "emotion" not in inputs.targets or len(set(inputs.corpus.column("emotion")[known(inputs.corpus, fold)])) < 2:
+        return {}
+    found = {name: baseline.scores(inputs, fold) for name, baseline in BASELINES.items()}
+    return {name: scores for name, scores in found.items() if scores}
+
+
+__all__ = ["BASELINES", "Baseline", "Scores", "baselines", "remembered"]

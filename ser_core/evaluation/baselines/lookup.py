@@ -1,0 +1,44 @@
+"""Transcript lookup: the emotion that the same words had in training. It hears nothing and understands nothing.
+
+In IEMOCAP 22.5 % of test utterances have their exact transcript in the training sessions, and 67.7 % of those the same
+emotion (computed on the 5531 utterances of four classes). A text encoder can learn to do the same.
+"""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from ser_core.corpus.texts import normalised
+from ser_core.dataset.dataset import Inputs
+from ser_core.evaluation.baselines.baseline import Baseline, Scores, known, scored
+from ser_core.folds import Fold
+
+
+def scores(inputs: Inputs, fold: Fold) -> Scores:
+    """Looked up among what is known; {} when the corpus has no text."""
+    texts = np.array([normalised(text) for text in inputs.corpus.column("text")], dtype=str)
+    if not (texts != "").any():
+        return {}
+    rows, labels = known(inputs.corpus, fold), inputs.corpus.column("emotion")
+    return scored(inputs.corpus, fold, looked_up(texts[rows], labels[rows], texts[fold.test]))
+
+
+def looked_up(texts: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The commonest label of each text asked for; ties, and texts not there or empty, go to the commonest of all.
+
+    >>> texts, labels = np.array(["yes", "yes", "no", "no"]), np.array(["joy", "joy", "joy", "anger"])
+    >>> looked_up(texts, labels, np.array(["yes", "no", "maybe", ""])).tolist()
+    ['joy', 'joy', 'joy', 'joy']
+    """
+    usual, found = Counter(labels.tolist()), defaultdict(Counter)
+    for text, label in zip(texts.tolist(), labels.tolist(), strict=True):
+        if text:
+            found[text][label] += 1
+
+    def best(counts: Counter[str]) -> str:
+        return max(sorted(counts), key=lambda name: (counts[name], usual[name]))
+
+    return np.array([best(found.get(text, usual)) for text in asked.tolist()])
+
+
+LOOKUP = Baseline("the commonest class of the same transcript in training, or of all where it is new", scores)

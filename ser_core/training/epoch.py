@@ -1,0 +1,79 @@
+"""One pass over a course's rows: batches of similar length, one step each.
+
+rows --drawn_batches--> batch --total_loss, descend (step.py)--> ... --> mean of every loss
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ser_core.batch import sent
+from ser_core.config.tree import Config
+from ser_core.dataset.channels import device_of
+from ser_core.dataset.dataset import Inputs, drawn_batches
+from ser_core.errors import TrainingError
+from ser_core.training.step import advance, descend, total_loss
+from ser_core.training.train_state import Course
+
+
+def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, monitor: bool = False) -> dict[str, float]:
+    """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what descend measures.
+
+    Raises TrainingError naming epoch, step and task when a loss has become non-finite; the epoch is over then, since asking
+    after every step would have the host wait for a GPU.
+    """
+    device = device_of(config)
+    measured: dict[str, list[Tensor]] = {}
+    totals: list[Tensor] = []
+    parameters: dict[str, Tensor] = dict(course.model.named_parameters())
+    course.model.train()
+    batches = drawn(config, inputs, course)
+    for step, (rows, key) in enumerate(batches, start=1):
+        batch, key = inputs.batch(rows, key).to(device), sent(key, device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
+            loss, losses, outputs = total_loss(course, parameters, batch, key)
+        totals.append(loss.detach())
+        found = descend(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
+        if step % config.optim.accumulate == 0 or step == len(batches):
+            advance(course, config.optim.clip)
+        for name, past in course.memory.items():
+            course.memory[name] = past.extended(outputs[name], batch.targets[name])
+        for name, value in {**losses, **found}.items():
+            measured.setdefault(name, []).append(value.detach())
+    if sentence := diverged(totals, {name: measured[name] for name in course.tasks}, epoch):
+        raise TrainingError(sentence)
+    return ended(course, measured)
+
+
+def drawn(config: Config, inputs: Inputs, course: Course) -> list[tuple[list[int], Tensor]]:
+    """The utterances of each step of the course's next epoch, and the step's key."""
+    return drawn_batches(config, inputs, course.rows, course.stage.batch, course.generator)
+
+
+def ended(course: Course, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
+    """Ends an epoch: the means of what its steps measured, by which the weighting goes on."""
+    means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
+    course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in course.tasks])))
+    return {name: float(mean) for name, mean in means.items()}
+
+
+def within_step(number: int, batches: int, accumulate: int) -> float:
+    """What batch `number` (from 1) counts in the step that it belongs to; the last step of an epoch may hold fewer batches.
+
+    >>> [within_step(number, 5, 2) for number in range(1, 6)]
+    [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
+    first = (number - 1) // accumulate * accumulate
+    return 1 / min(accumulate, batches - first)
+
+
+def diverged(totals: Sequence[Tensor], losses: Mapping[str, Sequence[Tensor]], epoch: int) -> str:
+    """Which losses were not finite in the first step whose sum of losses was not, and what to do; "" where all were."""
+    finite = torch.isfinite(torch.stack(list(totals)))
+    if finite.all():
+        return ""
+    step = int(finite.int().argmin())
+    named = " and ".join(name for name, values in losses.items() if not torch.isfinite(values[step])) or "summed"
+    where = f"epoch {epoch}, step {step + 1}"
+    return f"the {named} loss became non-finite in {where}; lower optim.learning_rate or the task's weight"

@@ -1,0 +1,83 @@
+"""What a model answers to utterances, and what of that the choice of an epoch goes by.
+
+model + rows --predict--> one row per utterance --main_scores--> headline, more is better
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from ser_core.config.tree import Config
+from ser_core.dataset.channels import device_of
+from ser_core.dataset.dataset import Inputs
+from ser_core.evaluation.metrics import main_scores, unconditional
+from ser_core.keyed_dropout import Noise
+from ser_core.model import SpeechEmotionModel
+from ser_core.tasks import Head
+
+
+@torch.no_grad()
+def predict(
+    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], tasks: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Predictions of these tasks (or all) for these rows, in the columns of TestPart.predictions; always in float32."""
+    device = device_of(config)
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda position: inputs.lengths[rows[position]])
+    parts: dict[str, list[Tensor]] = {name: [] for name in model.heads if tasks is None or name in tasks}
+    for start in range(0, len(order), 32):
+        batch = inputs.batch([int(rows[position]) for position in order[start : start + 32]]).to(device)
+        for name, output in model(batch, Noise(None), tasks=tasks)[0].items():
+            parts[name] += cast(Head, model.heads[name]).answers(output).float().cpu()
+    back = torch.tensor(order).argsort().tolist()
+    numbers = torch.as_tensor(rows)
+    table = inputs.corpus.table.iloc[list(rows)]
+    columns = [table[["utterance", "speaker", "gender"]].reset_index(drop=True)]
+    for name, answers in parts.items():
+        task, answer = config.tasks.all()[name], pad_sequence([answers[position] for position in back], batch_first=True)
+        columns.append(task.columns(inputs.corpus, answer, inputs.targets[name][numbers]))
+    return pd.concat(columns, axis=1)
+
+
+def development_score(
+    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float] | None = None
+) -> float:
+    """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss.
+
+    Minus the summed loss too where nothing is trained that has such a score, as with the transcript alone. `weights` are
+    those of the tasks that count, by default tasks.<name>.weight of all.
+    """
+    weights = weights or {name: task.weight for name, task in config.tasks.active().items()}
+    known = config.optim.monitor != "loss"
+    scores = main_scores(predict(config, inputs, model, rows, list(weights))) if known else {}
+    return headline(scores) if scores else -development_loss(config, inputs, model, rows, weights)
+
+
+@torch.no_grad()
+def development_loss(
+    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float]
+) -> float:
+    """The loss over all of `rows` as one batch, under these weights whatever the weighting: equal across epochs."""
+    model.eval()
+    batch = inputs.batch([int(row) for row in rows]).to(device_of(config))
+    losses = model(batch, Noise(None), tasks=list(weights))[1]
+    return float(sum(weights[name] * loss for name, loss in losses.items()))
+
+
+def headline(scores: Mapping[str, float]) -> float:
+    """Mean of UAR and mean CCC, of those that are there; the UAR of helper tasks only when nothing else is.
+
+    >>> headline({"uar": 0.75, "ccc.valence": 0.25, "ccc.arousal": 0.75})
+    0.625
+    """
+    scores = unconditional(scores)
+    concordances = [value for name, value in scores.items() if name.startswith("ccc.") and math.isfinite(value)]
+    parts = [scores["uar"]] if math.isfinite(scores.get("uar", math.nan)) else []
+    parts += [sum(concordances) / len(concordances)] if concordances else []
+    parts = parts or [scores[name] for name in ("gender.uar", "style.uar") if math.isfinite(scores.get(name, math.nan))]
+    return sum(parts) / len(parts) if parts else -math.inf

@@ -1,0 +1,71 @@
+"""While a stage leaves an encoder's layers frozen, their states are computed once: stored ones before any stage trained them.
+
+raw states --layers, without gradients, once--> states in memory (float16) --FeatureStem--> as before
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ser_core.batch import pad
+from ser_core.config.tree import Config
+from ser_core.dataset.channels import Channel, device_of
+from ser_core.dataset.dataset import Inputs
+from ser_core.encoders.tuned import TunedStem
+from ser_core.feature_store.features import Features
+from ser_core.model import SpeechEmotionModel
+
+
+def through_frozen(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Inputs:
+    """The inputs of these rows as a stage reads them; `trained` says whether an earlier stage has changed the layers.
+
+    Sets `skips` of every stem whose layers have nothing to train now, and takes it from the others.
+    """
+    channels, views = dict(inputs.channels), dict(inputs.views.channels)
+    for name, stem in model.stems.items():
+        if not isinstance(stem, TunedStem):
+            continue
+        stem.skips = not any(parameter.requires_grad for parameter in stem.top.parameters())
+        if stem.skips:
+            channels[name] = _through(config, inputs.channels[name], stem, rows, trained)
+            if name in views:
+                versions = views[name]
+                numbers = [number for row in rows for number in range(versions.first[row], versions.first[row + 1])]
+                views[name] = versions._replace(channel=_through(config, versions.channel, stem, numbers, trained))
+    return dataclasses.replace(inputs, channels=channels, views=dataclasses.replace(inputs.views, channels=views))
+
+
+def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int], trained: bool) -> Channel:
+    """A channel whose sequences are the states that the frozen layers make of it."""
+    stored = None if trained else channel.frozen
+    states = stored if stored is not None else _computed(config, channel, stem, rows)
+    # What the schedule was drawn ahead by has to be what batches are drawn by.
+    lengths = _lengths(states) if config.optim.batching == "count" else channel.lengths
+    return dataclasses.replace(channel, sequences=states, lengths=lengths)
+
+
+def attentive(model: SpeechEmotionModel) -> None:
+    """Lets every stem read raw states again."""
+    for stem in model.stems.values():
+        if isinstance(stem, TunedStem):
+            stem.skips = False
+
+
+@torch.no_grad()
+def _computed(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int]) -> list[Tensor]:
+    """States of these rows, nothing for the others."""
+    device, lengths = device_of(config), channel.lengths
+    found = [torch.empty(0)] * len(lengths)
+    order = sorted(rows, key=lambda row: lengths[row])
+    for start in range(0, len(order), 32):
+        some = order[start : start + 32]
+        states = stem.states(pad([channel.sequences[row] for row in some]).to(device))
+        for place, row in enumerate(some):
+            found[row] = states.steps[place, states.mask[place]].to("cpu", torch.float16)
+    return found
+
+
+def _lengths(states: Sequence[Tensor] | Features) -> Sequence[int]:
+    return states.lengths if isinstance(states, Features) else [len(each) for each in states]

@@ -1,0 +1,47 @@
+"""Which models can be trained as one program: those of one structure, built from what torch.func.vmap can batch.
+
+why_not(config, inputs) == ""  and  equal likeness(config, inputs, model)  -->  one stack
+"""
+
+import json
+
+from ser_core.config.compose import resolved
+from ser_core.config.tree import Config
+from ser_core.dataset.dataset import Inputs
+from ser_core.masking.epoch import EpochMasking
+from ser_core.model import SpeechEmotionModel
+
+OF_EACH = ("seed", "corpus", "folds", "audio", "optim", "stages", "conditions", "run")
+"""Where stacked models may differ: each has its own order, schedule, decay, clipping and patience."""
+
+
+def why_not(config: Config, inputs: Inputs) -> str:
+    """Why models of this configuration, settled, are trained one by one; "" where they can be stacked."""
+    tasks = config.tasks.active()
+    unbatched = [name for name, task in tasks.items() if not task.batches]
+    if unbatched:
+        return f"tasks.{unbatched[0]} has a loss without a batching rule"
+    if len(config.stage_plans()) > 1:
+        return "several stages, each of which trains something else"
+    if any(channel.tuning is not None for channel in inputs.channels.values()):
+        return "layers of an encoder are trained, which fill a step by themselves"
+    if config.optim.accumulate > 1:
+        return "optim.accumulate takes several batches to a step"
+    if config.weighting.monitor:
+        return "weighting.monitor=true takes each task's gradient apart"
+    if len(tasks) > 1 and not config.weighting.build().batched:
+        return "weighting=gradnorm and weighting=pcgrad take each task's gradient apart"
+    if isinstance(config.model.masking, EpochMasking) and len(inputs.channels) > 1:
+        return "model.masking=epoch freezes other layers in each model's epoch"
+    return ""
+
+
+def likeness(config: Config, inputs: Inputs, model: SpeechEmotionModel) -> str:
+    """Equal for models that can be stacked: the same layers, shapes, tasks and constants."""
+    tree = {name: part for name, part in resolved(config).items() if name not in OF_EACH}
+    tree["tasks"] = {name: {**task, "weight": 1.0} for name, task in tree["tasks"].items() if task["weight"] > 0}
+    shapes = [(name, str(value.dtype), str(value.device), tuple(value.shape)) for name, value in model.state_dict().items()]
+    trained = [name for name, value in model.named_parameters() if value.requires_grad]
+    counted = list(config.stage_plans()[0].weights)
+    read = {name: [channel.layers, channel.size] for name, channel in inputs.channels.items()}
+    return json.dumps([tree, shapes, trained, counted, read, list(inputs.views.channels), config.optim.bf16], sort_keys=True)

@@ -1,0 +1,99 @@
+"""One step of training: the tasks' losses become one gradient, and the optimiser follows it.
+
+    losses --weighting.total--> loss --backward--> heads and trunk --(more batches)--> clip --> AdamW
+       \\--each on its own--> gradients on the trunk --weighting.on_trunk--> in place of the trunk's, where a weighting reads them
+`total_loss` is a pure function of parameters, batch and constants, so that many models can be stepped as one program.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import functional_call
+
+from ser_core.batch import Batch
+from ser_core.keyed_dropout import Noise
+from ser_core.model import SpeechEmotionModel
+from ser_core.tasks import Memory
+from ser_core.training.train_state import Course
+from ser_core.weighting import State
+
+
+def total_loss(
+    course: Course, parameters: dict[str, Tensor], batch: Batch, key: Tensor
+) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
+    """The losses of the stage's tasks as one number, which a step differentiates; each of them; the outputs to remember."""
+    return weighed_loss(course, parameters, course.state, course.memory, batch, key)
+
+
+def weighed_loss(
+    course: Course, parameters: dict[str, Tensor], state: State, memory: Mapping[str, Memory], batch: Batch, key: Tensor
+) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
+    """The same under another course's parameters, state of the weighting and memory, where both are of one structure."""
+    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), memory, course.tasks))
+    return course.weighting.total(torch.stack(list(losses.values())), state), losses, outputs
+
+
+def descend(
+    course: Course, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
+) -> dict[str, Tensor]:
+    """Adds a batch's gradient, which counts `share` of the step, and advances the weighting's state.
+
+    With `monitor`, returns what the tasks do to the trunk.
+    """
+    weighting, state, model = course.weighting, course.state, course.model
+    trunk = shared(model) if weighting.reads_gradients or monitor else []
+    gradients = trunk_gradients(list(losses.values()), trunk)
+    gramian = gradients @ gradients.T
+    factors = weighting.on_trunk(gramian, state, key).detach()
+    before = [parameter.grad.clone() if parameter.grad is not None else 0.0 for parameter in trunk if weighting.reads_gradients]
+    (share * loss).backward()
+    if weighting.reads_gradients:
+        pieces = (share * factors @ gradients).split([parameter.numel() for parameter in trunk])
+        for parameter, past, piece in zip(trunk, before, pieces, strict=True):
+            parameter.grad = past + piece.view_as(parameter)
+    each = torch.stack([value.detach() for value in losses.values()])
+    state.update(weighting.after_step(state, each, gramian.diagonal().sqrt()))
+    return pulls(list(losses), factors, gramian) if monitor else {}
+
+
+def advance(course: Course, clip: float) -> None:
+    """Steps model and learning rate by the gradient gathered so far."""
+    torch.nn.utils.clip_grad_norm_(course.model.parameters(), clip)
+    course.optimiser.step()
+    course.rates.step()
+    course.optimiser.zero_grad()
+
+
+def shared(model: SpeechEmotionModel) -> list[Tensor]:
+    """The trunk: what is trained and belongs to no head."""
+    return [value for name, value in model.named_parameters() if value.requires_grad and not name.startswith("heads.")]
+
+
+def trunk_gradients(losses: Sequence[Tensor], trunk: Sequence[Tensor]) -> Float[Tensor, "tasks numbers"]:
+    """The gradient of each loss on the trunk, as one row; what a loss does not reach is 0. The graph is kept."""
+    if not trunk:
+        return torch.zeros(len(losses), 0, device=losses[0].device)
+    rows = []
+    for loss in losses:
+        found = torch.autograd.grad(loss, trunk, retain_graph=True, materialize_grads=True)
+        rows.append(torch.cat([gradient.flatten() for gradient in found]))
+    return torch.stack(rows)
+
+
+def pulls(tasks: Sequence[str], factors: Float[Tensor, "tasks"], gramian: Float[Tensor, "tasks tasks"]) -> dict[str, Tensor]:
+    """Per task its factor and the norm of its gradient before weighting, per pair the cosine; NaN beside a gradient of 0.
+
+    >>> found = pulls(["a", "b"], torch.tensor([1.0, 0.5]), torch.tensor([[4.0, 3.0], [3.0, 9.0]]))
+    >>> {name: round(float(value), 3) for name, value in found.items()}
+    {'weight.a': 1.0, 'weight.b': 0.5, 'norm.a': 2.0, 'norm.b': 3.0, 'cosine.a.b': 0.5}
+    """
+    norms = gramian.diagonal().sqrt()
+    found = {f"weight.{name}": factors[index] for index, name in enumerate(tasks)}
+    found |= {f"norm.{name}": norms[index] for index, name in enumerate(tasks)}
+    for (one, first), (other, second) in itertools.combinations(enumerate(tasks), 2):
+        found[f"cosine.{first}.{second}"] = gramian[one, other] / (norms[one] * norms[other])
+    return found

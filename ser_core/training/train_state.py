@@ -1,0 +1,186 @@
+"""A model in training: what advances from step to step, how it begins with a stage, and how it is saved and taken up again.
+
+    model + stage --begin--> Course --saved--> plain data --resumed--> the same Course, to the last bit
+Saved are weights, optimiser, schedule, random generator, the weighting's state and what heads remember; all else follows
+from the configuration.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ser_core.config.tree import Config, Optim
+from ser_core.dataset.channels import device_of
+from ser_core.dataset.dataset import Inputs, drawn_batches
+from ser_core.encoders.tuned import TunedStem
+from ser_core.errors import SettingError
+from ser_core.model import SpeechEmotionModel, build_model, derived_seed
+from ser_core.stages import StagePlan
+from ser_core.tasks import Head, Memory
+from ser_core.weighting import State, Weighting
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """A model in training with everything that advances from step to step."""
+
+    model: SpeechEmotionModel
+    rows: Sequence[int]
+    stage: StagePlan
+    weighting: Weighting
+    state: State
+    """Of the weighting; advanced in place."""
+    optimiser: torch.optim.Optimizer
+    rates: torch.optim.lr_scheduler.LambdaLR
+    generator: torch.Generator
+    masked: Sequence[str]
+    """The channel that is hidden in each epoch, "" in an epoch without any."""
+    memory: dict[str, Memory]
+    """What heads remember of the batches before, by task; only of those that remember."""
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks whose losses count in this stage, in the order of the model."""
+        return [name for name in self.model.heads if name in self.stage.weights]
+
+
+def fresh(config: Config, inputs: Inputs, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
+    """An untrained model for these rows; its weights come from the seed and the fold."""
+    model = build_model(config, inputs, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
+    return model.to(device_of(config))
+
+
+def begin(
+    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
+) -> Course:
+    """The course of a model through stage `number` (from 0), of the stage's epochs or of so many.
+
+    All that is random in it comes from the seed, the fold and the stage. Raises SettingError when it would train nothing.
+    """
+    stage = config.stage_plans()[number]
+    epochs, device = epochs or stage.epochs, device_of(config)
+    purpose = f"/{number}" if number else ""
+    freeze(model, stage)
+    tasks = [name for name in model.heads if name in stage.weights]
+    weighting = config.weighting.build() if len(tasks) > 1 else Weighting()
+    state = weighting.begin(torch.tensor([stage.weights[name] for name in tasks], device=device))
+    groups = parameter_groups(model, config.optim, stage)
+    if learned := [state[name].requires_grad_() for name in weighting.learned]:
+        groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
+    optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
+    order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
+    steps = steps_of(config, inputs, rows, stage.batch, epochs, order)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, optim.warmup, optim.schedule))
+    generator = torch.Generator().manual_seed(order)
+    masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
+    hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
+    heads = {name: cast(Head, model.heads[name]) for name in tasks}
+    memory = {
+        name: Memory.blank(head.remembers, head.outputs, inputs.targets[name]).to(device)
+        for name, head in heads.items()
+        if head.remembers
+    }
+    return Course(model, rows, stage, weighting, state, optimiser, rates, generator, hidden, memory)
+
+
+def steps_of(config: Config, inputs: Inputs, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
+    """Steps of so many epochs whose order comes from this seed: where they vary from epoch to epoch, each is drawn ahead."""
+    each = config.optim.accumulate
+    if config.optim.batching == "count":
+        return epochs * math.ceil(len(rows) / size / each)
+    ahead = torch.Generator().manual_seed(seed)
+    return sum(math.ceil(len(drawn_batches(config, inputs, rows, size, ahead)) / each) for _ in range(epochs))
+
+
+def rate(done: float, warmup: float, schedule: str = "cosine") -> float:
+    """Factor on the learning rate after the share `done` of all steps: linear warm-up, then what optim.schedule says.
+
+    >>> [round(rate(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
+    [0.5, 1.0, 0.5, 0.0]
+    >>> [round(rate(done, 0.2, "linear"), 3) for done in (0.1, 0.2, 0.4, 1.0)], rate(0.9, 0.2, "constant")
+    ([0.5, 1.0, 0.75, 0.0], 1.0)
+    """
+    if done < warmup:
+        return max(done, 1e-3) / warmup
+    since = min(1.0, (done - warmup) / max(1e-9, 1 - warmup))
+    falls = {"cosine": 0.5 * (1 + math.cos(math.pi * since)), "linear": 1 - since, "constant": 1.0}
+    return falls[schedule]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a parameter belongs: its part (stages.PARTS), layers above it within the encoder, factor on the learning rate."""
+
+    part: str
+    depth: int
+    factor: float
+
+
+def _places(model: SpeechEmotionModel) -> Iterator[tuple[str, Tensor, _Place]]:
+    inside = {
+        part.parameter: _Place(part.kind, part.depth, part.factor)
+        for stem in model.stems.values()
+        if isinstance(stem, TunedStem)
+        for part in stem.parts()
+    }
+    for name, parameter in model.named_parameters():
+        yield name, parameter, inside.get(parameter, _Place("heads" if name.startswith("heads.") else "fusion", 0, 1.0))
+
+
+def freeze(model: SpeechEmotionModel, stage: StagePlan) -> None:
+    """Leaves gradients to the parameters that this stage trains. Raises SettingError when there are none."""
+    for _, parameter, place in _places(model):
+        low = place.part == "encoder" and stage.top is not None and place.depth >= stage.top
+        parameter.requires_grad_(place.part in stage.trains and not low and stage.rates[place.part] * place.factor > 0)
+        parameter.grad = None
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise SettingError(
+            f"stages.{stage.name} trains nothing: this model has no part of {', '.join(sorted(stage.trains)) or '[]'} at a rate "
+            f"above 0; name others in stages.{stage.name}.trains, or train encoder layers with model.speech.tune"
+        )
+
+
+def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) -> list[dict[str, object]]:
+    """What is trained, by decay and rate: matrices decay; biases, norms, tokens and layer weights do not.
+
+    Layer weights, trained encoder layers and the parts of a stage have rates of their own.
+    """
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, parameter, place in _places(model):
+        if not parameter.requires_grad:
+            continue
+        weights = name.endswith("layer_scores")
+        decay = 0.0 if weights or parameter.ndim < 2 or "tokens" in name else optim.weight_decay
+        factor = place.factor * stage.rates[place.part] * (optim.layer_rate if weights else 1.0)
+        groups.setdefault((decay, optim.learning_rate * factor), []).append(parameter)
+    return [{"params": found, "weight_decay": decay, "lr": rate} for (decay, rate), found in groups.items()]
+
+
+def saved(course: Course) -> dict[str, Any]:
+    """What a course has come to, as plain data and tensors."""
+    return {
+        "model": course.model.state_dict(),
+        "optimiser": course.optimiser.state_dict(),
+        "rates": course.rates.state_dict(),
+        "generator": course.generator.get_state(),
+        "weighting": {name: value.detach() for name, value in course.state.items()},
+        "memory": {name: memory._asdict() for name, memory in course.memory.items()},
+    }
+
+
+def resume(course: Course, state: Mapping[str, Any]) -> None:
+    """Takes a course of the same stage to where `saved` left it."""
+    course.model.load_state_dict(state["model"])
+    course.optimiser.load_state_dict(state["optimiser"])
+    course.rates.load_state_dict(state["rates"])
+    course.generator.set_state(state["generator"].cpu())
+    for name, value in state["weighting"].items():
+        if name in course.weighting.learned:
+            course.state[name].data.copy_(value)
+        else:
+            course.state[name] = value
+    course.memory.update({name: Memory(**memory) for name, memory in state["memory"].items()})
