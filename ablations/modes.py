@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from ser_core.config.override_keys import nearest
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 
 MODES: dict[str, str] = {
     "fixed": "Mode fixed: all other settings stay as they are.",

@@ -5,27 +5,17 @@ base overrides + variant overrides -> Config        (a variant's choice replaces
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from ablations.designs import Factorial
 from ablations.outcomes import Outcome
 from ablations.section import Section
+from ablations.variant import Variant
 from ser_core.config.compose import compose
 from ser_core.config.override_keys import expand, kept
 from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.errors import SettingError
 from ser_core.options import field_sentences
-
-if TYPE_CHECKING:
-    from ablations.designs import Factorial
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """One thing compared: a name for the table, and what it changes."""
-
-    name: str
-    overrides: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Study:
     """By variant, the condition at test that amounts to it, for those that lack what can be hidden."""
     notices: Callable[[Config, Corpus], Sequence[str]] = lambda config, corpus: ()
     """Sentences on what it cannot compare with this configuration and corpus."""
-    factorial: "Factorial | None" = None
+    factorial: Factorial | None = None
     """The factors and the design that its variants come from; none for the studies of the table."""
 
     @property

@@ -10,8 +10,7 @@ from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import parse_factor
 from ablations.studies import STUDIES
 from ablations.study import Study
-from ser_core.config.override_keys import nearest
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 
 
 def asked_study(

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from ablations.modes import Mode
-from ablations.study import Study, Variant, combined
+from ablations.study import Study, combined
+from ablations.variant import Variant
 from cluster.notices import plan_with_notices
 from cluster.run_study import Finished, Watch
 from cluster.search.budget import Budget

@@ -16,11 +16,10 @@ from filelock import FileLock, Timeout
 from ablations.check_variants import check_changes
 from ablations.modes import Mode
 from ablations.studies import STUDIES
-from ablations.study import Study, Variant, configurations
+from ablations.study import Study, configurations
+from ablations.variant import Variant
 from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
-from cluster.search.optuna_trials import Proposed
-from cluster.search.shared_study import noted
 from cluster.study_record import StudyRecord, study_id
 from cluster.tracking.mlflow_projection import Tracker
 from cluster.tracking.tracking_store import tracking_uri
@@ -66,9 +65,7 @@ def plan_ablation(
     _check_seeds(base, seeds)
     watch(0, 0, "reading the corpus and its features")
     whole, notices = plan_with_notices(study.beneath(base))
-    variants = _compared(study, whole)
-    if mode.name == "masked":
-        variants = [_whole(study, variants)]
+    variants = _compared(study, whole, mode)
     made = configurations(study.name, base, variants)
     systems = print_deviations(overrides for overrides, _ in made.values())
     plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
@@ -113,7 +110,7 @@ def _check_seeds(base: Sequence[str], seeds: int) -> None:
         raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
 
 
-def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
+def _compared(study: Study, whole: Plan, mode: Mode) -> Sequence[Variant]:
     """The study's variants. Raises SettingError when it needs a channel that is not read, or has nothing to compare."""
     channels = list(whole.inputs.channels)
     if len(channels) < study.channels:
@@ -124,7 +121,7 @@ def _compared(study: Study, whole: Plan) -> Sequence[Variant]:
     variants = study.variants(whole.config, whole.inputs.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
-    return variants
+    return [_whole(study, variants)] if mode.name == "masked" else variants
 
 
 def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
@@ -157,17 +154,13 @@ def run_study(
 ) -> Finished:
     """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
     begun = Begun(source)
-    if isinstance(source, Proposed):
-        _note(record, source, store)
-    else:
-        record.save(store)
+    source.start_record(record, store)
     running = Running(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
     running.found, running.total = sum(key in store for key in record.keys), total
     if begun.first:
-        several = isinstance(source, Proposed) and source.drivers.several
-        with at_it(record, store, several) as shows:
+        with at_it(record, store, source.shared) as shows:
             running.train(begun, cluster, shows)
-    _note(record, source, store)
+    source.update_record(record, store)
     return running.finished()
 
 
@@ -201,7 +194,7 @@ class Running:
         if key in self.heard:
             return
         self.heard[key] = trained
-        _note(self.record, self.source, self.store)
+        self.source.update_record(self.record, self.store)
         self.tracker.fold(trial, key)
         self.watch(self.found + len(self.heard), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
 
@@ -234,13 +227,6 @@ def at_it(record: StudyRecord, store: RunStore, several: bool) -> Iterator[bool]
         yield lock.is_locked
     finally:
         lock.release()
-
-
-def _note(record: StudyRecord, source: Source, store: RunStore) -> None:
-    """Keeps what a search has come to on disk, together with what its other drivers have noted."""
-    if isinstance(source, Proposed):
-        with source.drivers.turn(source):
-            noted(record, source, store)
 
 
 def _write_failure(folder: Path, where: str, traceback: str) -> None:

@@ -9,10 +9,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from ser_core.config.override_keys import chosen, nearest
+from ser_core.config.override_keys import chosen
 from ser_core.config.published_system import ENCODERS, applied
 from ser_core.config.tree import GROUPS
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 from ser_core.options import field_sentences
 
 

@@ -1,6 +1,8 @@
 """The errors a user can mend: each message names the thing and the remedy, and the command line prints it alone."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class BridgeworkError(Exception):
@@ -35,3 +37,9 @@ class FoldsError(TrainingError):
 
 class RecordError(BridgeworkError):
     """A record is missing, damaged, or was asked for by someone who may not read it."""
+
+
+def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:
+    """A question that names the closest of `words`, or nothing."""
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""

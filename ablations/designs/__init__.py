@@ -4,8 +4,7 @@ import dataclasses
 
 from ablations.designs import add_one, fractional, full, leave_one_out, path
 from ablations.designs.factor import Design, Designed, parse_factor
-from ser_core.config.override_keys import nearest
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 
 DESIGNS: dict[str, Design] = {
     "full": full.DESIGN,

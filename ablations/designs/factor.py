@@ -6,7 +6,7 @@ model.fusion=concat,bridge  -->  Factor("model.fusion", ("concat", "bridge"))  -
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from ablations.study import Variant
+from ablations.variant import Variant
 from ser_core.errors import SettingError
 from ser_core.override_values import parted
 

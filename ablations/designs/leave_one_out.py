@@ -6,7 +6,7 @@ ser ablate --design leave_one_out --factor tasks.gender.weight=0.1,0 --factor mo
 from collections.abc import Sequence
 
 from ablations.designs.factor import Design, Designed, Factor, name_of
-from ablations.study import Variant
+from ablations.variant import Variant
 
 
 def make(factors: Sequence[Factor], resolution: int) -> Designed:

@@ -8,7 +8,7 @@ user's, so that no step waits for the one before and no test score decides the n
 from collections.abc import Sequence
 
 from ablations.designs.factor import Design, Designed, Factor, short
-from ablations.study import Variant
+from ablations.variant import Variant
 
 
 def make(factors: Sequence[Factor], resolution: int) -> Designed:

@@ -99,7 +99,7 @@ def _mcnemar(gaps: np.ndarray, setting: Setting, random: np.random.Generator) ->
 
 
 def _speakers(gaps: np.ndarray, setting: Setting, random: np.random.Generator) -> bool:
-    """The interval of ablations/statistics/pooled_scores.py: every speaker has as many utterances, so the pooled score is their mean."""
+    """The interval of pooled_scores.py: all speakers have as many utterances, so the pooled score is their mean."""
     pooled = np.mean([theirs.astype(float) - ours for ours, theirs in answers(gaps, random)], axis=0)
     speakers = pooled.reshape(setting.folds, -1).mean(axis=1)
     weights = _weights(setting.folds)

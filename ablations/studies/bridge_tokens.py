@@ -6,7 +6,8 @@ plain cross-attention between the same refined channels. The paper uses 30 witho
 future work; bottleneck transformers find 4 sufficient (Nagrani et al. 2021).
 """
 
-from ablations.study import Study, Variant, fused
+from ablations.study import Study, fused
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 
 NUMBERS = (1, 4, 8, 16, 30, 64)

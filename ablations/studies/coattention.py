@@ -6,7 +6,8 @@ al. 2022 report 71.64 against 67.22 WA on IEMOCAP for re-weighting (arXiv 2203.1
 may this study: the features related are those of tasks.
 """
 
-from ablations.study import Study, Variant, fused
+from ablations.study import Study, fused
+from ablations.variant import Variant
 
 STUDY = Study(
     name="coattention",

@@ -13,7 +13,8 @@ from ablations.report.figures import gains_and_cosines
 from ablations.report.gains import METRICS, gain_cells, gain_columns, gains
 from ablations.section import Section
 from ablations.studies.tasks import ADDED_WEIGHT
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 

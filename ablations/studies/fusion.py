@@ -4,7 +4,8 @@
 The three forms that papers argue about most, all else equal; `ser ablate fusions` compares the whole table.
 """
 
-from ablations.study import Study, Variant, fused
+from ablations.study import Study, fused
+from ablations.variant import Variant
 
 COMPARED = ("concat", "cross_attention", "bridge")
 """Few enough for the main job's three minutes."""

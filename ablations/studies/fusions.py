@@ -4,7 +4,8 @@
 Every fusion of the table against plain concatenation, with its default knobs, all else equal.
 """
 
-from ablations.study import Study, Variant, fused
+from ablations.study import Study, fused
+from ablations.variant import Variant
 from ser_core.fusion import FUSIONS
 
 STUDY = Study(

@@ -12,7 +12,8 @@ system=ispas2023 beneath it takes the paper's (all layers trained, Adam 3e-5, 20
 from collections.abc import Callable, Sequence
 
 from ablations.studies.bridge_tokens import with_tokens, without_tokens
-from ablations.study import Study, Variant, fused
+from ablations.study import Study, fused
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.systems import SYSTEMS

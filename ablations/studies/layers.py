@@ -8,7 +8,8 @@ checkpoint as model.speech, and model.speech.tune (-1 trains all its layers).
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.encoders.integration import INTEGRATIONS

@@ -4,7 +4,8 @@
 Every masking of the table with its default knobs against none. Ispas et al. 2023 find no gain of masking by epoch.
 """
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.masking import MASKINGS
 
 STUDY = Study(

@@ -7,7 +7,8 @@ contrast, as its ablation has it. A loss that the corpus has no labels for (or n
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.systems import SYSTEMS

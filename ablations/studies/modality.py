@@ -3,7 +3,8 @@
 ser ablate modality
 """
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 
 STUDY = Study(
     name="modality",

@@ -8,7 +8,8 @@ adapters alone (LoRA here, unless model.speech.adapter says otherwise).
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.encoders.trainable import TrainableEncoder

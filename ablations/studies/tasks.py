@@ -6,7 +6,8 @@ The tasks as configured against the same without each of them, and with each hel
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 

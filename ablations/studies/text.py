@@ -6,7 +6,8 @@ Transcripts without tags, the same with tags (which tell the emotion), and a rec
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 

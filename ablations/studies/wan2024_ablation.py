@@ -8,7 +8,8 @@ once, under the same weights.
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.encoders.integration import INTEGRATIONS

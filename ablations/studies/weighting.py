@@ -6,7 +6,8 @@ Every weighting of the table against fixed weights, under the same tasks.<name>.
 
 from collections.abc import Sequence
 
-from ablations.study import Study, Variant
+from ablations.study import Study
+from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.weighting import WEIGHTINGS

@@ -16,6 +16,7 @@ from ablations.statistics.compare import probability
 from cluster.cli.commands import print_report, show, tell_failures, watching
 from cluster.run_study import Finished
 from cluster.search.objectives import Objective, front
+from cluster.selection.opened_test_parts import note_opening, told
 from cluster.selection.run_selection import (
     AS_GIVEN,
     Asked,
@@ -30,7 +31,6 @@ from cluster.selection.run_selection import (
     searched,
     selected,
 )
-from cluster.selection.test_openings import note_opening, told
 from cluster.study_record import StudyRecord
 from cluster.tracking.mlflow_projection import Tracker
 from cluster.tracking.tracking_store import tracking_uri

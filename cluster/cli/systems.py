@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.json_file import check_json_file, write_json_file
-from ser_core.config.override_keys import nearest
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, SYSTEMS, Part, System
 
 MARKS = {KNOWN: "", RECONSTRUCTION: "[?] ", DIFFERS: "[≠] "}

@@ -9,9 +9,8 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from ser_core.config.override_keys import nearest
 from ser_core.cross_validation.records import FoldRecord
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 from ser_core.evaluation.metrics import TERMS, term
 from ser_core.training.evaluate import headline
 

@@ -17,11 +17,12 @@ from cluster.search.pruners.pruner import Pruner
 from cluster.search.pruners.several import reason_to_stop
 from cluster.search.samplers.sampler import Sampler
 from cluster.search.scores import Scores, mean
-from cluster.search.shared_study import Alone, Drivers
+from cluster.search.shared_study import Alone, Drivers, save_progress
 from cluster.study_record import Ended, StudyRecord
 from cluster.trial import Trial
 from cluster.tune.tune_adapter import missing_folds
 from search_spaces.space import Space
+from ser_core.cross_validation.records import RunStore
 
 POINTS_SKIPPED = 10_000
 """So many settled points are passed over in search of one that has not been asked for."""
@@ -90,6 +91,18 @@ class Proposed:
         self._in_a_row = 0
         with self.drivers.turn(self):
             self._enqueue([*past.asked, *starts])
+
+    @property
+    def shared(self) -> bool:
+        return self.drivers.several
+
+    def start_record(self, record: StudyRecord, store: RunStore) -> None:
+        self.update_record(record, store)
+
+    def update_record(self, record: StudyRecord, store: RunStore) -> None:
+        """Writes what the search has come to, together with what its other drivers have written."""
+        with self.drivers.turn(self):
+            save_progress(record, self, store)
 
     def next(self) -> tuple[Trial, list[int]] | None:
         while True:

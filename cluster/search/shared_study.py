@@ -8,7 +8,7 @@ A driver holds a file lock while it lives: what a dead one left running is told 
 import contextlib
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -26,9 +26,21 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from optuna.trial import Trial as OptunaTrial
 
-    from cluster.search.optuna_trials import Proposed
-
 SCHEMES = ("postgresql", "postgresql+psycopg")
+
+
+class Progress(Protocol):
+    """What a search has come to: its suggestions, its trials, and how they ended."""
+
+    study: "Study"
+    trials: dict[str, Trial]
+    asked: list[dict[str, Any]]
+    ended: dict[str, Ended]
+    trained: dict[str, list[int]]
+
+    def absorb(self, others: StudyRecord, running: Set[str]) -> None:
+        """Takes over what other drivers have noted; `running` are the trials they are at."""
+        ...
 
 
 class Drivers(Protocol):
@@ -43,7 +55,7 @@ class Drivers(Protocol):
         """Optuna's study, made or joined."""
         ...
 
-    def turn(self, source: "Proposed") -> contextlib.AbstractContextManager[None]:
+    def turn(self, source: Progress) -> contextlib.AbstractContextManager[None]:
         """While it lasts nobody else asks or notes; the source knows what others have noted, and they will know what it has."""
         ...
 
@@ -67,7 +79,7 @@ class Alone:
 
         return optuna.create_study(directions=[StudyDirection.MAXIMIZE] * objectives, sampler=sampler)
 
-    def turn(self, source: "Proposed") -> contextlib.AbstractContextManager[None]:
+    def turn(self, source: Progress) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
     def claim(self, asked: "OptunaTrial", name: str) -> bool:
@@ -108,7 +120,7 @@ class Together:
             )
 
     @contextlib.contextmanager
-    def turn(self, source: "Proposed") -> Iterator[None]:
+    def turn(self, source: Progress) -> Iterator[None]:
         """Raises RecordError when the database cannot be used."""
         with self.lock, reached(self.address):
             others = next((study for study in studies(self.store) if study.id == self.record.id), None)
@@ -117,7 +129,7 @@ class Together:
                 running = {trial.user_attrs.get("configuration", "") for trial in _running(source.study) if self._lives(trial)}
                 source.absorb(others, running)
             yield
-            noted(self.record, source, self.store)
+            save_progress(self.record, source, self.store)
 
     def claim(self, asked: "OptunaTrial", name: str) -> bool:
         busy = any(trial.user_attrs.get("configuration") == name and self._lives(trial) for trial in _running(asked.study))
@@ -169,7 +181,7 @@ def _running(study: "Study") -> "list[FrozenTrial]":
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
-def noted(record: StudyRecord, source: "Proposed", store: RunStore) -> None:
+def save_progress(record: StudyRecord, source: Progress, store: RunStore) -> None:
     """Keeps a search's trials, suggestions and endings on disk as they come, so that a kill loses none."""
     resumed = [name for name in record.ended if name in source.trials and name not in source.ended]
     for name in resumed:  # a larger budget has taken it up again

@@ -40,7 +40,7 @@ def train(source: Begun, cluster: Cluster, store: RunStore, on_fold: OnFold, on_
             ),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=tune_scheduler(source, trials),
+                scheduler=tune_scheduler(source.source, trials),
                 num_samples=-1,
                 max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
                 reuse_actors=True,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster.study_record import StudyRecord
 from cluster.trial import Piece, Trial, payload
 from cluster.tune.gpu_shares import Shares
 from cluster.tune.resources import Cluster
@@ -21,6 +22,19 @@ class Source(Protocol):
 
     epochs: bool
     """Whether it wants to hear of epochs, where all folds of a trial train as one program."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other drivers may work on the same study."""
+        ...
+
+    def start_record(self, record: StudyRecord, store: RunStore) -> None:
+        """Writes the study's record before anything trains."""
+        ...
+
+    def update_record(self, record: StudyRecord, store: RunStore) -> None:
+        """Writes what the source has decided since the last call."""
+        ...
 
     def next(self) -> Piece | None:
         """The next trial, or None when there are no more."""
@@ -89,13 +103,19 @@ class Begun:
 class Prepared:
     """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole), fixed packs never; complete ones are left out."""
 
-    epochs = False
+    epochs = shared = False
 
     def __init__(self, trials: Sequence[Trial], store: RunStore, folds_per_trial: int = 0) -> None:
         self.pieces: list[Piece] = []
         for trial in trials:
             self.pieces += [(trial, folds) for folds in _cut(missing_folds(trial, store), folds_per_trial, trial.pack)]
         self._waiting: Iterator[Piece] = iter(self.pieces)
+
+    def start_record(self, record: StudyRecord, store: RunStore) -> None:
+        record.save(store)
+
+    def update_record(self, record: StudyRecord, store: RunStore) -> None:
+        """Nothing: the list is known before it trains."""
 
     def next(self) -> Piece | None:
         return next(self._waiting, None)

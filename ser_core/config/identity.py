@@ -4,7 +4,7 @@ Config --described--> {"model": {"fusion": {"name": "bridge", "tokens": 4}}, "se
 
 Only what differs is written down: values at their default, tasks of weight 0 and options that stand for "as before" are
 left out, so a new knob, task, corpus or group leaves every name as it is. What a default stands for must then never change
-in silence: an option that trains other numbers, or has another default, raises its `edition` (tests/ser_core/defaults.json
+in silence: an option that trains other numbers, or has another default, raises its `edition` (tests/ser_core/config/defaults.json
 pins them all), and only records that used it get new names.
 """
 

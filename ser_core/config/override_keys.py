@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 from ser_core.options import field_sentences
 from ser_core.override_values import shortened, shown, unquoted
 
@@ -145,12 +145,6 @@ def _leaf_fields(root: type, groups: Groups, names: Mapping[str, str], prefix: s
             yield from _leaf_fields(hints[field.name], groups, names, f"{key}.")  # type: ignore[arg-type]
         elif not (field.name == "name" and prefix.rstrip(".") in groups):
             yield key, root, field.name
-
-
-def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:
-    """A question that names the closest of `words`, or nothing."""
-    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _lost(key: str, group: str, now: str, before: str, groups: Groups) -> bool:

@@ -6,8 +6,8 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from ser_core.config.override_keys import Groups, chosen, expand, kept, nearest
-from ser_core.errors import SettingError
+from ser_core.config.override_keys import Groups, chosen, expand, kept
+from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
 
 KEY = "system"

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from ser_core.config.override_keys import nearest
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.further import AUGMENTED_FILE, placed
 from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, voted_shares
@@ -33,7 +32,7 @@ from ser_core.corpus.table_rows import TableRows
 from ser_core.corpus.text_file import check_text_file, with_text
 from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.corpus.user_tables import UserTable, read_user_table
-from ser_core.errors import CorpusError, SettingError
+from ser_core.errors import CorpusError, SettingError, nearest
 from ser_core.options import content, location, one_of, tolerance
 
 

@@ -8,7 +8,8 @@ import pytest
 from ablations.check_variants import check_changes
 from ablations.report.tables import study_table
 from ablations.studies import STUDIES
-from ablations.study import Variant, combined, configurations
+from ablations.study import combined, configurations
+from ablations.variant import Variant
 from ser_core.config.compose import compose
 from ser_core.config.identity import fingerprint
 from ser_core.errors import SettingError

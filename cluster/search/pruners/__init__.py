@@ -2,8 +2,7 @@
 
 from cluster.search.pruners import asha, futility, median, none, wilcoxon
 from cluster.search.pruners.pruner import Pruner
-from ser_core.config.override_keys import nearest
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 
 PRUNERS: dict[str, Pruner] = {
     each.name: each for each in (none.PRUNER, asha.PRUNER, futility.PRUNER, wilcoxon.PRUNER, median.PRUNER)

@@ -8,8 +8,7 @@ from cluster.search.samplers.qmc import Qmc
 from cluster.search.samplers.random import Random
 from cluster.search.samplers.sampler import Sampler
 from cluster.search.samplers.tpe import Tpe
-from ser_core.config.override_keys import nearest
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 
 SAMPLERS: dict[str, Sampler] = {each.name: each for each in (Tpe(), Random(), Qmc(), Gp(), Nsga2(), CmaEs(), Grid())}
 

@@ -16,7 +16,7 @@ from ser_core.training.step import shared, total_loss, trunk_gradients
 from ser_core.training.train_state import Course, begin, fresh
 from ser_core.weighting import WEIGHTINGS
 from tests.conftest import Configure
-from tests.ser_core.test_fit import first_fold, trained
+from tests.ser_core.training.test_fit import first_fold, trained
 
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")
 ALONE = ("tasks.dimensions.weight=0", "tasks.gender.weight=0")

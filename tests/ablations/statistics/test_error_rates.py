@@ -1,4 +1,4 @@
-"""Error rates and power of the tests, simulated: fast versions of the table that `python -m ablations.statistics.error_rates` prints."""
+"""Error rates and power, simulated: fast versions of the table of `python -m ablations.statistics.error_rates`."""
 
 import numpy as np
 import pytest

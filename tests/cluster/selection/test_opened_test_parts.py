@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster.selection.test_openings import note_opening, openings, told
+from cluster.selection.opened_test_parts import note_opening, openings, told
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
 

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from ser_core.config.override_keys import check_keys, chosen, expand, leaves, nearest, present, rewrite
+from ser_core.config.override_keys import check_keys, chosen, expand, leaves, present, rewrite
 from ser_core.config.tree import GROUPS, Config
-from ser_core.errors import SettingError
+from ser_core.errors import SettingError, nearest
 from ser_core.options import field_sentences
 
 DEFAULTS = {key: default for key, (_, default) in GROUPS.items()}
