@@ -6,7 +6,7 @@ settled configuration of baseline and variant --leaves that differ--> each under
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ser_core.config.compose import resolved
+from ser_core.config.compose import as_dict
 from ser_core.config.identity import fingerprint
 from ser_core.config.override_keys import expand
 from ser_core.config.tree import GROUPS, Config
@@ -16,7 +16,7 @@ ABSENT = "absent"
 """What a configuration has under a key that it lacks."""
 
 
-def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mapping[str, Config]) -> None:
+def check_variants(study: str, named: Mapping[str, Sequence[str]], settled: Mapping[str, Config]) -> None:
     """Raises SettingError for a variant that trains what another trains, or that changes more than it names.
 
     `named` are each variant's own overrides, `settled` its configuration after tasks without labels are left out
@@ -27,11 +27,11 @@ def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mappi
     trains = {name: fingerprint(config) for name, config in settled.items()}
     for place, name in enumerate(others):
         for twin in (baseline, *others[:place]):
-            if trains[name] == trains[twin] and not changed(settled[name].corpus, settled[twin].corpus):
+            if trains[name] == trains[twin] and not changed_leaves(settled[name].corpus, settled[twin].corpus):
                 words = " ".join(named[name]) or "nothing"
                 raise SettingError(f"study {study}: {name} ({words}) trains exactly what {twin} trains; leave it out")
         allowed = {change.partition("=")[0].replace("/", ".") for change in expand([*named[name], *named[baseline]], GROUPS)}
-        beyond = {key: each for key, each in changed(settled[name], settled[baseline]).items() if not _under(key, allowed)}
+        beyond = {key: each for key, each in changed_leaves(settled[name], settled[baseline]).items() if not _under(key, allowed)}
         if beyond:
             said = "; ".join(f"{key} from {before} to {after}" for key, (after, before) in beyond.items())
             raise SettingError(
@@ -40,12 +40,12 @@ def check_changes(study: str, named: Mapping[str, Sequence[str]], settled: Mappi
             )
 
 
-def changed(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
+def changed_leaves(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
     """Every leaf in which two configurations differ, ours first. The seed and where things run are left out.
 
     So are knobs and weights in stages of a task that either gives weight 0: where nobody builds it, they are nothing.
     """
-    mine, other = (leaves(resolved(each)) for each in (ours, theirs))
+    mine, other = (leaves(as_dict(each)) for each in (ours, theirs))
     both = [(key, mine.get(key, ABSENT), other.get(key, ABSENT)) for key in {**other, **mine}]
     found = {key: (here, there) for key, here, there in both if here != there and key != "seed" and not key.startswith("run.")}
     weights = [key for key in (*mine, *other) if key.startswith("tasks.") and key.endswith(".weight")]

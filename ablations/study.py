@@ -11,7 +11,7 @@ from ablations.outcomes import Outcome
 from ablations.section import Section
 from ablations.variant import Variant
 from ser_core.config.compose import compose
-from ser_core.config.override_keys import expand, kept
+from ser_core.config.override_keys import expand, remaining_overrides
 from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.errors import SettingError
@@ -51,20 +51,20 @@ class Study:
 
     def beneath(self, base: Sequence[str]) -> list[str]:
         """The user's overrides with what the study fixes: what variants are made from."""
-        return combined(base, Variant(self.name, self.fixed))
+        return combine(base, Variant(self.name, self.fixed))
 
 
-def combined(base: Sequence[str], variant: Variant) -> list[str]:
+def combine(base: Sequence[str], variant: Variant) -> list[str]:
     """The overrides of a variant: the base's, less what the variant sets itself.
 
     A base override for a knob of an option that the variant does not choose is left out too: `model.fusion.tokens=4`
     speaks to the bridge alone. A `system=NAME` stays as it is, beneath both.
     """
     changes = expand(variant.overrides, GROUPS)
-    return kept(expand(base, GROUPS), changes, GROUPS) + changes
+    return remaining_overrides(expand(base, GROUPS), changes, GROUPS) + changes
 
 
-def fused(config: Config, name: str) -> tuple[str, ...]:
+def fusion_overrides(config: Config, name: str) -> tuple[str, ...]:
     """The choice of a fusion, with as many attention heads as the base's fusion has, if both have any."""
     heads = getattr(config.model.fusion, "heads", 0)
     shared = heads and "heads" in field_sentences(GROUPS["model.fusion"][0][name])
@@ -76,8 +76,12 @@ def configurations(study: str, base: Sequence[str], variants: Sequence[Variant])
 
     Raises SettingError when two variants resolve to the same Config, or when a base override reaches none of them.
     """
-    made = {variant.name: combined(base, variant) for variant in variants}
-    used = {each for variant in variants for each in kept(expand(base, GROUPS), expand(variant.overrides, GROUPS), GROUPS)}
+    made = {variant.name: combine(base, variant) for variant in variants}
+    used = {
+        each
+        for variant in variants
+        for each in remaining_overrides(expand(base, GROUPS), expand(variant.overrides, GROUPS), GROUPS)
+    }
     for override in expand(base, GROUPS):
         if override not in used:
             key = override.partition("=")[0].replace("/", ".")

@@ -13,7 +13,7 @@ from ablations.study import Study
 from ser_core.errors import SettingError, nearest
 
 
-def asked_study(
+def study_from_words(
     name: str, overrides: Sequence[str], factors: Sequence[str], design: str = "full", resolution: int = 5
 ) -> tuple[Study, list[str]]:
     """The study and the overrides that are left; with factors, a first word with = in it is an override, not a name.

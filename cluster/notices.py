@@ -6,7 +6,7 @@ from rich.console import Console
 
 from cluster.trial import plan_once
 from ser_core.config.compose import compose
-from ser_core.config.published_system import systems_named
+from ser_core.config.published_system import named_systems
 from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus.licences import first_use
 from ser_core.cross_validation.plan import Plan
@@ -54,7 +54,7 @@ def print_licence(config: Config) -> None:
 
 def print_deviations(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Prints what is not followed of the systems that these lists of overrides name; returns their notes for the record."""
-    found = systems_named(lists, GROUPS)
+    found = named_systems(lists, GROUPS)
     for sentence in (sentence for made in found for sentence in made.not_followed()):
         Console(stderr=True).print(sentence, highlight=False, soft_wrap=True, markup=False)
     return tuple(note for made in found for note in made.notes())

@@ -7,21 +7,21 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from ablations.modes import Mode
-from ablations.study import Study, combined
+from ablations.study import Study, combine
 from ablations.variant import Variant
 from cluster.notices import plan_with_notices
-from cluster.run_study import Finished, Watch
+from cluster.run_study import StudyResult, Watch
 from cluster.search.budget import Budget
-from cluster.search.run_search import Search, prepare, run_search
-from cluster.search.scores import ranked
+from cluster.search.run_search import Search, prepare_search, run_search
+from cluster.search.scores import rank_trials
 from cluster.tune.resources import Cluster
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.errors import RecordError
 
 
-def retuned(
-    study: Study, base: Sequence[str], mode: Mode, cluster: Cluster, watch: Watch, hear: Callable[[Finished], None]
+def retune(
+    study: Study, base: Sequence[str], mode: Mode, cluster: Cluster, watch: Watch, hear: Callable[[StudyResult], None]
 ) -> Study:
     """The study with each variant at the best settings that its own search found. Test parts stay sealed.
 
@@ -32,10 +32,10 @@ def retuned(
     found = []
     for variant in study.variants(whole.config, whole.inputs.corpus):
         search = Search(Budget(trials=mode.trials))
-        prepared = prepare(space, combined(base, variant), search, watch)
+        prepared = prepare_search(space, combine(base, variant), search, watch)
         finished = run_search(prepared, search, cluster, watch)
         hear(finished)
-        best, _ = ranked(prepared.source.scores, list(prepared.source.trials.values()))
+        best, _ = rank_trials(prepared.source.scores, list(prepared.source.trials.values()))
         if finished.interrupted:
             raise KeyboardInterrupt
         if not best:

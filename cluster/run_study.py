@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ablations.check_variants import check_changes
+from ablations.check_variants import check_variants
 from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, configurations
@@ -26,7 +26,7 @@ from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial, plan_once
 from cluster.tune.resources import Cluster
 from cluster.tune.train import train
-from cluster.tune.tune_adapter import Begun, Prepared, Source
+from cluster.tune.tune_adapter import Source, StartedSource, TrialQueue
 from ser_core.config.compose import compose
 from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldKey, RunStore
@@ -38,7 +38,7 @@ Watch = Callable[[int, int, str], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished:
+class StudyResult:
     """What running a study did. `failures` names each fold that could not be trained, with the reason."""
 
     study: StudyRecord
@@ -70,7 +70,7 @@ def plan_ablation(
     systems = print_deviations(overrides for overrides, _ in made.values())
     plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
     notices += _further_notices(study, whole, plans, notices)
-    check_changes(
+    check_variants(
         study.name, {each.name: each.overrides for each in variants}, {name: p.config for name, (_, p) in plans.items()}
     )
     trials = [_trial(name, given, each.under_seed(seed)) for name, (given, each) in plans.items() for seed in range(seeds)]
@@ -143,28 +143,28 @@ def _trial(variant: str, overrides: Sequence[str], planned: Plan, fold: int = 0)
     return Trial(variant, seed, (*overrides, f"seed={seed}"), keys, planned.config.optim.pack)
 
 
-def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:
+def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> StudyResult:
     """Trains the folds that are missing and shows them in MLflow as they come."""
-    source = Prepared(record.trials, store, cluster.folds_per_trial)
+    source = TrialQueue(record.trials, store, cluster.folds_per_trial)
     return run_study(record, store, cluster, source, watch, show_test=True, total=len(record.keys))
 
 
 def run_study(
     record: StudyRecord, store: RunStore, cluster: Cluster, source: Source, watch: Watch, show_test: bool, total: int
-) -> Finished:
+) -> StudyResult:
     """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
-    begun = Begun(source)
+    begun = StartedSource(source)
     source.start_record(record, store)
-    running = Running(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
+    running = StudyRun(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
     running.found, running.total = sum(key in store for key in record.keys), total
     if begun.first:
-        with at_it(record, store, source.shared) as shows:
+        with hold_study(record, store, source.shared) as shows:
             running.train(begun, cluster, shows)
     source.update_record(record, store)
     return running.finished()
 
 
-class Running:
+class StudyRun:
     """A study while it trains: what it hears of folds and failures, and whom it tells."""
 
     def __init__(self, record: StudyRecord, store: RunStore, source: Source, watch: Watch, tracker: Tracker) -> None:
@@ -174,7 +174,7 @@ class Running:
         self.found = self.total = 0
         self.interrupted = False
 
-    def train(self, begun: Begun, cluster: Cluster, shows: bool) -> None:
+    def train(self, begun: StartedSource, cluster: Cluster, shows: bool) -> None:
         """Trains until the source has no more, or until Ctrl-C; shows folds as they come, unless another driver does."""
         shutil.rmtree(self.record.folder(self.store) / "failures", ignore_errors=True)
         if shows:
@@ -205,14 +205,14 @@ class Running:
         _write_failure(self.record.folder(self.store), where, traceback)
         self.tracker.failure(trial, fold, sentence)
 
-    def finished(self) -> Finished:
+    def finished(self) -> StudyResult:
         trained = sum(self.heard.values())
         found = self.found + len(self.heard) - trained
-        return Finished(self.record, self.store, trained, found, self.failures, self.tracker, self.interrupted)
+        return StudyResult(self.record, self.store, trained, found, self.failures, self.tracker, self.interrupted)
 
 
 @contextlib.contextmanager
-def at_it(record: StudyRecord, store: RunStore, several: bool) -> Iterator[bool]:
+def hold_study(record: StudyRecord, store: RunStore, several: bool) -> Iterator[bool]:
     """Holds the study against other processes, which would write the same runs into MLflow, and yields whether it could.
 
     Raises SettingError when it could not, unless there may be `several` at it.

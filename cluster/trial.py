@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_core.config.compose import compose, resolved
+from ser_core.config.compose import as_dict, compose
 from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import cross_validate_many
 from ser_core.cross_validation.events import FoldFailed, FoldResult, PackEpoch
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.cross_validation.records import FoldKey, RunStore
-from ser_core.dataset.dataset import Inputs, load_inputs
+from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.errors import BridgeworkError
 
 
@@ -95,18 +95,18 @@ def _planned(overrides: tuple[str, ...], folder: Path) -> Plan:
     return plan_once(compose(overrides, folder))
 
 
-_INPUTS: dict[str, Inputs] = {}
+_INPUTS: dict[str, Dataset] = {}
 _PLANS: dict[str, Plan] = {}
 
 
 def plan_once(config: Config, progress: bool = False) -> Plan:
     """`plan`, made once per process and configuration, over a corpus read once: a worker's trials share both."""
-    whole = resolved(config)
+    whole = as_dict(config)
     parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"], whole["conditions"]]
     parts.append(config.tasks.augmented_contrast.stored)
     key = json.dumps(parts, sort_keys=True)
     if key not in _INPUTS:
-        _keep(_INPUTS, key, load_inputs(config, progress))
+        _keep(_INPUTS, key, load_dataset(config, progress))
         _PLANS.clear()
     named = json.dumps(whole, sort_keys=True)
     if named not in _PLANS:

@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from ser_core.config.override_keys import chosen
-from ser_core.config.published_system import ENCODERS, applied
+from ser_core.config.override_keys import chosen_options
+from ser_core.config.published_system import ENCODERS, apply_system
 from ser_core.config.tree import GROUPS
 from ser_core.errors import SettingError, nearest
 from ser_core.options import field_sentences
@@ -261,7 +261,7 @@ class Space:
 
     def reaching(self, base: Sequence[str]) -> "Space":
         """The same space without knobs of encoders that these overrides, with what is fixed, do not choose."""
-        names = chosen(applied([*base, *self.fixed], GROUPS).overrides, GROUPS)
+        names = chosen_options(apply_system([*base, *self.fixed], GROUPS).overrides, GROUPS)
         knobs = {f"{key}.{knob}" for key in ENCODERS for knob in field_sentences(GROUPS[key][0][names[key]])}
         kept = {key: varied for key, varied in self.ranges.items() if not key.startswith(ENCODERS) or key in knobs}
         return dataclasses.replace(self, ranges=kept)

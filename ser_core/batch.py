@@ -19,7 +19,7 @@ class Stream:
     """True where a step is real."""
 
     def to(self, device: torch.device) -> "Stream":
-        return Stream(sent(self.steps, device), sent(self.mask, device))
+        return Stream(send(self.steps, device), send(self.mask, device))
 
     def like(self, steps: Float[Tensor, "batch time width"]) -> "Stream":
         """These steps under the same mask, zero where it has none."""
@@ -47,13 +47,13 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         return Batch(
             {name: stream.to(device) for name, stream in self.streams.items()},
-            {name: sent(target, device) for name, target in self.targets.items()},
-            sent(self.rows, device),
+            {name: send(target, device) for name, target in self.targets.items()},
+            send(self.rows, device),
             {name: stream.to(device) for name, stream in self.views.items()},
         )
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def send(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on a device. To a GPU by way of pinned memory: from elsewhere a copy waits for the steps still under way."""
     pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
     return pinned.to(device, non_blocking=True)
@@ -91,7 +91,7 @@ def balanced_shares(labels: Sequence[str]) -> list[float]:
     return [labelled / counts[label] if label else 1 / len(labels) for label in labels]
 
 
-def drawn_order(count: int, generator: torch.Generator, shares: Sequence[float] = ()) -> list[int]:
+def draw_order(count: int, generator: torch.Generator, shares: Sequence[float] = ()) -> list[int]:
     """Positions 0..count-1 shuffled, or as many draws by `shares`, with replacement."""
     if shares:
         return torch.multinomial(torch.tensor(shares), count, replacement=True, generator=generator).tolist()
@@ -107,7 +107,7 @@ def batches_by_length(
     holds eight batches: long enough to stay random, short enough to pad little. A last batch of one is joined to the one before,
     because a statistic over a single utterance (CCC) does not exist.
     """
-    order = drawn_order(len(lengths), generator, shares)
+    order = draw_order(len(lengths), generator, shares)
     batches: list[list[int]] = []
     for start in range(0, len(order), 8 * size):
         bucket = sorted(order[start : start + 8 * size], key=lambda position: lengths[position])
@@ -130,7 +130,7 @@ def batches_within_length(
     """
     lengths = [max(1, length) for length in lengths]
     budget = size * sum(lengths)
-    order = drawn_order(len(lengths), generator, shares)
+    order = draw_order(len(lengths), generator, shares)
     batches: list[list[int]] = []
     waiting: list[int] = []
     for start in range(0, len(order), 8 * size):

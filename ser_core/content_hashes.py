@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from ser_core.progress import tracked
+from ser_core.progress import track
 
 NAME = "contents.json"
 DIGITS = 32
@@ -31,7 +31,7 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
     known = _known(cache / NAME)
     hashes: dict[str, str] = {}
     fresh: dict[str, list[int | str]] = {}
-    for file in tracked(list(dict.fromkeys(str(file) for file in files)), "hashing", progress):
+    for file in track(list(dict.fromkeys(str(file) for file in files)), "hashing", progress):
         try:
             place, state = str(Path(file).absolute()), Path(file).stat()
             if not stat.S_ISREG(state.st_mode):  # a named pipe would be waited for

@@ -68,14 +68,14 @@ def _shift(state: Tensor, bits: int) -> Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Noise:
-    """The randomness of one training step; `Noise(None)` is none at all (evaluation)."""
+class DropoutKey:
+    """The randomness of one training step; `DropoutKey(None)` is none at all (evaluation)."""
 
     key: Tensor | None
 
-    def other(self) -> "Noise":
-        """Noise of the same step that has nothing to do with this one, for a second look at the same utterances."""
-        return Noise(None if self.key is None else ~self.key)
+    def other(self) -> "DropoutKey":
+        """DropoutKey of the same step that has nothing to do with this one, for a second look at the same utterances."""
+        return DropoutKey(None if self.key is None else ~self.key)
 
 
 class Site(nn.Module):
@@ -91,7 +91,7 @@ class Dropout(Site):
         super().__init__()
         self.rate = rate
 
-    def forward(self, values: Tensor, noise: Noise) -> Tensor:
+    def forward(self, values: Tensor, noise: DropoutKey) -> Tensor:
         if noise.key is None or self.rate == 0:
             return values
         shape = (values.shape[0], *(1 for _ in values.shape[1:-1]), values.shape[-1])

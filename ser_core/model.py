@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from ser_core.batch import Batch, Stream
 from ser_core.config.tree import Config
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.stems import FeatureStem
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
-from ser_core.keyed_dropout import Noise, number_sites
+from ser_core.keyed_dropout import DropoutKey, number_sites
 from ser_core.tasks import Head, Memory, Views
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})
@@ -39,7 +39,7 @@ class SpeechEmotionModel(nn.Module):
         number_sites(self)
 
     def forward(
-        self, batch: Batch, noise: Noise, memory: Mapping[str, Memory] = NOTHING, tasks: Collection[str] | None = None
+        self, batch: Batch, noise: DropoutKey, memory: Mapping[str, Memory] = NOTHING, tasks: Collection[str] | None = None
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Output and loss of these tasks, or of all. `memory` holds what some heads remember of batches before, in training."""
         views = self.views(batch.streams, noise)
@@ -53,13 +53,13 @@ class SpeechEmotionModel(nn.Module):
         losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
 
-    def views(self, raw: Mapping[str, Stream], noise: Noise) -> Views:
+    def views(self, raw: Mapping[str, Stream], noise: DropoutKey) -> Views:
         """What heads see of these utterances."""
         streams = {name: cast(Stream, stem(raw[name], noise)) for name, stem in self.stems.items()}
         return Views(streams, self.fusion(streams, noise))
 
 
-def build_model(config: Config, inputs: Inputs, train: Tensor, seed: int) -> SpeechEmotionModel:
+def build_model(config: Config, inputs: Dataset, train: Tensor, seed: int) -> SpeechEmotionModel:
     """A fresh model for these inputs; whatever is fitted without gradients is fitted on the rows of `train` alone."""
     tasks = config.tasks.settled(inputs.corpus, inputs.channels).active()
     if not tasks:

@@ -53,20 +53,20 @@ class Option:
 
 
 LEFT_OUT = {"location", "tolerance", "content"}
-"""Kinds of fields that say nothing of what is trained: see `location`, `tolerance` and `content`."""
+"""Kinds of fields that say nothing of what is trained: see `location_field`, `tolerance_field` and `content_field`."""
 
 
-def location(default: str) -> Any:
+def location_field(default: str) -> Any:
     """A field that says where something lies: made absolute by `compose`, left out of the fingerprint."""
     return dataclasses.field(default=default, metadata={"location": True})
 
 
-def tolerance(default: str) -> Any:
+def tolerance_field(default: str) -> Any:
     """A field that says what is accepted, not what is trained on: left out of the fingerprint like a place."""
     return dataclasses.field(default=default, metadata={"tolerance": True})
 
 
-def content(default: str) -> Any:
+def content_field(default: str) -> Any:
     """A field that says what the corpus holds and nothing else: the split is named by that, so the fingerprint leaves it out."""
     return dataclasses.field(default=default, metadata={"content": True})
 

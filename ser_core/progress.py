@@ -30,7 +30,7 @@ def bar(total: int, what: str, wanted: bool) -> Iterator[Bar]:
         yield lambda done=1: display.advance(task, done)
 
 
-def tracked(pieces: Sequence[Element], what: str, wanted: bool) -> Iterable[Element]:
+def track(pieces: Sequence[Element], what: str, wanted: bool) -> Iterable[Element]:
     """The pieces one by one, with a bar that moves on after each."""
     with bar(len(pieces), what, wanted) as advance:
         for piece in pieces:

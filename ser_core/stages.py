@@ -177,7 +177,7 @@ class StagePlan:
     """Weight of each task above 0, by task."""
 
 
-def planned(stages: StagesOption, epochs: int, patience: int, batch: int, tasks: Mapping[str, float]) -> Sequence[StagePlan]:
+def plan_stages(stages: StagesOption, epochs: int, patience: int, batch: int, tasks: Mapping[str, float]) -> Sequence[StagePlan]:
     """The stages in order, what they leave open filled in; `tasks` holds the weight of every task that is built.
 
     Raises SettingError when a stage is left without a task.

@@ -13,7 +13,7 @@ install_import_hook("ser_core", "beartype.beartype(conf=beartype.BeartypeConf(is
 
 from ser_core.config.compose import compose  # noqa: E402
 from ser_core.config.tree import Config  # noqa: E402
-from ser_core.dataset.dataset import Inputs, load_inputs  # noqa: E402
+from ser_core.dataset.dataset import Dataset, load_dataset  # noqa: E402
 
 collect_ignore = ["benchmarks"]  # scripts of their own; tests/test_readme_figures.py sees that each begins
 
@@ -45,7 +45,7 @@ def spoken_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if base.name.startswith("popen-") else base) / "spoken"
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "whole").exists():
-            load_inputs(compose([*SMALL, f"run.store={folder}"]))
+            load_dataset(compose([*SMALL, f"run.store={folder}"]))
             (folder / "whole").touch()
     return folder
 
@@ -73,6 +73,6 @@ def _fitting(kept: Sequence[str], overrides: Sequence[str]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def inputs(spoken_store: Path) -> Inputs:
+def inputs(spoken_store: Path) -> Dataset:
     """The inputs of the small configuration."""
-    return load_inputs(compose([*SMALL, f"run.store={spoken_store}"]))
+    return load_dataset(compose([*SMALL, f"run.store={spoken_store}"]))

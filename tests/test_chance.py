@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from ablations.outcomes import Outcome
-from ablations.statistics.pooled_scores import Pooled, pooled
+from ablations.statistics.pooled_scores import Pooled, pooled_scores
 from ser_core.corpus.corpus import Corpus, complete
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.dataset.dataset import Channel, Inputs
+from ser_core.dataset.dataset import Channel, Dataset
 from ser_core.tasks import Tasks
 from tests.conftest import Configure
 
@@ -26,7 +26,7 @@ KNOBS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0", "tasks.gender.we
 COURSE = ("optim.epochs=10", "optim.patience=10", "optim.learning_rate=0.05", "optim.refit=false")
 
 
-def made(noise: int | None = None) -> Inputs:
+def made(noise: int | None = None) -> Dataset:
     """Twelve speakers who say each emotion twice, in features that show it; `noise` seeds a shuffle of the labels over all."""
     draw = np.random.default_rng(0)
     truth = np.tile(np.repeat(CLASSES, EACH // len(CLASSES)), SPEAKERS)
@@ -37,17 +37,17 @@ def made(noise: int | None = None) -> Inputs:
     )
     corpus = Corpus("made", table, CLASSES, (), "none", "made here")
     speech = Channel("speech", [torch.as_tensor(one, dtype=torch.float32)[None] for one in shown], [1] * len(truth), 1, DIM)
-    return Inputs(corpus, {"speech": speech}, {"emotion": Tasks().emotion.targets(corpus)}, "made", {})
+    return Dataset(corpus, {"speech": speech}, {"emotion": Tasks().emotion.targets(corpus)}, "made", {})
 
 
-def studied(configure: Configure, inputs: Inputs) -> Pooled:
+def studied(configure: Configure, inputs: Dataset) -> Pooled:
     """All folds through the seam, then the pooled score that a report shows."""
     config = configure(*KNOBS, *COURSE)
     store = RunStore(Path(config.run.store))
     records = [
         each.record for each in cross_validate(config, planned=plan(config, inputs=inputs)) if isinstance(each, FoldResult)
     ]
-    return pooled([Outcome("made", record, store.open_test(record.key)) for record in records], "made")["made"]
+    return pooled_scores([Outcome("made", record, store.open_test(record.key)) for record in records], "made")["made"]
 
 
 @pytest.mark.parametrize("noise", [0, 1, 2])

@@ -20,7 +20,7 @@ import torch
 
 from cluster.search.budget import Budget
 from cluster.search.objectives import Goal
-from cluster.search.optuna_trials import Proposed
+from cluster.search.optuna_trials import OptunaTrials
 from cluster.search.pruners import PRUNERS
 from cluster.search.samplers import SAMPLERS
 from cluster.search.scores import Scores
@@ -31,7 +31,7 @@ from ser_core.cross_validation import train_folds
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore, TestPart
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.folds import Fold
 from ser_core.tasks import Tasks
 from ser_core.training.fit import Fitted, fit
@@ -45,7 +45,7 @@ OPENING = ("open_test", "open_tests")
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")
 
 
-def poisoned_labels(inputs: Inputs, rows: np.ndarray) -> Inputs:
+def poisoned_labels(inputs: Dataset, rows: np.ndarray) -> Dataset:
     """Emotions turned by one class, ratings mirrored and genders swapped, in these rows alone."""
     table, corpus = inputs.corpus.table.copy(), inputs.corpus
     turned = dict(zip(corpus.classes, corpus.classes[1:] + corpus.classes[:1], strict=True))
@@ -61,7 +61,7 @@ def poisoned_labels(inputs: Inputs, rows: np.ndarray) -> Inputs:
     return dataclasses.replace(inputs, corpus=changed, targets=targets)
 
 
-def poisoned_features(inputs: Inputs, rows: np.ndarray) -> Inputs:
+def poisoned_features(inputs: Dataset, rows: np.ndarray) -> Dataset:
     """Speech that is nothing but NaN, in these rows alone."""
     speech = inputs.channels["speech"]
     sequences = [speech.sequences[row] * (float("nan") if row in rows else 1.0) for row in range(len(inputs.corpus))]
@@ -70,7 +70,7 @@ def poisoned_features(inputs: Inputs, rows: np.ndarray) -> Inputs:
 
 @pytest.mark.parametrize("overrides", [(), ("model.fusion=bridge", "optim.refit=false"), ("optim.monitor=score",)])
 def test_poisoned_test_labels_change_the_test_scores_and_nothing_else(
-    overrides: tuple[str, ...], configure: Configure, inputs: Inputs
+    overrides: tuple[str, ...], configure: Configure, inputs: Dataset
 ) -> None:
     kept: list[tuple[FoldRecord, pd.DataFrame, TestPart]] = []
     rows = plan(configure(), inputs=inputs).folds.folds[0].test
@@ -89,7 +89,7 @@ def test_poisoned_test_labels_change_the_test_scores_and_nothing_else(
     assert clean_test.metrics["ccc.valence"] == pytest.approx(-poisoned_test.metrics["ccc.valence"], abs=0.3)
 
 
-def noisy_labels(inputs: Inputs, rows: np.ndarray, seed: int) -> Inputs:
+def noisy_labels(inputs: Dataset, rows: np.ndarray, seed: int) -> Dataset:
     """Every answer of these rows handed to another of them by lot."""
     order = np.random.default_rng(seed).permutation(rows)
     table, columns = inputs.corpus.table.copy(), ["emotion", "gender", *(d.name for d in inputs.corpus.dimensions)]
@@ -111,7 +111,7 @@ class Decided:
     test_scores: dict[str, float]
 
 
-def decided(config: Config, inputs: Inputs, number: int) -> Decided:
+def decided(config: Config, inputs: Dataset, number: int) -> Decided:
     """One fold through the seam; the model is caught on its way from training to the test."""
     fitted: list[Fitted] = []
     train = train_folds.fit
@@ -132,7 +132,7 @@ def decided(config: Config, inputs: Inputs, number: int) -> Decided:
 @pytest.mark.parametrize("refit", [True, False])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_noise_in_place_of_test_labels_changes_no_decision(
-    number: int, refit: bool, configure: Configure, inputs: Inputs
+    number: int, refit: bool, configure: Configure, inputs: Dataset
 ) -> None:
     knobs = (*TASKS, f"optim.refit={refit}", "optim.epochs=4", "optim.learning_rate=0.02")
     rows = plan(configure(), inputs=inputs).folds.folds[number - 1].test
@@ -144,7 +144,7 @@ def test_noise_in_place_of_test_labels_changes_no_decision(
     assert clean.test_scores != noisy.test_scores
 
 
-def states(config_inputs: Inputs, fold: Fold, configure: Configure, *overrides: str) -> dict[str, torch.Tensor]:
+def states(config_inputs: Dataset, fold: Fold, configure: Configure, *overrides: str) -> dict[str, torch.Tensor]:
     """The weights that training ends with."""
     training = fit(configure(*overrides), config_inputs, fold)
     while True:
@@ -155,7 +155,7 @@ def states(config_inputs: Inputs, fold: Fold, configure: Configure, *overrides: 
 
 
 @pytest.mark.parametrize("fusion", ["concat", "bridge"])
-def test_training_never_touches_the_features_of_the_test_part(fusion: str, configure: Configure, inputs: Inputs) -> None:
+def test_training_never_touches_the_features_of_the_test_part(fusion: str, configure: Configure, inputs: Dataset) -> None:
     fold = plan(configure(), inputs=inputs).folds.folds[1]
     overrides = (*TASKS, f"model.fusion={fusion}")
     clean = states(inputs, fold, configure, *overrides)
@@ -163,7 +163,7 @@ def test_training_never_touches_the_features_of_the_test_part(fusion: str, confi
     assert all(torch.equal(clean[name], poisoned[name]) for name in clean)
 
 
-def test_without_refit_the_development_labels_choose_and_do_not_teach(configure: Configure, inputs: Inputs) -> None:
+def test_without_refit_the_development_labels_choose_and_do_not_teach(configure: Configure, inputs: Dataset) -> None:
     fold = plan(configure(), inputs=inputs).folds.folds[1]
     overrides = (*TASKS, "optim.refit=false", "optim.epochs=1")
     clean = states(inputs, fold, configure, *overrides)
@@ -187,7 +187,7 @@ def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "non
         return Trial(name, 0, tuple(overrides), tuple(FoldKey(name, "split", fold) for fold in range(1, FOLDS + 1)))
 
     pruner = PRUNERS[pruning]
-    source = Proposed(WEIGHTS, make, Scores(store, Goal()), SAMPLERS[sampler], pruner, Budget(15), epochs=bool(epochs))
+    source = OptunaTrials(WEIGHTS, make, Scores(store, Goal()), SAMPLERS[sampler], pruner, Budget(15), epochs=bool(epochs))
     while piece := source.next():
         digest = hashlib.sha256(piece[0].variant.encode()).digest()
         course = [{"epoch": float(epoch), "dev": digest[epoch] / 255 + epoch} for epoch in range(1, epochs + 1)]

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from ser_core.config.tree import Config
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation import baselines
 from ser_core.folds import Fold
 from ser_core.model import build_model
@@ -27,7 +27,7 @@ TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.
 Constants = Mapping[str, Any]
 
 
-def poisoned(inputs: Inputs, rows: np.ndarray) -> Inputs:
+def poisoned(inputs: Dataset, rows: np.ndarray) -> Dataset:
     """Loud features, one word and one answer in these rows: finite, and far from what the rest holds."""
     speech, text = inputs.channels["speech"], inputs.channels["text"]
     there = set(rows.tolist())
@@ -43,12 +43,12 @@ def poisoned(inputs: Inputs, rows: np.ndarray) -> Inputs:
     return dataclasses.replace(inputs, corpus=corpus, channels={**inputs.channels, **channels}, targets=targets)
 
 
-def constants(config: Config, inputs: Inputs, rows: np.ndarray) -> Constants:
+def constants(config: Config, inputs: Dataset, rows: np.ndarray) -> Constants:
     """Everything of a fresh model that is no random draw: stem statistics, class weights, and whatever else is fitted."""
     return build_model(config, inputs, torch.as_tensor(rows), seed=1).state_dict()
 
 
-def trained(config: Config, inputs: Inputs, fold: Fold) -> Constants:
+def trained(config: Config, inputs: Dataset, fold: Fold) -> Constants:
     """The weights that training ends with."""
     training = fit(config, inputs, fold)
     while True:
@@ -58,7 +58,7 @@ def trained(config: Config, inputs: Inputs, fold: Fold) -> Constants:
             return stop.value.model.state_dict()
 
 
-def estimators(inputs: Inputs, fold: Fold, folder: Path) -> Constants:
+def estimators(inputs: Dataset, fold: Fold, folder: Path) -> Constants:
     """What every step of scikit-learn's pipelines learns while the baselines are computed."""
     pipelines: list[Pipeline] = []
     original = Pipeline.fit
@@ -85,14 +85,14 @@ def moved(clean: Constants, other: Constants) -> list[str]:
     return [name for name in clean if not torch.equal(clean[name], other[name])]
 
 
-def test_statistics_and_class_weights_come_from_the_training_part(configure: Configure, inputs: Inputs) -> None:
+def test_statistics_and_class_weights_come_from_the_training_part(configure: Configure, inputs: Dataset) -> None:
     config = configure(*TASKS)
     for fold in plan(config, inputs=inputs).folds.folds:
         other = poisoned(inputs, np.concatenate([fold.dev, fold.test]))
         assert moved(constants(config, inputs, fold.train), constants(config, other, fold.train)) == []
 
 
-def test_training_learns_from_the_training_part(configure: Configure, inputs: Inputs) -> None:
+def test_training_learns_from_the_training_part(configure: Configure, inputs: Dataset) -> None:
     """One epoch, so that the development part has nothing to choose."""
     config = configure(*TASKS, "optim.epochs=1", "optim.refit=false")
     fold = plan(config, inputs=inputs).folds.folds[0]
@@ -100,7 +100,7 @@ def test_training_learns_from_the_training_part(configure: Configure, inputs: In
     assert moved(trained(config, inputs, fold), trained(config, other, fold)) == []
 
 
-def test_a_refit_learns_from_training_and_development_part(configure: Configure, inputs: Inputs) -> None:
+def test_a_refit_learns_from_training_and_development_part(configure: Configure, inputs: Dataset) -> None:
     config = configure(*TASKS, "optim.refit=true", "folds.dev=speakers")
     fold = plan(config, inputs=inputs).folds.folds[0]
     assert moved(trained(config, inputs, fold), trained(config, poisoned(inputs, fold.test), fold)) == []
@@ -108,7 +108,7 @@ def test_a_refit_learns_from_training_and_development_part(configure: Configure,
 
 
 def test_the_linear_baseline_learns_from_training_and_development_part(
-    configure: Configure, inputs: Inputs, tmp_path: Path
+    configure: Configure, inputs: Dataset, tmp_path: Path
 ) -> None:
     fold = plan(configure("folds.dev=speakers"), inputs=inputs).folds.folds[0]
     clean, other = tmp_path / "clean", tmp_path / "other"

@@ -23,7 +23,7 @@ from cluster.trial import Trial
 from ser_core import model
 from ser_core.config.tree import Config
 from ser_core.cross_validation import train_folds
-from ser_core.dataset.dataset import Channel, Inputs
+from ser_core.dataset.dataset import Channel, Dataset
 from ser_core.folds import Fold, Folds
 from ser_core.training.fit import Fitted, fit
 from ser_core.training.stage_loop import EpochEnd
@@ -51,7 +51,7 @@ def test_a_speaker_in_two_parts_is_caught(part: str, protocol: str, monkeypatch:
         law(protocol, [3] * 8, seed=0, dev=2)
 
 
-def test_features_scaled_by_all_rows_are_caught(monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Inputs) -> None:
+def test_features_scaled_by_all_rows_are_caught(monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Dataset) -> None:
     statistics = Channel.statistics
     monkeypatch.setattr(Channel, "statistics", lambda channel, rows: statistics(channel, torch.arange(len(channel.lengths))))
     with pytest.raises(AssertionError, match=r"stems\.speech\.mean"):
@@ -61,7 +61,7 @@ def test_features_scaled_by_all_rows_are_caught(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_baseline_scaled_by_all_rows_is_caught(
-    monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Inputs, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Dataset, tmp_path: Path
 ) -> None:
     columns = Channel.columns
     monkeypatch.setattr(Channel, "columns", lambda channel: columns(channel) - columns(channel).mean(0))
@@ -70,11 +70,11 @@ def test_a_baseline_scaled_by_all_rows_is_caught(
 
 
 def test_class_weights_counted_over_all_rows_are_caught(
-    monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Inputs
+    monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Dataset
 ) -> None:
     build = model.build_model
 
-    def counting_all(config: Config, given: Inputs, train: Tensor, seed: int) -> model.SpeechEmotionModel:
+    def counting_all(config: Config, given: Dataset, train: Tensor, seed: int) -> model.SpeechEmotionModel:
         made = build(config, given, train, seed)
         for name, head in made.heads.items():
             head.fit_targets(given.targets[name])  # type: ignore[operator]
@@ -85,13 +85,13 @@ def test_class_weights_counted_over_all_rows_are_caught(
         test_fitted.test_statistics_and_class_weights_come_from_the_training_part(configure, inputs)
 
 
-def choosing_on_test(config: Config, inputs: Inputs, fold: Fold, *given: Any) -> Generator[EpochEnd, None, Fitted]:
+def choosing_on_test(config: Config, inputs: Dataset, fold: Fold, *given: Any) -> Generator[EpochEnd, None, Fitted]:
     """Training whose epoch is chosen on the test part, as much published code has it."""
     return (yield from fit(config, inputs, dataclasses.replace(fold, dev=fold.test), *given))
 
 
 def test_an_epoch_chosen_on_the_test_part_is_caught(
-    monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Inputs
+    monkeypatch: pytest.MonkeyPatch, configure: Configure, inputs: Dataset
 ) -> None:
     monkeypatch.setattr(train_folds, "fit", choosing_on_test)
     with pytest.raises(AssertionError):

@@ -16,10 +16,10 @@ import pandas as pd
 from ablations.check_variants import ABSENT, leaves
 from ablations.outcomes import Outcome, variants_of
 from ablations.pairing import ComparisonError, Pairs, pair
-from ablations.report.tables import number, protocol_facts, spelled_out
+from ablations.report.tables import long_name, number, protocol_facts
 from ablations.section import Section
 from ablations.statistics.compare import over_seeds, scores_of
-from ablations.statistics.ranks import Ranks, conclusion, procedure, ranked
+from ablations.statistics.ranks import Ranks, conclusion, procedure, rank_variants
 from ser_core.evaluation.metrics import less_is_better
 
 FACTS = ("protocol", "split", "development", "size", "text", "metrics")
@@ -80,7 +80,7 @@ def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
     scores = pd.DataFrame.from_dict(means, orient="index", columns=variants_of(studies[0].outcomes))
     lines = [_line(study) for study in studies]
     told = filter(None, [_classes(studies), _settings(studies, paired)])
-    return Across(metric, scores, ranked(scores, less_is_better(metric)), (*lines, *dropped, *told))
+    return Across(metric, scores, rank_variants(scores, less_is_better(metric)), (*lines, *dropped, *told))
 
 
 def across_section(found: Across) -> Section:
@@ -90,7 +90,7 @@ def across_section(found: Across) -> Section:
         for name, mean in found.ranks.means.items()
     )
     return Section(
-        title=f"{spelled_out(found.metric)} over {len(found.scores)} corpora, mean over folds",
+        title=f"{long_name(found.metric)} over {len(found.scores)} corpora, mean over folds",
         columns=("variant", *map(str, found.scores.index), "mean rank"),
         rows=rows,
         notes=(conclusion(found.ranks), procedure(found.ranks), *found.notes),

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ablations.outcomes import Outcome, metrics_of, whole_metrics
-from ablations.report.tables import StudyTable, half_width, number, spelled_out
+from ablations.report.tables import StudyTable, half_width, long_name, number
 from ablations.section import Section
 from ablations.statistics.compare import Comparison, Interval, compare
 from ser_core.evaluation.metrics import under
@@ -53,7 +53,7 @@ def _section(
         found = {name: compare(outcomes, table.baseline, name, table.across) for name in (metric, *names)}
         for variant in found[metric]:
             cells = [_cell(found, variant, under(metric, place), metric) for place in places]
-            rows.append((f"{variant}, {spelled_out(metric)}", half_width(found[metric][variant].score, metric), *cells))
+            rows.append((f"{variant}, {long_name(metric)}", half_width(found[metric][variant].score, metric), *cells))
     return Section(title, ("Variant", "whole", *places), tuple(rows), notes, drawing="", caption="")
 
 

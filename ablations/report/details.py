@@ -13,11 +13,11 @@ import numpy as np
 
 from ablations.outcomes import Outcome, whole_metrics
 from ablations.pairing import Pairs, pair
-from ablations.report.tables import ABSENT, StudyTable, explained, half_width, mean_references, number, spelled_out
+from ablations.report.tables import ABSENT, StudyTable, explanations, half_width, long_name, mean_references, number
 from ablations.statistics.compare import Interval, compare_each
-from ablations.statistics.predictions import of_each_seed, together
+from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, score
-from ser_core.evaluation.prediction_columns import Columns, confidences, labelled, likelihoods
+from ser_core.evaluation.prediction_columns import Columns, confidences, labelled_answers, likelihoods
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +87,8 @@ class _Seen:
 
 
 def _seen(pairs: Pairs) -> _Seen:
-    whole = together(pairs)
-    pooled = _mean_scores([score(one) for one in of_each_seed(pairs, whole)])
+    whole = join_predictions(pairs)
+    pooled = _mean_scores([score(one) for one in by_seed(pairs, whole)])
     bins = tuple(calibration(*confidences(whole))) if likelihoods(whole) else None
     return _Seen(pooled, confusion(whole) if "emotion.target" in whole else None, bins)
 
@@ -97,7 +97,7 @@ def confusion(predictions: Columns) -> Confusion:
     """Counts over the classes that are true or predicted somewhere, in order of name."""
     import audmetric
 
-    truth, predicted = labelled(predictions, "emotion")
+    truth, predicted = labelled_answers(predictions, "emotion")
     classes = np.union1d(truth, predicted).tolist()
     counts = audmetric.confusion_matrix(truth.tolist(), predicted.tolist(), classes)
     return Confusion(tuple(classes), tuple(tuple(int(count) for count in row) for row in counts))
@@ -114,7 +114,7 @@ def details_cells(details: Details) -> list[list[str]]:
     for metric in details.metrics:
         found = [_cell(scores[metric], metric) for scores in details.scores.values()]
         reference = [number(scores[metric], metric) for scores in details.references.values()]
-        rows.append([spelled_out(metric), *found, *reference])
+        rows.append([long_name(metric), *found, *reference])
     return rows
 
 
@@ -133,7 +133,7 @@ def details_notes(details: Details) -> list[str]:
     notes = [
         "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the value over all test "
         "utterances together. References: mean over folds. Nothing here is tested.",
-        f"{'; '.join(explained(kind) for kind in TERMS if kind in kinds)}.",
+        f"{'; '.join(explanations(kind) for kind in TERMS if kind in kinds)}.",
     ]
     if any(metric.endswith(".gap") for metric in details.metrics):
         notes.append("The gap is the distance between women and men; a fold has one only where it tests both.")

@@ -56,7 +56,7 @@ def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: s
         )
     else:
         return []
-    found = estimates(outcomes, weights, metric)
+    found = estimate_contrasts(outcomes, weights, metric)
     adjusted = holm([test.p for test in found.values()])
     rows = [
         (name, half_width(test.mean, metric, "+"), _p(test.p), _p(p))
@@ -66,7 +66,7 @@ def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: s
     return [Section(f"{title} ({heading(metric)})", ("Effect", "Δ", "p", "Holm p"), tuple(rows), (*notes, read))]
 
 
-def estimates(outcomes: Sequence[Outcome], weights: dict[str, np.ndarray], metric: str) -> dict[str, CorrectedT]:
+def estimate_contrasts(outcomes: Sequence[Outcome], weights: dict[str, np.ndarray], metric: str) -> dict[str, CorrectedT]:
     """Each contrast of the variants' scores, over folds. Raises ComparisonError as `pair` does."""
     names = variants_of(outcomes)
     study = pair(outcomes, names[0])

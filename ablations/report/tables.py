@@ -13,7 +13,7 @@ from typing import Any
 
 from ablations.outcomes import Outcome, variants_of, whole_metrics
 from ablations.statistics.compare import Comparison, Interval, compare_each, probability
-from ablations.statistics.pooled_scores import Pooled, pooled
+from ablations.statistics.pooled_scores import Pooled, pooled_scores
 from ser_core.evaluation.baselines import BASELINES
 from ser_core.evaluation.metrics import AMBIGUOUS, TERMS, term
 
@@ -100,7 +100,7 @@ def study_table(
     shown = _shown(outcomes, primary)
     scores = compare_each(outcomes, baseline, [primary, *shown], across)
     first = scores[primary]
-    together = pooled(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
+    together = pooled_scores(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
     found = {name: {metric: scores[metric][name].score for metric in shown} for name in first}
     rows = [Row(name, found[name], comparison, together[name]) for name, comparison in first.items()]
     references = mean_references([one for one in outcomes if one.variant == baseline], shown)
@@ -167,18 +167,18 @@ def heading(metric: str) -> str:
     >>> [heading(metric) for metric in ("uar", "ccc.valence", "ccc.tension", "gender.wa", "recall.anger", "uar.gap")]
     ['UAR', 'V', 'CCC tension', 'gender WA', 'recall anger', 'UAR gap']
     """
-    return LETTERS.get(metric) or spelled_out(metric)
+    return LETTERS.get(metric) or long_name(metric)
 
 
-def spelled_out(metric: str) -> str:
+def long_name(metric: str) -> str:
     """The metric as it is headed where there is room: V is CCC valence.
 
-    >>> spelled_out("ccc.valence"), spelled_out("uar@noise:10")
+    >>> long_name("ccc.valence"), long_name("uar@noise:10")
     ('CCC valence', 'UAR, noise:10')
     """
     metric, sign, condition = metric.partition("@")
     if sign:
-        return f"{spelled_out(metric)}, {condition}"
+        return f"{long_name(metric)}, {condition}"
     first, _, rest = metric.partition(".")
     if first in TERMS:
         return f"{term(metric).heading} {rest}".strip()
@@ -252,10 +252,10 @@ def _mean(outcomes: Sequence[Outcome], reference: str, metric: str) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
-def explained(metric: str) -> str:
+def explanations(metric: str) -> str:
     """A metric's name, what it stands for, and its other names, as the notes say it.
 
-    >>> explained("uar")
+    >>> explanations("uar")
     'UAR = unweighted average recall (also UA, balanced accuracy)'
     """
     also = f" (also {', '.join(term(metric).aliases)})" if term(metric).aliases else ""
@@ -271,7 +271,7 @@ def _notes(
     references: Mapping[str, Any],
 ) -> list[str]:
     """What a reader has to know to read the columns, in the order of the columns."""
-    terms = [explained(metric) for metric in COLUMNS]
+    terms = [explanations(metric) for metric in COLUMNS]
     if letters := [name for name in metrics if name in LETTERS]:
         terms.append(f"{', '.join(f'{LETTERS[name]} = {name[4:]}' for name in letters)}: concordance correlation (CCC)")
     notes = [f"{'; '.join(terms)}. All but CCC in percent, on the test parts. {AMBIGUOUS}."]

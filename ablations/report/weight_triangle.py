@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 3**0.5 / 2)])
 
 
-def weightings(tasks: Sequence[str], weights: np.ndarray, scores: Sequence[float], chosen: int = -1) -> str:
+def weight_triangle(tasks: Sequence[str], weights: np.ndarray, scores: Sequence[float], chosen: int = -1) -> str:
     """SVG text of `weights` [points tasks], coloured by score, the chosen point ringed; empty for fewer than two tasks.
 
     Weights are shown as shares of their sum: scaling all alike is no direction.

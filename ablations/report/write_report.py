@@ -61,11 +61,11 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, se
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         table=table,
         columns=columns(table),
-        rows=_stacked(cells(table)),
-        sections=[(section, _stacked(section.rows)) for section in sections],
+        rows=_stack(cells(table)),
+        sections=[(section, _stack(section.rows)) for section in sections],
         details=details,
         details_columns=details_columns(details),
-        details_rows=_stacked(details_cells(details)),
+        details_rows=_stack(details_cells(details)),
         details_notes=details_notes(details),
         confusions={name: (one.classes, confusion_cells(one)) for name, one in details.confusions.items()},
         reliability=reliability(details, drawn) if drawn else "",
@@ -84,7 +84,7 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, se
     )
 
 
-def _stacked(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
+def _stack(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
     """Rows of cells with each number parted from what stands below it in small type."""
     return [[name, *(value.partition(" ")[::2] for value in values)] for name, *values in rows]
 

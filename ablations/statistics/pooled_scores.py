@@ -17,7 +17,7 @@ import numpy as np
 from ablations.outcomes import Outcome
 from ablations.pairing import ComparisonError, Pairs, pair
 from ablations.statistics.compare import LEVEL, Interval
-from ablations.statistics.predictions import of_each_seed, together
+from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation import metrics
 
 
@@ -41,7 +41,7 @@ class Answers:
     predicted: np.ndarray
 
 
-def pooled(
+def pooled_scores(
     outcomes: Sequence[Outcome],
     baseline: str,
     metric: str = "uar",
@@ -84,10 +84,10 @@ def read(pairs: Pairs, metric: str) -> list[Answers]:
         raise ComparisonError(f"no pooled score for {metric!r}; there is one for uar, wa, macro_f1 and ccc.<dimension>")
     column = f"dimensions.{kind}" if task == "ccc" else task or "emotion"
     names = ("utterance", "speaker", f"{column}.target", f"{column}.predicted")
-    whole = together(pairs, names)
+    whole = join_predictions(pairs, names)
     if f"{column}.target" not in whole:
         return []
-    answers = [_sorted(Answers(*(one[name] for name in names))) for one in of_each_seed(pairs, whole)]
+    answers = [_sorted(Answers(*(one[name] for name in names))) for one in by_seed(pairs, whole)]
     return answers if all(len(one.utterance) for one in answers) else []
 
 
@@ -181,9 +181,9 @@ def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = float("nan")
 
 def _check_utterances(known: dict[str, list[Answers]]) -> None:
     """All variants and seeds answer for the same utterances."""
-    for name, by_seed in known.items():
+    for name, seeds in known.items():
         first, expected = next((other, answers[0]) for other, answers in known.items())
-        for one in by_seed:
+        for one in seeds:
             if not np.array_equal(one.utterance, expected.utterance):
                 odd = np.setxor1d(one.utterance, expected.utterance)
                 example = f", such as {str(odd[0])!r}" if len(odd) else ""

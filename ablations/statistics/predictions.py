@@ -13,7 +13,7 @@ from ablations.pairing import Pairs
 from ser_core.evaluation.prediction_columns import arrays
 
 
-def together(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.ndarray]:
+def join_predictions(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """The predictions of all seeds and folds in the order of `pairs`, in the columns that every fold has.
 
     `columns` are the ones that are asked for, all if empty; a word that is missing is an empty one.
@@ -23,8 +23,8 @@ def together(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.ndarray]
     return arrays(asked.fillna({name: "" for name, kind in asked.dtypes.items() if kind.kind not in "fiub"}))
 
 
-def of_each_seed(pairs: Pairs, whole: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """What `together` found, cut into seeds."""
+def by_seed(pairs: Pairs, whole: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """What `join_predictions` found, cut into seeds."""
     sizes = [sum(len(pairs[key].test.predictions) for key in keys) for _, keys in groupby(pairs, key=lambda key: key[0])]
     ends = np.cumsum(sizes)
     return [{name: values[end - size : end] for name, values in whole.items()} for size, end in zip(sizes, ends, strict=True)]

@@ -44,7 +44,7 @@ class Ranks:
     """Pairs that are told apart, each the better first; none unless the test finds a difference at LEVEL."""
 
 
-def ranked(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
+def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
     """Ranks of variants (columns) over corpora (rows)."""
     scores = scores.round(DIGITS)
     means = scores.rank(axis="columns", ascending=less_is_better).mean().sort_values(kind="stable").to_dict()
@@ -121,7 +121,7 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
 
     Variants hang from their mean ranks, the best on the right; a bar joins those within one critical difference.
     """
-    ranks = ranked(scores, less_is_better)
+    ranks = rank_variants(scores, less_is_better)
     if math.isnan(ranks.cd):
         return {}
     result = _friedman(scores.round(DIGITS), less_is_better)

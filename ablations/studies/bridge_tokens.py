@@ -6,7 +6,7 @@ plain cross-attention between the same refined channels. The paper uses 30 witho
 future work; bottleneck transformers find 4 sufficient (Nagrani et al. 2021).
 """
 
-from ablations.study import Study, fused
+from ablations.study import Study, fusion_overrides
 from ablations.variant import Variant
 from ser_core.config.tree import Config
 
@@ -16,12 +16,12 @@ NUMBERS = (1, 4, 8, 16, 30, 64)
 def without_tokens(config: Config) -> tuple[str, ...]:
     """The paper's cross-attention: queries from one refined channel, keys and values from the other, and nothing around it."""
     bare = ("model.fusion.refine=1", "model.fusion.pool=mean", "model.fusion.residual=false", "model.fusion.norm=false")
-    return (*fused(config, "cross_attention"), *bare)
+    return (*fusion_overrides(config, "cross_attention"), *bare)
 
 
 def with_tokens(config: Config, number: int) -> tuple[str, ...]:
     """The paper's bridge with so many tokens in each group."""
-    return (*fused(config, "bridge"), f"model.fusion.tokens={number}", "model.fusion.skip=false")
+    return (*fusion_overrides(config, "bridge"), f"model.fusion.tokens={number}", "model.fusion.skip=false")
 
 
 STUDY = Study(

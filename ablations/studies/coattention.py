@@ -6,7 +6,7 @@ al. 2022 report 71.64 against 67.22 WA on IEMOCAP for re-weighting (arXiv 2203.1
 may this study: the features related are those of tasks.
 """
 
-from ablations.study import Study, fused
+from ablations.study import Study, fusion_overrides
 from ablations.variant import Variant
 
 STUDY = Study(
@@ -14,8 +14,8 @@ STUDY = Study(
     question="Does co-attention (both forms are reconstructions) beat concatenation?",
     variants=lambda config, corpus: [
         Variant("concat", ("model.fusion=concat",)),
-        Variant("cross-attention", fused(config, "coattn_xattn")),
-        Variant("cross-attention, both ways", (*fused(config, "coattn_xattn"), "model.fusion.reverse=true")),
+        Variant("cross-attention", fusion_overrides(config, "coattn_xattn")),
+        Variant("cross-attention, both ways", (*fusion_overrides(config, "coattn_xattn"), "model.fusion.reverse=true")),
         Variant("re-weighting", ("model.fusion=coattn_weight",)),
     ],
 )

@@ -4,7 +4,7 @@
 The three forms that papers argue about most, all else equal; `ser ablate fusions` compares the whole table.
 """
 
-from ablations.study import Study, fused
+from ablations.study import Study, fusion_overrides
 from ablations.variant import Variant
 
 COMPARED = ("concat", "cross_attention", "bridge")
@@ -14,5 +14,5 @@ STUDY = Study(
     name="fusion",
     question="Does a fusion (bridge: a reconstruction where its paper is silent) beat concatenation?",
     channels=2,
-    variants=lambda config, corpus: [Variant(name, fused(config, name)) for name in COMPARED],
+    variants=lambda config, corpus: [Variant(name, fusion_overrides(config, name)) for name in COMPARED],
 )

@@ -4,7 +4,7 @@
 Every fusion of the table against plain concatenation, with its default knobs, all else equal.
 """
 
-from ablations.study import Study, fused
+from ablations.study import Study, fusion_overrides
 from ablations.variant import Variant
 from ser_core.fusion import FUSIONS
 
@@ -12,5 +12,5 @@ STUDY = Study(
     name="fusions",
     question="Does any fusion (bridge and co-attention: reconstructions where their papers are silent) beat concatenation?",
     channels=2,
-    variants=lambda config, corpus: [Variant(name, fused(config, name)) for name in FUSIONS],
+    variants=lambda config, corpus: [Variant(name, fusion_overrides(config, name)) for name in FUSIONS],
 )

@@ -12,7 +12,7 @@ system=ispas2023 beneath it takes the paper's (all layers trained, Adam 3e-5, 20
 from collections.abc import Callable, Sequence
 
 from ablations.studies.bridge_tokens import with_tokens, without_tokens
-from ablations.study import Study, fused
+from ablations.study import Study, fusion_overrides
 from ablations.variant import Variant
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
@@ -20,8 +20,8 @@ from ser_core.systems import SYSTEMS
 
 HEARD, HIDDEN = "model.masking=none", "model.masking=epoch"
 MODELS: dict[str, Callable[[Config], tuple[str, ...]]] = {
-    "concat": lambda config: (*fused(config, "concat"), HEARD),
-    "self-attention": lambda config: (*fused(config, "self_attention"), HEARD),
+    "concat": lambda config: (*fusion_overrides(config, "concat"), HEARD),
+    "self-attention": lambda config: (*fusion_overrides(config, "self_attention"), HEARD),
     "cross-attention": lambda config: (*without_tokens(config), HEARD),
     "bridge": lambda config: (*with_tokens(config, 30), HEARD),
     "bridge + masking": lambda config: (*with_tokens(config, 30), HIDDEN),

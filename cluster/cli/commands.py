@@ -20,8 +20,8 @@ from cluster.conclude import conclude
 from cluster.earlier_records import earlier_versions
 from cluster.json_file import check_json_file, write_json_file
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
-from cluster.retuned import retuned
-from cluster.run_study import Finished, Watch, plan_ablation, run_ablation
+from cluster.retuned import retune
+from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, studies, study_id
 from cluster.tracking.mlflow_projection import Tracker
 from cluster.tracking.tracking_store import tracking_uri
@@ -65,7 +65,7 @@ def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
         if mode.name == "retuned":
-            study = retuned(study, base, mode, cluster, watch, lambda done: show(done.tracker, done, {}))
+            study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
         record, store = plan_ablation(study, base, seeds, watch, mode)
         print_notices(cluster.without_effect_in("ablate", any(trial.pack == 0 for trial in record.trials)))
         finished = run_ablation(record, store, cluster, watch)
@@ -90,7 +90,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
                 watch(event.record.key.fold, len(planned.folds), f"fold {event.record.key.fold} is done")
         record.save(store)
         tracker = Tracker(record, store, uri, show_test=True)
-        finished = Finished(record, store, trained, len(planned.keys) - trained, [], tracker)
+        finished = StudyResult(record, store, trained, len(planned.keys) - trained, [], tracker)
     _conclude(console, finished)
 
 
@@ -196,18 +196,18 @@ def _print_lines(console: Console, card: Mapping[str, Any]) -> None:
         console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _conclude(console: Console, finished: Finished) -> int:
+def _conclude(console: Console, finished: StudyResult) -> int:
     """Table, report, dashboard and a closing line; 1 when the study is not whole."""
     if not finished.complete:
-        show(finished.tracker, finished, {})
-        return tell_failures(console, finished)
+        update_dashboard(finished.tracker, finished, {})
+        return print_failures(console, finished)
     files = print_report(console, finished.study, finished.store)
-    show(finished.tracker, finished, files)
+    update_dashboard(finished.tracker, finished, files)
     console.print(f"{finished.trained} folds trained, {finished.found} found recorded", highlight=False)
     return 0
 
 
-def show(tracker: Tracker, finished: Finished, files: dict[str, Path]) -> None:
+def update_dashboard(tracker: Tracker, finished: StudyResult, files: dict[str, Path]) -> None:
     """Brings MLflow up to date, unless it is."""
     if finished.trained or not tracker.up_to_date():
         tracker.finish(files, whole=finished.complete)
@@ -235,7 +235,7 @@ def _shown(folder: Path) -> str:
     return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
-def tell_failures(console: Console, finished: Finished) -> int:
+def print_failures(console: Console, finished: StudyResult) -> int:
     """Names what failed or is missing and what to do: 130 after Ctrl-C, 1 when anything failed."""
     for sentence in finished.failures[:10]:
         print(f"failed: {sentence}", file=sys.stderr)

@@ -85,14 +85,14 @@ def ablate(
 ) -> None:
     """Compare the variants of a study, or of factors, over all folds and say what may be concluded."""
     from ablations.modes import Mode
-    from ablations.study_from_command import asked_study
+    from ablations.study_from_command import study_from_words
     from cluster.cli.commands import ablate_study
 
     if mode != "retuned":
         _refuse_given(context, ("space", "trials"), "without --mode retuned")
     if design != "fractional":
         _refuse_given(context, ("resolution",), "without --design fractional")
-    asked, rest = asked_study(study, overrides or [], factor or [], design, resolution)
+    asked, rest = study_from_words(study, overrides or [], factor or [], design, resolution)
     sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials)))
 
 
@@ -150,9 +150,9 @@ def select(
 ) -> None:
     """Choose among the best of a search by development score, toward the simpler; then open the test parts of the choice."""
     from cluster.cli.select_commands import select_from
-    from cluster.selection.run_selection import Asked
+    from cluster.selection.run_selection import SelectionSettings
 
-    sys.exit(select_from(console, Asked(study, top, seeds, nested), store, overrides or []))
+    sys.exit(select_from(console, SelectionSettings(study, top, seeds, nested), store, overrides or []))
 
 
 @app.command()

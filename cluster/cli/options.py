@@ -10,8 +10,8 @@ from rich.table import Table
 
 from cluster.tune.resources import Cluster, Settings, split_overrides
 from ser_core.config.compose import compose
-from ser_core.config.override_keys import chosen, leaves, present
-from ser_core.config.published_system import KEY, applied
+from ser_core.config.override_keys import chosen_options, leaves, present_groups
+from ser_core.config.published_system import KEY, apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.systems import SYSTEMS
 
@@ -20,9 +20,9 @@ def print_options(console: Console, overrides: Sequence[str]) -> None:
     """`ser options`: the tree under these overrides."""
     base, cluster = split_overrides(overrides)
     config = compose(base)
-    laid = applied(base, GROUPS)
-    names = chosen(laid.overrides, GROUPS)
-    there, told = present(GROUPS, names), set[str]()
+    laid = apply_system(base, GROUPS)
+    names = chosen_options(laid.overrides, GROUPS)
+    there, told = present_groups(GROUPS, names), set[str]()
     table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
     named = laid.system
     meaning = f"none or one of {', '.join(SYSTEMS)}: a published system beneath these overrides; `ser systems` compares them"

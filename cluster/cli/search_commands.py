@@ -7,14 +7,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cluster.cli.commands import show, tell_failures, watching
+from cluster.cli.commands import print_failures, update_dashboard, watching
 from cluster.notices import print_notices
-from cluster.run_study import Finished, at_it
+from cluster.run_study import StudyResult, hold_study
 from cluster.search.cost import projected, spending
-from cluster.search.optuna_trials import Proposed
-from cluster.search.run_search import Prepared, Search, prepare, run_search
-from cluster.search.scores import Judged, Scores, ranked
-from cluster.search.shared_study import checked
+from cluster.search.optuna_trials import OptunaTrials
+from cluster.search.run_search import PreparedSearch, Search, prepare_search, run_search
+from cluster.search.scores import Judged, Scores, rank_trials
+from cluster.search.shared_study import check_storage
 from cluster.tracking.mlflow_projection import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.tune.resources import Cluster, split_overrides
@@ -37,23 +37,23 @@ def print_space(console: Console, name: str) -> None:
 def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool, storage: str = "") -> int:
     """`ser search`: prints the best configurations by development score, and what finding them cost."""
     base, cluster = split_overrides(overrides)
-    space, storage = chosen_space(name, SPACES), storage and checked(storage)
+    space, storage = chosen_space(name, SPACES), storage and check_storage(storage)
     with watching(console) as watch:
-        prepared = prepare(space, base, search, watch, "" if dry_run else storage)
+        prepared = prepare_search(space, base, search, watch, "" if dry_run else storage)
         print_notices(cluster.without_effect_in("search", prepared.plan.config.optim.pack == 0))
         finished = None if dry_run else run_search(prepared, search, cluster, watch)
         if finished and storage:
-            show_together(finished, prepared.source, cluster)
+            update_shared_dashboard(finished, prepared.source, cluster)
         elif finished:
-            show(finished.tracker, finished, {})
+            update_dashboard(finished.tracker, finished, {})
     if finished is None:
         _print_plan(console, prepared, search, cluster)
         return 0
     _print_outcome(console, prepared, finished)
-    return tell_failures(console, finished)
+    return print_failures(console, finished)
 
 
-def show_together(finished: Finished, source: Proposed, cluster: Cluster) -> None:
+def update_shared_dashboard(finished: StudyResult, source: OptunaTrials, cluster: Cluster) -> None:
     """Shows what all drivers have recorded, unless one is at it that will: whoever ends last shows the rest."""
     record, store = finished.study, finished.store
     shown: list[FoldKey] | None = None
@@ -62,17 +62,17 @@ def show_together(finished: Finished, source: Proposed, cluster: Cluster) -> Non
             recorded = [key for key in record.keys if key in store]
         if recorded == shown:
             return
-        with at_it(record, store, several=True) as shows:
+        with hold_study(record, store, several=True) as shows:
             if not shows:
                 return
-            show(Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=False), finished, {})
+            update_dashboard(Tracker(record, store, tracking_uri(store, cluster.tracking), show_test=False), finished, {})
         shown = recorded
 
 
-def _print_outcome(console: Console, prepared: Prepared, finished: Finished) -> None:
+def _print_outcome(console: Console, prepared: PreparedSearch, finished: StudyResult) -> None:
     """The best, what they cost, why it ended, and the next command."""
     source = prepared.source
-    best, outside = ranked(source.scores, list(source.trials.values()))
+    best, outside = rank_trials(source.scores, list(source.trials.values()))
     console.print(_table(best, source.scores, prepared.record.question))
     console.print(f"{len(source.trials)} configurations, {finished.trained} folds trained, {source.repeats} repeated suggestions")
     for note in prepared.record.notes:
@@ -103,7 +103,7 @@ def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
     return table
 
 
-def _print_plan(console: Console, prepared: Prepared, search: Search, cluster: Cluster) -> None:
+def _print_plan(console: Console, prepared: PreparedSearch, search: Search, cluster: Cluster) -> None:
     """`--dry-run`."""
     record, store, folds = prepared.record, prepared.store, prepared.folds
     budget = search.budget

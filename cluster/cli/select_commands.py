@@ -9,27 +9,27 @@ import numpy as np
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from ablations.report.weight_triangle import weightings
+from ablations.report.weight_triangle import weight_triangle
 from ablations.section import Section
 from ablations.select import Selection
 from ablations.statistics.compare import probability
-from cluster.cli.commands import print_report, show, tell_failures, watching
-from cluster.run_study import Finished
+from cluster.cli.commands import print_failures, print_report, update_dashboard, watching
+from cluster.run_study import StudyResult
 from cluster.search.objectives import Objective, front
-from cluster.selection.opened_test_parts import note_opening, told
+from cluster.selection.opened_test_parts import opening_sentence, record_opening
 from cluster.selection.run_selection import (
     AS_GIVEN,
-    Asked,
-    Finals,
+    Finalists,
+    SelectionSettings,
     choose,
-    finals,
-    measured,
+    fresh_score,
     nested_searches,
     nested_study,
-    run_finals,
+    plan_finalists,
     run_given,
-    searched,
-    selected,
+    search_score,
+    tested_study,
+    train_finalists,
 )
 from cluster.study_record import StudyRecord
 from cluster.tracking.mlflow_projection import Tracker
@@ -43,28 +43,28 @@ YAML = "selected.yaml"
 NONE = "-"
 
 
-def select_from(console: Console, asked: Asked, folder: Path, overrides: Sequence[str]) -> int:
+def select_from(console: Console, asked: SelectionSettings, folder: Path, overrides: Sequence[str]) -> int:
     """`ser select`: 0 when a choice was made and tested, 1 when folds failed. `overrides` may hold cluster settings alone."""
     (others, cluster), store = split_overrides(overrides), RunStore(folder)
     if others:
         raise SettingError(f"{others[0]}: what is selected keeps the settings of its search; give settings of cluster.* alone")
     with watching(console) as watch:
         if asked.nested:
-            search, chosen = nested_searches(asked, store, cluster, watch, lambda done: show(done.tracker, done, {}))
+            search, chosen = nested_searches(asked, store, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
             nested = nested_study(search, asked, chosen, store)
             finished = run_given(nested, store, cluster, watch)
-            show(finished.tracker, finished, {})
+            update_dashboard(finished.tracker, finished, {})
             if not finished.complete:
-                return tell_failures(console, finished)
+                return print_failures(console, finished)
             return _open(console, nested, store, cluster.tracking, chosen)
-        found = finals(asked, store, watch)
-        finished = run_finals(found, cluster, watch)
-        show(finished.tracker, finished, {})
+        found = plan_finalists(asked, store, watch)
+        finished = train_finalists(found, cluster, watch)
+        update_dashboard(finished.tracker, finished, {})
     if not finished.complete:
-        return tell_failures(console, finished)
+        return print_failures(console, finished)
     selection = choose(found)
     console.print(selection.why, highlight=False, soft_wrap=True, markup=False)
-    record = selected(found, selection, [f"{selection.why}."])
+    record = tested_study(found, selection, [f"{selection.why}."])
     record = dataclasses.replace(record, added=(_standings(found, selection), _weights(found, selection)))
     chosen = [trial for trial in record.trials if trial.variant == selection.chosen]
     return _open(console, record, store, cluster.tracking, chosen, (found, selection))
@@ -76,13 +76,13 @@ def _open(
     store: RunStore,
     tracking: str,
     chosen: Sequence[Trial],
-    told_of: tuple[Finals, Selection] | None = None,
+    told_of: tuple[Finalists, Selection] | None = None,
 ) -> int:
     """Notes the opening, opens, prints and writes table, report and the choice."""
     fingerprints = list(dict.fromkeys(trial.keys[0].fingerprint for trial in chosen))
-    known = note_opening(store, record.command, record.id, chosen[0].keys[0].split, fingerprints)
+    known = record_opening(store, record.command, record.id, chosen[0].keys[0].split, fingerprints)
     overtuning = (_overtuning(*told_of, record),) if told_of else ()
-    record = dataclasses.replace(record, notes=(*record.notes, told(known)), added=(*record.added, *overtuning))
+    record = dataclasses.replace(record, notes=(*record.notes, opening_sentence(known)), added=(*record.added, *overtuning))
     record.save(store)
     files = print_report(console, record, store)
     if told_of:
@@ -92,15 +92,15 @@ def _open(
         again = shlex.join(["ser", "run", f"@{files['selected']}"])
         console.print(f"run it     {again}", highlight=False, soft_wrap=True, markup=False)
     tracker = Tracker(record, store, tracking_uri(store, tracking), show_test=True)
-    show(tracker, Finished(record, store, 0, len(record.keys), [], tracker), files)
+    update_dashboard(tracker, StudyResult(record, store, 0, len(record.keys), [], tracker), files)
     return 0
 
 
-def _standings(found: Finals, selection: Selection) -> Section:
+def _standings(found: Finalists, selection: Selection) -> Section:
     """Every finalist trained anew: what decides, what else was measured, and what it costs."""
     objectives = _shown_objectives(found)
     names = [standing.finalist.name for standing in selection.standings]
-    values = {name: [measured(found, name, each) for each in objectives] for name in names}
+    values = {name: [fresh_score(found, name, each) for each in objectives] for name in names}
     signed = [[Objective(each).sign * value for each, value in zip(objectives, values[name], strict=True)] for name in names]
     whole = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
     ahead = {names[whole[place]] for place in front([signed[row] for row in whole])}
@@ -123,7 +123,7 @@ def _standings(found: Finals, selection: Selection) -> Section:
     return Section("Who was chosen among the finalists", columns, tuple(rows), notes)
 
 
-def _weights(found: Finals, selection: Selection) -> Section:
+def _weights(found: Finalists, selection: Selection) -> Section:
     """Task weights that the search tried, with the chosen ones."""
     judged = [(means[0], trial) for trial in found.search.trials if (means := found.scores.means(trial)) is not None]
     settings = [found.store.load(trial.keys[0]).config["tasks"] for _, trial in judged]
@@ -133,7 +133,7 @@ def _weights(found: Finals, selection: Selection) -> Section:
     place = next((index for index, (_, trial) in enumerate(judged) if trial == own), -1)
     points = np.array([[each[name] for name in tasks] for each in weights], float)
     kept = points.sum(axis=1) > 0 if tasks else np.zeros(len(points), bool)
-    drawing = weightings(tasks, points[kept], [s for (s, _), k in zip(judged, kept, strict=True) if k], _within(kept, place))
+    drawing = weight_triangle(tasks, points[kept], [s for (s, _), k in zip(judged, kept, strict=True) if k], _within(kept, place))
     rows = tuple((name, _number(float(points[place, column])) if own else NONE) for column, name in enumerate(tasks))
     return Section(
         "Task weights that were tried",
@@ -146,7 +146,7 @@ def _weights(found: Finals, selection: Selection) -> Section:
     )
 
 
-def _overtuning(found: Finals, selection: Selection, record: StudyRecord) -> Section:
+def _overtuning(found: Finalists, selection: Selection, record: StudyRecord) -> Section:
     """What searching promised, what training anew left of it, and what the test said."""
     objective = found.scores.goal.objectives[0]
     tested: dict[str, list[float]] = {}
@@ -156,7 +156,7 @@ def _overtuning(found: Finals, selection: Selection, record: StudyRecord) -> Sec
     rows = []
     for name in dict.fromkeys((searched_best, selection.best, selection.chosen, AS_GIVEN)):
         if any(standing.finalist.name == name for standing in selection.standings):
-            before, again = searched(found, name, objective.name), measured(found, name, objective.name)
+            before, again = search_score(found, name, objective.name), fresh_score(found, name, objective.name)
             test = float(np.mean(tested[name])) if name in tested else float("nan")
             rows.append((name, *map(_number, (before, again, test))))
     notes = (
@@ -167,10 +167,10 @@ def _overtuning(found: Finals, selection: Selection, record: StudyRecord) -> Sec
     return Section("From search to test", ("", "search, dev", "anew, dev", "test"), tuple(rows), notes)
 
 
-def _shown_objectives(found: Finals) -> list[str]:
+def _shown_objectives(found: Finalists) -> list[str]:
     """The search's own, and UAR and mean CCC beside them where folds have them."""
     names = list(dict.fromkeys([each.name for each in found.scores.goal.objectives] + ["uar", "mean(ccc)"]))
-    return [name for name in names if np.isfinite(measured(found, AS_GIVEN, name))]
+    return [name for name in names if np.isfinite(fresh_score(found, AS_GIVEN, name))]
 
 
 def _within(kept: np.ndarray, place: int) -> int:

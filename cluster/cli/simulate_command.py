@@ -12,7 +12,7 @@ from cluster.search.pruners import PRUNERS, chosen_pruner
 from cluster.search.pruners.pruner import Pruner
 from cluster.search.samplers import chosen_sampler
 from cluster.search.scores import Scores
-from cluster.search.simulation import Hill, Line, Records, Variances, compared, variance_split
+from cluster.search.simulation import Hill, Line, Records, Variances, compare_pruners, variance_split
 from cluster.study_record import load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
@@ -36,7 +36,7 @@ def simulate_synthetic(
     for count in folds:
         rules = suitable(pruners, count)
         worlds = [[Hill(seed, count, variances, chooser, trials) for _ in rules] for seed in range(repetitions)]
-        lines += compared(worlds, rules, count, trials * count)
+        lines += compare_pruners(worlds, rules, count, trials * count)
     console.print(_table(lines, f"A synthetic hill, {sampler} sampler, {repetitions} searches per line"))
     console.print(f"standard deviations in points: {_said(variances)}, seed {variances.seed:g}", highlight=False, soft_wrap=True)
 
@@ -67,7 +67,7 @@ def simulate_records(
     count, budget = table.shape[1], min(trials, len(table) // 2)
     rules = suitable(pruners, count)
     worlds = [[Records(seed, table) for _ in rules] for seed in range(repetitions)]
-    lines = compared(worlds, rules, count, budget * count)
+    lines = compare_pruners(worlds, rules, count, budget * count)
     title = f"{len(table)} trials of {record.id} in random order, {repetitions} searches of {budget} trials' folds per line"
     console.print(_table(lines, title))
     console.print(f"standard deviations in points: {_said(variance_split(table))}", highlight=False, soft_wrap=True)

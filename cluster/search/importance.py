@@ -21,8 +21,8 @@ from ablations.statistics.compare import LEVEL, Interval
 from cluster.study_record import StudyRecord, load_study
 from cluster.trial import Trial
 from ser_core.config.compose import compose
-from ser_core.config.override_keys import chosen, expand, leaves, present
-from ser_core.config.published_system import applied
+from ser_core.config.override_keys import chosen_options, expand, leaves, present_groups
+from ser_core.config.published_system import apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
@@ -176,11 +176,11 @@ def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
 
 def plain_leaves(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Every key under these overrides with its value as one would type it; an option by its name."""
-    config, names = compose(overrides), chosen(applied(overrides, GROUPS).overrides, GROUPS)
+    config, names = compose(overrides), chosen_options(apply_system(overrides, GROUPS).overrides, GROUPS)
     for key, _ in leaves(Config, GROUPS, names):
         value = _at(config, key)
         yield key, str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-    yield from ((group, names[group]) for group in present(GROUPS, names))
+    yield from ((group, names[group]) for group in present_groups(GROUPS, names))
 
 
 def _at(config: Any, key: str) -> Any:

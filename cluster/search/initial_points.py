@@ -25,11 +25,11 @@ def starting_points(space: Space, lines: Sequence[str], start_from: str, scores:
 def by_hand(space: Space, line: str) -> dict[str, Any]:
     """The answers that lead to a line of overrides, each of which must be one that the space varies."""
     try:
-        given = settings(shlex.split(line))
+        given = overrides_by_key(shlex.split(line))
     except ValueError as error:
         raise error if isinstance(error, SettingError) else SettingError(f"--start {line!r}: {error}; close the quotes") from None
     answers = space.parameters(given)
-    foreign = sorted(set(given) - set(settings(space.overrides(Given(answers)))))
+    foreign = sorted(set(given) - set(overrides_by_key(space.overrides(Given(answers)))))
     if foreign or not answers:
         raise SettingError(f"--start {line!r}: {', '.join(foreign) or 'nothing'} does not vary in the space {space.name}")
     return answers
@@ -41,13 +41,13 @@ def best_of(space: Space, study: str, scores: Scores) -> dict[str, Any]:
     if not known:
         raise SettingError(f"--start-from {study}: none of its trials has all folds with this objective")
     best = max(known, key=lambda pair: pair[0])[1]
-    answers = space.parameters(settings(best.overrides))
+    answers = space.parameters(overrides_by_key(best.overrides))
     if not answers:
         raise SettingError(f"--start-from {study}: its best trial sets nothing that varies in the space {space.name}")
     return answers
 
 
-def settings(overrides: Sequence[str]) -> dict[str, str]:
+def overrides_by_key(overrides: Sequence[str]) -> dict[str, str]:
     """Overrides as a mapping, keys with dots as a space writes them."""
     pairs = [each.partition("=") for each in expand(overrides, GROUPS)]
     return {key.replace("/", "."): value for key, _, value in pairs}

@@ -17,7 +17,7 @@ from cluster.search.pruners.pruner import Pruner
 from cluster.search.pruners.several import reason_to_stop
 from cluster.search.samplers.sampler import Sampler
 from cluster.search.scores import Scores, mean
-from cluster.search.shared_study import Alone, Drivers, save_progress
+from cluster.search.shared_study import Drivers, SoleDriver, save_progress
 from cluster.study_record import Ended, StudyRecord
 from cluster.trial import Trial
 from cluster.tune.tune_adapter import missing_folds
@@ -45,7 +45,7 @@ class Past:
     gpu_hours: float = 0.0
 
 
-class Proposed:
+class OptunaTrials:
     """A source of trials. `starts` are answers to be asked for first; `make` turns overrides into a trial.
 
     With `epochs` trials are judged after epochs of all their folds instead of after folds.
@@ -70,7 +70,7 @@ class Proposed:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        past, self.drivers = past or Past(), drivers or Alone()
+        past, self.drivers = past or Past(), drivers or SoleDriver()
         self.space, self.make, self.scores, self.pruner, self.budget = space, make, scores, pruner, budget
         self.epochs = epochs
         chooser = sampler.build(seed + OTHER_NUMBERS * (self.drivers.number - 1), budget.trials or 20, len(past.asked))
@@ -124,7 +124,7 @@ class Proposed:
             del self.trials[name]
         self._elsewhere &= running
         for trial in others.trials:
-            name = named(trial)
+            name = trial_name(trial)
             if name not in self.trials and (name in running or self._settled(trial)):
                 self.trials[name] = trial
                 self._elsewhere |= {name} & running
@@ -139,7 +139,7 @@ class Proposed:
     def _piece(self, asked: Any) -> tuple[Trial, list[int]] | None:
         """The trial of a suggestion, and the folds to train; None, and the suggestion told, when there is nothing to train."""
         trial = self.make(self.space.overrides(asked))
-        name = named(trial)
+        name = trial_name(trial)
         ours = self.drivers.claim(asked, name)
         self._open.setdefault(name, []).append(asked)
         if name in self.trials or not ours or self._enough:
@@ -163,7 +163,7 @@ class Proposed:
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         """Counts the fold; ends the trial when its scores or a budget say so."""
-        name = named(trial)
+        name = trial_name(trial)
         self.failures += failed
         if trained:
             self.trained.setdefault(name, []).append(fold)
@@ -179,7 +179,7 @@ class Proposed:
 
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
         """Ends the trial when its course so far says so, compared with those of all others after as many epochs."""
-        name = named(trial)
+        name = trial_name(trial)
         own = self._curves.setdefault(name, [])
         own += [-math.inf] * (epoch - 1 - len(own))  # of a worker that took up what a killed one had saved
         own[epoch - 1 :] = [dev]
@@ -192,7 +192,7 @@ class Proposed:
 
     def _curve(self, trial: Trial, epochs: int) -> list[float]:
         """Best score so far after each epoch, as far as it is known; a finished trial stays where it ended."""
-        name = named(trial)
+        name = trial_name(trial)
         if name in self.ended:
             return self.ended[name].curve
         curve = self.scores.curve(trial) or self._curves.get(name, [])
@@ -203,7 +203,7 @@ class Proposed:
         """Tells Optuna the mean scores, that the trial was pruned with the mean so far, or that it failed."""
         from optuna.trial import TrialState
 
-        name = named(trial)
+        name = trial_name(trial)
         self._under_way.discard(name)
         folds, means = self.scores.first_folds(trial), self.scores.means(trial)
         for asked in self._open.pop(name, []):
@@ -251,11 +251,11 @@ class Proposed:
 
     def _settled(self, trial: Trial) -> bool:
         """Whether nothing of it is left to train."""
-        return named(trial) in self.ended or not missing_folds(trial, self.scores.store)
+        return trial_name(trial) in self.ended or not missing_folds(trial, self.scores.store)
 
     def _prunes(self, trial: Trial) -> bool:
         """Whether the trial is ended by its scores, noting the reason."""
-        name = named(trial)
+        name = trial_name(trial)
         if name in self.ended or self.epochs:
             return name in self.ended
         own = self.scores.first_folds(trial)
@@ -280,6 +280,6 @@ class Proposed:
         return 0 < self.budget.trials <= len(self.trials)
 
 
-def named(trial: Trial) -> str:
+def trial_name(trial: Trial) -> str:
     """A trial by its resolved configuration."""
     return trial.keys[0].fingerprint

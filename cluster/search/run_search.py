@@ -1,6 +1,6 @@
 """Searching a space: what is asked for, where it starts, and what it has cost.
 
-space + overrides + Search --> Proposed --> run_study --> records          decides by development scores alone
+space + overrides + Search --> OptunaTrials --> run_study --> records          decides by development scores alone
 """
 
 import dataclasses
@@ -11,17 +11,17 @@ from typing import Any
 
 from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices
-from cluster.run_study import Finished, Watch, make_trial, run_study
+from cluster.run_study import StudyResult, Watch, make_trial, run_study
 from cluster.search.budget import Budget, option
 from cluster.search.cost import spending
 from cluster.search.initial_points import starting_points
 from cluster.search.objectives import HEADLINE, Goal
-from cluster.search.optuna_trials import Past, Proposed
+from cluster.search.optuna_trials import OptunaTrials, Past
 from cluster.search.pruners import chosen_pruner
 from cluster.search.pruners.pruner import Pruner
 from cluster.search.samplers import chosen_sampler
 from cluster.search.scores import Scores
-from cluster.search.shared_study import Together, join
+from cluster.search.shared_study import SharedStudy, merge_into_record
 from cluster.study_record import StudyRecord, studies, study_id
 from cluster.tune.resources import Cluster
 from search_spaces.space import Space
@@ -85,19 +85,19 @@ class Search:
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class PreparedSearch:
     """A search before anything is trained."""
 
     record: StudyRecord
     store: RunStore
-    source: Proposed
+    source: OptunaTrials
     plan: Plan
     """Of the user's overrides: corpus and folds."""
     folds: int
     """Of one trial."""
 
 
-def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, storage: str = "") -> Prepared:
+def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Watch, storage: str = "") -> PreparedSearch:
     """Reads the corpus and checks everything that can be known before training. Raises SettingError.
 
     `storage` is the database, `checked`, through which several drivers work on the search; "" for one. Raises RecordError for it.
@@ -120,8 +120,8 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
     print_notices(earlier_versions(record, store))
     known = next((study for study in studies(store) if study.id == record.id), None)
     if known:
-        join(record, known.trials, known.asked, known.ended, known.trained)
-    source = Proposed(
+        merge_into_record(record, known.trials, known.asked, known.ended, known.trained)
+    source = OptunaTrials(
         space=space,
         make=lambda overrides: make_trial(
             " ".join(overrides), _joined(seedless, overrides, space), whole.config.seed, search.fold
@@ -133,10 +133,10 @@ def prepare(space: Space, base: Sequence[str], search: Search, watch: Watch, sto
         seed=search.seed,
         past=_past(known, store) if known else None,
         starts=starting_points(space, search.starts, search.start_from, scores),
-        drivers=Together(storage, record, store) if storage else None,
+        drivers=SharedStudy(storage, record, store) if storage else None,
         epochs=search.prune_on == "epochs" and search.rule != "none",
     )
-    return Prepared(record, store, source, whole, folds)
+    return PreparedSearch(record, store, source, whole, folds)
 
 
 def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
@@ -186,7 +186,7 @@ def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, note
     )
 
 
-def run_search(prepared: Prepared, search: Search, cluster: Cluster, watch: Watch) -> Finished:
+def run_search(prepared: PreparedSearch, search: Search, cluster: Cluster, watch: Watch) -> StudyResult:
     """Searches by development score alone. Test parts stay sealed."""
     total = search.budget.trials * prepared.folds
     return run_study(prepared.record, prepared.store, cluster, prepared.source, watch, show_test=False, total=total)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cluster.search.objectives import Goal, front
 from cluster.trial import Trial
 from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore
-from ser_core.training.stage_loop import bests
+from ser_core.training.stage_loop import best_so_far
 
 Judged = tuple[tuple[float, ...], Trial]
 """Means per objective, more is better, and the trial they belong to."""
@@ -40,7 +40,7 @@ class Scores:
         """After each epoch, the mean over folds of what an epoch is chosen by; [] while a fold is missing."""
         if not all(self._there(key) for key in trial.keys):
             return []
-        courses = [bests([epoch["dev"] for epoch in self._records[key].epochs]) for key in trial.keys]
+        courses = [best_so_far([epoch["dev"] for epoch in self._records[key].epochs]) for key in trial.keys]
         longest = max(map(len, courses))
         whole = [course + course[-1:] * (longest - len(course)) for course in courses]
         return [sum(column) / len(column) for column in zip(*whole, strict=True)]
@@ -76,7 +76,7 @@ def mean(folds: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(sum(values) / len(folds) for values in zip(*folds, strict=True))
 
 
-def ranked(scores: Scores, trials: Sequence[Trial]) -> tuple[list[Judged], int]:
+def rank_trials(scores: Scores, trials: Sequence[Trial]) -> tuple[list[Judged], int]:
     """Trials with all folds that keep the constraints, best first; under several objectives the Pareto front alone.
 
     Also how many break a constraint.

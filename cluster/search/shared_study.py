@@ -1,7 +1,7 @@
 """One driver at a search, or several that share its suggestions through one Postgres database.
 
-    Alone       Optuna's study in this process's memory, one more projection of the records
-    Together    Optuna's study in the database · study.json merged under a lock · records in the store that all drivers see
+    SoleDriver    Optuna's study in this process's memory, one more projection of the records
+    SharedStudy   Optuna's study in the database · study.json merged under a lock · records in the store that all drivers see
 A driver holds a file lock while it lives: what a dead one left running is told as failed and asked for again.
 """
 
@@ -68,7 +68,7 @@ class Drivers(Protocol):
         ...
 
 
-class Alone:
+class SoleDriver:
     """The one driver of its search."""
 
     several, number = False, 1
@@ -89,8 +89,8 @@ class Alone:
         return []
 
 
-class Together:
-    """One of several drivers of the search that `record` is of. Its address has been `checked`."""
+class SharedStudy:
+    """One of several drivers of the search that `record` is of. Its address has been `check_storage`."""
 
     several = True
 
@@ -109,7 +109,7 @@ class Together:
         from optuna.study import StudyDirection
         from sqlalchemy.pool import NullPool  # no connection is held between turns, so none can go stale
 
-        with self.lock, reached(self.address):
+        with self.lock, database_errors(self.address):
             storage = RDBStorage(_dialect(self.address), engine_kwargs={"poolclass": NullPool})
             return optuna.create_study(
                 storage=storage,
@@ -122,10 +122,10 @@ class Together:
     @contextlib.contextmanager
     def turn(self, source: Progress) -> Iterator[None]:
         """Raises RecordError when the database cannot be used."""
-        with self.lock, reached(self.address):
+        with self.lock, database_errors(self.address):
             others = next((study for study in studies(self.store) if study.id == self.record.id), None)
             if others:
-                join(self.record, others.trials, others.asked, others.ended, others.trained)
+                merge_into_record(self.record, others.trials, others.asked, others.ended, others.trained)
                 running = {trial.user_attrs.get("configuration", "") for trial in _running(source.study) if self._lives(trial)}
                 source.absorb(others, running)
             yield
@@ -186,12 +186,12 @@ def save_progress(record: StudyRecord, source: Progress, store: RunStore) -> Non
     resumed = [name for name in record.ended if name in source.trials and name not in source.ended]
     for name in resumed:  # a larger budget has taken it up again
         del record.ended[name]
-    grown = join(record, source.trials.values(), source.asked, source.ended, source.trained)
+    grown = merge_into_record(record, source.trials.values(), source.asked, source.ended, source.trained)
     if resumed or grown or not (record.folder(store) / "study.json").exists():
         record.save(store)
 
 
-def join(
+def merge_into_record(
     record: StudyRecord,
     trials: Iterable[Trial],
     asked: Iterable[dict[str, Any]],
@@ -213,7 +213,7 @@ def join(
     return bool(new_trials or new_answers or new_endings or new_folds)
 
 
-def checked(address: str) -> str:
+def check_storage(address: str) -> str:
     """The address of a Postgres database. Raises SettingError for another one, and for one that holds a password."""
     parts = urlsplit(address)
     if parts.scheme not in SCHEMES:
@@ -227,7 +227,7 @@ def checked(address: str) -> str:
 
 
 @contextlib.contextmanager
-def reached(address: str) -> Iterator[None]:
+def database_errors(address: str) -> Iterator[None]:
     """What a database says when it cannot be used, as RecordError: the records are whole."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError

@@ -127,7 +127,7 @@ def _study(sampler: Sampler, seed: int, trials: int) -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class Searched:
+class SimulatedSearch:
     """How one simulated search went."""
 
     regret: float
@@ -136,7 +136,7 @@ class Searched:
     finished: int
 
 
-def searched(world: World, pruner: Pruner, budget: int) -> Searched:
+def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearch:
     """Looks at folds until `budget` of them are spent; a trial that the end of the budget cuts off is not chosen."""
     seen: list[list[float]] = []
     whole: list[tuple[float, float]] = []
@@ -157,7 +157,7 @@ def searched(world: World, pruner: Pruner, budget: int) -> Searched:
             whole.append((mean, effect))
     if not whole:
         raise SettingError(f"a budget of {budget} folds finishes no trial; give a larger --trials")
-    return Searched(world.top - max(whole)[1], len(seen), len(whole))
+    return SimulatedSearch(world.top - max(whole)[1], len(seen), len(whole))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,9 +176,9 @@ class Line:
     finished: float
 
 
-def compared(worlds: Sequence[Sequence[World]], pruners: Sequence[Pruner], folds: int, budget: int) -> list[Line]:
+def compare_pruners(worlds: Sequence[Sequence[World]], pruners: Sequence[Pruner], folds: int, budget: int) -> list[Line]:
     """One line per pruner; `worlds` holds for each repetition one equal world per pruner."""
-    outcomes = [[searched(world, pruner, budget) for world, pruner in zip(row, pruners, strict=True)] for row in worlds]
+    outcomes = [[simulate_search(world, pruner, budget) for world, pruner in zip(row, pruners, strict=True)] for row in worlds]
     regrets = np.array([[one.regret for one in row] for row in outcomes])
     lines = []
     for column, pruner in enumerate(pruners):

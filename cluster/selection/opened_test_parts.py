@@ -41,7 +41,7 @@ def openings(store: RunStore) -> list[Opening]:
         ) from error
 
 
-def note_opening(store: RunStore, command: str, study: str, split: str, chosen: Sequence[str]) -> list[Opening]:
+def record_opening(store: RunStore, command: str, study: str, split: str, chosen: Sequence[str]) -> list[Opening]:
     """Notes a look before it is taken, and returns all looks."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     own = Opening(now, command, study, split, tuple(chosen))
@@ -52,7 +52,7 @@ def note_opening(store: RunStore, command: str, study: str, split: str, chosen: 
     return [*known, own]
 
 
-def told(known: Sequence[Opening]) -> str:
+def opening_sentence(known: Sequence[Opening]) -> str:
     """What the last opening is worth, as a sentence."""
     own = known[-1]
     same = [each for each in known if each.chosen == own.chosen and each.split == own.split]

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ablations.select import Finalist, Selection, select
-from cluster.run_study import Finished, Watch, make_trial, run_study
+from cluster.run_study import StudyResult, Watch, make_trial, run_study
 from cluster.search.objectives import Goal, Objective
-from cluster.search.optuna_trials import named
-from cluster.search.run_search import Search, prepare, run_search
-from cluster.search.scores import Scores, ranked
+from cluster.search.optuna_trials import trial_name
+from cluster.search.run_search import Search, prepare_search, run_search
+from cluster.search.scores import Scores, rank_trials
 from cluster.study_record import StudyRecord, load_study, study_id
 from cluster.trial import Trial
 from cluster.tune.resources import Cluster
-from cluster.tune.tune_adapter import Prepared as Queue
+from cluster.tune.tune_adapter import TrialQueue as Queue
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.config.compose import compose
@@ -32,7 +32,7 @@ AS_GIVEN = "as given"
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class SelectionSettings:
     """What `ser select` was asked for."""
 
     study: str
@@ -53,7 +53,7 @@ class Asked:
 
 
 @dataclasses.dataclass(frozen=True)
-class Finals:
+class Finalists:
     """A search's finalists before they are trained anew."""
 
     search: StudyRecord
@@ -64,24 +64,24 @@ class Finals:
     """The search's own trial of each finalist; none for the configuration as given."""
 
 
-def finals(asked: Asked, store: RunStore, watch: Watch) -> Finals:
+def plan_finalists(asked: SelectionSettings, store: RunStore, watch: Watch) -> Finalists:
     """The finalists of a search (under several objectives, of its front), to be trained over all folds with fresh seeds.
 
     Raises RecordError when there is no such search or when none of its trials has all folds.
     """
     search = _search(asked, store)
     scores = Scores(store, Goal.read(search.searched["objectives"], search.searched["constraints"]))
-    best, _ = ranked(scores, search.trials)
+    best, _ = rank_trials(scores, search.trials)
     if not best:
         raise RecordError(f"{search.id}: no trial has all its folds within the constraints; search on with: {search.command}")
     watch(0, 0, "preparing the finalists")
     origin = {f"{place}. of the search": trial for place, (_, trial) in enumerate(best[: asked.top], start=1)}
     seeds = fresh_seeds(search, asked.seeds)
     trials = [make_trial(AS_GIVEN, _placed(search.base, store), seed) for seed in seeds]
-    given = named(trials[0])
+    given = trial_name(trials[0])
     for name, trial in origin.items():
         again = [make_trial(name, _placed(trial.overrides, store), seed) for seed in seeds]
-        trials += again if named(again[0]) != given else []
+        trials += again if trial_name(again[0]) != given else []
     question = f"Which of the best {len(origin)} of {search.id} is worth its size?"
     record = StudyRecord(
         id=study_id(f"select-{search.name.removeprefix('search-')}", [key for trial in trials for key in trial.keys]),
@@ -94,16 +94,16 @@ def finals(asked: Asked, store: RunStore, watch: Watch) -> Finals:
         command=asked.command,
         notes=search.notes,
     )
-    return Finals(search, scores, record, store, origin)
+    return Finalists(search, scores, record, store, origin)
 
 
-def run_finals(found: Finals, cluster: Cluster, watch: Watch) -> Finished:
+def train_finalists(found: Finalists, cluster: Cluster, watch: Watch) -> StudyResult:
     """Trains what is missing of the finalists. Test parts stay sealed."""
     queue = Queue(found.record.trials, found.store, cluster.folds_per_trial)
     return run_study(found.record, found.store, cluster, queue, watch, show_test=False, total=len(found.record.keys))
 
 
-def choose(found: Finals) -> Selection:
+def choose(found: Finalists) -> Selection:
     """The choice among the trained finalists, by development scores of the first objective."""
     objective, store = found.scores.goal.objectives[0], found.store
     records = {
@@ -125,19 +125,19 @@ def choose(found: Finals) -> Selection:
     return select(finalists, ratio, objective.name)
 
 
-def measured(found: Finals, name: str, objective: str) -> float:
+def fresh_score(found: Finalists, name: str, objective: str) -> float:
     """Mean development score of a finalist over fresh seeds and folds, in the metric's own direction; NaN where undefined."""
     values = [Objective(objective).of(each.dev) for row in _records(found.record, name, found.store) for each in row]
     return float(np.mean(values))
 
 
-def searched(found: Finals, name: str, objective: str) -> float:
+def search_score(found: Finalists, name: str, objective: str) -> float:
     """Mean development score that the search itself saw; NaN for the configuration as given."""
     trial = found.origin.get(name)
     return float(np.mean([Objective(objective).of(found.store.load(key).dev) for key in trial.keys])) if trial else float("nan")
 
 
-def selected(found: Finals, selection: Selection, notes: Sequence[str]) -> StudyRecord:
+def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -> StudyRecord:
     """The study whose test parts are opened: the configuration as given and the chosen one, over the fresh seeds."""
     kept = [trial for trial in found.record.trials if trial.variant in (AS_GIVEN, selection.chosen)]
     name = found.record.name.replace("select-", "selected-", 1)
@@ -155,7 +155,7 @@ def selected(found: Finals, selection: Selection, notes: Sequence[str]) -> Study
 
 
 def nested_searches(
-    asked: Asked, store: RunStore, cluster: Cluster, watch: Watch, hear: Callable[[Finished], None]
+    asked: SelectionSettings, store: RunStore, cluster: Cluster, watch: Watch, hear: Callable[[StudyResult], None]
 ) -> tuple[StudyRecord, list[Trial]]:
     """Repeats the search once for each fold, decided by that fold's development part alone; test parts stay sealed.
 
@@ -169,24 +169,26 @@ def nested_searches(
     for number in sorted({key.fold for trial in search.trials for key in trial.keys}):
         budget = dataclasses.replace(whole.budget, trials=trials, folds=0, hours=0, gpu_hours=0)
         own = dataclasses.replace(whole, budget=budget, pruning="none", start_from="", fold=number)
-        prepared = prepare(chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch)
+        prepared = prepare_search(
+            chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch
+        )
         finished = run_search(prepared, own, cluster, watch)
         hear(finished)
         if finished.interrupted:
             raise KeyboardInterrupt
-        best, _ = ranked(prepared.source.scores, list(prepared.source.trials.values()))
+        best, _ = rank_trials(prepared.source.scores, list(prepared.source.trials.values()))
         if not best:
             raise RecordError(f"{prepared.record.id}: no trial of fold {number} has a score; {len(finished.failures)} failed")
         chosen.append(best[0][1])
     return search, chosen
 
 
-def nested_study(search: StudyRecord, asked: Asked, chosen: Sequence[Trial], store: RunStore) -> StudyRecord:
+def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence[Trial], store: RunStore) -> StudyRecord:
     """The study whose test parts are opened: each fold's choice in that fold, beside the configuration as given."""
     given = make_trial(AS_GIVEN, _placed(search.base, store), chosen[0].seed)
     procedure = Trial("chosen in each fold", chosen[0].seed, (), tuple(key for trial in chosen for key in trial.keys))
     name = f"nested-{search.name.removeprefix('search-')}"
-    different = len({named(trial) for trial in chosen})
+    different = len({trial_name(trial) for trial in chosen})
     return StudyRecord(
         id=study_id(name, [*given.keys, *procedure.keys]),
         kind="selected",
@@ -204,7 +206,7 @@ def nested_study(search: StudyRecord, asked: Asked, chosen: Sequence[Trial], sto
     )
 
 
-def run_given(nested: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> Finished:
+def run_given(nested: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> StudyResult:
     """Trains the configuration as given for a nested study, as far as no record is there. Test parts stay sealed."""
     trials = [trial for trial in nested.trials if trial.variant == AS_GIVEN]
     record = dataclasses.replace(nested, id=f"{nested.id}-given", name=f"{nested.name}-given", kind="selection", trials=trials)
@@ -223,7 +225,7 @@ def tasks_of(record: FoldRecord) -> int:
     return sum(settings.get("weight", 0) > 0 for settings in record.config["tasks"].values() if isinstance(settings, dict))
 
 
-def _search(asked: Asked, store: RunStore) -> StudyRecord:
+def _search(asked: SelectionSettings, store: RunStore) -> StudyRecord:
     search = load_study(store, asked.study)
     if search.kind != "search" or not search.searched:
         what = "was made by an older version" if search.kind == "search" else f"is a study of kind {search.kind}"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cluster.study_record import StudyRecord
-from cluster.tracking.tracking_store import opened, readable, there
+from cluster.tracking.tracking_store import as_sentence, open_client, store_exists
 from cluster.trial import Trial
 from ser_core.content_hashes import write_whole
 from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore
@@ -30,12 +30,12 @@ ENVIRONMENT = {
 }
 
 
-def accepted(metric: str) -> str:
+def mlflow_name(metric: str) -> str:
     """The name under which MLflow takes a metric: signs that it refuses become their code, the one before a condition a word.
 
-    >>> accepted("test.uar@text_only")
+    >>> mlflow_name("test.uar@text_only")
     'test.uar at text_only'
-    >>> accepted("test.recall.anger"), accepted("test.recall.joy & love/like")
+    >>> mlflow_name("test.recall.anger"), mlflow_name("test.recall.joy & love/like")
     ('test.recall.anger', 'test.recall.joy _26_ love_2f_like')
     """
     return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric.replace("@", " at "))
@@ -62,7 +62,7 @@ class Tracker:
 
     def up_to_date(self) -> bool:
         """Whether everything recorded is already shown there."""
-        return there(self.uri) and self.marker.exists() and json.loads(self.marker.read_text()) == self._state()
+        return store_exists(self.uri) and self.marker.exists() and json.loads(self.marker.read_text()) == self._state()
 
     def start(self) -> None:
         """Begins with opening the database, while trials are still being prepared."""
@@ -90,7 +90,7 @@ class Tracker:
         assert self._thread is not None
         self._thread.join()
         if self._failed is not None:
-            raise readable(self._failed, self.uri)
+            raise as_sentence(self._failed, self.uri)
         if whole:
             write_whole(self.marker, json.dumps(self._state()))
         return done[0]
@@ -112,7 +112,7 @@ class Projection:
     def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
         os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
         self.study, self.store, self.show_test = study, store, show_test
-        self.client = opened(uri)
+        self.client = open_client(uri)
         self.experiment = self._experiment(uri)
         self.runs = self._known()
         tags = {"ser.kind": study.kind, "ser.command": study.command, "ser.question": study.question}
@@ -250,7 +250,7 @@ class Projection:
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
-        points = [Metric(accepted(name), value, now, step) for name, value, step in metrics if math.isfinite(value)]
+        points = [Metric(mlflow_name(name), value, now, step) for name, value, step in metrics if math.isfinite(value)]
         named = [Param(name, value[:6000]) for name, value in list(parameters.items())[:100]]
         for start in range(0, max(1, len(points)), 1000):
             self.client.log_batch(run, metrics=points[start : start + 1000], params=named if start == 0 else [])

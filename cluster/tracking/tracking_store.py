@@ -29,13 +29,13 @@ def tracking_uri(store: RunStore, configured: str) -> str:
     return configured or f"sqlite:///{store.folder / 'mlflow.db'}"
 
 
-def there(uri: str) -> bool:
+def store_exists(uri: str) -> bool:
     """Whether the store can hold anything yet: a SQLite file that is gone has forgotten everything."""
     file = _file(uri)
     return file is None or file.exists()
 
 
-def opened(uri: str) -> Any:
+def open_client(uri: str) -> Any:
     """A client of that tracking store. A SQLite database that is not there yet is made by one process, whole or not at all."""
     import mlflow
 
@@ -50,7 +50,7 @@ def opened(uri: str) -> Any:
     return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def readable(error: BaseException, uri: str) -> BaseException:
+def as_sentence(error: BaseException, uri: str) -> BaseException:
     """MLflow's and the network's complaints as a sentence; a defect stays what it is."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError

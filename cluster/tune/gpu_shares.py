@@ -10,7 +10,7 @@ ROOM = 1.15
 """Times what was measured: folds differ in length."""
 
 
-class Shares:
+class GpuShares:
     """What the trials of a study are given."""
 
     def __init__(self, cluster: Cluster, store: RunStore) -> None:

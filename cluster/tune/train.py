@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.trial import Trial, train_trial
-from cluster.tune.gpu_shares import Shares
+from cluster.tune.gpu_shares import GpuShares
 from cluster.tune.resources import Cluster
 from cluster.tune.session import ray_running
-from cluster.tune.tune_adapter import Begun, HandedOut, tune_scheduler, tune_searcher
+from cluster.tune.tune_adapter import HandedOut, StartedSource, tune_scheduler, tune_searcher
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import BridgeworkError
 
@@ -20,12 +20,12 @@ OnFold = Callable[[Trial, FoldKey, bool], None]
 OnFailure = Callable[[Trial, int, str, str], None]
 
 
-def train(source: Begun, cluster: Cluster, store: RunStore, on_fold: OnFold, on_failure: OnFailure) -> None:
+def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnFold, on_failure: OnFailure) -> None:
     """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
 
     Raises whatever Ray raises when the cluster itself cannot be used, and BridgeworkError as the source does.
     """
-    shares = Shares(cluster, store)
+    shares = GpuShares(cluster, store)
     with ray_running(cluster, store.folder) as folder:
         import ray
         from ray import tune
@@ -69,7 +69,7 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: HandedOut, shares: Shares, on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Passes each report on to the driver's two functions."""
     from ray.tune import Callback
 

@@ -1,7 +1,7 @@
 """Where trials come from and who may end them early: Tune sees one small Searcher and one small scheduler over a source.
 
-Prepared [a, b, c]     --next-->  Trial --> Tune --fold--> reported --> go on, or stop
-Proposed (proposed.py) --next-->                --end---> finished
+TrialQueue [a, b, c]   --next-->  Trial --> Tune --fold--> reported --> go on, or stop
+OptunaTrials           --next-->                --end---> finished
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from cluster.study_record import StudyRecord
 from cluster.trial import Piece, Trial, payload
-from cluster.tune.gpu_shares import Shares
+from cluster.tune.gpu_shares import GpuShares
 from cluster.tune.resources import Cluster
 from ser_core.cross_validation.plan import by_pack
 from ser_core.cross_validation.records import RunStore
@@ -54,7 +54,7 @@ class Source(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Handed:
+class HandedTrials:
     """What one of Tune's trials trains, handed out again if its worker dies: Tune gives up when one dies between two trials."""
 
     pieces: list[Piece]
@@ -66,11 +66,11 @@ class Handed:
         return [trial for trial, _ in self.pieces]
 
 
-HandedOut = dict[str, Handed]
+HandedOut = dict[str, HandedTrials]
 """By the id of Tune's trial."""
 
 
-class Begun:
+class StartedSource:
     """A source whose first trial has been taken, to see whether there is anything to train at all."""
 
     def __init__(self, source: Source) -> None:
@@ -100,7 +100,7 @@ class Begun:
         self.source.finished(trial)
 
 
-class Prepared:
+class TrialQueue:
     """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole), fixed packs never; complete ones are left out."""
 
     epochs = shared = False
@@ -148,19 +148,19 @@ def missing_folds(trial: Trial, store: RunStore) -> list[int]:
     return [key.fold for key in trial.keys if key not in store]
 
 
-def tune_searcher(source: Begun, folder: Path, cluster: Cluster, shares: Shares) -> tuple[Any, HandedOut]:
+def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares: GpuShares) -> tuple[Any, HandedOut]:
     """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds."""
     from ray.tune.search import Searcher
 
     handed_out: HandedOut = {}
     running: set[str] = set()
-    lost: list[Handed] = []
+    lost: list[HandedTrials] = []
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
             if shares.wait(len(running)):
                 return None  # Tune asks again
-            handed = lost.pop() if lost else Handed(source.gathered(cluster.pack), cluster.retries)
+            handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack), cluster.retries)
             if not handed.pieces:
                 return None if running else Searcher.FINISHED
             running.add(trial_id)
@@ -171,7 +171,7 @@ def tune_searcher(source: Begun, folder: Path, cluster: Cluster, shares: Shares)
             running.discard(trial_id)
             handed = handed_out[trial_id]
             if error and handed.retries:
-                lost.append(Handed(handed.pieces, handed.retries - 1))
+                lost.append(HandedTrials(handed.pieces, handed.retries - 1))
                 return
             for trial in handed.trials:
                 source.finished(trial)

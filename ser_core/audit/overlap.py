@@ -37,7 +37,7 @@ class Shared:
         return {**self.rows, "folds": self.folds, "test utterances": self.tested}
 
 
-def shared(corpus: Corpus, folds: Folds, keys: Keys, column: str = "") -> Shared:
+def find_shared(corpus: Corpus, folds: Folds, keys: Keys, column: str = "") -> Shared:
     """Where the parts of the folds share keys. Examples name utterances, or the values of `column`."""
     rows: dict[str, int] = {}
     hit: set[int] = set()
@@ -66,7 +66,7 @@ def _pairs(folds: Folds) -> Iterator[tuple[Fold, tuple[str, str], np.ndarray, np
 def people(corpus: Corpus, folds: Folds) -> list[Finding]:
     """Speakers that are not known, and speakers and sessions that are in two parts of a fold."""
     findings = unknown_speakers(corpus, str(folds.protocol["protocol"]))
-    speakers = shared(corpus, folds, equal(corpus.column("speaker")), "speaker")
+    speakers = find_shared(corpus, folds, equal(corpus.column("speaker")), "speaker")
     if speakers:
         tested = any(pair.startswith("test") for pair in speakers.rows)
         findings.append(
@@ -81,7 +81,7 @@ def people(corpus: Corpus, folds: Folds) -> list[Finding]:
                 "Wang et al. 2021, arXiv 2111.02735: 79.6 % speaker-dependent, 73.0 % speaker-independent on IEMOCAP",
             )
         )
-    sessions = shared(corpus, folds, equal(corpus.column("session")), "session")
+    sessions = find_shared(corpus, folds, equal(corpus.column("session")), "session")
     if sessions:
         broken = folds.protocol["protocol"] == "loso" and any(pair.startswith("test") for pair in sessions.rows)
         findings.append(
@@ -118,8 +118,8 @@ def unknown_speakers(corpus: Corpus, protocol: str) -> list[Finding]:
 
 def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:
     """Recordings that are in two parts: by the hash of their samples, and, beyond those, by their fingerprint."""
-    exact = shared(corpus, folds, equal(content))
-    near = shared(corpus, folds, grouped([(a, b) for a, b in pairs if content[a] != content[b]], len(corpus)))
+    exact = find_shared(corpus, folds, equal(content))
+    near = find_shared(corpus, folds, grouped([(a, b) for a, b in pairs if content[a] != content[b]], len(corpus)))
     findings = []
     for name, where, how in (
         ("identical audio", exact, "sample for sample"),

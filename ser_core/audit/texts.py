@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser_core.audit.finding import EXAMPLES, Finding, percent
-from ser_core.audit.overlap import Shared, shared
+from ser_core.audit.overlap import Shared, find_shared
 from ser_core.corpus.corpus import Corpus
-from ser_core.corpus.texts import TAG, normalised
+from ser_core.corpus.texts import TAG, normalise
 from ser_core.folds import Folds
 from ser_core.matching import Keys, equal, near_texts
 
@@ -20,7 +20,7 @@ PEPINO = "Pepino et al. 2020, ICASSP; Atmaja and Sasou 2022, arXiv 2210.14501"
 
 def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:
     """Texts in two parts, and whether looking them up predicts the label better than the majority class does."""
-    texts = np.array([normalised(text) for text in corpus.column("text")], dtype=str)
+    texts = np.array([normalise(text) for text in corpus.column("text")], dtype=str)
     if not (texts != "").any():
         return []
     findings = []
@@ -28,7 +28,7 @@ def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:
         ("exact text", equal(texts), "their transcript"),
         ("near-duplicate text", near_texts(texts), "a transcript that differs in few words"),
     ):
-        where = shared(corpus, folds, keys)
+        where = find_shared(corpus, folds, keys)
         if where:
             findings.append(_overlap(name, what, where, corpus, _looked_up(corpus, folds, keys)))
     return findings

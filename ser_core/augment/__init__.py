@@ -40,7 +40,7 @@ def augmentation(entry: str, key: str) -> Augmentation:
     return found
 
 
-def augmented(wave: np.ndarray, entry: str, utterance: str) -> np.ndarray:
+def augment(wave: np.ndarray, entry: str, utterance: str) -> np.ndarray:
     """The waveform [samples] at 16 kHz as the entry changes it; `utterance` names what is heard and seeds what is drawn."""
     digest = hashlib.sha256(f"{utterance} {entry}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
@@ -48,4 +48,4 @@ def augmented(wave: np.ndarray, entry: str, utterance: str) -> np.ndarray:
     return np.ascontiguousarray(changed.numpy(), np.float32)
 
 
-__all__ = ["AUGMENTATIONS", "EDITION", "Augmentation", "augmentation", "augmented"]
+__all__ = ["AUGMENTATIONS", "EDITION", "Augmentation", "augment", "augmentation"]

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ser_core.config.override_keys import check_keys, chosen, expand, leaf_types, present
-from ser_core.config.published_system import applied
+from ser_core.config.override_keys import check_keys, chosen_options, expand, leaf_types, present_groups
+from ser_core.config.published_system import apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.errors import SettingError
 from ser_core.override_values import read_value, shown
@@ -35,7 +35,7 @@ def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Config
     Raises SettingError, naming the nearest valid key, for an unknown key, a knob of an option not chosen, a value of
     the wrong type or out of range.
     """
-    return compose_tree(Config, GROUPS, applied(overrides, GROUPS).overrides, folder)
+    return compose_tree(Config, GROUPS, apply_system(overrides, GROUPS).overrides, folder)
 
 
 def compose_tree(
@@ -46,8 +46,8 @@ def compose_tree(
 
     written = expand(overrides, groups)
     check_keys(root, groups, written)
-    names = chosen(written, groups)
-    there, kinds = present(groups, names), leaf_types(root, groups, names)
+    names = chosen_options(written, groups)
+    there, kinds = present_groups(groups, names), leaf_types(root, groups, names)
     typed = {key: value for key, _, value in (override.partition("=") for override in written)}
     values = {key: read_value(key, value, kinds[key]) for key, value in typed.items() if key in kinds}
     nodes = tuple((group, default, names[group], tuple(table.items())) for group, (table, default) in there.items())
@@ -65,7 +65,7 @@ def compose_tree(
     return composed
 
 
-def resolved(config: Any) -> dict[str, Any]:
+def as_dict(config: Any) -> dict[str, Any]:
     """The Config as plain data, everything in it."""
     return dataclasses.asdict(config)
 

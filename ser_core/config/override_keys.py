@@ -56,7 +56,7 @@ def _unreadable(override: str) -> str:
     return "bytes that are not UTF-8" if any("\ud800" <= letter <= "\udfff" for letter in override) else ""
 
 
-def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
+def chosen_options(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
     """The option that each group ends up with. Raises SettingError for a name that its table lacks."""
     names = {key: default for key, (_, default) in groups.items()}
     for override in overrides:
@@ -72,7 +72,7 @@ def chosen(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
     return names
 
 
-def present(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[Mapping[str, type[Any]], str]]:
+def present_groups(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[Mapping[str, type[Any]], str]]:
     """The groups of a tree with these choices: one within another is there if the option chosen for the other has it."""
     found = {}
     for key in groups:
@@ -83,7 +83,7 @@ def present(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[Mapping
     return found
 
 
-def kept(base: Sequence[str], changes: Sequence[str], groups: Groups) -> list[str]:
+def remaining_overrides(base: Sequence[str], changes: Sequence[str], groups: Groups) -> list[str]:
     """What these changes leave of the base, both as `expand` writes them.
 
     A key that the changes set is theirs. Where they choose another option than the base does, the base's knobs of its own
@@ -107,8 +107,8 @@ def kept(base: Sequence[str], changes: Sequence[str], groups: Groups) -> list[st
 
 def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
     """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
-    names = chosen(overrides, groups)
-    valid, there = dict(leaves(root, groups, names)), present(groups, names)
+    names = chosen_options(overrides, groups)
+    valid, there = dict(leaves(root, groups, names)), present_groups(groups, names)
     seen: dict[str, str] = {}
     for override in overrides:
         dotted = override.partition("=")[0].replace("/", ".")

@@ -6,7 +6,7 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from ser_core.config.override_keys import Groups, chosen, expand, kept
+from ser_core.config.override_keys import Groups, chosen_options, expand, remaining_overrides
 from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
 
@@ -16,7 +16,7 @@ ENCODERS = ("model.speech", "model.text")
 
 
 @dataclasses.dataclass(frozen=True)
-class Applied:
+class AppliedSystem:
     """Overrides in Hydra's spelling without `system=`, and how they came about."""
 
     system: System | None
@@ -53,7 +53,7 @@ class Applied:
         return sentences
 
 
-def applied(overrides: Sequence[str], groups: Groups) -> Applied:
+def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
     """Lays the system that these overrides name, if any, beneath the others.
 
     Raises SettingError for an unknown system, for more than one, and as `expand` and `chosen`.
@@ -64,28 +64,28 @@ def applied(overrides: Sequence[str], groups: Groups) -> Applied:
         raise SettingError(f"{KEY} is given twice ({', '.join(named)}); keep one")
     name = named[0].partition("=")[2].strip() if named else "none"
     if name == "none":
-        return Applied(None, tuple(own))
+        return AppliedSystem(None, tuple(own))
     if name not in SYSTEMS:
         raise SettingError(f"{KEY}={name}: no such system{nearest(name, SYSTEMS)}; choose from none, {', '.join(SYSTEMS)}")
     system = SYSTEMS[name]
     below = expand(system.overrides, groups)
-    names = chosen([*below, *own], groups)
+    names = chosen_options([*below, *own], groups)
     encoders = {key: names[key] for key in ENCODERS}
     meant = [_choice(key, "checkpoint") for key in encoders]
     changes = [*(each for each in map(_choice, encoders, encoders.values()) if each not in own), *own]
-    left = kept([*meant, *below], changes, groups)
+    left = remaining_overrides([*meant, *below], changes, groups)
     own_keys = {override.partition("=")[0] for override in own}
     knobs = [each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))]
     lost = tuple(each for each in knobs if each not in left and each.partition("=")[0] not in own_keys)
     spelled = tuple(each.partition("=")[0].replace("/", ".") + "=" + each.partition("=")[2] for each in lost)
-    return Applied(system, (*left, *changes), spelled, tuple(encoders.items()))
+    return AppliedSystem(system, (*left, *changes), spelled, tuple(encoders.items()))
 
 
-def systems_named(lists: Iterable[Sequence[str]], groups: Groups) -> list[Applied]:
+def named_systems(lists: Iterable[Sequence[str]], groups: Groups) -> list[AppliedSystem]:
     """Each system that these lists of overrides name, as the first of them that names it applies it."""
-    found: dict[str, Applied] = {}
+    found: dict[str, AppliedSystem] = {}
     for overrides in lists:
-        made = applied(overrides, groups)
+        made = apply_system(overrides, groups)
         if made.system:
             found.setdefault(made.system.name, made)
     return list(found.values())

@@ -23,8 +23,8 @@ from ser_core.folds import FOLDS, FoldsOption, make_folds
 from ser_core.folds.dev import DEVELOPMENT
 from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
-from ser_core.options import Option, Situation, at_least, location, one_of, within
-from ser_core.stages import PARTS, STAGES, StagePlan, StagesOption, planned
+from ser_core.options import Option, Situation, at_least, location_field, one_of, within
+from ser_core.stages import PARTS, STAGES, StagePlan, StagesOption, plan_stages
 from ser_core.tasks import CHANNELS, Tasks
 from ser_core.weighting import WEIGHTINGS, WeightingOption
 
@@ -165,7 +165,7 @@ class Run(Option):
     """Where and how to run; nothing here changes what is trained, so nothing here is part of a fold's identity."""
 
     key: ClassVar[str] = "run"
-    store: str = location("bridgework")
+    store: str = location_field("bridgework")
     """Folder of records, studies, features and the tracking database."""
     device: str = "auto"
     """Where models train: auto (a GPU if there is one), cpu or cuda."""
@@ -232,7 +232,7 @@ class Config(Option):
     def stage_plans(self) -> Sequence[StagePlan]:
         """The stages in order, with nothing left open. Raises SettingError when one is left without a task."""
         weights = {name: task.weight for name, task in self.tasks.active().items()}
-        return planned(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
+        return plan_stages(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
 
     def small_batches(self) -> list[str]:
         """Which losses over a batch do not see the larger one that accumulation makes."""

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ser_core.config.override_keys import expand
-from ser_core.config.published_system import KEY, applied
+from ser_core.config.published_system import KEY, apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.folds import Folds
@@ -38,7 +38,7 @@ def _given(overrides: Sequence[str]) -> dict[str, str]:
     """Each key that the overrides give, with dots, and its value; of a system its tasks' weights alone."""
     own = expand([each for each in overrides if not each.startswith(f"{KEY}=")], GROUPS)
     pairs = {key.replace("/", "."): value for key, _, value in (each.partition("=") for each in own)}
-    laid = [each.partition("=") for each in applied(overrides, GROUPS).overrides]
+    laid = [each.partition("=") for each in apply_system(overrides, GROUPS).overrides]
     return {key: value for key, _, value in laid if key.startswith("tasks.") and key.endswith(".weight")} | pairs
 
 

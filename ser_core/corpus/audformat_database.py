@@ -18,19 +18,19 @@ from ser_core.corpus.audformat_tables import (
     check_stored,
     find,
     naming_file,
-    opened,
+    open_database,
     read_header,
     scheme_of,
     tables_with,
     values,
 )
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
-from ser_core.corpus.labels import chosen_rows, parsed_merge, parsed_scale, segment_names
+from ser_core.corpus.labels import chosen_rows, parse_merge, parse_scale, segment_names
 from ser_core.corpus.names import SIMILAR
 from ser_core.corpus.release import check_some_file, release_folder
 from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.errors import CorpusError, SettingError
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 if TYPE_CHECKING:
     from audformat import Database
@@ -42,7 +42,7 @@ class Audformat(CorpusOption):
 
     name: str = "audformat"
     """This option's name."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder of the database: the one that holds db.yaml, and from which its files are named."""
     tables: list[str] = dataclasses.field(default_factory=list)
     """Tables whose rows are the utterances; emotion stands for emotion.train, emotion.test where there is no such table,
@@ -63,18 +63,18 @@ class Audformat(CorpusOption):
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
     """Labels to rename before anything else, as [excited:happy]."""
-    similar_names: str = tolerance("refuse")
+    similar_names: str = tolerance_field("refuse")
     """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
-    unknown_speakers: str = tolerance("refuse")
+    unknown_speakers: str = tolerance_field("refuse")
     """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
-        parsed_merge(self.merge)
+        parse_merge(self.merge)
         one_of(self, "similar_names", SIMILAR)
         one_of(self, "unknown_speakers", ACCEPTED)
         for entry in self.dimensions:
             if ":" in entry:
-                parsed_scale(entry)
+                parse_scale(entry)
         if not self.speaker:
             raise SettingError("corpus.speaker must name a column: folds keep speakers apart, so every utterance has one")
         if not (self.emotion or self.tables):
@@ -88,7 +88,7 @@ class Audformat(CorpusOption):
     def read(self, cache: Path) -> Corpus:
         """The rows of the tables. Raises CorpusError naming the table, column or scheme that cannot be used."""
         root = release_folder("audformat", self.root)
-        with opened(root) as database:
+        with open_database(root) as database:
             own = tables_with(database, self.tables, self.emotion)
             rows = pd.concat([_rows(database, root, table) for table in own], ignore_index=True)
             places = self._places(database, own)
@@ -124,7 +124,7 @@ class Audformat(CorpusOption):
         """Where a dimension is, and its scale. Raises CorpusError when neither the entry nor the scheme has one."""
         place = find(database, "dimensions", entry.partition(":")[0], own)
         if ":" in entry:
-            return place, dataclasses.replace(parsed_scale(entry), name=place.column)
+            return place, dataclasses.replace(parse_scale(entry), name=place.column)
         scheme = scheme_of(database, place, own)
         if scheme is None or scheme.minimum is None or scheme.maximum is None:
             raise CorpusError(

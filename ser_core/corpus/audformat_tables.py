@@ -50,7 +50,7 @@ def read_header(root: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def opened(root: Path) -> Iterator["Database"]:
+def open_database(root: Path) -> Iterator["Database"]:
     """The database below `root`, whose tables load while this is open. Raises CorpusError for a header that is none."""
     import audformat
 

@@ -21,7 +21,7 @@ from ser_core.corpus.names import NAMES, changed_names, check_similar, read_name
 from ser_core.corpus.texts import normalisation
 from ser_core.corpus.unknown_speakers import named_after_files, why_unknown
 from ser_core.errors import CorpusError
-from ser_core.options import Option, location
+from ser_core.options import Option, location_field
 
 WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion", "split", "script")
 """Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it; `script` the
@@ -50,7 +50,7 @@ class CorpusOption(Option):
     key: ClassVar[str] = "corpus"
     name: str = ""
     """This option's name."""
-    columns_file: str = location("")
+    columns_file: str = location_field("")
     """A CSV or Parquet with the columns utterance (or file) and further ones: augmented_file, augmented_text, other texts."""
 
     def terms(self) -> str:

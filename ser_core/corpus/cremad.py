@@ -16,10 +16,10 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, closed_folders, read_table, release_folder
-from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.schemes import classes_of, label_rows, schemes_of, vote_shares
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.errors import CorpusError
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<code>ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX)")
 SENTENCES = {
@@ -48,17 +48,17 @@ class CremaD(CorpusOption):
 
     name: str = "cremad"
     """This option's name."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder of the release; audio is looked for anywhere below it, WAV before MP3."""
     scheme: str = "cremad6"
     """Label scheme: cremad6, the emotions acted."""
     text: str = "sentence"
     """Text channel: sentence (the acted one, which carries no emotion), column, or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     known_bad: str = "drop"
     """The utterance whose audio is silent in the release: drop or keep."""
-    counts: str = tolerance("release")
+    counts: str = tolerance_field("release")
     """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class CremaD(CorpusOption):
             for name, (match, file) in found.items()
             if name != KNOWN_BAD or self.known_bad == "keep"
         ]
-        table, notes = labelled(pd.DataFrame(rows), self.scheme)
+        table, notes = label_rows(pd.DataFrame(rows), self.scheme)
         if len(rows) < len(found):
             notes.append(f"dropped {KNOWN_BAD} (silent)")
         text_source, told = ("acted sentence" if self.text == "sentence" else "none"), list[str]()

@@ -29,7 +29,7 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.demo_script import CLASSES, MOST_SPEAKERS, write_script
 from ser_core.corpus.espeak import Line
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
-from ser_core.options import at_least, content, location, one_of, within
+from ser_core.options import at_least, content_field, location_field, one_of, within
 
 GENERATION = 1
 """Raised by one whenever a change makes other files of the same script."""
@@ -50,9 +50,9 @@ class DemoCorpus(CorpusOption):
     """Sentences of each speaker in each of the four emotions, at least 6."""
     seed: int = 0
     """Draws sentences, voices' habits and the way each sentence is said; at least 0."""
-    text: str = content("gold")
+    text: str = content_field("gold")
     """Text channel: gold (what was spoken, which has no tags: plain is the same), column, or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
 
     def __post_init__(self) -> None:

@@ -13,14 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
-from ser_core.corpus.emobox_manifest import TIMES, joined_lines, mapped_labels, parts_of, read_folds, speakers_of
-from ser_core.corpus.labels import chosen_rows, parsed_merge
+from ser_core.corpus.emobox_manifest import TIMES, join_lines, map_labels, parts_of, read_folds, speakers_of
+from ser_core.corpus.labels import chosen_rows, parse_merge
 from ser_core.corpus.licences import TERMS, terms_of
 from ser_core.corpus.names import SIMILAR
 from ser_core.corpus.release import check_some_file, is_file
 from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.errors import CorpusError, SettingError
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 OTHERWISE_SPELLED = {"msppodcast": "msp_podcast"}
 """Corpora that EmoBox names otherwise than the table of corpora does."""
@@ -32,9 +32,9 @@ class EmoBox(CorpusOption):
 
     name: str = "emobox"
     """This option's name."""
-    path: str = location("")
+    path: str = location_field("")
     """Folder of one corpus's manifests: data/<corpus> of EmoBox, with label_map.json and fold_1, fold_2, ..."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder that relative `wav` entries start from; empty is EmoBox's own, two above `path`."""
     speaker: str = ""
     """Regular expression over the key, else the wav, whose groups name the speaker, in both quotes, as
@@ -45,13 +45,13 @@ class EmoBox(CorpusOption):
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
     """Classes of label_map.json to rename before anything else, as [Angry:anger]."""
-    similar_names: str = tolerance("refuse")
+    similar_names: str = tolerance_field("refuse")
     """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
-    unknown_speakers: str = tolerance("refuse")
+    unknown_speakers: str = tolerance_field("refuse")
     """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
-        parsed_merge(self.merge)
+        parse_merge(self.merge)
         one_of(self, "similar_names", SIMILAR)
         one_of(self, "unknown_speakers", ACCEPTED)
         try:
@@ -69,9 +69,9 @@ class EmoBox(CorpusOption):
         """The utterances of the manifests. Raises CorpusError naming the file, line, label or fold that cannot be used."""
         folder = self._folder()
         folds = read_folds(folder)
-        lines = joined_lines(folder, folds)
+        lines = join_lines(folder, folds)
         dataset = next(iter(lines.values()))["dataset"]
-        emotions, notes = mapped_labels(folder, lines)
+        emotions, notes = map_labels(folder, lines)
         root = Path(self.root) if self.root else folder.parent.parent
         if self.text and (silent := [key for key, line in lines.items() if self.text not in line]):
             raise CorpusError(f"corpus emobox: corpus.text={self.text}, but {silent[0]} has {', '.join(lines[silent[0]])}")

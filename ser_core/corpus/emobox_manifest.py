@@ -99,7 +99,7 @@ def _read_parts(folder: Path, number: int) -> dict[str, list[Line]]:
     return parts
 
 
-def joined_lines(folder: Path, folds: Folds) -> dict[str, Line]:
+def join_lines(folder: Path, folds: Folds) -> dict[str, Line]:
     """Every utterance's line by its key, from the file of all lines and those of the folds.
 
     Raises CorpusError where there is none, where two disagree, and where the lines are of several corpora.
@@ -121,7 +121,7 @@ def joined_lines(folder: Path, folds: Folds) -> dict[str, Line]:
     return lines
 
 
-def mapped_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], list[str]]:
+def map_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], list[str]]:
     """The class of every line by label_map.json, and in words the labels that it spells in other capitals.
 
     Raises CorpusError when the map is missing, is no map of words, or lacks a label.

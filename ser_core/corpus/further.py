@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ser_core.corpus.corpus import Corpus, CorpusOption
-from ser_core.corpus.text_file import matched, named_rows
+from ser_core.corpus.text_file import match_rows, named_rows
 from ser_core.errors import CorpusError
 
 AUGMENTED_FILE, AUGMENTED_TEXT = "augmented_file", "augmented_text"
@@ -32,9 +32,9 @@ def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) 
         return FurtherColumns(found)
     place = option.columns_file
     rows = named_rows(corpus.name, place, "corpus.columns_file")
-    found |= {name: matched(corpus.name, corpus.table, rows, name)[0] for name in names if name in rows.cells}
+    found |= {name: match_rows(corpus.name, corpus.table, rows, name)[0] for name in names if name in rows.cells}
     if AUGMENTED_FILE in names and AUGMENTED_FILE in rows.cells:
-        found[AUGMENTED_FILE] = [placed(cell, Path(place).parent) for cell in found[AUGMENTED_FILE]]
+        found[AUGMENTED_FILE] = [absolute_paths(cell, Path(place).parent) for cell in found[AUGMENTED_FILE]]
     return FurtherColumns(found, tuple(rows.notices))
 
 
@@ -50,21 +50,21 @@ def further_column(corpus: Corpus, option: CorpusOption, name: str) -> FurtherCo
     return found
 
 
-def several(cell: str, column: str) -> list[str]:
+def split_cell(cell: str, column: str) -> list[str]:
     """What a cell of AUGMENTED_FILE or AUGMENTED_TEXT holds.
 
-    >>> several("a.wav; b.wav;", "augmented_file"), several("", "augmented_text")
+    >>> split_cell("a.wav; b.wav;", "augmented_file"), split_cell("", "augmented_text")
     (['a.wav', 'b.wav'], [])
     """
     return [part.strip() for part in cell.split(SEPARATORS[column]) if part.strip()]
 
 
-def placed(cell: object, folder: Path) -> str:
+def absolute_paths(cell: object, folder: Path) -> str:
     """A cell of AUGMENTED_FILE with absolute paths; an absent one is empty.
 
-    >>> placed("a.wav;/far/b.wav", Path("/near")), placed(None, Path("/near"))
+    >>> absolute_paths("a.wav;/far/b.wav", Path("/near")), absolute_paths(None, Path("/near"))
     ('/near/a.wav;/far/b.wav', '')
     """
     separator = SEPARATORS[AUGMENTED_FILE]
     given = cell if isinstance(cell, str) else ""
-    return separator.join(str((folder / part).absolute()) for part in several(given, AUGMENTED_FILE))
+    return separator.join(str((folder / part).absolute()) for part in split_cell(given, AUGMENTED_FILE))

@@ -18,10 +18,10 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, closed_folders, release_folder, with_files
-from ser_core.corpus.schemes import KEEP, SCHEMES, classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.schemes import KEEP, SCHEMES, classes_of, label_rows, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.errors import CorpusError
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 TURN = re.compile(
     r"\[[\d.]+ - [\d.]+\]\t(?P<utterance>Ses\d\d[FM]_\w+_[FM]\d{3})\t(?P<code>\w{3})\t"
@@ -69,7 +69,7 @@ class Iemocap(CorpusOption):
 
     name: str = "iemocap"
     """This option's name."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder of the release: the one that holds Session1 to Session5."""
     scheme: str = "iemocap4"
     """Label scheme: iemocap4 (happiness and excitement are one class; 5,531 utterances) or iemocap6 (with frustration)."""
@@ -79,9 +79,9 @@ class Iemocap(CorpusOption):
     """Which dialogues: all, improvised, or scripted (the same scripts are acted in every session)."""
     text: str = "plain"
     """Text channel: plain (without tags), gold (with tags like [LAUGHTER], which tell the emotion), column, or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
-    counts: str = tolerance("release")
+    counts: str = tolerance_field("release")
     """Counts per session and class: release (others than the published ones are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
@@ -99,7 +99,7 @@ class Iemocap(CorpusOption):
         turns, ballots = _evaluations(folder)
         counts = check_counts("iemocap", COUNTS_OF_THE_RELEASE, _counted(turns), self.counts, closed)
         chosen = turns if self.part == "all" else turns.loc[turns["part"].eq(self.part)]
-        table, notes = labelled(chosen, self.scheme, self.keep)
+        table, notes = label_rows(chosen, self.scheme, self.keep)
         table, strange = _within_scales(table)
         notes += [f"{strange} ratings outside 1 to 5 are absent"] if strange else []
         if self.part != "all":

@@ -13,7 +13,7 @@ VOTES = "votes."
 """What the name of a column of votes begins with; the label follows."""
 
 
-def parsed_merge(entries: Sequence[str]) -> dict[str, str]:
+def parse_merge(entries: Sequence[str]) -> dict[str, str]:
     """New name by label, from entries like excited:happy. Raises SettingError for any other."""
     for entry in entries:
         if entry.count(":") != 1:
@@ -21,7 +21,7 @@ def parsed_merge(entries: Sequence[str]) -> dict[str, str]:
     return {read_name(old): read_name(new) for old, new in (entry.split(":") for entry in entries)}
 
 
-def parsed_scale(entry: str) -> Dimension:
+def parse_scale(entry: str) -> Dimension:
     """The dimension of an entry name:low:high. Raises SettingError for any other and unless low < high."""
     try:
         name, low, high = entry.split(":")
@@ -41,7 +41,7 @@ def chosen_rows(
     Raises CorpusError for a class that no row has, and for a label that only its spelling leaves out, unless `similar_names`
     is allow.
     """
-    renamed = parsed_merge(merge)
+    renamed = parse_merge(merge)
     check_left_out(renamed, set(table["emotion"]) - {*renamed, *renamed.values()}, "corpus.merge", similar_names)
     table = table.replace({"emotion": renamed})
     known = sorted(set(table["emotion"]) - {""})
@@ -66,7 +66,7 @@ def voted_shares(
     columns = [str(name) for name in table.columns if str(name).startswith(VOTES)]
     if not columns:
         return None
-    renamed = parsed_merge(merge)
+    renamed = parse_merge(merge)
     labels = [read_name(column.removeprefix(VOTES)) for column in columns]
     labels = [renamed.get(label, label) for label in labels]
     check_left_out(classes, set(labels) - set(classes), "the label scheme", similar_names)

@@ -15,10 +15,10 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, closed_folders, read_table, release_folder, with_files
-from ser_core.corpus.schemes import classes_of, labelled, schemes_of
+from ser_core.corpus.schemes import classes_of, label_rows, schemes_of
 from ser_core.corpus.text_file import TEXTS, check_text_file, with_text
 from ser_core.errors import CorpusError
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 FOLDERS = {
     "train": ("train_splits", "train"),
@@ -50,17 +50,17 @@ class Meld(CorpusOption):
 
     name: str = "meld"
     """This option's name."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder with the three tables and the clips of each part, anywhere below it."""
     scheme: str = "meld7"
     """Label scheme: meld7."""
     text: str = "plain"
     """Text channel: plain (subtitles without tags), gold (as they were written), column, or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     known_bad: str = "drop"
     """The two utterances whose clips are broken or absent in the release: drop or keep."""
-    counts: str = tolerance("release")
+    counts: str = tolerance_field("release")
     """Utterances per part: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class Meld(CorpusOption):
         found = Counter(table["split"].tolist())
         found.update(f"train {code}" for code, split in zip(table["code"], table["split"], strict=True) if split == "train")
         counts = check_counts("meld", COUNTS_OF_THE_RELEASE, found, self.counts, closed)
-        table, notes = labelled(table, self.scheme)
+        table, notes = label_rows(table, self.scheme)
         if self.known_bad == "drop":
             bad = [name for name in table["clip"] if name in KNOWN_BAD]
             table = table.loc[[name not in KNOWN_BAD for name in table["clip"]]]

@@ -21,11 +21,11 @@ from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, cells, compl
 from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import audio_by_stem, closed_folders, read_table, release_folder, with_files
-from ser_core.corpus.schemes import classes_of, labelled, schemes_of, vote_shares
+from ser_core.corpus.schemes import classes_of, label_rows, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
 from ser_core.corpus.user_tables.cell_values import to_numbers
 from ser_core.errors import CorpusError
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 RELEASES = {"1.11": 151_654, "1.12": 207_136, "2.0": 264_705}
 """Speaking turns, counted as audio files: the consensus table may leave out Test3."""
@@ -51,7 +51,7 @@ class MspPodcast(CorpusOption):
 
     name: str = "msp_podcast"
     """This option's name."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder of the release: the one that holds Audios, Labels and Transcripts."""
     release: str = "2.0"
     """Which release it is, 1.11, 1.12 or 2.0; others have no count known here and need counts=any."""
@@ -61,9 +61,9 @@ class MspPodcast(CorpusOption):
     """Utterances of speakers not identified: drop, each (everyone a speaker, may part a voice), or one (a single speaker)."""
     text: str = "plain"
     """Text channel: plain (human transcripts without tags), gold (as they were written), column, or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
-    counts: str = tolerance("release")
+    counts: str = tolerance_field("release")
     """Number of audio files: release (others than the published one are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class MspPodcast(CorpusOption):
             )
         table = _consensus(folder)
         withheld = cells(table, "split") == WITHHELD
-        table, notes = labelled(table.loc[~withheld], self.scheme)
+        table, notes = label_rows(table.loc[~withheld], self.scheme)
         notes += [f"left out {withheld.sum()} of {WITHHELD} (labels withheld)"] if withheld.any() else []
         table, note = _identified(table, self.unknown_speakers)
         table = with_files("msp_podcast", table, files, closed)

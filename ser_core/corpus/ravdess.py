@@ -15,7 +15,7 @@ from ser_core.corpus.counts import COUNTS, check_counts
 from ser_core.corpus.licences import TERMS
 from ser_core.corpus.release import closed_folders, labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
-from ser_core.options import location, one_of, tolerance
+from ser_core.options import location_field, one_of, tolerance_field
 
 NAME = re.compile(r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<sentence>0[12])-(?P<take>0[12])-(?P<actor>\d\d)")
 EMOTIONS = {
@@ -38,13 +38,13 @@ class Ravdess(CorpusOption):
 
     name: str = "ravdess"
     """This option's name."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder of the release; audio is looked for anywhere below it, songs and video are passed over."""
     text: str = "sentence"
     """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, seven classes), column, or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
-    counts: str = tolerance("release")
+    counts: str = tolerance_field("release")
     """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
 
     def __post_init__(self) -> None:

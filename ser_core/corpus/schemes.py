@@ -69,7 +69,7 @@ def classes_of(scheme: str) -> tuple[str, ...]:
     return tuple(sorted(set(SCHEMES[scheme].values())))
 
 
-def labelled(table: pd.DataFrame, scheme: str, keep: str = "labelled") -> tuple[pd.DataFrame, list[str]]:
+def label_rows(table: pd.DataFrame, scheme: str, keep: str = "labelled") -> tuple[pd.DataFrame, list[str]]:
     """The rows whose `code` the scheme knows, with their `emotion`; what was merged and what was dropped, in words.
 
     With `keep` all, the other rows stay and have no emotion.

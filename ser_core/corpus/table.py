@@ -23,8 +23,8 @@ from pathlib import Path
 import pandas as pd
 
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
-from ser_core.corpus.further import AUGMENTED_FILE, placed
-from ser_core.corpus.labels import VOTES, chosen_rows, parsed_merge, parsed_scale, voted_shares
+from ser_core.corpus.further import AUGMENTED_FILE, absolute_paths
+from ser_core.corpus.labels import VOTES, chosen_rows, parse_merge, parse_scale, voted_shares
 from ser_core.corpus.names import SIMILAR, read_name
 from ser_core.corpus.raters import RATER, majority
 from ser_core.corpus.table_notices import nothing_to_learn, unread_columns
@@ -33,7 +33,7 @@ from ser_core.corpus.text_file import check_text_file, with_text
 from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.corpus.user_tables import UserTable, read_user_table
 from ser_core.errors import CorpusError, SettingError, nearest
-from ser_core.options import content, location, one_of, tolerance
+from ser_core.options import content_field, location_field, one_of, tolerance_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Table(CorpusOption):
 
     name: str = "table"
     """This option's name."""
-    path: str = location("")
+    path: str = location_field("")
     """The table: CSV, JSON lines or Parquet, one row per utterance."""
-    root: str = location("")
+    root: str = location_field("")
     """Folder that relative `file` entries start from; empty is the table's own folder."""
     title: str = "table"
     """The corpus's name in records and tables."""
@@ -56,19 +56,19 @@ class Table(CorpusOption):
     """Labels to rename before anything else, as [excited:happy]."""
     dimensions: list[str] = dataclasses.field(default_factory=list)
     """Columns that are dimensions with the ends of their scale, as ["valence:1:5","arousal:1:5"]."""
-    text: str = content("column")
+    text: str = content_field("column")
     """Text channel: column (of the table, or of text_file where one is given), plain (the table's without tags), or none."""
-    text_file: str = location("")
+    text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     licence: str = "not stated"
     """Licence text carried into the protocol card and every report."""
-    similar_names: str = tolerance("refuse")
+    similar_names: str = tolerance_field("refuse")
     """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
-    unknown_speakers: str = tolerance("refuse")
+    unknown_speakers: str = tolerance_field("refuse")
     """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
-        parsed_merge(self.merge)
+        parse_merge(self.merge)
         one_of(self, "similar_names", SIMILAR)
         one_of(self, "unknown_speakers", ACCEPTED)
         self.scales()
@@ -78,13 +78,13 @@ class Table(CorpusOption):
 
     def scales(self) -> tuple[Dimension, ...]:
         """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
-        return tuple(parsed_scale(entry) for entry in self.dimensions)
+        return tuple(parse_scale(entry) for entry in self.dimensions)
 
     def read(self, cache: Path) -> Corpus:
         """The rows of the table. Raises CorpusError naming every column and row that cannot be used."""
         given = self._open()
         folder = Path(self.root) if self.root else Path(self.path).parent
-        merge = parsed_merge(self.merge)
+        merge = parse_merge(self.merge)
         rows = TableRows(given, self.scales(), {*self.classes, *merge}, folder)
         table = rows.read()
         notes = _label_by_votes(table, merge, rows.notices, given.file.name)
@@ -92,7 +92,7 @@ class Table(CorpusOption):
         given.faults.raise_any()
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
         if AUGMENTED_FILE in table:
-            table[AUGMENTED_FILE] = [placed(cell, folder) for cell in table[AUGMENTED_FILE]]
+            table[AUGMENTED_FILE] = [absolute_paths(cell, folder) for cell in table[AUGMENTED_FILE]]
         table, classes, more = chosen_rows(complete(table), self.merge, self.classes, self.similar_names)
         corpus = self._corpus(table, classes, [*notes, *more], [*given.notices, *rows.notices])
         learn = [f"{given.file.name}: {one}" for one in (*nothing_to_learn(corpus), *unread_columns(given, self.scales()))]

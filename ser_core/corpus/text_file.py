@@ -16,7 +16,7 @@ from ser_core.corpus.texts import without_tags
 from ser_core.corpus.user_tables import UserTable, read_user_table
 from ser_core.corpus.user_tables.cell_values import counted, without_absent
 from ser_core.corpus.user_tables.column_names import likely
-from ser_core.corpus.user_tables.faults import listed, named, quoted
+from ser_core.corpus.user_tables.faults import listed, name_list, quoted
 from ser_core.errors import CorpusError, SettingError
 
 TEXTS = ("gold", "plain", "column", "none")
@@ -54,7 +54,7 @@ def with_text_file(corpus: str, table: pd.DataFrame, text_file: str) -> tuple[pd
         raise CorpusError(f"corpus {corpus}: corpus.text=column needs its file: add corpus.text_file=FILE.csv (or .parquet)")
     rows = named_rows(corpus, text_file, "corpus.text_file", ["text"])
     rows.cells["text"], said = without_absent("text", rows.column("text"))
-    chosen, others = matched(corpus, table, rows, "text")
+    chosen, others = match_rows(corpus, table, rows, "text")
     passed = f", {len(others)} rows of other utterances passed over" if others else ""
     notices = [*rows.notices, *(f"{rows.file.name}: {one}" for one in counted("text", said))]
     return table.assign(text=chosen), f"column text of {rows.file.name}, {chosen.count('')} empty{passed}", notices
@@ -74,14 +74,14 @@ def named_rows(corpus: str, place: str, knob: str, columns: Sequence[str] = ()) 
         near = next(filter(None, (likely(name, rows.names) for name in ("utterance", "file"))), "")
         meant = f"; did you mean {near}? then rename it" if near else ""
         more = f"the columns utterance{both} and {', '.join(columns)}" if columns else f"a column utterance{both}"
-        rows.faults.add(f"needs {more}; it has {named(rows.names)}{meant}")
+        rows.faults.add(f"needs {more}; it has {name_list(rows.names)}{meant}")
     elif rows.names:
         rows.need(columns)
     rows.raise_faults(corpus)
     return rows
 
 
-def matched(corpus: str, table: pd.DataFrame, rows: UserTable, column: str) -> tuple[list[str], list[str]]:
+def match_rows(corpus: str, table: pd.DataFrame, rows: UserTable, column: str) -> tuple[list[str], list[str]]:
     """The cells of a column of `rows` for every utterance of the table, and the names in `rows` of no utterance there.
 
     Folder and suffix of a `file` are left out. Raises CorpusError for an utterance without a row, and for a name given twice.

@@ -37,10 +37,10 @@ def without_tags(text: str) -> str:
     return " ".join(text.split())
 
 
-def cleaned(text: str) -> str:
+def clean(text: str) -> str:
     """A text as encoders are fed it: composed Unicode (NFC) and one space where there was any white space.
 
-    >>> cleaned(" Cafe\u0301 \\n au  lait ")
+    >>> clean(" Cafe\u0301 \\n au  lait ")
     'Caf\u00e9 au lait'
     """
     return " ".join(unicodedata.normalize("NFC", text).split())
@@ -52,14 +52,14 @@ def words(text: str) -> list[str]:
     >>> words("Don\u2019t go \U0001f62d \u2026 (please_now)!")
     ["don't", 'go', '\U0001f62d', 'please', 'now']
     """
-    found = WORD_OR_SIGN.findall(cleaned(text).lower().replace("\u2019", "'"))
+    found = WORD_OR_SIGN.findall(clean(text).lower().replace("\u2019", "'"))
     return [word for word in found if word[0].isalnum() or unicodedata.category(word) == "So"]
 
 
-def normalised(text: str) -> str:
+def normalise(text: str) -> str:
     """A text as it is compared: lower case, words alone, without tags.
 
-    >>> normalised("[LAUGHTER] Don't, please!")
+    >>> normalise("[LAUGHTER] Don't, please!")
     "don't please"
     """
     return " ".join(words(without_tags(text)))
@@ -68,5 +68,5 @@ def normalised(text: str) -> str:
 def normalisation() -> str:
     """Name of the rules for the protocol card: their version, and a hash of the patterns and of what SPECIMENS become."""
     rules = [TAG.pattern, WORD_OR_SIGN.pattern]
-    made = [[without_tags(text), cleaned(text), words(text), normalised(text)] for text in SPECIMENS]
+    made = [[without_tags(text), clean(text), words(text), normalise(text)] for text in SPECIMENS]
     return f"{VERSION} {hashlib.sha256(json.dumps([rules, made]).encode()).hexdigest()[:8]}"

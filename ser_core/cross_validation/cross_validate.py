@@ -1,6 +1,6 @@
 """The seam: `cross_validate(config)` trains the folds that are missing and yields progress and one result per fold.
 
-    plan (plan.py): corpus, features, folds, keys  ->  claimed? recorded? else fit, write (packs.py, written.py)  ->  yield
+    plan (plan.py): corpus, features, folds, keys  ->  claimed? recorded? else fit, write (train_folds.py, write_record.py)  ->  yield
 Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
 """
 
@@ -13,7 +13,7 @@ from ser_core.config.tree import Config
 from ser_core.cross_validation.events import FoldFailed, FoldResult, PackEpoch, Progress
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.cross_validation.train_folds import Member, Told, within_memory
+from ser_core.cross_validation.train_folds import Member, PlanEvent, train_within_memory
 from ser_core.errors import FoldsError, SettingError, TrainingError
 
 
@@ -41,7 +41,7 @@ def cross_validate(
         raise FoldsError(failed)
 
 
-def cross_validate_many(wanted: Sequence[tuple[Plan, Sequence[int]]], store: RunStore) -> Iterator[Told]:
+def cross_validate_many(wanted: Sequence[tuple[Plan, Sequence[int]]], store: RunStore) -> Iterator[PlanEvent]:
     """The same for folds of several plans, which are trained as one program where optim.pack=0 lets them.
 
     Yields each event with the number of its plan. What goes wrong with folds is told as FoldFailed, and the others go on.
@@ -70,7 +70,7 @@ def _check(planned: Plan, numbers: Sequence[int]) -> None:
             raise SettingError(f"there is no fold {number}: {planned.card['protocol']} has folds 1 to {len(planned.folds)}")
 
 
-def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], store: RunStore) -> Iterator[Told]:
+def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], store: RunStore) -> Iterator[PlanEvent]:
     """Claims the members, trains what is missing if some of it is asked for, and tells what became of what is.
 
     Claims are made in one order by all processes, so that no two wait for each other.
@@ -82,7 +82,7 @@ def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], stor
             missing = {each.key for each in sorted(members, key=_order) if held.enter_context(store.claim(each.key))}
             if any(each.key in missing for each in left.values()):
                 stacked = [Member(each.which, each.planned, each.fold, each.key in missing) for each in members]
-                for which, event in within_memory(stacked, store):
+                for which, event in train_within_memory(stacked, store):
                     if not isinstance(event, FoldResult | FoldFailed):
                         yield which, event
                         continue

@@ -1,6 +1,6 @@
 """What a configuration will train: its settled form, corpus, features and folds, and the key of each fold's record.
 
-Config --load_inputs, make_folds--> Plan --cross_validate--> records        nothing is trained to make one
+Config --load_dataset, make_folds--> Plan --cross_validate--> records        nothing is trained to make one
 """
 
 import dataclasses
@@ -12,11 +12,11 @@ from ser_core.config.identity import channels_fingerprint, fingerprint
 from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
 from ser_core.cross_validation.records import FoldKey
-from ser_core.dataset.dataset import Inputs, load_inputs
+from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.evaluation.metrics import DEFINITIONS
 from ser_core.folds import Fold, Folds, make_folds
 from ser_core.folds.flags import flags
-from ser_core.training.packed import why_not
+from ser_core.training.packed import why_not_packed
 
 
 def by_pack(numbers: Sequence[int], size: int) -> list[list[int]]:
@@ -35,7 +35,7 @@ class Plan:
     config: Config
     asked: Config
     """The configuration before it was settled."""
-    inputs: Inputs
+    inputs: Dataset
     folds: Folds
     card: dict[str, Any]
     fingerprint: str
@@ -79,16 +79,16 @@ class Plan:
         return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.inputs.beside))
 
 
-def plan(config: Config, progress: bool = False, inputs: Inputs | None = None) -> Plan:
+def plan(config: Config, progress: bool = False, inputs: Dataset | None = None) -> Plan:
     """Reads corpus and features (unless given) and makes the folds; trains nothing.
 
     Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
     experiment than not asking; so is optim.pack where folds cannot be stacked.
     """
-    inputs = inputs.aimed_at(config.tasks) if inputs else load_inputs(config, progress)
+    inputs = inputs.aimed_at(config.tasks) if inputs else load_dataset(config, progress)
     settled = config.settled(inputs.corpus, inputs.channels)
     inputs.check(config)
-    one_by_one = why_not(settled, inputs) if settled.optim.pack != 1 else ""
+    one_by_one = why_not_packed(settled, inputs) if settled.optim.pack != 1 else ""
     if one_by_one:
         settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
     card = inputs.corpus.card(inputs.audio_hash)

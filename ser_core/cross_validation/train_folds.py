@@ -1,6 +1,6 @@
 """Trains folds that are claimed, alone or as one program, and writes their records as they are done.
 
-    members --within_memory--> as one, or in halves --fit_many--> events     alone (optim.pack=1)  fixed (2, 3, ...)  free (0)
+    members --train_within_memory--> as one, or in halves --fit_packed--> events     alone (optim.pack=1)  fixed (2, 3, ...)  free (0)
 A fixed pack is always trained as a whole, since what is stacked decides last bits, and goes on from one state of all its folds.
 What is free is stacked with whatever is there, and each fold goes on from a state of its own.
 """
@@ -15,17 +15,17 @@ from ser_core.cross_validation import resource_usage
 from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, PackEpoch, Progress
 from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldKey, RunStore
-from ser_core.cross_validation.write_record import written
+from ser_core.cross_validation.write_record import write_record
 from ser_core.dataset.channels import device_of
 from ser_core.errors import TrainingError
 from ser_core.folds import Fold
-from ser_core.training.checkpoint import Keeper
+from ser_core.training.checkpoint import Checkpoint
 from ser_core.training.fit import Fitted, fit
-from ser_core.training.packed import Job, fit_many
-from ser_core.training.packed.pack_checkpoint import Lane, kept, taken_up
-from ser_core.training.stage_loop import EpochEnd, bests
+from ser_core.training.packed import PackJob, fit_packed
+from ser_core.training.packed.pack_checkpoint import FoldCheckpoint, load_pack, save_pack
+from ser_core.training.stage_loop import EpochEnd, best_so_far
 
-Told = tuple[int, Event]
+PlanEvent = tuple[int, Event]
 """An event, and the number of the plan that it is of."""
 
 
@@ -44,11 +44,11 @@ class Member:
     def key(self) -> FoldKey:
         return self.planned.key(self.fold.number)
 
-    def keeper(self, store: RunStore) -> Keeper:
-        return Keeper(store.state_place(self.key), self.planned.config.run.checkpoint_seconds)
+    def keeper(self, store: RunStore) -> Checkpoint:
+        return Checkpoint(store.state_place(self.key), self.planned.config.run.checkpoint_seconds)
 
 
-def within_memory(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains the missing folds of members of one kind, in halves where the GPU's memory does not hold all; says what failed."""
     train = {0: _free, 1: _alone}.get(members[0].planned.config.optim.pack, _fixed)
     try:
@@ -69,14 +69,14 @@ def within_memory(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
     for half in (members[:middle], members[middle:]):
         left = [dataclasses.replace(each, missing=each.missing and each.key not in store) for each in half]
         if any(each.missing for each in left):
-            yield from within_memory(left, store)
+            yield from train_within_memory(left, store)
 
 
-def _alone(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains one fold."""
     (member,) = members
     planned, fold, keeper = member.planned, member.fold, member.keeper(store)
-    resource_usage.begun(device_of(planned.config))
+    resource_usage.start_measuring(device_of(planned.config))
     training = fit(planned.config, planned.inputs, fold, keeper)
     while True:
         try:
@@ -88,51 +88,51 @@ def _alone(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
             yield member.which, FoldFailed(fold.number, error)
             return
         yield member.which, Progress(fold.number, end.epoch, end.dev, end.spent)
-    written(planned, fold, fitted, store, keeper.spent)
-    keeper.forget()
+    write_record(planned, fold, fitted, store, keeper.spent)
+    keeper.delete()
     yield member.which, FoldResult(store.load(member.key), trained=True)
 
 
-def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains a pack of one plan, from the last state on that was saved of all its folds."""
     config, which = members[0].planned.config, members[0].which
-    keeper, lanes = members[0].keeper(store), {each.fold.number: Lane() for each in members}
-    taken_up(keeper, lanes, device_of(config))
+    keeper, lanes = members[0].keeper(store), {each.fold.number: FoldCheckpoint() for each in members}
+    load_pack(keeper, lanes, device_of(config))
     scores = {number: lane.development_scores() for number, lane in lanes.items()}
     try:
-        for told in _together(members, list(lanes.values()), store, lambda: kept(keeper, lanes)):
+        for told in _together(members, list(lanes.values()), store, lambda: save_pack(keeper, lanes)):
             yield from told
             judged = [event for _, event in told if isinstance(event, Progress)]
             for event in judged:
                 scores[event.fold].append(event.dev)
             going = [found for number, found in scores.items() if found and not lanes[number].failure]
             if judged and going:
-                bars = [bests(found)[-1] for found in going]
+                bars = [best_so_far(found)[-1] for found in going]
                 yield which, PackEpoch(max(map(len, going)), config.stage_plans()[0].epochs, sum(bars) / len(bars))
     except torch.OutOfMemoryError:
-        keeper.forget()
+        keeper.delete()
         raise
-    keeper.forget()
+    keeper.delete()
 
 
-def _free(members: Sequence[Member], store: RunStore) -> Iterator[Told]:
+def _free(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains folds of any plans, each from the last state on that was saved of it."""
     missing = [each for each in members if each.missing]
-    lanes = [Lane(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
+    lanes = [FoldCheckpoint(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
     for told in _together(missing, lanes, store):
         yield from told
 
 
 def _together(
-    members: Sequence[Member], lanes: Sequence[Lane], store: RunStore, save: Callable[[], None] = lambda: None
-) -> Iterator[list[Told]]:
+    members: Sequence[Member], lanes: Sequence[FoldCheckpoint], store: RunStore, save: Callable[[], None] = lambda: None
+) -> Iterator[list[PlanEvent]]:
     """Trains members as one program, and yields what there is to tell after an epoch of each; `save` is called before."""
     pairs = list(zip(members, lanes, strict=True))
     yield [(member.which, FoldFailed(member.fold.number, TrainingError(lane.failure))) for member, lane in pairs if lane.failure]
     pairs = [(member, lane) for member, lane in pairs if not lane.failure]
-    resource_usage.begun(device_of(members[0].planned.config))
+    resource_usage.start_measuring(device_of(members[0].planned.config))
     begun = time.monotonic()
-    for each in fit_many([Job(member.planned.config, member.planned.inputs, member.fold, lane) for member, lane in pairs]):
+    for each in fit_packed([PackJob(member.planned.config, member.planned.inputs, member.fold, lane) for member, lane in pairs]):
         for index in each.ends:
             pairs[index][1].worked += (time.monotonic() - begun) / len(each.ends)
         told = [_done(*pairs[index], fitted, store, len(members)) for index, fitted in each.fitted.items()]
@@ -144,19 +144,19 @@ def _together(
         begun = time.monotonic()
 
 
-def _done(member: Member, lane: Lane, fitted: Fitted, store: RunStore, stacked: int) -> tuple[int, FoldResult | None]:
+def _done(member: Member, lane: FoldCheckpoint, fitted: Fitted, store: RunStore, stacked: int) -> tuple[int, FoldResult | None]:
     """Writes the record of a fold that lacks one."""
     if member.missing:
-        written(member.planned, member.fold, fitted, store, lane.spent, stacked)
-    lane.forget()
+        write_record(member.planned, member.fold, fitted, store, lane.spent, stacked)
+    lane.delete()
     return member.which, FoldResult(store.load(member.key), trained=True) if member.missing else None
 
 
-def _progress(member: Member, end: EpochEnd) -> Told:
+def _progress(member: Member, end: EpochEnd) -> PlanEvent:
     return member.which, Progress(member.fold.number, end.epoch, end.dev, end.spent)
 
 
-def _failed(member: Member, lane: Lane, error: TrainingError) -> Told:
+def _failed(member: Member, lane: FoldCheckpoint, error: TrainingError) -> PlanEvent:
     lane.failure = str(error)
-    lane.forget()
+    lane.delete()
     return member.which, FoldFailed(member.fold.number, error)

@@ -11,32 +11,32 @@ import torch
 
 import ser_core
 from ser_core.conditions import condition
-from ser_core.config.compose import resolved
+from ser_core.config.compose import as_dict
 from ser_core.config.tree import Config
 from ser_core.cross_validation import resource_usage
 from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldRecord, RunStore, TestPart
 from ser_core.dataset.channels import device_of
-from ser_core.evaluation.baselines import baselines, remembered
+from ser_core.evaluation.baselines import baselines, cached_baselines
 from ser_core.evaluation.metrics import score, under
 from ser_core.folds import Fold
-from ser_core.masking.masking import hidden
+from ser_core.masking.masking import hide_channel
 from ser_core.model import SpeechEmotionModel
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import Fitted
 
 
-def written(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float, stacked: int = 1) -> None:
+def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float, stacked: int = 1) -> None:
     """Scores a trained fold, one of so many that were stacked, and writes its record."""
     config, key = planned.config, planned.key(fold.number)
     dev = fitted.dev_predictions
-    dev_scores = {**score(dev), **under_conditions(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
+    dev_scores = {**score(dev), **condition_scores(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
     tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
     record = FoldRecord(
         key=key,
         seed=config.seed,
         held_out=fold.held_out,
-        config=resolved(config),
+        config=as_dict(config),
         card=planned.card,
         sizes={
             **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},
@@ -49,18 +49,18 @@ def written(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds:
         seconds=seconds,
         skipped=planned.inputs.skipped,
         environment=environment(config),
-        spent={**resource_usage.spent(device_of(config), seconds), "stacked": float(stacked)},
+        spent={**resource_usage.measured_usage(device_of(config), seconds), "stacked": float(stacked)},
     )
-    place = remembered(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
-    metrics = score(tested) | under_conditions(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
+    place = cached_baselines(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
+    metrics = score(tested) | condition_scores(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
     store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
 
 
-def under_conditions(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
+def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
     """What a trained model scores on these rows under each of config.conditions: `<metric>@<condition>`."""
     found: dict[str, float] = {}
     for entry in planned.config.conditions:
-        with hidden(model.stems, condition(entry).hides):
+        with hide_channel(model.stems, condition(entry).hides):
             predictions = predict(planned.config, planned.inputs.under(entry), model, rows)
         found |= {under(metric, entry): value for metric, value in score(predictions).items()}
     return found

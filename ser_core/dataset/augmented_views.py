@@ -21,8 +21,8 @@ from ser_core.conditions import condition
 from ser_core.config.tree import Config
 from ser_core.content_hashes import content_hashes
 from ser_core.corpus import Corpus
-from ser_core.corpus.further import AUGMENTED_FILE, AUGMENTED_TEXT, further_column, further_columns, several
-from ser_core.dataset.channels import Channel, speeches, spoken, written
+from ser_core.corpus.further import AUGMENTED_FILE, AUGMENTED_TEXT, further_column, further_columns, split_cell
+from ser_core.dataset.channels import Channel, speech_channel, speech_items, text_channel
 from ser_core.errors import CorpusError
 from ser_core.feature_store.features import Features, Speech
 from ser_core.keyed_dropout import uniform
@@ -32,7 +32,7 @@ LOT = 0
 NAN = float("nan")
 
 
-class Versions(NamedTuple):
+class ChannelViews(NamedTuple):
     """Some versions of every utterance in one channel: those of utterance `row` are number first[row] up to first[row + 1]."""
 
     channel: Channel
@@ -48,7 +48,7 @@ class Versions(NamedTuple):
 class StoredViews:
     """The stored views of a corpus, by channel; none at all by default."""
 
-    channels: Mapping[str, Versions] = dataclasses.field(default_factory=dict)
+    channels: Mapping[str, ChannelViews] = dataclasses.field(default_factory=dict)
     asked: Sequence[str] = ()
     """What was asked for, as AugmentedContrast.stored says it."""
     columns: pd.DataFrame | None = None
@@ -70,7 +70,7 @@ class StoredViews:
         return views
 
 
-class Changed(NamedTuple):
+class ChangedChannels(NamedTuple):
     """The channels that a condition changes, and what names their content."""
 
     channels: dict[str, Channel]
@@ -88,12 +88,12 @@ def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], prog
         return StoredViews()
     if task.views == "column":
         return _columns(config, corpus, progress)
-    changes = [speeches(corpus, hashes, entry) for entry in task.augmentations]
+    changes = [speech_items(corpus, hashes, entry) for entry in task.augmentations]
     each = [list(versions) for versions in zip(*changes, strict=True)]
     return StoredViews({"speech": _heard(config, corpus, each, progress)}, task.stored, content=f"augment-{EDITION}")
 
 
-def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> dict[str, Changed]:
+def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> dict[str, ChangedChannels]:
     """The channels that each condition of config.conditions changes, by its entry; none where it only hides one.
 
     Raises CorpusError for a column that is missing and for audio that cannot be used.
@@ -102,19 +102,19 @@ def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], 
     for entry in config.conditions:
         one = condition(entry)
         if one.changes_speech:
-            each = [[item] for item in speeches(corpus, hashes, one.changes_speech)]
-            found[entry] = Changed({"speech": _heard(config, corpus, each, progress).channel}, f"augment-{EDITION}")
+            each = [[item] for item in speech_items(corpus, hashes, one.changes_speech)]
+            found[entry] = ChangedChannels({"speech": _heard(config, corpus, each, progress).channel}, f"augment-{EDITION}")
         elif not one.reads_text:
-            found[entry] = Changed({}, "")
+            found[entry] = ChangedChannels({}, "")
         else:
             further = further_column(corpus, config.corpus, one.reads_text)
             texts = further.cells[one.reads_text]
-            channel = written(config, corpus.column("utterance").tolist(), texts, progress)
-            found[entry] = Changed({"text": channel} if channel else {}, _digest(texts), further.notices)
+            channel = text_channel(config, corpus.column("utterance").tolist(), texts, progress)
+            found[entry] = ChangedChannels({"text": channel} if channel else {}, _digest(texts), further.notices)
     return found
 
 
-def content_of(views: StoredViews, conditions: Mapping[str, Changed]) -> str:
+def content_of(views: StoredViews, conditions: Mapping[str, ChangedChannels]) -> str:
     """One name for all that was read beyond the corpus's own content; "" where nothing was."""
     parts = [views.content, *(one.content for one in conditions.values())]
     return _digest(parts) if any(parts) else ""
@@ -132,7 +132,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
             "corpus.columns_file, or choose views=waveform"
         )
     utterances, channels, hashes = corpus.column("utterance").tolist(), {}, {}
-    cells = {name: [several(cell, name) for cell in column] for name, column in found.items()}
+    cells = {name: [split_cell(cell, name) for cell in column] for name, column in found.items()}
     if files := cells.get(AUGMENTED_FILE):
         hashes = content_hashes([file for each in files for file in each], config.cache, progress)
         rows = zip(utterances, files, strict=True)
@@ -140,20 +140,20 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
         channels["speech"] = _heard(config, corpus, each, progress)
     if texts := cells.get(AUGMENTED_TEXT):
         names = [name for name, each in zip(utterances, texts, strict=True) for _ in each]
-        channel = written(config, names, [text for each in texts for text in each], progress)
-        channels |= {"text": Versions(channel, _first(texts))} if channel else {}
+        channel = text_channel(config, names, [text for each in texts for text in each], progress)
+        channels |= {"text": ChannelViews(channel, _first(texts))} if channel else {}
     content = _digest([[[hashes.get(part, part) for part in cell] for cell in column] for column in cells.values()])
     return StoredViews(channels, config.tasks.augmented_contrast.stored, pd.DataFrame(found), content, notices)
 
 
-def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> Versions:
+def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> ChannelViews:
     """The features of some items per utterance. Raises CorpusError for one whose audio cannot be used."""
-    channel = spoken(config, [item for items in each for item in items], progress)
+    channel = speech_channel(config, [item for items in each for item in items], progress)
     assert channel is not None, "Config refuses versions of a channel that is not read"
     if isinstance(channel.sequences, Features) and (refused := channel.sequences.refused):
         name, reason = next(iter(refused.items()))
         raise CorpusError(f"corpus {corpus.name}: {len(refused)} utterances have a version that cannot be used, {name}: {reason}")
-    return Versions(channel, _first(each))
+    return ChannelViews(channel, _first(each))
 
 
 def _first(each: Sequence[Sequence[object]]) -> list[int]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
-from ser_core.corpus.texts import cleaned
+from ser_core.corpus.texts import clean
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.encoders.stems import FeatureStem, WordStem
 from ser_core.encoders.tuned import TunedStem, Tuning
@@ -83,14 +83,14 @@ class Channel:
         return counts
 
 
-def spoken(config: Config, items: Sequence[Speech], progress: bool = False) -> Channel | None:
+def speech_channel(config: Config, items: Sequence[Speech], progress: bool = False) -> Channel | None:
     """The speech channel of these utterances; None where model.speech=none."""
     return _extracted("speech", config.model.speech, items, config, progress)
 
 
-def written(config: Config, names: Sequence[str], texts: Sequence[str], progress: bool = False) -> Channel | None:
+def text_channel(config: Config, names: Sequence[str], texts: Sequence[str], progress: bool = False) -> Channel | None:
     """The text channel of these texts, each of the utterance named beside it; None where model.text=none."""
-    texts = [cleaned(text) for text in texts]
+    texts = [clean(text) for text in texts]
     if isinstance(config.model.text, Words):
         buckets = config.model.text.buckets
         numbers = [word_numbers(text, buckets) for text in texts]
@@ -99,7 +99,7 @@ def written(config: Config, names: Sequence[str], texts: Sequence[str], progress
     return _extracted("text", config.model.text, items, config, progress)
 
 
-def speeches(corpus: Corpus, hashes: Mapping[str, str], change: str = "") -> list[Speech]:
+def speech_items(corpus: Corpus, hashes: Mapping[str, str], change: str = "") -> list[Speech]:
     """The corpus's utterances as they are heard, each through the augmentation `change` where one is given."""
     table = corpus.table
     rows = zip(table["utterance"], table["file"], table["start"], table["end"], strict=True)

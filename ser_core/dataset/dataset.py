@@ -1,6 +1,6 @@
 """What a model is fed: per channel one sequence per utterance (mapped from disk), per task one target per utterance.
 
-corpus --> channels --> Inputs --batch(rows)--> Batch            with a key also a stored view of each utterance (versions.py)
+corpus --> channels --> Dataset --batch(rows)--> Batch            with a key also a stored view of each utterance (augmented_views.py)
                \\--> channels under each of config.conditions
 """
 
@@ -16,15 +16,15 @@ from ser_core.config.tree import Config
 from ser_core.content_hashes import content_hashes
 from ser_core.corpus import Corpus
 from ser_core.corpus.check import notice_of
-from ser_core.dataset.augmented_views import Changed, StoredViews, changed_channels, content_of, stored_views
-from ser_core.dataset.channels import Channel, speeches, spoken, written
+from ser_core.dataset.augmented_views import ChangedChannels, StoredViews, changed_channels, content_of, stored_views
+from ser_core.dataset.channels import Channel, speech_channel, speech_items, text_channel
 from ser_core.errors import CorpusError, SettingError
 from ser_core.feature_store.features import Features
 from ser_core.tasks import Tasks
 
 
 @dataclasses.dataclass(frozen=True)
-class Inputs:
+class Dataset:
     """A corpus with its channels and the targets of every task it has labels for, in the order of the corpus table."""
 
     corpus: Corpus
@@ -35,7 +35,7 @@ class Inputs:
     """Utterances left out because of their audio, with the reason."""
     views: StoredViews = dataclasses.field(default_factory=StoredViews)
     """What augmented contrast compares utterances with, where its views are stored."""
-    conditions: Mapping[str, Changed] = dataclasses.field(default_factory=dict)
+    conditions: Mapping[str, ChangedChannels] = dataclasses.field(default_factory=dict)
     """Channels that are others under a condition, by its entry."""
 
     @property
@@ -50,15 +50,15 @@ class Inputs:
         numbers = torch.tensor(list(rows))
         return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers, views)
 
-    def aimed_at(self, tasks: Tasks) -> "Inputs":
+    def aimed_at(self, tasks: Tasks) -> "Dataset":
         """The same inputs with the targets of other tasks, whose knobs may want other targets."""
         return dataclasses.replace(self, targets=tasks.targets(self.corpus))
 
-    def for_tasks(self, tasks: Collection[str]) -> "Inputs":
+    def for_tasks(self, tasks: Collection[str]) -> "Dataset":
         """The same inputs without stored views, unless augmented contrast is among the tasks."""
         return self if "augmented_contrast" in tasks else dataclasses.replace(self, views=StoredViews())
 
-    def under(self, condition: str) -> "Inputs":
+    def under(self, condition: str) -> "Dataset":
         """The same inputs with the channels of a condition of config.conditions."""
         return dataclasses.replace(self, channels={**self.channels, **self.conditions[condition].channels})
 
@@ -66,7 +66,7 @@ class Inputs:
         """Raises SettingError unless these inputs hold the versions that a configuration reads and the emotions it balances."""
         if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
             raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
-        drawn_shares(config, self, range(len(self.corpus)))
+        draw_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
     def lengths(self) -> list[int]:
@@ -74,7 +74,7 @@ class Inputs:
         return [max(each) for each in zip(*(channel.lengths for channel in self.channels.values()), strict=True)]
 
 
-def load_inputs(config: Config, progress: bool = False) -> Inputs:
+def load_dataset(config: Config, progress: bool = False) -> Dataset:
     """Reads the corpus and opens its features, extracting what the store lacks.
 
     Raises CorpusError for audio that cannot be used, unless run.on_bad_audio=skip.
@@ -83,20 +83,20 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
         raise SettingError("a model needs a channel: model.speech and model.text are both none")
     corpus = config.corpus.read(config.cache)
     hashes = content_hashes(corpus.table["file"], config.cache, progress)
-    heard = spoken(config, speeches(corpus, hashes), progress)
+    heard = speech_channel(config, speech_items(corpus, hashes), progress)
     skipped = heard.sequences.refused if heard and isinstance(heard.sequences, Features) else {}
     if skipped:
         _refuse(config, corpus, skipped)
         corpus = corpus.without(skipped)
-        heard = spoken(config, speeches(corpus, hashes), progress)
-    read = written(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
+        heard = speech_channel(config, speech_items(corpus, hashes), progress)
+    read = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
     conditions = changed_channels(config, corpus, hashes, progress)
     views = stored_views(config, corpus, hashes, progress)
     doubts = heard.sequences.doubts if heard and isinstance(heard.sequences, Features) else {}
     of_columns = [*views.notices, *(notice for changed in conditions.values() for notice in changed.notices)]
     notices = (*corpus.notices, *of_columns, *notice_of(doubts, len(corpus)))
     corpus = dataclasses.replace(corpus, further=views.columns, notices=notices)
-    return Inputs(
+    return Dataset(
         corpus=corpus,
         channels={channel.name: channel for channel in (heard, read) if channel},
         targets=config.tasks.targets(corpus),
@@ -107,16 +107,16 @@ def load_inputs(config: Config, progress: bool = False) -> Inputs:
     )
 
 
-def drawn_batches(
-    config: Config, inputs: Inputs, rows: Sequence[int], size: int, generator: torch.Generator
+def draw_batches(
+    config: Config, inputs: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
 ) -> list[tuple[list[int], Tensor]]:
     """The utterances of each batch of an epoch over these rows, and the batch's key; the generator goes on to the next epoch."""
     lengths = [inputs.lengths[row] for row in rows]
-    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, drawn_shares(config, inputs, rows)))
+    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, inputs, rows)))
     return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
 
 
-def drawn_shares(config: Config, inputs: Inputs, rows: Sequence[int]) -> list[float]:
+def draw_shares(config: Config, inputs: Dataset, rows: Sequence[int]) -> list[float]:
     """What `drawn_order` draws these rows by; [] where each is drawn once.
 
     Raises SettingError where optim.sampling=balanced finds nothing to balance.

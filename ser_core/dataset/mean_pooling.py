@@ -7,10 +7,10 @@ Of n steps one is left: about n times fewer sums, another order of adding them u
 import dataclasses
 
 from ser_core.config.tree import Config
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 
 
-def averaged(config: Config, inputs: Inputs) -> Inputs:
+def pool_channels(config: Config, inputs: Dataset) -> Dataset:
     """The inputs with one step per utterance in each channel of frozen features, if fusion and tasks read means alone.
 
     Batches are drawn as before (Channel.averaged).

@@ -63,7 +63,7 @@ def _from_hub(name: str, key: str) -> Path:
     )
 
 
-def settings(folder: Path, name: str, key: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str, key: str) -> dict[str, Any]:
     """A JSON file of a checkpoint folder. Raises SettingError when it is missing or no JSON object."""
     try:
         content = json.loads((folder / name).read_text())
@@ -80,7 +80,7 @@ def preparation(folder: Path, key: str) -> dict[str, Any]:
     """preprocessor_config.json of a speech checkpoint, {} without one. Raises SettingError unless it is for 16 kHz."""
     if not (folder / "preprocessor_config.json").is_file():
         return {}
-    content = settings(folder, "preprocessor_config.json", key)
+    content = read_json(folder, "preprocessor_config.json", key)
     rate = content.get("sampling_rate", SAMPLE_RATE_HZ)
     if rate != SAMPLE_RATE_HZ:
         raise SettingError(f"{key}.path: {folder} was trained at {rate} Hz; only {SAMPLE_RATE_HZ} Hz is supported")

@@ -65,7 +65,7 @@ class SpeechExtractor:
 
     def __init__(self, folder: Path, layers: str, stride: int, device: torch.device, tune: int = 0) -> None:
         key = SpeechCheckpoint.key
-        self.settings = checkpoint.settings(folder, "config.json", key)
+        self.settings = checkpoint.read_json(folder, "config.json", key)
         kind = self.settings.get("model_type")
         if kind not in FAMILIES:
             raise SettingError(f"{key}.path: {folder} is of kind {kind}; supported are {', '.join(FAMILIES)}")

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 
 
 class FeatureStem(nn.Module):
@@ -52,7 +52,7 @@ class FeatureStem(nn.Module):
         each = torch.bmm(steps[:, 0].transpose(0, 1), self.project)
         return torch.einsum("lbw,l->bw", each, weights).unsqueeze(1)
 
-    def forward(self, raw: Stream, noise: Noise) -> Stream:
+    def forward(self, raw: Stream, noise: DropoutKey) -> Stream:
         standard = (raw.steps.to(self.mean.dtype) - self.mean) / self.scale
         dropped = self.dropout(standard.flatten(-2), noise).unflatten(-1, standard.shape[-2:])
         steps = self.mixed(dropped) + self.bias
@@ -86,6 +86,6 @@ class WordStem(nn.Module):
             self.embed.weight *= 0.3
         self.dropout = Dropout(dropout)
 
-    def forward(self, raw: Stream, noise: Noise) -> Stream:
+    def forward(self, raw: Stream, noise: DropoutKey) -> Stream:
         steps = self.dropout(cast(Tensor, self.embed(raw.steps)), noise)
         return Stream(steps * raw.mask.unsqueeze(-1).to(steps.dtype), raw.mask)

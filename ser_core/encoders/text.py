@@ -85,7 +85,7 @@ class TextExtractor:
 
     def __init__(self, folder: Path, layers: str, max_tokens: int, device: torch.device, tune: int = 0) -> None:
         key = TextCheckpoint.key
-        settings = checkpoint.settings(folder, "config.json", key)
+        settings = checkpoint.read_json(folder, "config.json", key)
         self.kind = settings.get("model_type", "")
         if self.kind not in KINDS:
             raise SettingError(f"{key}.path: {folder} is of kind {self.kind}; supported are {', '.join(KINDS)}")

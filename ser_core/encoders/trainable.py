@@ -16,7 +16,7 @@ from ser_core.encoders.integration import IntegrationOption
 from ser_core.encoders.stems import ConcatenatedStem, FeatureStem
 from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
-from ser_core.options import Situation, at_least, location, within
+from ser_core.options import Situation, at_least, location_field, within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TrainableEncoder(EncoderOption):
 
     name: str = "checkpoint"
     """The name of this option."""
-    path: str = location("")
+    path: str = location_field("")
     """Folder of the checkpoint, or its name on the Hugging Face hub."""
     layers: str = "last"
     """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""

@@ -22,7 +22,7 @@ from ser_core.batch import Stream
 from ser_core.encoders.adapters import ADDED, AdapterOption
 from ser_core.encoders.integration import Integration, IntegrationOption
 from ser_core.encoders.stems import FeatureStem
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 
 FAR = -1e4
 """Added to the attention scores of padding steps."""
@@ -143,7 +143,7 @@ class TunedStem(nn.Module):
         for part in self.parts():
             part.parameter.requires_grad_(part.factor > 0)
 
-    def forward(self, raw: Stream, noise: Noise) -> Stream:
+    def forward(self, raw: Stream, noise: DropoutKey) -> Stream:
         return self.read(raw if self.skips else self.states(raw), noise)
 
     def states(self, raw: Stream) -> Stream:

@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ser_core.evaluation.prediction_columns import Columns, arrays, confidences, dimensions, labelled, likelihoods, placed, rated
+from ser_core.evaluation.prediction_columns import (
+    Columns,
+    arrays,
+    class_places,
+    confidences,
+    dimensions,
+    labelled_answers,
+    likelihoods,
+    rated_answers,
+)
 
 DEFINITIONS = "metrics-1"
 """Names these definitions on every protocol card; raised when one of them changes."""
@@ -93,7 +102,7 @@ def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nda
 
     if not len(truth):
         return {}
-    classes, target, answer = placed(truth, predicted)
+    classes, target, answer = class_places(truth, predicted)
     found = audmetric.recall_per_class(target, answer, range(len(classes)))
     return {classes[place]: found[place] for place in np.unique(target)}
 
@@ -119,7 +128,7 @@ def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray)
 
     if not len(truth):
         return float("nan")
-    classes, target, answer = placed(truth, predicted)
+    classes, target, answer = class_places(truth, predicted)
     return float(audmetric.accuracy(target, answer, range(len(classes))))
 
 
@@ -136,7 +145,7 @@ def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nd
 
     if not len(truth):
         return float("nan")
-    classes, target, answer = placed(truth, predicted)
+    classes, target, answer = class_places(truth, predicted)
     scores = audmetric.fscore_per_class(target, answer, range(len(classes)))
     return float(np.mean([scores[place] for place in np.unique(target)]))
 
@@ -226,9 +235,9 @@ def main_scores(predictions: Columns) -> dict[str, float]:
     scores: dict[str, float] = {}
     for task, prefix in (("emotion", ""), ("gender", "gender."), ("style", "style.")):
         if f"{task}.target" in predictions:
-            truth, predicted = labelled(predictions, task)
+            truth, predicted = labelled_answers(predictions, task)
             scores[f"{prefix}uar"], scores[f"{prefix}wa"] = uar(truth, predicted), wa(truth, predicted)
-    return scores | {f"ccc.{name}": ccc(*rated(predictions, name)) for name in dimensions(predictions)}
+    return scores | {f"ccc.{name}": ccc(*rated_answers(predictions, name)) for name in dimensions(predictions)}
 
 
 def score(predictions: Columns) -> dict[str, float]:
@@ -236,15 +245,18 @@ def score(predictions: Columns) -> dict[str, float]:
     predictions = arrays(predictions)
     scores = main_scores(predictions)
     if "emotion.target" in predictions:
-        truth, predicted = labelled(predictions, "emotion")
+        truth, predicted = labelled_answers(predictions, "emotion")
         scores["macro_f1"] = macro_f1(truth, predicted)
         scores |= {f"recall.{name}": recall for name, recall in recalls(truth, predicted).items()}
     if likelihoods(predictions):
         scores["ece"] = ece(*confidences(predictions))
     for name in dimensions(predictions):
-        scores[f"pcc.{name}"], scores[f"mae.{name}"] = pcc(*rated(predictions, name)), mae(*rated(predictions, name))
+        scores[f"pcc.{name}"], scores[f"mae.{name}"] = (
+            pcc(*rated_answers(predictions, name)),
+            mae(*rated_answers(predictions, name)),
+        )
     if "transcript.target" in predictions:
-        scores["transcript.cer"] = cer(*labelled(predictions, "transcript"))
+        scores["transcript.cer"] = cer(*labelled_answers(predictions, "transcript"))
     return scores | by_gender(predictions)
 
 
@@ -263,11 +275,11 @@ def by_gender(predictions: Columns) -> dict[str, float]:
 
 
 def _uar_of_emotions(predictions: Columns) -> float:
-    return uar(*labelled(predictions, "emotion")) if "emotion.target" in predictions else math.nan
+    return uar(*labelled_answers(predictions, "emotion")) if "emotion.target" in predictions else math.nan
 
 
 def _mean_ccc_of_all(predictions: Columns) -> float:
-    return mean_ccc({f"ccc.{name}": ccc(*rated(predictions, name)) for name in dimensions(predictions)})
+    return mean_ccc({f"ccc.{name}": ccc(*rated_answers(predictions, name)) for name in dimensions(predictions)})
 
 
 def mean_ccc(scores: Mapping[str, float]) -> float:

@@ -13,10 +13,10 @@ Columns = pd.DataFrame | Mapping[str, np.ndarray]
 """Predictions as TestPart has them, as a table or as an array by name."""
 
 
-def placed(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> tuple[list[str], Any, Any]:
+def class_places(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> tuple[list[str], Any, Any]:
     """The classes in order of name, and both sides as places among them: audmetric counts numbers far faster than words.
 
-    >>> placed(["b", "a"], ["b", "c"])
+    >>> class_places(["b", "a"], ["b", "c"])
     (['a', 'b', 'c'], array([1, 0]), array([1, 2]))
     """
     classes, places = np.unique(np.concatenate([np.asarray(truth), np.asarray(predicted)]), return_inverse=True)
@@ -29,13 +29,13 @@ def arrays(predictions: Columns) -> dict[str, np.ndarray]:
     return {name: values.astype(str) if values.dtype == object else values for name, values in found.items()}
 
 
-def labelled(predictions: Columns, task: str) -> tuple[np.ndarray, np.ndarray]:
+def labelled_answers(predictions: Columns, task: str) -> tuple[np.ndarray, np.ndarray]:
     """Truth and predicted class of the labelled utterances of a class task."""
     truth, predicted = (np.asarray(predictions[f"{task}.{part}"]).astype(str) for part in ("target", "predicted"))
     return truth[truth != ""], predicted[truth != ""]
 
 
-def rated(predictions: Columns, name: str) -> tuple[np.ndarray, np.ndarray]:
+def rated_answers(predictions: Columns, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Truth and prediction of the rated utterances of a dimension, in the corpus's own scale."""
     truth, predicted = (np.asarray(predictions[f"dimensions.{name}.{part}"]) for part in ("target", "predicted"))
     return truth[~np.isnan(truth)], predicted[~np.isnan(truth)]
@@ -43,7 +43,7 @@ def rated(predictions: Columns, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def confidences(predictions: Columns) -> tuple[np.ndarray, np.ndarray]:
     """Probability of the likeliest emotion, and whether the prediction is right, of the labelled utterances."""
-    truth, predicted = labelled(predictions, "emotion")
+    truth, predicted = labelled_answers(predictions, "emotion")
     surest = np.column_stack([np.asarray(predictions[name], float) for name in likelihoods(predictions)]).max(axis=1)
     return surest[np.asarray(predictions["emotion.target"]).astype(str) != ""], truth == predicted
 

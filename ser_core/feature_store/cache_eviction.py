@@ -16,7 +16,7 @@ _IN_USE: set[Path] = set()
 """Folders that this process reads."""
 
 
-def used(place: Path) -> None:
+def mark_used(place: Path) -> None:
     """Notes that the features of this folder are in use."""
     _IN_USE.add(place)
     place.mkdir(parents=True, exist_ok=True)  # should another process have deleted it a moment ago

@@ -32,11 +32,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE_HZ, Audio, doubt_of, load
-from ser_core.augment import EDITION, augmented
+from ser_core.augment import EDITION, augment
 from ser_core.content_hashes import DIGITS, content_hashes, write_whole
 from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
-from ser_core.feature_store.cache_eviction import make_room, used
+from ser_core.feature_store.cache_eviction import make_room, mark_used
 from ser_core.progress import bar
 
 LAYOUT = 2
@@ -83,7 +83,7 @@ class Speech:
             raise AudioError("could not be read a moment ago; run the command again")
         if not self.change:
             return wave
-        changed = augmented(wave, self.change, self.heard)
+        changed = augment(wave, self.change, self.heard)
         if len(changed) < minimum_samples:
             raise AudioError(f"too short after {self.change}: {len(changed)} samples, and the encoder needs {minimum_samples}")
         return changed
@@ -159,7 +159,7 @@ class FeatureStore:
         items = tuple(items)
         place = self.place(extractor, audio, any(isinstance(item, Speech) for item in items))
         shards = Shards(place)
-        used(place)
+        mark_used(place)
         if all(item.key in shards.lengths for item in items):
             return Features(items, shards, {})
         with _alone(place, progress):

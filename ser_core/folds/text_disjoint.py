@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ser_core.corpus.corpus import Corpus
-from ser_core.corpus.texts import normalised
+from ser_core.corpus.texts import normalise
 from ser_core.errors import CorpusError
 from ser_core.folds.dev.development import Held
 from ser_core.folds.folds import Fold
@@ -39,7 +39,7 @@ class TextDisjoint(FoldsOption):
         return held_out_by(corpus, self.by)
 
     def purged(self, corpus: Corpus, fold: Fold) -> Fold:
-        texts = np.array([normalised(text) for text in corpus.column("text")], dtype=str)
+        texts = np.array([normalise(text) for text in corpus.column("text")], dtype=str)
         ways = (equal(texts), near_texts(texts))
 
         def less(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

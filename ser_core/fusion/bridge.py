@@ -18,7 +18,7 @@ from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
 from ser_core.fusion.layers import FeedForward
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least, one_of
 
 
@@ -89,7 +89,7 @@ class BridgeFusion(Fusion):
         self.feedforwards = nn.ModuleDict({name: FeedForward(width, feedforward) for name in channels if feedforward})
         self.dropout = Dropout(dropout)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         refined = {name: self.refine[name](stream) for name, stream in streams.items()}
         normed = {name: stream.like(self.norms[name](stream.steps)) for name, stream in refined.items()}
         read = [self._read(name, stream, normed[self.other[name]]) for name, stream in normed.items()]

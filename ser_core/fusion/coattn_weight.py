@@ -18,7 +18,7 @@ from torch.nn.functional import layer_norm
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.task_features import TaskFeatures
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
 
@@ -50,7 +50,7 @@ class CoattnWeightFusion(Fusion):
         self.out_width = (1 + self.features.count) * width
         self.query = nn.Linear(self.features.count * width, width)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         emotion, helpers = self.features(streams)
         vectors = [each.mean() for each in helpers]
         query = self.query(torch.cat([_standard(vector) for vector in vectors], -1))

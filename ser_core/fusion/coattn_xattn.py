@@ -17,7 +17,7 @@ from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.task_features import TaskFeatures
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least
 
 
@@ -60,7 +60,7 @@ class CoattnXattnFusion(Fusion):
         self.back_norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(count if reverse else 0))
         self.dropout = Dropout(dropout)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         emotion, helpers = self.features(streams)
         asked = zip(self.attentions, helpers, strict=True)
         heard = torch.stack([attention(emotion.steps, each.steps, each.steps, each.mask) for attention, each in asked])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption, means
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,5 +36,5 @@ class ConcatFusion(Fusion):
         super().__init__()
         self.out_width = channels * width
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         return means(streams)

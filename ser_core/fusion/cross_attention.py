@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least, one_of
 
 
@@ -70,7 +70,7 @@ class CrossAttentionFusion(Fusion):
         self.attentions = nn.ModuleDict({name: Attention(width, heads) for name in channels})
         self.dropout = Dropout(dropout)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         refined = {name: cast(Stream, self.refine[name](stream)) for name, stream in streams.items()}
         normed = {name: self.norms[name](stream.steps) for name, stream in refined.items()}
         answered = {}

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import Option
 
 
@@ -22,7 +22,7 @@ class Fusion(nn.Module):
 
     out_width: int
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         raise NotImplementedError
 
 

@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 
 
 class FeedForward(nn.Module):
@@ -36,7 +36,7 @@ class PostNormLayer(nn.Module):
         self.out_norm = nn.LayerNorm(width, eps=1e-12)
         self.attention_dropout, self.out_dropout = Dropout(dropout), Dropout(dropout)
 
-    def forward(self, asking: Stream, asked: Stream, noise: Noise) -> Stream:
+    def forward(self, asking: Stream, asked: Stream, noise: DropoutKey) -> Stream:
         heard = self.attention(asking.steps, asked.steps, asked.steps, asked.mask)
         steps = self.attention_norm(asking.steps + self.attention_dropout(heard, noise))
         steps = self.out_norm(steps + self.out_dropout(self.feedforward(steps), noise))
@@ -54,7 +54,7 @@ class PreNormLayer(nn.Module):
         self.feedforward = FeedForward(width, feedforward)
         self.attention_dropout, self.out_dropout = Dropout(dropout), Dropout(dropout)
 
-    def forward(self, stream: Stream, noise: Noise) -> Stream:
+    def forward(self, stream: Stream, noise: DropoutKey) -> Stream:
         normed = self.attention_norm(stream.steps)
         heard = self.attention(normed, normed, normed, stream.mask)
         steps = stream.steps + self.attention_dropout(heard, noise)

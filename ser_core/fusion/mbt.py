@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption, means
 from ser_core.fusion.layers import PreNormLayer
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
 
@@ -71,7 +71,7 @@ class MbtFusion(Fusion):
         self.exchange = stacks(layers)
         self.tokens = nn.Parameter(0.02 * torch.randn(tokens, width))
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         heard = {name: self._refined(name, stream, noise) for name, stream in streams.items()}
         tokens = self.tokens.expand(len(next(iter(heard.values())).steps), -1, -1)
         for layers in zip(*(self.exchange[name] for name in heard), strict=True):  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ class MbtFusion(Fusion):
             tokens = torch.stack([each.steps[:, -tokens.shape[1] :] for each in joined.values()]).mean(0)
         return means(heard)
 
-    def _refined(self, name: str, stream: Stream, noise: Noise) -> Stream:
+    def _refined(self, name: str, stream: Stream, noise: DropoutKey) -> Stream:
         for layer in self.refine[name]:  # type: ignore[union-attr]
             stream = layer(stream, noise)
         return stream

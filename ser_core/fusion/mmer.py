@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.layers import PostNormLayer
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
 
@@ -55,7 +55,7 @@ class MmerFusion(Fusion):
         self.gate = nn.Linear(2 * width, width)
         self.pooled = nn.Linear(2 * width, width)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         audio, text = streams[self.audio], streams[self.text]
         text = self.refine[self.text](text, text, noise)
         mixed = self.audio_asks_text(audio.like(self.asking_audio(audio.steps)), text, noise)

@@ -19,7 +19,7 @@ from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.layers import FeedForward, PreNormLayer
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least
 
 
@@ -69,7 +69,7 @@ class PerceiverFusion(Fusion):
         self.reads = nn.ModuleList(Read(width, heads, layers, feedforward, dropout) for _ in range(reads))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         steps = torch.cat([stream.steps + self.channel_biases[name] for name, stream in streams.items()], 1)
         mask = torch.cat([stream.mask for stream in streams.values()], 1)
         latents = self.tokens.expand(len(steps), -1, -1)
@@ -90,7 +90,7 @@ class Read(nn.Module):
         self.attention_dropout, self.inner_dropout = Dropout(dropout), Dropout(dropout)
 
     def forward(
-        self, latents: Float[Tensor, "batch tokens width"], stream: Stream, noise: Noise
+        self, latents: Float[Tensor, "batch tokens width"], stream: Stream, noise: DropoutKey
     ) -> Float[Tensor, "batch tokens width"]:
         steps = self.step_norm(stream.steps)
         heard = self.attention(self.latent_norm(latents), steps, steps, stream.mask)

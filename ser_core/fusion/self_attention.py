@@ -16,7 +16,7 @@ from torch import Tensor
 from ser_core.batch import Stream
 from ser_core.fusion.attention import refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, means
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
 
@@ -47,5 +47,5 @@ class SelfAttentionFusion(Fusion):
         self.out_width = len(channels) * width
         self.refine = refinement(channels, width, heads, refine)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         return means({name: cast(Stream, self.refine[name](stream)) for name, stream in streams.items()})

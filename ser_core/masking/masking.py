@@ -1,7 +1,7 @@
 """What every masking offers: it may hide a channel from the fusion while a model trains, never while it is evaluated.
 
 stems --> streams --silence (training only)--> fusion        a hidden channel's steps are zero, its mask stays
-`hidden` does the same to any trained model: that is what the conditions speech_only and text_only ask for.
+`hide_channel` does the same to any trained model: that is what the conditions speech_only and text_only ask for.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion import Fusion
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import Option, Situation
 
 
@@ -47,12 +47,12 @@ class MaskedFusion(Fusion):
         self.silence = silence
         self.fusion = fusion
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> Float[Tensor, "batch out"]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         return self.fusion(self.silence(streams, noise), noise)
 
 
 class Silence(nn.Module):
-    """Hides one channel of all utterances for as long as `masked` says so."""
+    """Hides one channel of all utterances for as long as `mask_channel` says so."""
 
     heard: Float[Tensor, "channels"]
     """1 for a channel that is heard, 0 for one that is hidden."""
@@ -62,7 +62,7 @@ class Silence(nn.Module):
         self.channels = list(channels)
         self.register_buffer("heard", torch.ones(len(channels)), persistent=False)
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> dict[str, Stream]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> dict[str, Stream]:
         shares = {name: self.heard[index] for index, name in enumerate(self.channels)}
         return {name: Stream(stream.steps * shares[name], stream.mask) for name, stream in streams.items()}
 
@@ -74,16 +74,16 @@ class HiddenStem(nn.Module):
         super().__init__()
         self.stem = stem
 
-    def forward(self, raw: Stream, noise: Noise) -> Stream:
+    def forward(self, raw: Stream, noise: DropoutKey) -> Stream:
         stream = self.stem(raw, noise)
         return Stream(torch.zeros_like(stream.steps), stream.mask)
 
 
 @contextlib.contextmanager
-def hidden(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
+def hide_channel(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
     """Hides a channel of a trained model, masked in training or not, from fusion and heads alike until the context ends.
 
-    What the fusion sees is what `masked` lets it see. "" hides nothing.
+    What the fusion sees is what `mask_channel` lets it see. "" hides nothing.
     """
     if not channel:
         yield
@@ -97,7 +97,7 @@ def hidden(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def masked(model: nn.Module, channel: str) -> Iterator[None]:
+def mask_channel(model: nn.Module, channel: str) -> Iterator[None]:
     """Hides a channel and freezes the layers that read it alone (its stem, its `refine`) until the context ends.
 
     Frozen means no gradient, no momentum and no decay. "" hides nothing.

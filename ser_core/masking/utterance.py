@@ -11,7 +11,7 @@ import torch
 
 from ser_core.batch import Stream
 from ser_core.fusion import Fusion
-from ser_core.keyed_dropout import Noise, Site, uniform
+from ser_core.keyed_dropout import DropoutKey, Site, uniform
 from ser_core.masking.masking import MaskedFusion, MaskingOption
 from ser_core.options import within
 
@@ -45,7 +45,7 @@ class ChannelDropout(Site):
         super().__init__()
         self.probability, self.text = probability, text
 
-    def forward(self, streams: Mapping[str, Stream], noise: Noise) -> dict[str, Stream]:
+    def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> dict[str, Stream]:
         if noise.key is None:
             return dict(streams)
         size = len(next(iter(streams.values())).steps)

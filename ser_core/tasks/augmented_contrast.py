@@ -21,10 +21,10 @@ from torch.nn.functional import normalize
 
 from ser_core.augment import augmentation
 from ser_core.corpus.corpus import Corpus
-from ser_core.corpus.further import SEPARATORS, several
-from ser_core.corpus.texts import normalised
+from ser_core.corpus.further import SEPARATORS, split_cell
+from ser_core.corpus.texts import normalise
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.losses import pairwise_contrast, symmetric_contrast
 from ser_core.options import Situation, at_least, one_of
 from ser_core.tasks.pairs import Pairs, grouped, paired
@@ -129,7 +129,7 @@ class CodedAugmentedHead(AugmentedHead):
         self.outputs = 2 * projection
         self.view = Head(width, projection, hidden, dropout)
 
-    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch both"]:
+    def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch both"]:
         return torch.cat([super().forward(views, noise), self.view(views, noise)], dim=-1)
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
@@ -145,12 +145,12 @@ class VersionHead(AugmentedHead):
         super().__init__(width, projection, hidden, dropout, remembers, temperature)
         self.outputs = 2 * projection
 
-    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch both"]:
+    def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch both"]:
         anchors = super().forward(views, noise)
         seen = torch.zeros_like(anchors) if views.other is None else self.version(views.other, noise.other())
         return torch.cat([anchors, seen], dim=-1)
 
-    def version(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+    def version(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch dims"]:
         """The projection of a version."""
         return super().forward(views, noise)
 
@@ -167,7 +167,7 @@ class CodedVersionHead(VersionHead):
         super().__init__(width, projection, hidden, dropout, remembers, temperature)
         self.view = Head(width, projection, hidden, dropout)
 
-    def version(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+    def version(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch dims"]:
         return self.view(views, noise)
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
@@ -190,7 +190,7 @@ def versioned(corpus: Corpus) -> list[bool]:
         return [False] * len(corpus)
     names = [name for name in SEPARATORS if name in corpus.further]
     rows = zip(*(corpus.further[name].tolist() for name in names), strict=True)
-    return [any(several(cell, name) for name, cell in zip(names, cells, strict=True)) for cells in rows]
+    return [any(split_cell(cell, name) for name, cell in zip(names, cells, strict=True)) for cells in rows]
 
 
 def sentences(corpus: Corpus) -> list[str]:
@@ -199,5 +199,5 @@ def sentences(corpus: Corpus) -> list[str]:
     Both, because `script` is a sentence in acted corpora and a whole scene in IEMOCAP, which needs its text for this task.
     """
     columns = (corpus.column(name).tolist() for name in ("script", "text", "emotion"))
-    said = [(script, normalised(text), emotion) for script, text, emotion in zip(*columns, strict=True)]
+    said = [(script, normalise(text), emotion) for script, text, emotion in zip(*columns, strict=True)]
     return [repr(each) if each[2] and (each[0] or each[1]) else "" for each in said]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ser_core.corpus.corpus import Corpus, Dimension
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.losses import ccc_loss, remembered_ccc_loss, squared_error
 from ser_core.options import at_least, one_of
 from ser_core.tasks.task import Head, TaskOption
@@ -89,7 +89,7 @@ class DimensionHead(Head):
         super().__init__(width, dims, hidden, dropout, remembers)
         self.compare = squared_error if squared else ccc_loss
 
-    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+    def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch dims"]:
         return super().forward(views, noise).sigmoid()
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
@@ -109,5 +109,5 @@ class SeparateDimensionHead(DimensionHead):
         del self.dropout, self.hidden, self.out
         self.regressors = nn.ModuleList(Head(width, 1, hidden, dropout) for _ in range(dims))
 
-    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch dims"]:
+    def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch dims"]:
         return torch.cat([regressor(views, noise) for regressor in self.regressors], dim=-1).sigmoid()

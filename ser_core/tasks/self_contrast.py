@@ -20,7 +20,7 @@ from torch.nn.functional import gelu
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.losses import self_contrast
 from ser_core.options import at_least
 from ser_core.tasks.emotion import Emotion
@@ -81,7 +81,7 @@ class SelfContrastHead(Head):
     def features(self, views: Views) -> dict[str, Float[Tensor, "batch width"]]:
         return {name: cast(Tensor, adapter(views.fused)) for name, adapter in self.adapters.items()}
 
-    def forward(self, views: Views, noise: Noise) -> Float[Tensor, "batch tasks width"]:
+    def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch tasks width"]:
         return torch.stack(list(self.features(views).values()), 1)
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ser_core.corpus.corpus import Corpus
-from ser_core.keyed_dropout import Dropout, Noise
+from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import Option, at_least
 from ser_core.tasks.views import Memory, Views
 
@@ -26,7 +26,7 @@ class Head(nn.Module):
         self.hidden = nn.Sequential(nn.Linear(width, hidden), nn.GELU()) if hidden else nn.Identity()
         self.out = nn.Linear(hidden or width, outputs)
 
-    def forward(self, views: Views, noise: Noise) -> Any:
+    def forward(self, views: Views, noise: DropoutKey) -> Any:
         """[batch outputs] from the fused vector; a head that reads something else says what it returns."""
         return self.out(self.hidden(self.dropout(views.fused, noise)))
 

@@ -20,8 +20,8 @@ from torch.nn.functional import ctc_loss
 
 from ser_core.batch import Stream
 from ser_core.corpus.corpus import Corpus
-from ser_core.corpus.texts import normalised
-from ser_core.keyed_dropout import Noise
+from ser_core.corpus.texts import normalise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import one_of
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views
@@ -73,7 +73,7 @@ class TranscriptHead(Head):
         super().__init__(width, 1 + len(CHARACTERS), hidden, dropout)
         self.summed = summed
 
-    def forward(self, views: Views, noise: Noise) -> Stream:
+    def forward(self, views: Views, noise: DropoutKey) -> Stream:
         """Logits [batch frames characters]."""
         speech = views.streams["speech"]
         return Stream(self.out(self.hidden(self.dropout(speech.steps, noise))), speech.mask)
@@ -101,7 +101,7 @@ def spelled(text: str) -> list[int]:
     >>> written(torch.tensor([spelled("[LAUGHTER] Don't, M\u00e4dchen!")]))
     ["don't madchen"]
     """
-    plain = unicodedata.normalize("NFKD", normalised(text).casefold())
+    plain = unicodedata.normalize("NFKD", normalise(text).casefold())
     kept = " ".join("".join(letter for letter in plain if letter in CHARACTERS).split())
     return [1 + CHARACTERS.index(letter) for letter in kept]
 

@@ -17,7 +17,7 @@ State = dict[str, Any]
 """Plain values and tensors."""
 
 
-class Keeper:
+class Checkpoint:
     """Saves at most every so many seconds; without a file it keeps nothing."""
 
     def __init__(self, file: Path | None = None, seconds: float = 0.0) -> None:
@@ -42,11 +42,11 @@ class Keeper:
         """Seconds spent on this fold."""
         return self.before + time.monotonic() - self.begun
 
-    def take(self, phase: str) -> State | None:
+    def phase_state(self, phase: str) -> State | None:
         """The state of a phase, if it has one."""
         return self.states.get(phase)
 
-    def keep(self, phase: str, state: Callable[[], State]) -> None:
+    def save(self, phase: str, state: Callable[[], State]) -> None:
         """Saves the state of a phase that is under way, when the last saving is long enough ago."""
         if self.file is None or time.monotonic() - self.saved < self.seconds:
             return
@@ -58,11 +58,11 @@ class Keeper:
             draft.unlink(missing_ok=True)
         self.saved = time.monotonic()
 
-    def close(self, phase: str, state: State) -> None:
+    def finish_phase(self, phase: str, state: State) -> None:
         """Remembers the state that a phase ended with, to be saved with those of the next."""
         self.states[phase] = state
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """Removes the file."""
         if self.file is not None:
             self.file.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """One pass over a course's rows: batches of similar length, one step each.
 
-rows --drawn_batches--> batch --total_loss, descend (step.py)--> ... --> mean of every loss
+rows --draw_batches--> batch --total_loss, add_gradient (step.py)--> ... --> mean of every loss
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ser_core.batch import sent
+from ser_core.batch import send
 from ser_core.config.tree import Config
 from ser_core.dataset.channels import device_of
-from ser_core.dataset.dataset import Inputs, drawn_batches
+from ser_core.dataset.dataset import Dataset, draw_batches
 from ser_core.errors import TrainingError
-from ser_core.training.step import advance, descend, total_loss
-from ser_core.training.train_state import Course
+from ser_core.training.step import add_gradient, optimiser_step, total_loss
+from ser_core.training.train_state import TrainState
 
 
-def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, monitor: bool = False) -> dict[str, float]:
-    """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what descend measures.
+def train_epoch(config: Config, inputs: Dataset, course: TrainState, epoch: int, monitor: bool = False) -> dict[str, float]:
+    """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what add_gradient measures.
 
     Raises TrainingError naming epoch, step and task when a loss has become non-finite; the epoch is over then, since asking
     after every step would have the host wait for a GPU.
@@ -28,30 +28,30 @@ def train_epoch(config: Config, inputs: Inputs, course: Course, epoch: int, moni
     totals: list[Tensor] = []
     parameters: dict[str, Tensor] = dict(course.model.named_parameters())
     course.model.train()
-    batches = drawn(config, inputs, course)
+    batches = draw_epoch(config, inputs, course)
     for step, (rows, key) in enumerate(batches, start=1):
-        batch, key = inputs.batch(rows, key).to(device), sent(key, device)
+        batch, key = inputs.batch(rows, key).to(device), send(key, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(course, parameters, batch, key)
         totals.append(loss.detach())
-        found = descend(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
+        found = add_gradient(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
         if step % config.optim.accumulate == 0 or step == len(batches):
-            advance(course, config.optim.clip)
+            optimiser_step(course, config.optim.clip)
         for name, past in course.memory.items():
             course.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
             measured.setdefault(name, []).append(value.detach())
     if sentence := diverged(totals, {name: measured[name] for name in course.tasks}, epoch):
         raise TrainingError(sentence)
-    return ended(course, measured)
+    return end_epoch(course, measured)
 
 
-def drawn(config: Config, inputs: Inputs, course: Course) -> list[tuple[list[int], Tensor]]:
+def draw_epoch(config: Config, inputs: Dataset, course: TrainState) -> list[tuple[list[int], Tensor]]:
     """The utterances of each step of the course's next epoch, and the step's key."""
-    return drawn_batches(config, inputs, course.rows, course.stage.batch, course.generator)
+    return draw_batches(config, inputs, course.rows, course.stage.batch, course.generator)
 
 
-def ended(course: Course, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
+def end_epoch(course: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
     """Ends an epoch: the means of what its steps measured, by which the weighting goes on."""
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
     course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in course.tasks])))

@@ -14,16 +14,16 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ser_core.config.tree import Config
 from ser_core.dataset.channels import device_of
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.metrics import main_scores, unconditional
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel
 from ser_core.tasks import Head
 
 
 @torch.no_grad()
 def predict(
-    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], tasks: Collection[str] | None = None
+    config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], tasks: Collection[str] | None = None
 ) -> pd.DataFrame:
     """Predictions of these tasks (or all) for these rows, in the columns of TestPart.predictions; always in float32."""
     device = device_of(config)
@@ -32,7 +32,7 @@ def predict(
     parts: dict[str, list[Tensor]] = {name: [] for name in model.heads if tasks is None or name in tasks}
     for start in range(0, len(order), 32):
         batch = inputs.batch([int(rows[position]) for position in order[start : start + 32]]).to(device)
-        for name, output in model(batch, Noise(None), tasks=tasks)[0].items():
+        for name, output in model(batch, DropoutKey(None), tasks=tasks)[0].items():
             parts[name] += cast(Head, model.heads[name]).answers(output).float().cpu()
     back = torch.tensor(order).argsort().tolist()
     numbers = torch.as_tensor(rows)
@@ -45,7 +45,7 @@ def predict(
 
 
 def development_score(
-    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float] | None = None
+    config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float] | None = None
 ) -> float:
     """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss.
 
@@ -60,12 +60,12 @@ def development_score(
 
 @torch.no_grad()
 def development_loss(
-    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float]
+    config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float]
 ) -> float:
     """The loss over all of `rows` as one batch, under these weights whatever the weighting: equal across epochs."""
     model.eval()
     batch = inputs.batch([int(row) for row in rows]).to(device_of(config))
-    losses = model(batch, Noise(None), tasks=list(weights))[1]
+    losses = model(batch, DropoutKey(None), tasks=list(weights))[1]
     return float(sum(weights[name] * loss for name, loss in losses.items()))
 
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from ser_core.batch import pad
 from ser_core.config.tree import Config
 from ser_core.dataset.channels import Channel, device_of
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.tuned import TunedStem
 from ser_core.feature_store.features import Features
 from ser_core.model import SpeechEmotionModel
 
 
-def through_frozen(config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Inputs:
+def precompute_frozen(config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Dataset:
     """The inputs of these rows as a stage reads them; `trained` says whether an earlier stage has changed the layers.
 
     Sets `skips` of every stem whose layers have nothing to train now, and takes it from the others.
@@ -46,7 +46,7 @@ def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[i
     return dataclasses.replace(channel, sequences=states, lengths=lengths)
 
 
-def attentive(model: SpeechEmotionModel) -> None:
+def read_raw_states(model: SpeechEmotionModel) -> None:
     """Lets every stem read raw states again."""
     for stem in model.stems.values():
         if isinstance(stem, TunedStem):

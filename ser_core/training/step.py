@@ -15,37 +15,37 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ser_core.batch import Batch
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel
 from ser_core.tasks import Memory
-from ser_core.training.train_state import Course
+from ser_core.training.train_state import TrainState
 from ser_core.weighting import State
 
 
 def total_loss(
-    course: Course, parameters: dict[str, Tensor], batch: Batch, key: Tensor
+    course: TrainState, parameters: dict[str, Tensor], batch: Batch, key: Tensor
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
     """The losses of the stage's tasks as one number, which a step differentiates; each of them; the outputs to remember."""
-    return weighed_loss(course, parameters, course.state, course.memory, batch, key)
+    return weighted_loss(course, parameters, course.state, course.memory, batch, key)
 
 
-def weighed_loss(
-    course: Course, parameters: dict[str, Tensor], state: State, memory: Mapping[str, Memory], batch: Batch, key: Tensor
+def weighted_loss(
+    course: TrainState, parameters: dict[str, Tensor], state: State, memory: Mapping[str, Memory], batch: Batch, key: Tensor
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
     """The same under another course's parameters, state of the weighting and memory, where both are of one structure."""
-    outputs, losses = functional_call(course.model, parameters, (batch, Noise(key), memory, course.tasks))
+    outputs, losses = functional_call(course.model, parameters, (batch, DropoutKey(key), memory, course.tasks))
     return course.weighting.total(torch.stack(list(losses.values())), state), losses, outputs
 
 
-def descend(
-    course: Course, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
+def add_gradient(
+    course: TrainState, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
 ) -> dict[str, Tensor]:
     """Adds a batch's gradient, which counts `share` of the step, and advances the weighting's state.
 
     With `monitor`, returns what the tasks do to the trunk.
     """
     weighting, state, model = course.weighting, course.state, course.model
-    trunk = shared(model) if weighting.reads_gradients or monitor else []
+    trunk = trunk_parameters(model) if weighting.reads_gradients or monitor else []
     gradients = trunk_gradients(list(losses.values()), trunk)
     gramian = gradients @ gradients.T
     factors = weighting.on_trunk(gramian, state, key).detach()
@@ -57,10 +57,10 @@ def descend(
             parameter.grad = past + piece.view_as(parameter)
     each = torch.stack([value.detach() for value in losses.values()])
     state.update(weighting.after_step(state, each, gramian.diagonal().sqrt()))
-    return pulls(list(losses), factors, gramian) if monitor else {}
+    return trunk_report(list(losses), factors, gramian) if monitor else {}
 
 
-def advance(course: Course, clip: float) -> None:
+def optimiser_step(course: TrainState, clip: float) -> None:
     """Steps model and learning rate by the gradient gathered so far."""
     torch.nn.utils.clip_grad_norm_(course.model.parameters(), clip)
     course.optimiser.step()
@@ -68,7 +68,7 @@ def advance(course: Course, clip: float) -> None:
     course.optimiser.zero_grad()
 
 
-def shared(model: SpeechEmotionModel) -> list[Tensor]:
+def trunk_parameters(model: SpeechEmotionModel) -> list[Tensor]:
     """The trunk: what is trained and belongs to no head."""
     return [value for name, value in model.named_parameters() if value.requires_grad and not name.startswith("heads.")]
 
@@ -84,10 +84,12 @@ def trunk_gradients(losses: Sequence[Tensor], trunk: Sequence[Tensor]) -> Float[
     return torch.stack(rows)
 
 
-def pulls(tasks: Sequence[str], factors: Float[Tensor, "tasks"], gramian: Float[Tensor, "tasks tasks"]) -> dict[str, Tensor]:
+def trunk_report(
+    tasks: Sequence[str], factors: Float[Tensor, "tasks"], gramian: Float[Tensor, "tasks tasks"]
+) -> dict[str, Tensor]:
     """Per task its factor and the norm of its gradient before weighting, per pair the cosine; NaN beside a gradient of 0.
 
-    >>> found = pulls(["a", "b"], torch.tensor([1.0, 0.5]), torch.tensor([[4.0, 3.0], [3.0, 9.0]]))
+    >>> found = trunk_report(["a", "b"], torch.tensor([1.0, 0.5]), torch.tensor([[4.0, 3.0], [3.0, 9.0]]))
     >>> {name: round(float(value), 3) for name, value in found.items()}
     {'weight.a': 1.0, 'weight.b': 0.5, 'norm.a': 2.0, 'norm.b': 3.0, 'cosine.a.b': 0.5}
     """

@@ -1,6 +1,6 @@
 """A model in training: what advances from step to step, how it begins with a stage, and how it is saved and taken up again.
 
-    model + stage --begin--> Course --saved--> plain data --resumed--> the same Course, to the last bit
+    model + stage --begin_stage--> TrainState --snapshot--> plain data --restore--> the same TrainState, to the last bit
 Saved are weights, optimiser, schedule, random generator, the weighting's state and what heads remember; all else follows
 from the configuration.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ser_core.config.tree import Config, Optim
 from ser_core.dataset.channels import device_of
-from ser_core.dataset.dataset import Inputs, drawn_batches
+from ser_core.dataset.dataset import Dataset, draw_batches
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
@@ -25,7 +25,7 @@ from ser_core.weighting import State, Weighting
 
 
 @dataclasses.dataclass(frozen=True)
-class Course:
+class TrainState:
     """A model in training with everything that advances from step to step."""
 
     model: SpeechEmotionModel
@@ -48,15 +48,15 @@ class Course:
         return [name for name in self.model.heads if name in self.stage.weights]
 
 
-def fresh(config: Config, inputs: Inputs, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
+def new_model(config: Config, inputs: Dataset, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
     """An untrained model for these rows; its weights come from the seed and the fold."""
     model = build_model(config, inputs, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
     return model.to(device_of(config))
 
 
-def begin(
-    config: Config, inputs: Inputs, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
-) -> Course:
+def begin_stage(
+    config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
+) -> TrainState:
     """The course of a model through stage `number` (from 0), of the stage's epochs or of so many.
 
     All that is random in it comes from the seed, the fold and the stage. Raises SettingError when it would train nothing.
@@ -73,8 +73,10 @@ def begin(
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
-    steps = steps_of(config, inputs, rows, stage.batch, epochs, order)
-    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step / steps, optim.warmup, optim.schedule))
+    steps = count_steps(config, inputs, rows, stage.batch, epochs, order)
+    rates = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: learning_rate_factor(step / steps, optim.warmup, optim.schedule)
+    )
     generator = torch.Generator().manual_seed(order)
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
     hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
@@ -84,24 +86,24 @@ def begin(
         for name, head in heads.items()
         if head.remembers
     }
-    return Course(model, rows, stage, weighting, state, optimiser, rates, generator, hidden, memory)
+    return TrainState(model, rows, stage, weighting, state, optimiser, rates, generator, hidden, memory)
 
 
-def steps_of(config: Config, inputs: Inputs, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
+def count_steps(config: Config, inputs: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
     """Steps of so many epochs whose order comes from this seed: where they vary from epoch to epoch, each is drawn ahead."""
     each = config.optim.accumulate
     if config.optim.batching == "count":
         return epochs * math.ceil(len(rows) / size / each)
     ahead = torch.Generator().manual_seed(seed)
-    return sum(math.ceil(len(drawn_batches(config, inputs, rows, size, ahead)) / each) for _ in range(epochs))
+    return sum(math.ceil(len(draw_batches(config, inputs, rows, size, ahead)) / each) for _ in range(epochs))
 
 
-def rate(done: float, warmup: float, schedule: str = "cosine") -> float:
+def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -> float:
     """Factor on the learning rate after the share `done` of all steps: linear warm-up, then what optim.schedule says.
 
-    >>> [round(rate(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
+    >>> [round(learning_rate_factor(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
-    >>> [round(rate(done, 0.2, "linear"), 3) for done in (0.1, 0.2, 0.4, 1.0)], rate(0.9, 0.2, "constant")
+    >>> [round(learning_rate_factor(done, 0.2, "linear"), 3) for done in (0.1, 0.2, 0.4, 1.0)], learning_rate_factor(0.9, 0.2, "constant")
     ([0.5, 1.0, 0.75, 0.0], 1.0)
     """
     if done < warmup:
@@ -160,7 +162,7 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) 
     return [{"params": found, "weight_decay": decay, "lr": rate} for (decay, rate), found in groups.items()]
 
 
-def saved(course: Course) -> dict[str, Any]:
+def snapshot(course: TrainState) -> dict[str, Any]:
     """What a course has come to, as plain data and tensors."""
     return {
         "model": course.model.state_dict(),
@@ -172,8 +174,8 @@ def saved(course: Course) -> dict[str, Any]:
     }
 
 
-def resume(course: Course, state: Mapping[str, Any]) -> None:
-    """Takes a course of the same stage to where `saved` left it."""
+def restore(course: TrainState, state: Mapping[str, Any]) -> None:
+    """Takes a course of the same stage to where `snapshot` left it."""
     course.model.load_state_dict(state["model"])
     course.optimiser.load_state_dict(state["optimiser"])
     course.rates.load_state_dict(state["rates"])

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ablations.check_variants import changed, check_changes
+from ablations.check_variants import changed_leaves, check_variants
 from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 
@@ -21,7 +21,7 @@ def checked(corpus, *variants):
     for name, overrides in named.items():
         config = compose(overrides)
         settled[name] = dataclasses.replace(config, tasks=config.tasks.settled(corpus, config.model.channels))
-    check_changes("s", named, settled)
+    check_variants("s", named, settled)
 
 
 def test_one_change_each_is_fine(corpus):
@@ -53,7 +53,7 @@ def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
         config = compose([base, *overrides])
         settled[name] = dataclasses.replace(config, tasks=config.tasks.settled(corpus, config.model.channels))
     with pytest.raises(SettingError) as refused:
-        check_changes("s", named, settled)
+        check_variants("s", named, settled)
     assert (
         "text only (model.speech=none) changes more than it names: tasks.transcript.weight from 0.1 to 0.0 (against both)"
         in str(refused.value)
@@ -63,7 +63,7 @@ def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
 
 def test_changed_names_both_values_and_leaves_out_seed_and_place():
     ours, theirs = compose(["model.fusion=bridge", "seed=3", "run.threads=2"]), compose()
-    found = changed(ours, theirs)
+    found = changed_leaves(ours, theirs)
     assert found["model.fusion.name"] == ("bridge", "concat")
     assert found["model.fusion.tokens"][1] == "absent"
     assert not {"seed", "run.threads"} & set(found)
@@ -74,4 +74,4 @@ def test_knobs_of_a_task_that_nobody_trains_are_no_change(corpus):
     off, on = compose(["tasks.emotion.weight=0"]), compose()
     ours, theirs = (dataclasses.replace(one, tasks=one.tasks.settled(corpus)) for one in (off, on))
     assert ours.tasks.self_contrast != theirs.tasks.self_contrast
-    assert changed(ours, theirs) == {"tasks.emotion.weight": (0.0, 1.0)}
+    assert changed_leaves(ours, theirs) == {"tasks.emotion.weight": (0.0, 1.0)}

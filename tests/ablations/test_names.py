@@ -15,7 +15,7 @@ from ablations.report.figures import strip
 from ablations.report.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown, to_rich
 from ablations.report.tables import columns, study_table
 from ablations.report.write_report import to_html
-from ablations.statistics.pooled_scores import pooled
+from ablations.statistics.pooled_scores import pooled_scores
 from ser_core.cross_validation.records import RunStore, TestPart
 from ser_core.evaluation.baselines.baseline import scored as scored_as_baseline
 from ser_core.evaluation.metrics import score
@@ -60,7 +60,7 @@ def test_uar_and_wa_are_not_swapped_in_numbers(metric, outcomes):
     value = pytest.approx(EXPECTED[metric])
     assert all(one.test.metrics[metric] == value for one in outcomes)
     assert list(score_table(outcomes)[metric]) == [value, value]
-    assert pooled(outcomes, "base", metric)["base"].score.value == value
+    assert pooled_scores(outcomes, "base", metric)["base"].score.value == value
     table = study_table(outcomes, "t", "q", primary=metric)
     assert table.rows[0].scores[metric].value == table.rows[0].comparison.score.value == value
     assert table.references["majority"][metric] == value

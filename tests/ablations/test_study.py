@@ -5,10 +5,10 @@ import itertools
 
 import pytest
 
-from ablations.check_variants import check_changes
+from ablations.check_variants import check_variants
 from ablations.report.tables import study_table
 from ablations.studies import STUDIES
-from ablations.study import combined, configurations
+from ablations.study import combine, configurations
 from ablations.variant import Variant
 from ser_core.config.compose import compose
 from ser_core.config.identity import fingerprint
@@ -48,7 +48,7 @@ def test_the_variants_of_every_study_compose_and_differ(corpora, tiny, name, cor
     settled = [each.settled(corpus) for _, each in made.values()]
     assert len({(fingerprint(each), str(each.corpus)) for each in settled}) == len(settled)
     named = {variant.name: variant.overrides for variant in study.variants(config, corpus)}
-    check_changes(name, named, dict(zip(made, settled, strict=True)))
+    check_variants(name, named, dict(zip(made, settled, strict=True)))
     assert study.question.endswith("?")
 
 
@@ -56,7 +56,7 @@ def test_the_variants_of_every_study_compose_and_differ(corpora, tiny, name, cor
 def test_the_baseline_comes_first(corpora, name):
     config = compose()
     first = STUDIES[name].variants(config, corpora["demo"])[0]
-    assert fingerprint(compose(combined([], first))) == fingerprint(config)
+    assert fingerprint(compose(combine([], first))) == fingerprint(config)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_layers_are_compared_where_some_are_trained(corpora, base):
 def test_what_lies_within_a_choice_goes_with_it(tiny):
     inside = ["model.speech.adapter=lora", "model.speech.adapter.rank=3"]
     base = [f"model.speech={tiny}", "model.speech.tune=1", *inside]
-    assert combined(base, Variant("v", ("model.speech=none",))) == ["model/speech=none"]
-    kept = combined(base, Variant("v", ("model.speech.adapter=bottleneck",)))
+    assert combine(base, Variant("v", ("model.speech=none",))) == ["model/speech=none"]
+    kept = combine(base, Variant("v", ("model.speech.adapter=bottleneck",)))
     assert "model.speech.adapter.rank=3" not in kept and "model.speech.tune=1" in kept
-    assert compose(combined(base, Variant("v", ("model.speech.layers=last",)))).model.speech.adapter.rank == 3
+    assert compose(combine(base, Variant("v", ("model.speech.layers=last",)))).model.speech.adapter.rank == 3
 
 
 def test_weightings_of_a_single_task_are_nothing_to_compare(corpora):
@@ -93,7 +93,7 @@ def test_weightings_of_a_single_task_are_nothing_to_compare(corpora):
 
 
 def test_a_variant_replaces_what_the_base_says():
-    assert combined(["optim.epochs=3", "model.width=16"], Variant("v", ("optim.epochs=5",))) == [
+    assert combine(["optim.epochs=3", "model.width=16"], Variant("v", ("optim.epochs=5",))) == [
         "model.width=16",
         "optim.epochs=5",
     ]
@@ -101,29 +101,29 @@ def test_a_variant_replaces_what_the_base_says():
 
 def test_a_choice_of_the_variant_replaces_that_of_the_base_in_either_spelling():
     for spelling in ("model.fusion=bridge", "model/fusion=bridge"):
-        assert combined([spelling], Variant("v", ("model.fusion=concat",))) == ["model/fusion=concat"]
+        assert combine([spelling], Variant("v", ("model.fusion=concat",))) == ["model/fusion=concat"]
 
 
 def test_knobs_of_an_option_that_the_variant_does_not_choose_are_left_out():
     base = ["model.fusion.tokens=4", "model.width=16"]
-    assert combined(base, Variant("v", ("model.fusion=concat",))) == ["model.width=16", "model/fusion=concat"]
-    assert combined(base, Variant("v", ("model.fusion=bridge",))) == [*base, "model/fusion=bridge"]
+    assert combine(base, Variant("v", ("model.fusion=concat",))) == ["model.width=16", "model/fusion=concat"]
+    assert combine(base, Variant("v", ("model.fusion=bridge",))) == [*base, "model/fusion=bridge"]
 
 
 def test_a_replaced_choice_takes_its_knobs_with_it():
     base = ["stages=two", "stages.first.epochs=5", "model.fusion=mmer", "model.fusion.feedforward=2", "folds.dev=session"]
     kept = ["model/fusion=mmer", "model.fusion.feedforward=2", "folds/dev=session"]
-    assert combined(base, Variant("v", ("stages=one",))) == [*kept, "stages=one"]
+    assert combine(base, Variant("v", ("stages=one",))) == [*kept, "stages=one"]
     bridge = Variant("v", ("model.fusion=bridge", "folds=loso"))
     expected = ["stages=two", "stages.first.epochs=5", "folds/dev=session", "model/fusion=bridge", "folds=loso"]
-    assert combined(base, bridge) == expected
+    assert combine(base, bridge) == expected
 
 
 def test_a_task_that_is_left_out_has_no_weight_in_any_stage():
     base = ["tasks.gender.weight=0.1", "stages.first.weights.gender=0.5", "stages.first.weights.emotion=0.9"]
-    without = combined(base, Variant("v", ("tasks.gender.weight=0.0",)))
+    without = combine(base, Variant("v", ("tasks.gender.weight=0.0",)))
     assert without == ["stages.first.weights.emotion=0.9", "tasks.gender.weight=0.0"]
-    assert base[1] in combined(base, Variant("v", ("tasks.gender.weight=0.2",)))
+    assert base[1] in combine(base, Variant("v", ("tasks.gender.weight=0.2",)))
 
 
 def test_fusions_are_compared_with_as_many_heads_as_the_base_has(corpora):
@@ -142,14 +142,14 @@ def test_a_study_of_a_system_takes_the_users_knobs_of_it(corpora):
 
 def test_a_variant_and_a_system_beneath_it(corpora):
     base = ["system=wan2024", "model.width=16"]
-    assert combined(base, Variant("v", ("stages=one",))) == [*base, "stages=one"]
-    assert compose(combined(base, Variant("v", ("stages=one",)))).stages == compose().stages
-    swapped = compose(combined(base, Variant("v", ("system=cai2021",))))
+    assert combine(base, Variant("v", ("stages=one",))) == [*base, "stages=one"]
+    assert compose(combine(base, Variant("v", ("stages=one",)))).stages == compose().stages
+    swapped = compose(combine(base, Variant("v", ("system=cai2021",))))
     assert swapped == compose(["system=cai2021", "model.width=16"])
 
 
 def test_a_variant_keeps_a_base_that_it_does_not_touch():
-    assert combined(["corpus.speakers=4"], Variant("v")) == ["corpus.speakers=4"]
+    assert combine(["corpus.speakers=4"], Variant("v")) == ["corpus.speakers=4"]
 
 
 def test_a_base_override_that_no_variant_uses_is_refused():

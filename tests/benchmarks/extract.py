@@ -20,7 +20,7 @@ from usual import SHAPES, Spent, Usual, random_encoder, spent, write_figures
 from ser_core import audio
 from ser_core.config.compose import compose
 from ser_core.content_hashes import content_hashes
-from ser_core.dataset.channels import speeches
+from ser_core.dataset.channels import speech_items
 from ser_core.encoders.speech import SpeechExtractor
 from ser_core.feature_store.features import FeatureStore, Speech
 
@@ -48,7 +48,7 @@ def measured(asked: argparse.Namespace, place: Path) -> None:
     usual = Usual(folder)
     config = compose([*asked.overrides, f"run.store={place}/store"])
     corpus = config.corpus.read(config.cache)
-    items = speeches(corpus, content_hashes(corpus.table["file"], config.cache))
+    items = speech_items(corpus, content_hashes(corpus.table["file"], config.cache))
     chosen = [items[int(each * len(items) / asked.utterances)] for each in range(min(asked.utterances, len(items)))]
     waves = [audio.load(item.file, item.start, item.end, config.audio) for item in chosen]
     ways = {

@@ -29,7 +29,7 @@ from ser_core.audio import SAMPLE_RATE_HZ, load
 from ser_core.config.compose import compose
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.training.epoch import train_epoch
-from ser_core.training.train_state import begin, fresh
+from ser_core.training.train_state import begin_stage, new_model
 
 CLASSES = ("anger", "happiness", "neutral", "sadness")
 MEDIAN_SECONDS, SIGMA, MOST_SECONDS = 3.58, 0.692, 15.0
@@ -144,7 +144,7 @@ def wave_of(planned: Plan, row: int) -> np.ndarray:
 def our_epoch(planned: Plan) -> Any:
     """Trains the next epoch of a course over all utterances."""
     rows = list(range(len(planned.inputs.corpus)))
-    course = begin(planned.config, planned.inputs, fresh(planned.config, planned.inputs, rows, 1), rows, 1, 0)
+    course = begin_stage(planned.config, planned.inputs, new_model(planned.config, planned.inputs, rows, 1), rows, 1, 0)
     return lambda: train_epoch(planned.config, planned.inputs, course, 1)
 
 

@@ -26,7 +26,7 @@ from cluster.study_record import load_study
 from cluster.trial import Trial
 from cluster.tune.resources import Cluster
 from cluster.tune.train import train
-from cluster.tune.tune_adapter import Begun, Prepared
+from cluster.tune.tune_adapter import StartedSource, TrialQueue
 from ser_core.cross_validation.records import RunStore
 
 START_SECONDS = 20.0
@@ -80,7 +80,7 @@ def beyond(store: RunStore, begun: float, wall: float) -> dict[str, float]:
     }
 
 
-class Again(Prepared):
+class Again(TrialQueue):
     """Hands out trials of one recorded fold each."""
 
     def __init__(self, trials: Sequence[Trial], store: RunStore) -> None:
@@ -92,7 +92,7 @@ def trial_seconds(store: RunStore) -> float:
     """Mean seconds of the clock from one trial's report to the next, on one worker; the first, which imports, left out."""
     reports: list[float] = []
     source = Again(load_study(store, "fusion").trials, store)
-    train(Begun(source), Cluster(workers=1), store, lambda *_: reports.append(time.perf_counter()), print)
+    train(StartedSource(source), Cluster(workers=1), store, lambda *_: reports.append(time.perf_counter()), print)
     between = [later - earlier for earlier, later in itertools.pairwise(reports)]
     return sum(between) / len(between)
 

@@ -16,7 +16,7 @@ from usual import placeless, write_figures
 from ser_core.config.compose import compose
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.training.fit import fit
-from ser_core.training.packed import Job, fit_many, why_not
+from ser_core.training.packed import PackJob, fit_packed, why_not_packed
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     knobs = [f"optim.epochs={asked.epochs}", f"optim.patience={asked.epochs}", "optim.refit=false"]
     config = compose([*asked.overrides, *knobs])
     planned = plan(config)
-    if why := why_not(planned.config, planned.inputs):
+    if why := why_not_packed(planned.config, planned.inputs):
         raise SystemExit(why)
     torch.set_num_threads(config.run.threads)
     sizes = [2**power for power in range(asked.most.bit_length()) if 2**power <= asked.most]
@@ -58,7 +58,7 @@ def alone(planned: Plan) -> None:
 def packed(planned: Plan, size: int) -> None:
     """So many folds at once, beginning anew with the first when there are fewer."""
     folds = planned.folds.folds
-    for _ in fit_many([Job(planned.config, planned.inputs, folds[number % len(folds)]) for number in range(size)]):
+    for _ in fit_packed([PackJob(planned.config, planned.inputs, folds[number % len(folds)]) for number in range(size)]):
         pass
 
 

@@ -23,12 +23,12 @@ import numpy as np
 import pandas as pd
 from usual import placeless, write_figures
 
-from ablations.study_from_command import asked_study
+from ablations.study_from_command import study_from_words
 from cluster import trial
 from cluster.run_study import plan_ablation
 from cluster.study_record import StudyRecord
-from cluster.tune.tune_adapter import Begun, Prepared
-from ser_core.config.compose import compose, resolved
+from cluster.tune.tune_adapter import StartedSource, TrialQueue
+from ser_core.config.compose import as_dict, compose
 from ser_core.cross_validation.records import FoldRecord, TestPart
 from ser_core.evaluation.metrics import score
 
@@ -64,7 +64,7 @@ def measured(folds: int, utterances: int, base: Sequence[str], folder: Path) -> 
     (folder / "cache").symlink_to(folder.parent / "cache")
     variants, seeds = SHAPES.get(folds, (max(1, folds // (2 * FOLDS)), 2))
     rates = ",".join(f"{number}e-5" for number in range(1, variants + 1))
-    study, given = asked_study("", [*base, f"run.store={folder}"], [f"optim.learning_rate={rates}"])
+    study, given = study_from_words("", [*base, f"run.store={folder}"], [f"optim.learning_rate={rates}"])
     planned, store = plan_ablation(study, given, seeds, quiet)
     planned.save(store)
     made = recordings(planned, utterances)
@@ -78,7 +78,7 @@ def measured(folds: int, utterances: int, base: Sequence[str], folder: Path) -> 
 
     def resume() -> None:
         again, store = plan_ablation(study, given, seeds, quiet)
-        assert Begun(Prepared(again.trials, store)).first is None
+        assert StartedSource(TrialQueue(again.trials, store)).first is None
 
     found["resume"] = clocked(resume)
     return found
@@ -110,7 +110,7 @@ def recordings(study: StudyRecord, utterances: int) -> Callable[[int], tuple[Fol
     """Makes the record of each of the study's folds: the variants' plans are real, the scores of training are drawn."""
     planned = trial.plan_once(compose(study.trials[0].overrides))
     classes = sorted(set(planned.inputs.corpus.column("emotion")))
-    tree = resolved(planned.config)
+    tree = as_dict(planned.config)
     trials = [each for each in study.trials for _ in each.keys]
     keys = [key for each in study.trials for key in each.keys]
 

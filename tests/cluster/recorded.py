@@ -9,11 +9,11 @@ import pandas as pd
 
 from cluster.search.budget import Budget
 from cluster.search.objectives import Goal
-from cluster.search.optuna_trials import Past, Proposed, named
+from cluster.search.optuna_trials import OptunaTrials, Past, trial_name
 from cluster.search.pruners import PRUNERS
 from cluster.search.samplers import SAMPLERS
 from cluster.search.scores import Scores
-from cluster.search.shared_study import Together
+from cluster.search.shared_study import SharedStudy
 from cluster.study_record import Ended, StudyRecord
 from cluster.trial import Trial
 from search_spaces.space import Float, Space
@@ -70,9 +70,9 @@ class Search:
     def source(self, epochs=False):
         scores = Scores(RunStore(self.folder), self.goal)
         sampler, pruner = SAMPLERS[self.sampler], PRUNERS[self.pruning]
-        drivers = Together(self.storage, empty(), RunStore(self.folder)) if self.storage else None
+        drivers = SharedStudy(self.storage, empty(), RunStore(self.folder)) if self.storage else None
         places = (self.past, self.starts, drivers, epochs)
-        return Proposed(self.space, make(self.folds), scores, sampler, pruner, self.budget, 0, *places)
+        return OptunaTrials(self.space, make(self.folds), scores, sampler, pruner, self.budget, 0, *places)
 
     def driven(self, cut=10**9, fails=()):
         """Trains trial after trial; a kill after `cut` folds loses everything but records and notes."""
@@ -120,4 +120,4 @@ def study(source):
 
 
 def folds_of(source, trial):
-    return len(source.trained.get(named(trial), []))
+    return len(source.trained.get(trial_name(trial), []))

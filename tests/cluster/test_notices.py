@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ablations.studies import STUDIES
-from ablations.study_from_command import asked_study
+from ablations.study_from_command import study_from_words
 from cluster.notices import print_licence, print_variant_notices
 from cluster.run_study import plan_ablation
 from ser_core.config.compose import compose
@@ -40,7 +40,7 @@ def test_a_sentence_on_some_variants_is_said_once_with_their_names(capsys: pytes
 
 
 def test_an_ablation_notes_what_of_its_variants_has_no_effect(spoken_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study, _ = asked_study("", [], ["tasks.style.weight=0,0.1", "model.width=16,8"], "full")
+    study, _ = study_from_words("", [], ["tasks.style.weight=0,0.1", "model.width=16,8"], "full")
     base = ["corpus.speakers=4", "corpus.sentences=6", "optim.epochs=2", "tasks.gender.hidden=8", f"run.store={spoken_store}"]
     with pytest.raises(SettingError, match="trains exactly what"):
         plan_ablation(study, base, 1, lambda *stage: None)
@@ -49,5 +49,5 @@ def test_an_ablation_notes_what_of_its_variants_has_no_effect(spoken_store: Path
     assert one.startswith("note: style.weight=0.1, width=16 and style.weight=0.1, width=8: tasks.style.weight=0.1 has no effect")
     plan_ablation(STUDIES["tasks"], base, 1, lambda *stage: None)
     assert "study tasks does not compare style, self_contrast: corpus and channels lack what they need" in capsys.readouterr().err
-    record, _ = plan_ablation(asked_study("", [], ["model.width=16,8"])[0], base, 1, lambda *stage: None)
+    record, _ = plan_ablation(study_from_words("", [], ["model.width=16,8"])[0], base, 1, lambda *stage: None)
     assert sum("tasks.gender.hidden=8 has no effect" in note for note in record.notes) == 1

@@ -9,7 +9,7 @@ from ser_core.config.compose import compose
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "model.width=16", "optim.epochs=1", "optim.refit=false")
 
 
-class Asked:
+class SelectionSettings:
     """Stands for `cross_validate_many`: keeps the keys that it is asked to train."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Asked:
 def test_trials_of_one_configuration_compose_it_once_and_train_their_own_seeds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = [make_trial("it", SMALL, seed) for seed in (0, 1, 7)]
-    composed, asked = [], Asked()
+    composed, asked = [], SelectionSettings()
     trials._planned.cache_clear()
     monkeypatch.setattr(trials, "compose", lambda *given: composed.append(given) or compose(*given))
     monkeypatch.setattr(trials, "cross_validate_many", asked)

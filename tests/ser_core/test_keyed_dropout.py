@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ser_core.keyed_dropout import Dropout, Noise, number_sites, uniform
+from ser_core.keyed_dropout import Dropout, DropoutKey, number_sites, uniform
 
 KEYS = st.integers(0, 2**62 - 1)
 
@@ -55,22 +55,22 @@ def test_it_is_uniform_and_uncorrelated_between_sites_and_keys() -> None:
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_the_rate_is_dropped_and_the_mean_kept(rate: float) -> None:
-    dropped = Dropout(rate)(torch.ones(500, 100), Noise(key(5)))
+    dropped = Dropout(rate)(torch.ones(500, 100), DropoutKey(key(5)))
     assert (dropped == 0).double().mean() == pytest.approx(rate, abs=0.01)
     assert dropped.mean() == pytest.approx(1, abs=0.05)
     assert set(dropped.unique().tolist()) == {0.0, dropped.max().item()}
 
 
 def test_a_dimension_is_dropped_at_all_steps_of_an_utterance() -> None:
-    dropped = Dropout(0.5)(torch.ones(6, 9, 32), Noise(key(5)))
+    dropped = Dropout(0.5)(torch.ones(6, 9, 32), DropoutKey(key(5)))
     assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
     assert not torch.equal(dropped[0, 0], dropped[1, 0])
 
 
 def test_evaluation_and_rate_0_leave_values_alone() -> None:
     values = torch.rand(3, 4)
-    assert Dropout(0.5)(values, Noise(None)) is values
-    assert Dropout(0.0)(values, Noise(key(1))) is values
+    assert Dropout(0.5)(values, DropoutKey(None)) is values
+    assert Dropout(0.0)(values, DropoutKey(key(1))) is values
 
 
 def test_sites_are_numbered_apart() -> None:
@@ -82,6 +82,6 @@ def test_sites_are_numbered_apart() -> None:
 def test_stacked_models_draw_what_each_draws_alone() -> None:
     dropout, keys = Dropout(0.3), torch.tensor([3, 2**60, 77])
     values = torch.rand(3, 5, 8)
-    together = torch.func.vmap(lambda number, each: dropout(each, Noise(number)))(keys, values)
-    alone = torch.stack([dropout(each, Noise(number)) for number, each in zip(keys, values, strict=True)])
+    together = torch.func.vmap(lambda number, each: dropout(each, DropoutKey(number)))(keys, values)
+    alone = torch.stack([dropout(each, DropoutKey(number)) for number, each in zip(keys, values, strict=True)])
     assert torch.equal(together, alone)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state
 
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.stems import FeatureStem
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel, build_model, derived_seed
 from tests.conftest import Configure
 
@@ -17,38 +17,38 @@ ALL_TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gen
 
 
 @pytest.fixture(params=FUSIONS)
-def models(request: pytest.FixtureRequest, configure: Configure, inputs: Inputs) -> list[SpeechEmotionModel]:
+def models(request: pytest.FixtureRequest, configure: Configure, inputs: Dataset) -> list[SpeechEmotionModel]:
     config = configure(f"model.fusion={request.param}", *ALL_TASKS)
     return [build_model(config, inputs, torch.arange(48), seed) for seed in (1, 2)]
 
 
-def test_the_same_noise_gives_the_same_outputs_and_changes_nothing(models: list[SpeechEmotionModel], inputs: Inputs) -> None:
+def test_the_same_noise_gives_the_same_outputs_and_changes_nothing(models: list[SpeechEmotionModel], inputs: Dataset) -> None:
     model, batch = models[0].train(), inputs.batch(ROWS)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     parameters = dict(model.named_parameters())
-    first, again, other = (functional_call(model, parameters, (batch, Noise(torch.tensor(key)))) for key in (5, 5, 6))
+    first, again, other = (functional_call(model, parameters, (batch, DropoutKey(torch.tensor(key)))) for key in (5, 5, 6))
     for name in ("emotion", "dimensions", "gender"):
         assert torch.equal(first[0][name], again[0][name]) and torch.equal(first[1][name], again[1][name])
         assert not torch.equal(first[0][name], other[0][name])
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_two_stacked_models_are_the_two_alone(models: list[SpeechEmotionModel], inputs: Inputs) -> None:
+def test_two_stacked_models_are_the_two_alone(models: list[SpeechEmotionModel], inputs: Dataset) -> None:
     batch, keys = inputs.batch(ROWS), torch.tensor([11, 2**50])
     parameters, buffers = stack_module_state(list(models))  # type: ignore[arg-type]
 
     def run(state: dict[str, torch.Tensor], key: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        return functional_call(models[0], state, (batch, Noise(key)))
+        return functional_call(models[0], state, (batch, DropoutKey(key)))
 
     outputs, losses = torch.func.vmap(run)({**parameters, **buffers}, keys)
     for index, model in enumerate(models):
-        alone_outputs, alone_losses = model(batch, Noise(keys[index]))
+        alone_outputs, alone_losses = model(batch, DropoutKey(keys[index]))
         for name in alone_outputs:
             assert torch.allclose(outputs[name][index], alone_outputs[name], atol=1e-5)
             assert torch.allclose(losses[name][index], alone_losses[name], atol=1e-5)
 
 
-def test_seeds_decide_the_weights_and_leave_torchs_own_alone(configure: Configure, inputs: Inputs) -> None:
+def test_seeds_decide_the_weights_and_leave_torchs_own_alone(configure: Configure, inputs: Dataset) -> None:
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -58,7 +58,7 @@ def test_seeds_decide_the_weights_and_leave_torchs_own_alone(configure: Configur
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_task_of_weight_0_builds_no_head(configure: Configure, inputs: Inputs) -> None:
+def test_a_task_of_weight_0_builds_no_head(configure: Configure, inputs: Dataset) -> None:
     config = configure("tasks.dimensions.weight=0", "tasks.gender.weight=0")
     model = build_model(config, inputs, torch.arange(48), 1)
     assert list(model.heads) == ["emotion"]
@@ -74,7 +74,7 @@ def test_every_site_of_dropout_is_its_own(models: list[SpeechEmotionModel]) -> N
     assert len(set(sites)) == len(sites) >= 5 and 0 not in sites
 
 
-def test_statistics_come_from_the_training_rows(configure: Configure, inputs: Inputs) -> None:
+def test_statistics_come_from_the_training_rows(configure: Configure, inputs: Dataset) -> None:
     few, many = (build_model(configure(), inputs, torch.arange(count), 1).stems["speech"] for count in (24, 96))
     assert isinstance(few, FeatureStem) and isinstance(many, FeatureStem)
     assert torch.equal(few.mean, inputs.channels["speech"].statistics(torch.arange(24))[0])

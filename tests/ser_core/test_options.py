@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from ser_core.errors import SettingError
-from ser_core.options import Option, at_least, field_sentences, location, one_of, within
+from ser_core.options import Option, at_least, field_sentences, location_field, one_of, within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Lamp(Option):
     watts."""
     colour: str = "white"
     """Its colour."""
-    place: str = location("")
+    place: str = location_field("")
     """Where it hangs."""
 
 

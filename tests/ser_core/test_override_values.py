@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ser_core.config.compose import compose
-from ser_core.config.override_keys import chosen, leaf_types
+from ser_core.config.override_keys import chosen_options, leaf_types
 from ser_core.config.tree import GROUPS, Config
 from ser_core.errors import SettingError
 from ser_core.override_values import read_value, unquoted
@@ -134,7 +134,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 
 def test_a_hundred_bad_overrides_are_refused_with_their_key_and_nothing_else() -> None:
     draw = random.Random(0)
-    kinds = leaf_types(Config, GROUPS, chosen([], GROUPS))
+    kinds = leaf_types(Config, GROUPS, chosen_options([], GROUPS))
     values = (
         "",
         "ten",

@@ -8,7 +8,7 @@ import pytest
 
 from ser_core.config.compose import compose
 from ser_core.config.identity import fingerprint
-from ser_core.config.published_system import applied, systems_named
+from ser_core.config.published_system import apply_system, named_systems
 from ser_core.config.tree import GROUPS, Config
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import plan
@@ -66,7 +66,7 @@ class TestSystem:
         """And is there in what is composed: composing the overrides by themselves comes to the same."""
         system = SYSTEMS[name]
         places = [f"model.{channel}=./folder" for channel in system.channels]
-        made = applied([f"system={name}", *places], GROUPS)
+        made = apply_system([f"system={name}", *places], GROUPS)
         assert not made.left_out
         alone = compose([*places, *system.overrides])
         assert compose([f"system={name}", *places]) == alone
@@ -86,7 +86,7 @@ class TestSystem:
 
     def test_without_a_checkpoint_it_says_what_it_cannot_follow(self, name: str) -> None:
         system = SYSTEMS[name]
-        made = applied([f"system={name}"], GROUPS)
+        made = apply_system([f"system={name}"], GROUPS)
         keys = {left_side(override) for override in system.overrides if override.startswith("model.speech.")}
         assert keys == {left_side(override) for override in made.left_out if override.startswith("model.speech.")}
         said = [sentence for sentence in made.not_followed() if "model.speech=logmel" in sentence]
@@ -96,7 +96,7 @@ class TestSystem:
 
     def test_reconstruction_is_said_in_the_notes(self, name: str) -> None:
         system = SYSTEMS[name]
-        notes = " ".join(applied([f"system={name}"], GROUPS).notes())
+        notes = " ".join(apply_system([f"system={name}"], GROUPS).notes())
         for status in (RECONSTRUCTION, DIFFERS):
             for sentence in system.departures(status):
                 assert sentence.rstrip(".") in notes
@@ -128,17 +128,17 @@ def test_a_system_stands_for_its_published_conditions() -> None:
 
 def test_none_is_no_system() -> None:
     assert fingerprint(compose(["system=none"])) == fingerprint(compose())
-    assert systems_named([["system=none"], ["optim.epochs=3"]], GROUPS) == []
+    assert named_systems([["system=none"], ["optim.epochs=3"]], GROUPS) == []
 
 
 def test_system_is_no_part_of_the_experiment() -> None:
     """The same configuration without the name is the same experiment."""
-    made = applied(["system=cai2021", "model.width=32"], GROUPS)
+    made = apply_system(["system=cai2021", "model.width=32"], GROUPS)
     assert fingerprint(compose(list(made.overrides))) == fingerprint(compose(["system=cai2021", "model.width=32"]))
 
 
 def test_an_encoder_that_is_absent_is_told() -> None:
-    made = applied(["system=mmer2023", "model.text=none"], GROUPS)
+    made = apply_system(["system=mmer2023", "model.text=none"], GROUPS)
     assert any("it reads speech and text, and model.text=none" in sentence for sentence in made.notes())
 
 

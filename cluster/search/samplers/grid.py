@@ -46,7 +46,7 @@ class Walk:
         return self.answers[name]
 
 
-def walked(space: Space) -> list[dict[str, Any]]:
+def list_points(space: Space) -> list[dict[str, Any]]:
     """The answers that lead to each different point of the grid. Raises SettingError beyond MOST_POINTS paths."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     path: list[int] = []
@@ -68,7 +68,7 @@ class Grid(Sampler):
     name = "grid"
 
     def check(self, space: Space, objectives: int) -> None:
-        walked(space)
+        list_points(space)
 
     def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
         import optuna
@@ -76,6 +76,6 @@ class Grid(Sampler):
         return optuna.samplers.RandomSampler(seed=seed)  # never draws: every point is settled beforehand
 
     def points(self, space: Space, seed: int) -> Iterator[dict[str, Any]] | None:
-        answers = walked(space)
+        answers = list_points(space)
         random.Random(seed).shuffle(answers)  # noqa: S311
         return iter(answers)

@@ -62,7 +62,7 @@ def quoted(cell: str) -> str:
     return repr(cell if len(cell) <= LONGEST else f"{cell[:LONGEST]}...")
 
 
-def named(names: Sequence[str], most: int = 20) -> str:
+def name_list(names: Sequence[str], most: int = 20) -> str:
     """Names of columns for a message, cut where there are many or long ones."""
     shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in map(str, names[:most])]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

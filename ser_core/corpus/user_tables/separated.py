@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ser_core.corpus.user_tables.faults import Faults, named, quoted
+from ser_core.corpus.user_tables.faults import Faults, name_list, quoted
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 EXCEL_HINT = re.compile(r'"?sep=([,;\t])"?[,;\t]*(\r\n|\r|\n)')
@@ -177,7 +177,7 @@ def _fitting(
         else:
             rows.append(record[:width])
             kept.append(line)
-    too = f"than the {width} of the header ({named(names)})"
+    too = f"than the {width} of the header ({name_list(names)})"
     faults.add_rows(f"rows have more cells {too}; quote cells that hold the separator", _ragged(long), len(long))
     faults.add_rows(f"rows have fewer cells {too}", _ragged(short), len(short))
     faults.damaged |= bool(long or short)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ser_core.corpus.user_tables.column_names import known_names, likely, missing, rename
 from ser_core.corpus.user_tables.encodings import decode
-from ser_core.corpus.user_tables.faults import Faults, named, quoted
+from ser_core.corpus.user_tables.faults import Faults, name_list, quoted
 from ser_core.corpus.user_tables.file_kind import is_parquet, table_bytes
 from ser_core.corpus.user_tables.json_lines import is_json_lines, read_json_lines
 from ser_core.corpus.user_tables.parquet import read_parquet
@@ -83,7 +83,9 @@ class UserTable:
             return not absent
         first = "" if known_names() & {name.lower() for name in self.names} else "; does its first line name the columns?"
         for name in absent:
-            self.faults.add(f"column {name!r} is missing{missing(name, self.names, mapped)}; it has {named(self.names)}{first}")
+            self.faults.add(
+                f"column {name!r} is missing{missing(name, self.names, mapped)}; it has {name_list(self.names)}{first}"
+            )
         return not absent
 
 
@@ -114,7 +116,7 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
     if not names and not faults.damaged:
         faults.add("is blank; the first line of a table names its columns, as: file,speaker,emotion")
     elif not len(table) and not faults.damaged:
-        faults.add(f"has no utterances: a header ({named(names)}) and no rows")
+        faults.add(f"has no utterances: a header ({name_list(names)}) and no rows")
     table.cells = _frame(names, cells, columns or {}, table)
     return table
 
@@ -126,7 +128,7 @@ def _frame(names: Sequence[str], cells: Sequence[np.ndarray], mapping: Mapping[s
             near = likely(theirs, names)
             meant = f" (did you mean {near}?)" if near else ""
             table.faults.add(
-                f"corpus.columns reads {theirs!r} as {ours}, but that column is missing{meant}; it has {named(names)}"
+                f"corpus.columns reads {theirs!r} as {ours}, but that column is missing{meant}; it has {name_list(names)}"
             )
     renamed = rename(names, mapping)
     table.nested = [mapping.get(name, name) for name in table.nested]

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from ser_core.content_hashes import write_whole
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
 from ser_core.evaluation.baselines.chance import CHANCE
 from ser_core.evaluation.baselines.class_oracle import CLASS_ORACLE
@@ -29,13 +29,13 @@ EDITION = 3
 """Raised when a baseline of the same name computes something else."""
 
 
-def remembered(folder: Path, split: str, channels: str, fold: int) -> Path:
+def cached_baselines(folder: Path, split: str, channels: str, fold: int) -> Path:
     """The file in `folder` that remembers a fold's baselines; another set of baselines or metrics has another file."""
     asked = json.dumps([EDITION, *BASELINES, *TERMS])
     return folder / f"{split}-{channels}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}" / f"fold-{fold:02d}.json"
 
 
-def baselines(inputs: Inputs, fold: Fold, place: Path) -> dict[str, Scores]:
+def baselines(inputs: Dataset, fold: Fold, place: Path) -> dict[str, Scores]:
     """Test metrics of every baseline that the corpus allows, for one fold; {} when emotions are not predicted.
 
     `place` is the file that remembers them, since every variant and seed of a study asks for the same.
@@ -48,11 +48,11 @@ def baselines(inputs: Inputs, fold: Fold, place: Path) -> dict[str, Scores]:
     return scores
 
 
-def _computed(inputs: Inputs, fold: Fold) -> dict[str, Scores]:
+def _computed(inputs: Dataset, fold: Fold) -> dict[str, Scores]:
     if "emotion" not in inputs.targets or len(set(inputs.corpus.column("emotion")[known(inputs.corpus, fold)])) < 2:
         return {}
     found = {name: baseline.scores(inputs, fold) for name, baseline in BASELINES.items()}
     return {name: scores for name, scores in found.items() if scores}
 
 
-__all__ = ["BASELINES", "Baseline", "Scores", "baselines", "remembered"]
+__all__ = ["BASELINES", "Baseline", "Scores", "baselines", "cached_baselines"]

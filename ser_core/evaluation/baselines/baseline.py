@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.metrics import score
 from ser_core.folds import Fold
 
@@ -20,7 +20,7 @@ class Baseline:
 
     sentence: str
     """What it does, as the notes of a table say it after its name."""
-    scores: Callable[[Inputs, Fold], Scores]
+    scores: Callable[[Dataset, Fold], Scores]
     """Test metrics of a fold; {} when the corpus lacks what it reads."""
 
 

@@ -8,12 +8,12 @@ utterance. For F1, of M guesses of a class (binomial), M n / N are right on aver
 import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
 from ser_core.folds import Fold
 
 
-def scores(inputs: Inputs, fold: Fold) -> Scores:
+def scores(inputs: Dataset, fold: Fold) -> Scores:
     """Expected metrics on the labelled utterances of the test part."""
     labels = inputs.corpus.column("emotion")
     names, counts = np.unique(labels[known(inputs.corpus, fold)], return_counts=True)

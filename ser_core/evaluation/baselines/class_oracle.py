@@ -8,13 +8,13 @@ utterances): there, valence is mostly class identity, and a model below this lin
 import numpy as np
 import pandas as pd
 
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
 from ser_core.evaluation.metrics import score
 from ser_core.folds import Fold
 
 
-def scores(inputs: Inputs, fold: Fold) -> Scores:
+def scores(inputs: Dataset, fold: Fold) -> Scores:
     """CCC, PCC and MAE per dimension; {} when the corpus rates none."""
     corpus, labels = inputs.corpus, inputs.corpus.column("emotion")
     rows, columns = known(inputs.corpus, fold), {}

@@ -5,12 +5,12 @@ A word channel gives counts of words. What a network adds is what it has above t
 
 import numpy as np
 
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known, scored
 from ser_core.folds import Fold
 
 
-def scores(inputs: Inputs, fold: Fold) -> Scores:
+def scores(inputs: Dataset, fold: Fold) -> Scores:
     """Trained on the channels that the model reads."""
     rows, labels = known(inputs.corpus, fold), inputs.corpus.column("emotion")
     means = np.concatenate([channel.columns().numpy() for channel in inputs.channels.values()], axis=1).astype(np.float64)

@@ -8,15 +8,15 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from ser_core.corpus.texts import normalised
-from ser_core.dataset.dataset import Inputs
+from ser_core.corpus.texts import normalise
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known, scored
 from ser_core.folds import Fold
 
 
-def scores(inputs: Inputs, fold: Fold) -> Scores:
+def scores(inputs: Dataset, fold: Fold) -> Scores:
     """Looked up among what is known; {} when the corpus has no text."""
-    texts = np.array([normalised(text) for text in inputs.corpus.column("text")], dtype=str)
+    texts = np.array([normalise(text) for text in inputs.corpus.column("text")], dtype=str)
     if not (texts != "").any():
         return {}
     rows, labels = known(inputs.corpus, fold), inputs.corpus.column("emotion")

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, commonest, known, scored
 from ser_core.folds import Fold
 
 
-def scores(inputs: Inputs, fold: Fold) -> Scores:
+def scores(inputs: Dataset, fold: Fold) -> Scores:
     """The commonest class of what is known, for every test utterance."""
     commonest_class = commonest(inputs.corpus.column("emotion")[known(inputs.corpus, fold)])
     return scored(inputs.corpus, fold, np.full(len(fold.test), commonest_class))

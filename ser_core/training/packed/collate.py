@@ -18,7 +18,7 @@ Parts = dict[str, Any]
 """A Batch, or several, as plain dictionaries of tensors, which torch.func.vmap can take apart."""
 
 
-def side_by_side(batches: Sequence[Batch]) -> Parts:
+def collate(batches: Sequence[Batch]) -> Parts:
     """The batches, of the same channels and tasks, along a new first dimension."""
     rows = max(len(batch.rows) for batch in batches)
     first = batches[0]
@@ -30,7 +30,7 @@ def side_by_side(batches: Sequence[Batch]) -> Parts:
     }
 
 
-def one_of(parts: Parts) -> Batch:
+def batch_of_one(parts: Parts) -> Batch:
     """The Batch of one model."""
     streams, views = ({name: Stream(*each) for name, each in parts[kind].items()} for kind in ("streams", "views"))
     return Batch(streams, parts["targets"], parts["rows"], views)

@@ -1,13 +1,13 @@
 """Which models can be trained as one program: those of one structure, built from what torch.func.vmap can batch.
 
-why_not(config, inputs) == ""  and  equal likeness(config, inputs, model)  -->  one stack
+why_not_packed(config, inputs) == ""  and  equal structure_of(config, inputs, model)  -->  one stack
 """
 
 import json
 
-from ser_core.config.compose import resolved
+from ser_core.config.compose import as_dict
 from ser_core.config.tree import Config
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.masking.epoch import EpochMasking
 from ser_core.model import SpeechEmotionModel
 
@@ -15,7 +15,7 @@ OF_EACH = ("seed", "corpus", "folds", "audio", "optim", "stages", "conditions", 
 """Where stacked models may differ: each has its own order, schedule, decay, clipping and patience."""
 
 
-def why_not(config: Config, inputs: Inputs) -> str:
+def why_not_packed(config: Config, inputs: Dataset) -> str:
     """Why models of this configuration, settled, are trained one by one; "" where they can be stacked."""
     tasks = config.tasks.active()
     unbatched = [name for name, task in tasks.items() if not task.batches]
@@ -36,9 +36,9 @@ def why_not(config: Config, inputs: Inputs) -> str:
     return ""
 
 
-def likeness(config: Config, inputs: Inputs, model: SpeechEmotionModel) -> str:
+def structure_of(config: Config, inputs: Dataset, model: SpeechEmotionModel) -> str:
     """Equal for models that can be stacked: the same layers, shapes, tasks and constants."""
-    tree = {name: part for name, part in resolved(config).items() if name not in OF_EACH}
+    tree = {name: part for name, part in as_dict(config).items() if name not in OF_EACH}
     tree["tasks"] = {name: {**task, "weight": 1.0} for name, task in tree["tasks"].items() if task["weight"] > 0}
     shapes = [(name, str(value.dtype), str(value.device), tuple(value.shape)) for name, value in model.state_dict().items()]
     trained = [name for name, value in model.named_parameters() if value.requires_grad]

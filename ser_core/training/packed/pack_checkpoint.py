@@ -1,7 +1,7 @@
 """Keeps the states of folds that are trained beside each other: those of a fixed pack in one file, all of the same moment.
 
-    Lane (fold 1) --\
-    Lane (fold 2) ---+-- states, after an epoch of each --> Keeper of the pack --> one file
+    FoldCheckpoint (fold 1) --\
+    FoldCheckpoint (fold 2) ---+-- states, after an epoch of each --> Keeper of the pack --> one file
 What is stacked decides the last bits, so a killed pack goes on as a whole or not at all. Where they do not matter
 (optim.pack=0) each lane has a file of its own.
 """
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import torch
 
-from ser_core.training.checkpoint import Keeper, State
+from ser_core.training.checkpoint import Checkpoint, State
 
 PHASE = "together"
 """The one phase of a pack's keeper; what it holds are the lanes' own."""
 
 
-class Lane(Keeper):
+class FoldCheckpoint(Checkpoint):
     """The keeper of one fold of a pack: without a file it saves nothing and says how things stand when it is asked."""
 
     def __init__(self, file: Path | None = None, seconds: float = 0.0) -> None:
@@ -32,12 +32,12 @@ class Lane(Keeper):
     def spent(self) -> float:
         return self.before + self.worked
 
-    def keep(self, phase: str, state: Callable[[], State]) -> None:
+    def save(self, phase: str, state: Callable[[], State]) -> None:
         self._under_way = lambda: {phase: state()}
-        super().keep(phase, state)
+        super().save(phase, state)
 
-    def close(self, phase: str, state: State) -> None:
-        super().close(phase, state)
+    def finish_phase(self, phase: str, state: State) -> None:
+        super().finish_phase(phase, state)
         self._under_way = dict
 
     def development_scores(self) -> list[float]:
@@ -50,14 +50,14 @@ class Lane(Keeper):
         return {"seconds": self.worked, "failure": self.failure, "states": states}
 
 
-def taken_up(keeper: Keeper, folds: Mapping[int, Lane], device: torch.device) -> None:
+def load_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint], device: torch.device) -> None:
     """Gives each fold's lane what the keeper of the pack finds in its file."""
     keeper.load(device)
-    for number, state in (keeper.take(PHASE) or {}).items():
+    for number, state in (keeper.phase_state(PHASE) or {}).items():
         lane = folds[int(number)]
         lane.worked, lane.failure, lane.states = state["seconds"], state["failure"], state["states"]
 
 
-def kept(keeper: Keeper, folds: Mapping[int, Lane]) -> None:
+def save_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint]) -> None:
     """Saves the states of all lanes, when the last saving is long enough ago."""
-    keeper.keep(PHASE, lambda: {str(number): lane.state() for number, lane in folds.items()})
+    keeper.save(PHASE, lambda: {str(number): lane.state() for number, lane in folds.items()})

@@ -1,6 +1,6 @@
 """Models of one structure whose parameters are slices of common tensors, and one step of all of them.
 
-    parameters [models ...]  --vmap of weighed_loss-->  loss of each model  --sum, backward-->  gradients [models ...]
+    parameters [models ...]  --vmap of weighted_loss-->  loss of each model  --sum, backward-->  gradients [models ...]
 Each model's own parameters are views of its slice: what reads, saves or steps the model alone goes on doing so.
 """
 
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ser_core.tasks import Memory
-from ser_core.training.packed.collate import Parts, one_of
-from ser_core.training.step import weighed_loss
-from ser_core.training.train_state import Course
+from ser_core.training.packed.collate import Parts, batch_of_one
+from ser_core.training.step import weighted_loss
+from ser_core.training.train_state import TrainState
 
 Stepped = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]
 """Of each model: the loss that is differentiated, the loss of each task, and the outputs that heads remember."""
@@ -22,7 +22,7 @@ Stepped = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]
 class Stack:
     """The models of these courses. `release` gives each its parameters back, in tensors of its own."""
 
-    def __init__(self, courses: Sequence[Course]) -> None:
+    def __init__(self, courses: Sequence[TrainState]) -> None:
         self.courses = list(courses)
         every = [dict(course.model.named_parameters()) for course in courses]
         self.trained = [name for name, value in every[0].items() if value.requires_grad]
@@ -35,7 +35,7 @@ class Stack:
                 for name in self.trained:
                     own[name].data = self.values[name][number]
 
-    def holds(self, courses: Sequence[Course]) -> bool:
+    def holds(self, courses: Sequence[TrainState]) -> bool:
         """Whether it is made of these courses in this order."""
         return len(courses) == len(self.courses) and all(map(lambda one, other: one is other, courses, self.courses))
 
@@ -59,7 +59,7 @@ class Stack:
 
         def alone(leaves: Any, constants: Any, states: Any, memory: Any, parts: Parts, key: Tensor) -> Stepped:
             known = {name: Memory(*kinds) for name, kinds in memory.items()}
-            loss, losses, outputs = weighed_loss(course, {**leaves, **constants}, states, known, one_of(parts), key)
+            loss, losses, outputs = weighted_loss(course, {**leaves, **constants}, states, known, batch_of_one(parts), key)
             return loss, losses, {name: outputs[name] for name in known}
 
         loss, losses, outputs = torch.func.vmap(alone)(leaves, constants, states, memory, parts, keys)
@@ -72,6 +72,6 @@ class Stack:
                 parameter.grad = None if gradient is None else gradient[number]
         return loss.detach(), losses, outputs
 
-    def _constants(self, course: Course) -> dict[str, Tensor]:
+    def _constants(self, course: TrainState) -> dict[str, Tensor]:
         frozen = {name: value.detach() for name, value in course.model.named_parameters() if not value.requires_grad}
         return {**frozen, **dict(course.model.named_buffers())}

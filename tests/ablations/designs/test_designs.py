@@ -10,10 +10,10 @@ import statsmodels.formula.api
 from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import Factor, parse_factor
 from ablations.designs.fractional import constant_products, find_generators, resolution_of
-from ablations.report.effects import contrasts, effects_section, estimates
+from ablations.report.effects import contrasts, effects_section, estimate_contrasts
 from ablations.report.tables import number
 from ablations.study import configurations
-from ablations.study_from_command import asked_study
+from ablations.study_from_command import study_from_words
 from ser_core.errors import SettingError
 
 FUSION, BATCH, WIDTH = "model.fusion=concat,bridge", "optim.batch=16,32", "model.width=16,32"
@@ -29,7 +29,7 @@ def factorial(design, resolution=3):
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_variants_compose_differ_and_name_what_they_change(design):
-    asked, rest = asked_study("", [], factorial(design).factors, design, 3)
+    asked, rest = study_from_words("", [], factorial(design).factors, design, 3)
     made = asked.factorial.designed()
     assert rest == []
     configs = configurations("factors", [], made.variants)
@@ -146,7 +146,7 @@ def test_estimates_are_contrasts_over_folds(scored):
     assert section.rows[0][0] == "fusion=bridge"
     assert section.rows[0][1].startswith(number(expected, "uar", "+"))
     weights = {"bridge": np.array([-0.5, -0.5, 0.5, 0.5])}
-    assert estimates(outcomes, weights, "uar")["bridge"].n == 6
+    assert estimate_contrasts(outcomes, weights, "uar")["bridge"].n == 6
     assert effects_section(outcomes, Factorial((FUSION, BATCH), "add_one"), "uar") == []
 
 
@@ -178,14 +178,14 @@ REFUSED = {
 def test_what_does_not_fit_is_refused_with_a_sentence(case):
     factors, design, said = REFUSED[case]
     with pytest.raises(SettingError) as refused:
-        asked_study("", [], factors, design)
+        study_from_words("", [], factors, design)
     assert said in str(refused.value)
 
 
 def test_names_and_factors_do_not_mix_and_overrides_may_come_first():
     with pytest.raises(SettingError, match="fusion is a study with variants of its own"):
-        asked_study("fusion", [], [BATCH])
+        study_from_words("fusion", [], [BATCH])
     with pytest.raises(SettingError, match=r"no study is named; choose from fusion, .* or give --factor"):
-        asked_study("", [], [])
-    study, rest = asked_study("corpus=emodb", ["model.width=16"], [BATCH])
+        study_from_words("", [], [])
+    study, rest = study_from_words("corpus=emodb", ["model.width=16"], [BATCH])
     assert rest == ["corpus=emodb", "model.width=16"] and study.words == ["--factor", BATCH]

@@ -13,7 +13,7 @@ from rich.console import Console
 from ablations.report.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
 from ablations.report.tables import StudyTable, cells, columns, number, protocol_facts, study_table
 from ablations.statistics.compare import compare
-from ablations.statistics.pooled_scores import pooled
+from ablations.statistics.pooled_scores import pooled_scores
 from ser_core.evaluation.baselines import BASELINES
 
 NASTY = r"a_b & 50% $x$ #1 {y} ~^ \foo <b> [red] | * `q`"
@@ -33,7 +33,7 @@ def table(outcomes) -> StudyTable:
 def test_cells_are_the_statistics_in_points(outcomes, table):
     assert columns(table) == ["Variant", "UAR", "WA", "macro-F1", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
     row = next(row for row in cells(table) if row[0] == "bridge")
-    found, together = compare(outcomes, "concat")["bridge"], pooled(outcomes, "concat")["bridge"]
+    found, together = compare(outcomes, "concat")["bridge"], pooled_scores(outcomes, "concat")["bridge"]
     half = (found.score.high - found.score.low) / 2
     assert row[1] == f"{100 * found.score.value:.2f} ± {100 * half:.2f}"
     valence = compare(outcomes, "concat", "ccc.valence")["bridge"].score

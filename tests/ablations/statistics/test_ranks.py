@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, friedmanchisquare, studentized_range
 
-from ablations.statistics.ranks import FEWEST, conclusion, diagram, procedure, ranked
+from ablations.statistics.ranks import FEWEST, conclusion, diagram, procedure, rank_variants
 from tests.shared_material import ROOT
 
 NAMES = ["concat", "attention", "bridge", "mbt"]
@@ -30,7 +30,7 @@ def scores(gains, corpora=8, noise=1.0, seed=0):
 @pytest.mark.parametrize("less_is_better", [False, True])
 def test_friedman_and_nemenyi_agree_with_scipy_and_the_formula(corpora, gains, less_is_better):
     table = scores(gains, corpora)
-    found, count = ranked(table, less_is_better), len(gains)
+    found, count = rank_variants(table, less_is_better), len(gains)
     assert found.test == "Friedman"
     assert found.p == pytest.approx(friedmanchisquare(*table.to_numpy().T).pvalue)
     quantile = studentized_range.ppf(0.95, count, np.inf) / math.sqrt(2)
@@ -44,14 +44,14 @@ def test_friedman_and_nemenyi_agree_with_scipy_and_the_formula(corpora, gains, l
 
 def test_under_the_null_friedman_rejects_in_5_per_cent():
     """300 sets of 8 corpora and 4 variants of equal merit; Nemenyi alone may not speak where Friedman does not."""
-    found = [ranked(scores([0, 0, 0, 0], seed=seed)) for seed in range(300)]
+    found = [rank_variants(scores([0, 0, 0, 0], seed=seed)) for seed in range(300)]
     rejected = sum(one.p < 0.05 for one in found)
     assert binomtest(rejected, 300, 0.05).pvalue > 0.01
     assert all(one.p < 0.05 for one in found if one.apart)
 
 
 def test_a_clear_winner_is_named_and_the_rest_is_not():
-    found = ranked(scores([0, 0, 0, 30], 8))
+    found = rank_variants(scores([0, 0, 0, 30], 8))
     assert found.means["mbt"] == 1 and found.apart and {better for better, _ in found.apart} == {"mbt"}
     said = conclusion(found)
     assert said.startswith("Over 8 corpora the variants differ (Friedman p ") and "mbt is ahead of" in said
@@ -61,20 +61,20 @@ def test_a_clear_winner_is_named_and_the_rest_is_not():
 
 
 def test_nothing_found_is_not_equality():
-    found = ranked(scores([0, 0, 0], 6))
+    found = rank_variants(scores([0, 0, 0], 6))
     assert found.p > 0.05 and not found.apart
     assert conclusion(found).endswith("which does not show that they are equal.")
 
 
 def test_a_difference_without_a_pair_is_said_to_be_that():
-    found = ranked(scores([0, 0, 0, 30], 8))
+    found = rank_variants(scores([0, 0, 0, 30], 8))
     assert "differ (Friedman p " in (said := conclusion(type(found)(8, found.means, "Friedman", 0.04, 9.0, ())))
     assert said.endswith("but no two mean ranks are further apart than 9.00.")
 
 
 @pytest.mark.parametrize("corpora", [2, 4])
 def test_few_corpora_get_ranks_without_a_test(corpora):
-    found = ranked(scores([0, 0, 9], corpora))
+    found = rank_variants(scores([0, 0, 9], corpora))
     assert found.test == "" and math.isnan(found.p) and not found.apart and found.means["bridge"] == 1
     assert f"No test: {corpora} corpora are too few, there must be at least {FEWEST}, since" in conclusion(found)
     assert procedure(found).endswith("not tested.")
@@ -82,27 +82,27 @@ def test_few_corpora_get_ranks_without_a_test(corpora):
 
 
 def test_two_variants_are_compared_by_a_two_sided_test():
-    found = ranked(scores([0, 30], 6))
+    found = rank_variants(scores([0, 30], 6))
     assert (found.test, found.p, found.apart) == ("Wilcoxon", pytest.approx(2 / 2**6), (("attention", "concat"),))
     assert conclusion(found) == "Over 6 corpora attention is ahead of concat (Wilcoxon p = .031)."
     assert "two-sided" in procedure(found) and math.isnan(found.cd)
-    assert "5 corpora are too few, there must be at least 6" in conclusion(ranked(scores([0, 30], 5)))
-    level = [ranked(scores([0, 0], 10, seed=seed)).p < 0.05 for seed in range(300)]
+    assert "5 corpora are too few, there must be at least 6" in conclusion(rank_variants(scores([0, 30], 5)))
+    level = [rank_variants(scores([0, 0], 10, seed=seed)).p < 0.05 for seed in range(300)]
     assert binomtest(sum(level), 300, 0.05).pvalue > 0.01
 
 
 def test_ties_share_ranks_and_break_on_no_rounding():
     table = scores([0, 0, 0], 6)
     table["bridge"] = table["concat"] + 1e-16
-    found = ranked(table)
+    found = rank_variants(table)
     assert found.means["bridge"] == found.means["concat"]
     table["attention"] = table["concat"]
-    assert conclusion(ranked(table)) == "No test: the variants score alike in each of the 6 corpora."
+    assert conclusion(rank_variants(table)) == "No test: the variants score alike in each of the 6 corpora."
 
 
 def test_constant_scores_raise_no_warning(capsys):
     table = pd.DataFrame({"a": [0.5] * 6, "b": [0.6] * 6, "c": [0.7] * 6})
-    assert ranked(table).apart == (("c", "a"),)
+    assert rank_variants(table).apart == (("c", "a"),)
     assert set(diagram(table)) == {"svg", "png"}
     assert capsys.readouterr() == ("", "")
 

@@ -16,7 +16,7 @@ from cluster.cli import main as cli
 from cluster.run_study import plan_ablation
 from cluster.tune.resources import Settings
 from ser_core.config.compose import compose
-from ser_core.config.override_keys import chosen, leaves, present
+from ser_core.config.override_keys import chosen_options, leaves, present_groups
 from ser_core.config.tree import GROUPS, Config
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS
 from tests.cluster.conftest import SMALL, ser
@@ -153,9 +153,9 @@ def test_options_show_every_leaf_with_its_sentence(typed, overrides):
     code, out, _ = typed("options", *overrides)
     assert code == 0
     rows = {cells[1].strip(): cells for cells in (line.split("│") for line in out.splitlines()) if len(cells) == 5}
-    names = chosen(overrides, GROUPS)
+    names = chosen_options(overrides, GROUPS)
     expected = {**dict(leaves(Config, GROUPS, names)), **dict(leaves(Settings, {}, {}))}
-    assert set(expected) | set(present(GROUPS, names)) | {"system"} == set(rows) - {""}
+    assert set(expected) | set(present_groups(GROUPS, names)) | {"system"} == set(rows) - {""}
     for key, sentence in expected.items():
         assert sentence
         assert rows[key][3].strip().startswith(" ".join(sentence.split())[:60])

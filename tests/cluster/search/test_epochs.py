@@ -9,7 +9,7 @@ from cluster.search.pruners import PRUNERS
 from cluster.study_record import load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.training.stage_loop import bests
+from ser_core.training.stage_loop import best_so_far
 from tests.cluster.conftest import SMALL, records, ser, shown
 from tests.cluster.recorded import Search, decided, development, noted, store_with
 
@@ -31,7 +31,7 @@ class Packed(Search):
         source = self.source(epochs=True)
         while piece := source.next():
             trial, missing = piece
-            for epoch, best in enumerate(bests(course(trial)), 1):
+            for epoch, best in enumerate(best_so_far(course(trial)), 1):
                 if cut == 0:
                     self.past = noted(source)
                     return source
@@ -57,7 +57,7 @@ def test_a_trial_that_falls_behind_ends_after_an_epoch_and_is_told_pruned(prunin
             continue
         ended = source.ended[name]
         done = len(ended.curve)
-        assert ended.curve == bests(course(trial))[:done] and ended.cost == pytest.approx(4 * done / EPOCHS)
+        assert ended.curve == best_so_far(course(trial))[:done] and ended.cost == pytest.approx(4 * done / EPOCHS)
         assert told.state.name == "PRUNED" and told.intermediate_values == {done: ended.curve[-1]}
         assert name not in source.trained and f"after {done} of {EPOCHS} epochs" in ended.reason
     best = max(source.trials.values(), key=lambda trial: course(trial)[-1])
@@ -100,8 +100,8 @@ def test_rungs_are_shares_of_the_epochs_and_a_curve_counts_where_it_has_one():
 )
 def test_what_cannot_be_judged_on_epochs_is_refused(words, reason, tmp_path, monkeypatch):
     from cluster.search.budget import Budget
-    from cluster.search.run_search import Search as Asked
-    from cluster.search.run_search import prepare
+    from cluster.search.run_search import Search as SelectionSettings
+    from cluster.search.run_search import prepare_search
     from search_spaces.spaces import SPACES
 
     monkeypatch.chdir(tmp_path)
@@ -109,7 +109,7 @@ def test_what_cannot_be_judged_on_epochs_is_refused(words, reason, tmp_path, mon
     overrides = [word for word in words if "=" in word]
     options |= {"fold": int(options.get("fold", 0)), "objectives": tuple(filter(None, [options.pop("objective", "")]))}
     with pytest.raises(SettingError, match=reason):
-        prepare(SPACES["optimiser"], [*SMALL, *overrides], Asked(Budget(4), **options), lambda *given: None)
+        prepare_search(SPACES["optimiser"], [*SMALL, *overrides], SelectionSettings(Budget(4), **options), lambda *given: None)
 
 
 def test_a_real_search_prunes_on_epochs_and_goes_on_from_its_records(tmp_path):

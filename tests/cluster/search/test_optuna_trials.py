@@ -9,10 +9,10 @@ from cluster.search.budget import Budget
 from cluster.search.cost import projected, spending
 from cluster.search.initial_points import best_of, by_hand
 from cluster.search.objectives import Goal
-from cluster.search.optuna_trials import named
+from cluster.search.optuna_trials import trial_name
 from cluster.search.pruners import PRUNERS
 from cluster.search.samplers import SAMPLERS
-from cluster.search.scores import ranked
+from cluster.search.scores import rank_trials
 from search_spaces.spaces import SPACES
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
@@ -37,7 +37,7 @@ def test_a_pruned_trial_trains_less_and_is_told_pruned_with_its_mean_so_far(prun
         else:
             assert told.state.name == "COMPLETE" and told.value == pytest.approx(sum(values) / 10)
     best = max(source.trials.values(), key=lambda trial: development(trial.keys[0]).dev["uar"])
-    assert named(best) not in source.ended
+    assert trial_name(best) not in source.ended
 
 
 @pytest.mark.parametrize("pruning", ["none", *PRUNING])
@@ -64,9 +64,9 @@ def test_a_search_run_again_trains_nothing_and_tells_the_same(sampler, tmp_path)
 
 
 def test_an_ablation_is_never_ended(tmp_path):
-    from cluster.tune.tune_adapter import Prepared
+    from cluster.tune.tune_adapter import TrialQueue
 
-    assert not Prepared([], RunStore(tmp_path)).reported(next(iter(Search(tmp_path).driven().trials.values())), 1, True, True)
+    assert not TrialQueue([], RunStore(tmp_path)).reported(next(iter(Search(tmp_path).driven().trials.values())), 1, True, True)
 
 
 def test_a_budget_of_folds_ends_within_a_trial_and_a_larger_one_goes_on(tmp_path):
@@ -112,7 +112,7 @@ def test_a_budget_without_end_or_sense_is_refused(wrong):
 def test_what_breaks_a_constraint_is_never_the_best(tmp_path):
     goal = Goal.read(["uar"], ["parameters<300"])
     source = Search(tmp_path, folds=2, goal=goal, budget=Budget(20)).driven()
-    best, outside = ranked(source.scores, list(source.trials.values()))
+    best, outside = rank_trials(source.scores, list(source.trials.values()))
     assert 0 < outside < 20 and len(best) == 20 - outside
     for _, trial in best:
         assert development(trial.keys[0]).sizes["parameters"] <= 300
@@ -124,7 +124,7 @@ def test_what_breaks_a_constraint_is_never_the_best(tmp_path):
 def test_several_objectives_give_a_front(tmp_path):
     goal = Goal.read(["uar", "ece"], [])
     source = Search(tmp_path, folds=2, goal=goal, sampler="nsga2", budget=Budget(30)).driven()
-    best, _ = ranked(source.scores, list(source.trials.values()))
+    best, _ = rank_trials(source.scores, list(source.trials.values()))
     points = sorted(tuple(values) for values, _ in best)
     assert 1 < len(points) < 30
     assert [point[1] for point in points] == sorted((point[1] for point in points), reverse=True)
@@ -146,7 +146,7 @@ def test_under_several_objectives_only_the_dominated_end(tmp_path):
 def test_an_objective_that_no_fold_has_fails_its_trials(tmp_path):
     source = Search(tmp_path, folds=2, goal=Goal.read(["mean(ccc)"], []), budget=Budget(3)).driven()
     assert [trial.state.name for trial in source.study.trials] == ["FAIL"] * 3
-    assert ranked(source.scores, list(source.trials.values())) == ([], 0)
+    assert rank_trials(source.scores, list(source.trials.values())) == ([], 0)
 
 
 def test_starts_come_first_and_once(tmp_path):

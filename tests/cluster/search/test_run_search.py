@@ -7,7 +7,7 @@ import pytest
 
 from cluster.search.budget import Budget
 from cluster.search.objectives import Goal
-from cluster.search.optuna_trials import Past, Proposed
+from cluster.search.optuna_trials import OptunaTrials, Past
 from cluster.search.pruners import PRUNERS
 from cluster.search.samplers import SAMPLERS
 from cluster.search.scores import Scores
@@ -52,7 +52,7 @@ def source(folder, count):
 
     offered = WEIGHTS.among("tasks", [name for name in TASKS if name != "style"])  # which the demo corpus lacks
     past = Past(record.asked, record.ended, record.trained)
-    return Proposed(offered, make, Scores(store, Goal()), SAMPLERS["tpe"], PRUNERS["none"], Budget(count), 0, past)
+    return OptunaTrials(offered, make, Scores(store, Goal()), SAMPLERS["tpe"], PRUNERS["none"], Budget(count), 0, past)
 
 
 def test_a_search_prints_development_scores_and_shows_no_test_score(searched):
@@ -168,7 +168,7 @@ def scored(tmp_path, history=(), count=30, sampler="random", space=TOKENS):
         return Trial(" ".join(overrides), 0, tuple(overrides), (FoldKey(" ".join(overrides), "split", 1),))
 
     scores, past = Lettered(Full(tmp_path), Goal()), Past(history)
-    return Proposed(space, make, scores, SAMPLERS[sampler], PRUNERS["none"], Budget(count), 0, past), asked
+    return OptunaTrials(space, make, scores, SAMPLERS[sampler], PRUNERS["none"], Budget(count), 0, past), asked
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])

@@ -8,7 +8,7 @@ from scipy.stats.qmc import discrepancy
 
 from cluster.search.budget import Budget
 from cluster.search.samplers import SAMPLERS, chosen_sampler
-from cluster.search.samplers.grid import LEVELS, walked
+from cluster.search.samplers.grid import LEVELS, list_points
 from search_spaces.fusion import NESTED
 from search_spaces.space import Choice, Float, Int, OneOf, Space
 from search_spaces.spaces import SPACES
@@ -67,7 +67,7 @@ def test_an_unknown_sampler_is_named_with_the_nearest():
 
 
 def test_the_grid_holds_every_combination_once(tmp_path):
-    points = walked(SPACES["bridge_tokens"])
+    points = list_points(SPACES["bridge_tokens"])
     product = itertools.product((1, 4, 8, 16, 30, 64), ("split", "same", "concat"))
     assert sorted(tuple(point.values()) for point in points) == sorted(product)
     source = Search(tmp_path, folds=1, sampler="grid", space=SPACES["bridge_tokens"], budget=Budget(50)).driven()
@@ -82,7 +82,7 @@ def test_the_grid_walks_conditions():
         return len(varied.values) if isinstance(varied, Choice) else min(LEVELS, varied.high - varied.low + 1)
 
     expected = sum(int(np.prod([size(varied) for varied in NESTED.get(name, {}).values()])) for name in FUSIONS)
-    points = walked(SPACES["fusion"])
+    points = list_points(SPACES["fusion"])
     assert len(points) == expected == len({tuple(sorted(point.items())) for point in points})
 
 

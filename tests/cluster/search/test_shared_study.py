@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cluster.search.budget import Budget
-from cluster.search.optuna_trials import named
-from cluster.search.shared_study import checked
+from cluster.search.optuna_trials import trial_name
+from cluster.search.shared_study import check_storage
 from cluster.study_record import load_study, studies
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
@@ -53,7 +53,7 @@ def trained(source, piece, folder):
     source.finished(trial)
     with source.drivers.turn(source):  # a study notes after every fold
         pass
-    return named(trial)
+    return trial_name(trial)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "nsga2"])
@@ -122,10 +122,10 @@ def test_a_lost_database_is_made_again_from_the_records(server, tmp_path):
 
 def test_addresses_that_will_not_do_say_why():
     with pytest.raises(SettingError, match="one driver alone needs none"):
-        checked("sqlite:///here.db")
+        check_storage("sqlite:///here.db")
     with pytest.raises(SettingError, match="PGPASSWORD"):
-        checked("postgresql://ser:secret@host/db")
-    assert checked("postgresql://ser@host/db")
+        check_storage("postgresql://ser:secret@host/db")
+    assert check_storage("postgresql://ser@host/db")
 
 
 def test_a_database_out_of_reach_is_a_sentence(tmp_path):

@@ -8,7 +8,7 @@ from cluster.cli.simulate_command import simulate_records, simulate_synthetic, s
 from cluster.search.budget import Budget
 from cluster.search.pruners import PRUNERS
 from cluster.search.samplers import SAMPLERS
-from cluster.search.simulation import Hill, Records, Variances, compared, searched, variance_split
+from cluster.search.simulation import Hill, Records, Variances, compare_pruners, simulate_search, variance_split
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
 from tests.cluster.recorded import Search, study
@@ -31,7 +31,7 @@ class Counted(Hill):
 @pytest.mark.parametrize("folds", [5, 10])
 def test_every_pruner_gets_the_same_budget_of_folds(name, folds):
     world = Counted(3, folds, Variances(), RANDOM, 20)
-    outcome = searched(world, PRUNERS[name], 20 * folds)
+    outcome = simulate_search(world, PRUNERS[name], 20 * folds)
     assert world.looked == 20 * folds
     assert outcome.finished <= outcome.begun and outcome.regret >= 0
     assert (outcome.begun == outcome.finished == 20) if name == "none" else (outcome.begun > 20)
@@ -40,7 +40,7 @@ def test_every_pruner_gets_the_same_budget_of_folds(name, folds):
 @pytest.mark.parametrize("name", PRUNERS)
 def test_without_noise_the_best_point_seen_is_chosen(name):
     world, twin = (Hill(5, 10, STILL, RANDOM, 20) for _ in range(2))
-    outcome = searched(world, PRUNERS[name], 200)
+    outcome = simulate_search(world, PRUNERS[name], 200)
     effects = [twin.ask()[0] for _ in range(outcome.begun)]
     possible = {max(effects), max(effects[:-1])}  # the last may have been cut off by the end of the budget
     assert -outcome.regret in possible
@@ -57,14 +57,16 @@ def test_scores_have_the_variances_asked_for():
 
 def test_equal_worlds_are_met_by_every_pruner():
     rules = [PRUNERS["none"], PRUNERS["none"], PRUNERS["asha"]]
-    one, other, halved = compared([[Hill(seed, 5, Variances(), RANDOM, 20) for _ in rules] for seed in range(5)], rules, 5, 100)
+    one, other, halved = compare_pruners(
+        [[Hill(seed, 5, Variances(), RANDOM, 20) for _ in rules] for seed in range(5)], rules, 5, 100
+    )
     assert (one.regret, one.begun) == (other.regret, other.begun) and other.difference == 0
     assert halved.begun > one.begun
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_any_sampler_can_be_simulated(sampler):
-    outcome = searched(Hill(2, 5, Variances(), SAMPLERS[sampler], 6), PRUNERS["asha"], 30)
+    outcome = simulate_search(Hill(2, 5, Variances(), SAMPLERS[sampler], 6), PRUNERS["asha"], 30)
     assert 6 <= outcome.begun < 31
 
 
@@ -76,7 +78,7 @@ def test_records_are_replayed_whole_and_in_points(tmp_path):
     said = console.export_text()
     assert "14 trials of made in random order, 10 searches of 7 trials' folds" in said
     table = 100 * np.array([[fold[0] for fold in source.scores.first_folds(trial)] for trial in source.trials.values()])
-    regrets = [searched(Records(seed, table), PRUNERS["none"], 35).regret for seed in range(10)]
+    regrets = [simulate_search(Records(seed, table), PRUNERS["none"], 35).regret for seed in range(10)]
     expected = [table.mean(1).max() - np.random.default_rng(seed).permutation(table)[:7].mean(1).max() for seed in range(10)]
     assert regrets == pytest.approx(expected)
     assert f"{np.mean(regrets):.2f} ±" in said

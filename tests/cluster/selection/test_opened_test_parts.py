@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster.selection.opened_test_parts import note_opening, openings, told
+from cluster.selection.opened_test_parts import opening_sentence, openings, record_opening
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
 
@@ -13,23 +13,24 @@ from ser_core.errors import RecordError
 def test_looks_are_counted_and_the_first_is_told_apart(tmp_path):
     store = RunStore(tmp_path)
     assert openings(store) == []
-    first = note_opening(store, "ser select a", "selected-a", "split", ["f1"])
+    first = record_opening(store, "ser select a", "selected-a", "split", ["f1"])
     assert (
-        told(first) == f"The test parts of this choice were first opened on {first[0].when} by `ser select a`; this is that time."
+        opening_sentence(first)
+        == f"The test parts of this choice were first opened on {first[0].when} by `ser select a`; this is that time."
     )
-    again = note_opening(store, "ser select a", "selected-a", "split", ["f1"])
-    assert told(again).endswith("and 2 times in all.")
-    elsewhere = note_opening(store, "ser select a", "selected-a", "other split", ["f3"])
-    assert "other choice" not in told(elsewhere)
-    other = note_opening(store, "ser select b", "selected-b", "split", ["f2"])
-    assert "this is that time. Before or since, 1 other choice over the same folds was opened too" in told(other)
+    again = record_opening(store, "ser select a", "selected-a", "split", ["f1"])
+    assert opening_sentence(again).endswith("and 2 times in all.")
+    elsewhere = record_opening(store, "ser select a", "selected-a", "other split", ["f3"])
+    assert "other choice" not in opening_sentence(elsewhere)
+    other = record_opening(store, "ser select b", "selected-b", "split", ["f2"])
+    assert "this is that time. Before or since, 1 other choice over the same folds was opened too" in opening_sentence(other)
     assert openings(store) == other
     assert [json.loads(line)["study"] for line in (tmp_path / "openings.jsonl").read_text().splitlines()][-1] == "selected-b"
 
 
 def test_no_look_is_lost_when_several_are_noted_at_once(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: note_opening(RunStore(tmp_path), f"{number}", "s", "split", ["f"]), range(40)))
+        list(pool.map(lambda number: record_opening(RunStore(tmp_path), f"{number}", "s", "split", ["f"]), range(40)))
     assert sorted(int(each.command) for each in openings(RunStore(tmp_path))) == list(range(40))
 
 

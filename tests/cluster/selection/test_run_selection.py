@@ -12,7 +12,7 @@ from cluster.cli.select_commands import select_from
 from cluster.search.objectives import Goal
 from cluster.search.scores import Scores
 from cluster.selection.opened_test_parts import openings
-from cluster.selection.run_selection import Asked
+from cluster.selection.run_selection import SelectionSettings
 from cluster.study_record import load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError
@@ -104,13 +104,13 @@ def test_noise_in_every_test_part_changes_no_choice(selected, tmp_path):
 )
 def test_what_cannot_be_selected_is_one_sentence(selected, study, overrides, sentence):
     with pytest.raises(BridgeworkError, match=re.escape(sentence)):
-        select_from(Console(), Asked(study), selected[0] / "bridgework", overrides)
+        select_from(Console(), SelectionSettings(study), selected[0] / "bridgework", overrides)
 
 
 @pytest.mark.parametrize("name", ["top", "seeds"])
 def test_numbers_below_one_are_refused(name):
     with pytest.raises(BridgeworkError, match=f"--{name} must be at least 1"):
-        Asked("search-weights", **{name: 0})
+        SelectionSettings("search-weights", **{name: 0})
 
 
 @pytest.mark.slow

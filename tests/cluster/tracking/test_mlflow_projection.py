@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from mlflow.entities import Metric, Param
 from mlflow.utils.validation import _validate_batch_log_data, _validate_batch_log_limits, _validate_metric_name
-from tests.ser_core.cross_validation.test_records import record
 
-from cluster.tracking.mlflow_projection import Projection, accepted
+from cluster.tracking.mlflow_projection import Projection, mlflow_name
 from ser_core.evaluation.metrics import score
+from tests.ser_core.cross_validation.test_records import record
 
 CLASSES = ("joy", "joy/love", "joy & love", "joy|love", "Ärger: groß", "a//b", "..", "100 %", "喜")
 
@@ -35,9 +35,9 @@ def predictions() -> pd.DataFrame:
 
 def test_names_with_any_class_in_them_are_accepted_and_stay_apart() -> None:
     names = [f"test.{name}" for name in score(predictions())]
-    assert len({accepted(name) for name in names}) == len(names)
+    assert len({mlflow_name(name) for name in names}) == len(names)
     for name in names:
-        _validate_metric_name(accepted(name))
+        _validate_metric_name(mlflow_name(name))
     with pytest.raises(Exception, match="Invalid value"):
         _validate_metric_name("test.recall.joy & love")
 
@@ -64,7 +64,7 @@ def test_what_a_weighting_monitor_measures_is_shown_epoch_by_epoch() -> None:
             (f"epoch.{name}", value, 1),
             (f"epoch.{name}", value, 2),
         ]
-        assert accepted(f"epoch.{name}") == f"epoch.{name}"
+        assert mlflow_name(f"epoch.{name}") == f"epoch.{name}"
 
 
 def test_a_fold_is_one_call_that_holds_every_finite_score() -> None:
@@ -79,4 +79,4 @@ def test_a_fold_is_one_call_that_holds_every_finite_score() -> None:
     assert len(finite) == len(scores) - 1
     for part in ("dev", "test"):
         found = {name: value for name, value in told.items() if name.startswith(f"{part}.")}
-        assert found == {accepted(f"{part}.{name}"): value for name, value in finite.items()}
+        assert found == {mlflow_name(f"{part}.{name}"): value for name, value in finite.items()}

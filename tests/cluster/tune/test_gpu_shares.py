@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cluster.tune.gpu_shares import Shares, share
+from cluster.tune.gpu_shares import GpuShares, share
 from cluster.tune.resources import Cluster
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
@@ -16,7 +16,7 @@ import json, sys, time, types
 from pathlib import Path
 from cluster.tune import session, train
 from cluster.tune.resources import Cluster
-from cluster.tune.tune_adapter import Begun
+from cluster.tune.tune_adapter import StartedSource
 from cluster.trial import Trial
 from ser_core.cross_validation.records import FoldKey
 
@@ -59,7 +59,7 @@ class Source:
 
 train.train_trial, session._begin = train_trial, begin_with_a_gpu
 store = types.SimpleNamespace(folder=folder, load=lambda key: types.SimpleNamespace(spent={"gpu_share": 0.2}))
-train.train(Begun(Source()), Cluster(share_gpus=True), store, lambda *heard: None, print)
+train.train(StartedSource(Source()), Cluster(share_gpus=True), store, lambda *heard: None, print)
 """
 
 
@@ -82,7 +82,7 @@ def test_parts_of_a_gpu_are_equal_and_hold_what_was_measured(measured, expected)
 
 
 def test_without_sharing_trials_are_given_what_was_asked_for(tmp_path):
-    shares = Shares(Cluster(gpus_per_trial=0.5), RunStore(tmp_path))
+    shares = GpuShares(Cluster(gpus_per_trial=0.5), RunStore(tmp_path))
     assert shares.gpus == 0.5 and not shares.wait(3)
 
 

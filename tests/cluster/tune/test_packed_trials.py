@@ -6,9 +6,9 @@ import json
 import pytest
 
 from cluster.trial import Trial
-from cluster.tune.gpu_shares import Shares
+from cluster.tune.gpu_shares import GpuShares
 from cluster.tune.resources import Cluster
-from cluster.tune.tune_adapter import Begun, Prepared, tune_scheduler, tune_searcher
+from cluster.tune.tune_adapter import StartedSource, TrialQueue, tune_scheduler, tune_searcher
 from ser_core.cross_validation.records import FoldKey, RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
 
@@ -20,7 +20,7 @@ def trial(name: str, pack: int = 0, folds: int = 4) -> Trial:
 
 
 def source(trials, tmp_path):
-    return Begun(Prepared(trials, RunStore(tmp_path), folds_per_trial=2))
+    return StartedSource(TrialQueue(trials, RunStore(tmp_path), folds_per_trial=2))
 
 
 def sizes(begun, pack):
@@ -67,8 +67,8 @@ class Tunes:
 
 @pytest.mark.parametrize("ending", [("a",), ("a", "b")])
 def test_trials_that_are_trained_together_end_when_all_of_them_do(ending, tmp_path):
-    begun = Begun(ends := Ends([trial("a"), trial("b")], ending))
-    searcher, running = tune_searcher(begun, tmp_path, Cluster(pack=4), Shares(Cluster(), RunStore(tmp_path)))
+    begun = StartedSource(ends := Ends([trial("a"), trial("b")], ending))
+    searcher, running = tune_searcher(begun, tmp_path, Cluster(pack=4), GpuShares(Cluster(), RunStore(tmp_path)))
     scheduler = tune_scheduler(begun, running)
     sent = searcher.suggest("one")
     assert [piece["overrides"] for piece in sent["pieces"]] == [["name=a"], ["name=b"]]
@@ -83,8 +83,8 @@ def test_trials_that_are_trained_together_end_when_all_of_them_do(ending, tmp_pa
 
 
 def test_what_a_worker_dies_over_is_handed_out_again_as_often_as_was_asked(tmp_path):
-    begun = Begun(ends := Ends([trial("a", pack=1), trial("b", pack=1)], ()))
-    searcher, handed_out = tune_searcher(begun, tmp_path, Cluster(retries=1), Shares(Cluster(), RunStore(tmp_path)))
+    begun = StartedSource(ends := Ends([trial("a", pack=1), trial("b", pack=1)], ()))
+    searcher, handed_out = tune_searcher(begun, tmp_path, Cluster(retries=1), GpuShares(Cluster(), RunStore(tmp_path)))
     scheduler = tune_scheduler(begun, handed_out)
     first, second = searcher.suggest("one"), searcher.suggest("two")
     assert searcher.suggest("none") is None, "a worker may yet die"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser_core.augment import AUGMENTATIONS, augmentation, augmented
+from ser_core.augment import AUGMENTATIONS, augment, augmentation
 from ser_core.augment.codec import CODECS
 from ser_core.augment.pink_noise import PinkNoise
 from ser_core.errors import SettingError
@@ -39,12 +39,12 @@ def test_every_augmentation_has_a_value_here() -> None:
 def test_what_is_drawn_follows_from_the_utterance(entry: str) -> None:
     wave = tone()
     kept = wave.copy()
-    one = augmented(wave, entry, "u1")
+    one = augment(wave, entry, "u1")
     torch.manual_seed(5)
-    assert np.array_equal(one, augmented(wave, entry, "u1")) and np.array_equal(wave, kept)
+    assert np.array_equal(one, augment(wave, entry, "u1")) and np.array_equal(wave, kept)
     assert one.dtype == np.float32 and one.ndim == 1 and np.isfinite(one).all() and np.abs(one).max() > 0.05
     assert len(one) == len(wave) or entry.startswith("speed")
-    others = [augmented(wave, entry, f"u{number}") for number in range(2, 9)]
+    others = [augment(wave, entry, f"u{number}") for number in range(2, 9)]
     same = [len(one) == len(other) and np.array_equal(one, other) for other in others]
     assert all(same) == (entry in ("speed:1.25", "pitch:-3", "codec:gsm"))
 
@@ -53,7 +53,7 @@ def test_what_is_drawn_follows_from_the_utterance(entry: str) -> None:
 @pytest.mark.parametrize("ratio", [-10.0, 0.0, 12.5])
 def test_noise_is_as_loud_as_its_ratio_says(name: str, ratio: float) -> None:
     wave = tone().astype(np.float64)
-    added = augmented(tone(), f"{name}:{ratio}", "u") - wave
+    added = augment(tone(), f"{name}:{ratio}", "u") - wave
     assert decibels(np.mean(wave**2) / np.mean(added**2)) == pytest.approx(ratio, abs=0.01)
 
 
@@ -73,14 +73,14 @@ def test_white_noise_is_flat_and_pink_noise_falls_by_three_decibels_an_octave() 
 
 @pytest.mark.parametrize("factor", [0.8, 1.25])
 def test_speed_moves_length_and_frequency_together(factor: float) -> None:
-    wave = augmented(tone(), f"speed:{factor}", "u")
+    wave = augment(tone(), f"speed:{factor}", "u")
     assert len(wave) == pytest.approx(24_000 / factor, abs=1)
     assert loudest_hz(wave) == pytest.approx(300 * factor, abs=2)
 
 
 @pytest.mark.parametrize("semitones", [-5, -1, 2, 7])
 def test_pitch_moves_frequency_and_keeps_length_and_power(semitones: int) -> None:
-    wave = augmented(tone(), f"pitch:{semitones}", "u")
+    wave = augment(tone(), f"pitch:{semitones}", "u")
     assert loudest_hz(wave) == pytest.approx(300 * 2 ** (semitones / 12), rel=0.012)
     assert np.mean(wave**2) == pytest.approx(np.mean(tone() ** 2), rel=1e-3)
 
@@ -90,7 +90,7 @@ def test_a_room_decays_by_sixty_decibels_in_its_time(seconds: float) -> None:
     """The slope of Schroeder's backward integral of the response to a click, between 5 and 25 dB below its beginning."""
     click = np.zeros(2 * RATE_HZ, np.float32)
     click[0] = 0.9
-    response = augmented(click, f"reverberation:{seconds}", "u").astype(float)
+    response = augment(click, f"reverberation:{seconds}", "u").astype(float)
     response[0] = 0
     left = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response**2) + 1e-12)
     low, high = (int(np.argmax(left < level)) for level in (-5, -25))
@@ -100,7 +100,7 @@ def test_a_room_decays_by_sixty_decibels_in_its_time(seconds: float) -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_codec_loses_something_and_keeps_the_tone_in_its_place(codec: str) -> None:
     wave = tone()
-    heard = augmented(wave, f"codec:{codec}", "u")
+    heard = augment(wave, f"codec:{codec}", "u")
     assert not np.array_equal(heard, wave)
     assert loudest_hz(heard) == pytest.approx(300, abs=1)
     assert np.corrcoef(heard[1600:-1600], wave[1600:-1600])[0, 1] > 0.95
@@ -109,7 +109,7 @@ def test_a_codec_loses_something_and_keeps_the_tone_in_its_place(codec: str) -> 
 def test_the_telephone_hears_nothing_above_four_kilohertz() -> None:
     high = tone(5500.0) + tone(500.0)
     for codec, cut in (("mulaw", True), ("gsm", True), ("vorbis", False)):
-        powers = np.abs(np.fft.rfft(augmented(high, f"codec:{codec}", "u"))) ** 2
+        powers = np.abs(np.fft.rfft(augment(high, f"codec:{codec}", "u"))) ** 2
         share = powers[len(powers) * 9 // 16 :].sum() / powers.sum()
         assert (share < 0.01) == cut
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ser_core.augment import AUGMENTATIONS, augmented
+from ser_core.augment import AUGMENTATIONS, augment
 from ser_core.conditions import CONDITIONS, condition
 from ser_core.config.compose import compose
 from ser_core.config.tree import Config
@@ -16,14 +16,14 @@ from ser_core.content_hashes import file_hash
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.cross_validation.write_record import under_conditions
-from ser_core.dataset.augmented_views import Changed
-from ser_core.dataset.channels import spoken, written
-from ser_core.dataset.dataset import Inputs, load_inputs
+from ser_core.cross_validation.write_record import condition_scores
+from ser_core.dataset.augmented_views import ChangedChannels
+from ser_core.dataset.channels import speech_channel, text_channel
+from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.errors import CorpusError, SettingError
 from ser_core.evaluation.metrics import score
 from ser_core.feature_store.features import Speech
-from ser_core.masking.masking import hidden, masked
+from ser_core.masking.masking import hide_channel, mask_channel
 from ser_core.model import build_model
 from ser_core.training.evaluate import development_score, headline, predict
 from tests.conftest import Configure
@@ -67,26 +67,26 @@ def config(configure: Configure) -> Config:
 
 
 @pytest.mark.parametrize("channel", ["speech", "text"])
-def test_hiding_is_what_masking_does_in_training(channel: str, configure: Configure, inputs: Inputs) -> None:
+def test_hiding_is_what_masking_does_in_training(channel: str, configure: Configure, inputs: Dataset) -> None:
     config = configure("model.masking=epoch", "model.fusion=bridge")
     model = build_model(config, inputs, torch.arange(48), 1)
     whole = predict(config, inputs, model, ROWS)
-    with masked(model, channel):
+    with mask_channel(model, channel):
         expected = predict(config, inputs, model, ROWS)
-    with hidden(model.stems, channel):
+    with hide_channel(model.stems, channel):
         pd.testing.assert_frame_equal(predict(config, inputs, model, ROWS), expected, check_exact=True)
     pd.testing.assert_frame_equal(predict(config, inputs, model, ROWS), whole, check_exact=True)
     assert not whole["emotion.p.anger"].equals(expected["emotion.p.anger"])
 
 
-def test_what_is_hidden_reaches_no_head_and_the_model_comes_back_whole(configure: Configure, inputs: Inputs) -> None:
+def test_what_is_hidden_reaches_no_head_and_the_model_comes_back_whole(configure: Configure, inputs: Dataset) -> None:
     config = configure("tasks.transcript.weight=0.1")
     model = build_model(config, inputs, torch.arange(48), 1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     turned = [inputs.channels["speech"].sequences[row].flip(0) * 3 for row in range(96)]
     speech = dataclasses.replace(inputs.channels["speech"], sequences=turned)
     other = dataclasses.replace(inputs, channels={**inputs.channels, "speech": speech})
-    with pytest.raises(KeyError), hidden(model.stems, "speech"):
+    with pytest.raises(KeyError), hide_channel(model.stems, "speech"):
         one, same = (predict(config, each, model, ROWS) for each in (inputs, other))
         pd.testing.assert_frame_equal(one, same, check_exact=True)
         raise KeyError
@@ -95,14 +95,14 @@ def test_what_is_hidden_reaches_no_head_and_the_model_comes_back_whole(configure
 
 
 def test_speech_under_a_condition_is_the_augmented_waveform(config: Config) -> None:
-    inputs = load_inputs(config)
+    inputs = load_dataset(config)
     channel = inputs.under("noise:0").channels["speech"]
     table, minimum = inputs.corpus.table, 400
     extractor = config.model.speech.extractor(torch.device("cpu"))
     assert extractor is not None
     for row in (0, 41, 95):
         item = Speech("u", str(table["file"][row]), float("nan"), float("nan"), file_hash(str(table["file"][row])))
-        wave = augmented(item.read(config.audio, minimum), "noise:0", item.heard)
+        wave = augment(item.read(config.audio, minimum), "noise:0", item.heard)
         assert torch.equal(channel.sequences[row], extractor([wave])[0])
     assert inputs.under("text_only").channels == inputs.channels
     assert inputs.under("noise:0").channels["text"] is inputs.channels["text"]
@@ -111,7 +111,7 @@ def test_speech_under_a_condition_is_the_augmented_waveform(config: Config) -> N
 def test_noise_comes_from_the_store_and_tells_itself_apart(config: Config) -> None:
     items = [Speech("u", "/a.wav", 0.0, 1.0, "abc", change) for change in ("", "noise:0", "noise:1")]
     assert len({item.key for item in items}) == 3
-    one, other = load_inputs(config), load_inputs(config)
+    one, other = load_dataset(config), load_dataset(config)
     assert torch.equal(one.under("codec:gsm").channels["speech"].means, other.under("codec:gsm").channels["speech"].means)
 
 
@@ -162,7 +162,7 @@ def test_no_condition_is_asked_for_before_training_has_ended(config: Config, mon
     assert clean.record.dev["ccc.valence@noise:0"] != tainted.record.dev["ccc.valence@noise:0"]
 
 
-def _poisoned(inputs: Inputs, entry: str) -> Changed:
+def _poisoned(inputs: Dataset, entry: str) -> ChangedChannels:
     changed = inputs.conditions[entry]
     if "speech" not in changed.channels:
         return changed
@@ -171,31 +171,31 @@ def _poisoned(inputs: Inputs, entry: str) -> Changed:
     return changed._replace(channels={"speech": dataclasses.replace(speech, sequences=scrambled)})
 
 
-def test_inputs_of_another_configuration_are_refused(config: Config, inputs: Inputs) -> None:
+def test_inputs_of_another_configuration_are_refused(config: Config, inputs: Dataset) -> None:
     with pytest.raises(SettingError, match="loaded for other conditions or views"):
         plan(config, inputs=inputs)
 
 
 def heard(configure: Configure, folder: Path, texts: list[str]) -> Config:
     """A configuration that tests with another text."""
-    names = load_inputs(configure()).corpus.column("utterance")
+    names = load_dataset(configure()).corpus.column("utterance")
     file = folder / "heard.csv"
     pd.DataFrame({"utterance": names[::-1], "asr": texts[::-1]}).to_csv(file, index=False)
     return configure("conditions=[text:asr]", f"corpus.columns_file={file}")
 
 
-def test_another_text_is_read_in_its_place(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
+def test_another_text_is_read_in_its_place(configure: Configure, inputs: Dataset, tmp_path: Path) -> None:
     texts = [f"word{row} no" for row in range(96)]
     config = heard(configure, tmp_path, texts)
-    made = load_inputs(config)
-    expected = written(config, ["u"] * 96, texts)
+    made = load_dataset(config)
+    expected = text_channel(config, ["u"] * 96, texts)
     assert expected is not None
     found = made.under("text:asr").channels["text"]
     assert all(torch.equal(found.sequences[row], expected.sequences[row]) for row in range(96))
     assert torch.equal(made.channels["text"].sequences[7], inputs.channels["text"].sequences[7])
     model = build_model(config, made, torch.arange(48), 1)
     planned = plan(config, inputs=made)
-    scores = under_conditions(planned, model, ROWS)
+    scores = condition_scores(planned, model, ROWS)
     other = dataclasses.replace(made, channels={**made.channels, "text": expected})
     np.testing.assert_equal(
         scores, {f"{name}@text:asr": each for name, each in score(predict(config, other, model, ROWS)).items()}
@@ -209,14 +209,14 @@ def test_a_column_that_is_not_there_is_named(configure: Configure, tmp_path: Pat
     with pytest.raises(
         CorpusError, match=r"has no column 'asr' \(none of its own\); add one to its table .*columns_file=FILE\.csv"
     ):
-        load_inputs(configure("conditions=[text:asr]"))
+        load_dataset(configure("conditions=[text:asr]"))
     config = heard(configure, tmp_path, ["x"] * 96)
     pd.read_csv(tmp_path / "heard.csv").iloc[:-1].to_csv(tmp_path / "heard.csv", index=False)
     with pytest.raises(CorpusError, match="has no row for 1 of 96 utterances"):
-        load_inputs(config)
+        load_dataset(config)
 
 
-def test_a_channel_that_is_off_is_never_extracted(configure: Configure, inputs: Inputs) -> None:
+def test_a_channel_that_is_off_is_never_extracted(configure: Configure, inputs: Dataset) -> None:
     silent = configure("model.speech=none")
-    assert spoken(silent, [Speech("u", "/nowhere.wav", 0.0, 1.0, "")]) is None
-    assert not load_inputs(configure()).conditions
+    assert speech_channel(silent, [Speech("u", "/nowhere.wav", 0.0, 1.0, "")]) is None
+    assert not load_dataset(configure()).conditions

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_core.config.compose import compose, resolved
+from ser_core.config.compose import as_dict, compose
 from ser_core.config.identity import fingerprint
 from ser_core.config.tree import GROUPS
 from ser_core.errors import SettingError
@@ -25,7 +25,7 @@ def test_what_is_given_is_what_is_resolved() -> None:
     config = compose(MANY)
     assert isinstance(config.model.fusion, Bridge)
     assert (config.model.fusion.tokens, config.seed, config.optim.epochs) == (4, 3, 7)
-    assert resolved(config)["folds"] == {"name": "kfold", "dev": {"name": "auto"}, "seed": 0, "count": 3}
+    assert as_dict(config)["folds"] == {"name": "kfold", "dev": {"name": "auto"}, "seed": 0, "count": 3}
 
 
 @given(st.permutations(MANY))
@@ -108,5 +108,5 @@ def test_a_path_given_for_an_encoder_is_its_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "whisper").mkdir()
     config = compose(["model.speech=../whisper"], tmp_path / "here")
-    assert resolved(config)["model"]["speech"]["name"] == "checkpoint"
+    assert as_dict(config)["model"]["speech"]["name"] == "checkpoint"
     assert Path(config.model.speech.path).resolve() == tmp_path / "whisper"  # type: ignore[attr-defined]

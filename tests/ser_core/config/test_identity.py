@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ser_core.config.compose import compose
 from ser_core.config.identity import channels_fingerprint, default_of, described, fingerprint, is_neutral
-from ser_core.config.override_keys import leaves, present
+from ser_core.config.override_keys import leaves, present_groups
 from ser_core.config.tree import GROUPS, Config
 from ser_core.fusion.bridge import Bridge
 from ser_core.fusion.concat import Concat
@@ -181,7 +181,7 @@ SPELLINGS = spellings()
 
 
 def test_naming_a_default_changes_nothing() -> None:
-    there = present(GROUPS, {key: default for key, (_, default) in GROUPS.items()})
+    there = present_groups(GROUPS, {key: default for key, (_, default) in GROUPS.items()})
     named = [f"{key}={default}" for key, (_, default) in there.items()]
     assert fingerprint(compose(named)) == fingerprint(compose())
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from ser_core.config.override_keys import check_keys, chosen, expand, leaves, present, rewrite
+from ser_core.config.override_keys import check_keys, chosen_options, expand, leaves, present_groups, rewrite
 from ser_core.config.tree import GROUPS, Config
 from ser_core.errors import SettingError, nearest
 from ser_core.options import field_sentences
@@ -24,8 +24,8 @@ def test_a_place_chooses_the_checkpoint_there() -> None:
 
 
 def test_the_last_choice_counts() -> None:
-    assert chosen(["corpus=emodb", "corpus=table"], GROUPS)["corpus"] == "table"
-    assert chosen([], GROUPS) == DEFAULTS
+    assert chosen_options(["corpus=emodb", "corpus=table"], GROUPS)["corpus"] == "table"
+    assert chosen_options([], GROUPS) == DEFAULTS
 
 
 def test_every_choice_has_leaves_with_sentences() -> None:
@@ -86,7 +86,7 @@ def test_a_group_within_a_group_is_there_if_the_chosen_option_has_it() -> None:
     assert ("folds", "folds.dev") in nested and ("model.speech", "model.speech.adapter") in nested
     for outer, inner in nested:
         for name, option in GROUPS[outer][0].items():
-            there = inner in present(GROUPS, {**DEFAULTS, outer: name})
+            there = inner in present_groups(GROUPS, {**DEFAULTS, outer: name})
             assert there == (inner.removeprefix(f"{outer}.") in field_sentences(option))
 
 

@@ -12,7 +12,7 @@ from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
 from ser_core.corpus import Corpus
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.folds import make_folds
 from tests.conftest import SMALL
 
@@ -63,12 +63,12 @@ def said(overrides: tuple[str, ...], corpus: Corpus) -> list[str]:
 @pytest.mark.parametrize(
     ("overrides", "message"), CASES, ids=lambda value: " ".join(value or ()) if isinstance(value, tuple) else ""
 )
-def test_what_has_no_effect_is_said_with_the_reason(overrides: tuple[str, ...], message: str | None, inputs: Inputs) -> None:
+def test_what_has_no_effect_is_said_with_the_reason(overrides: tuple[str, ...], message: str | None, inputs: Dataset) -> None:
     found = said(overrides, inputs.corpus)
     assert any(message in each for each in found) if message else not found
 
 
-def test_a_task_that_a_system_brings_is_named_where_the_corpus_lacks_what_it_needs(inputs: Inputs) -> None:
+def test_a_task_that_a_system_brings_is_named_where_the_corpus_lacks_what_it_needs(inputs: Dataset) -> None:
     bare = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(gender=""))
     assert "tasks.gender.weight" in " ".join(said(("system=gao2024", "model.text=words"), bare))
 
@@ -78,6 +78,6 @@ def test_what_stands_at_its_default_because_nobody_gave_it_is_never_named(config
 
 
 @pytest.mark.parametrize("overrides", [case[0] for case in CASES if case[1] and case[0][0].startswith("tasks.style")])
-def test_settled_without_it_the_experiment_is_the_same(overrides: tuple[str, ...], inputs: Inputs) -> None:
+def test_settled_without_it_the_experiment_is_the_same(overrides: tuple[str, ...], inputs: Dataset) -> None:
     settled: Any = compose([*SMALL, *overrides]).settled(inputs.corpus)
     assert fingerprint(settled) == fingerprint(compose(SMALL).settled(inputs.corpus))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ser_core.corpus import texts
 from ser_core.corpus.corpus import Corpus, complete
-from ser_core.corpus.texts import SPECIMENS, cleaned, normalisation, normalised, without_tags, words
+from ser_core.corpus.texts import SPECIMENS, clean, normalisation, normalise, without_tags, words
 from ser_core.encoders.words import word_numbers
 
 WRITTEN = st.text(st.sampled_from("ab Cé\u0301'\u2019.,[]{}<>()3\n\t\U0001f62d")) | st.text()
@@ -22,7 +22,7 @@ def card() -> dict[str, object]:
 
 @given(WRITTEN)
 def test_every_rule_applied_twice_is_the_rule(text: str) -> None:
-    for rule in (without_tags, cleaned, normalised):
+    for rule in (without_tags, clean, normalise):
         assert rule(rule(text)) == rule(text)
     assert words(" ".join(words(text))) == words(text)
 
@@ -33,7 +33,7 @@ def test_a_tag_leaves_no_trace(before: str, after: str) -> None:
     before, after = (re.sub(r"[\[\]{}<>]", "", part) for part in (before, after))
     for tag in ("[LAUGHTER]", "{breath}", "<LAUGH>", "[a [b] c]", "[]"):
         assert without_tags(f"{before} {tag} {after}") == " ".join(f"{before} {after}".split())
-        assert normalised(f"{before} {tag} {after}") == " ".join(words(f"{before} {after}"))
+        assert normalise(f"{before} {tag} {after}") == " ".join(words(f"{before} {after}"))
 
 
 @pytest.mark.parametrize("text", ["", "I <3 you", "2 < 3", "a [ b", "half ] open", "} {", "<" + "x" * 41 + ">"])
@@ -42,7 +42,7 @@ def test_what_is_no_tag_stays(text: str) -> None:
 
 
 def test_one_spelling_whatever_the_file_system_wrote() -> None:
-    assert cleaned("Cafe\u0301  au\u00a0lait") == "Caf\u00e9 au lait"
+    assert clean("Cafe\u0301  au\u00a0lait") == "Caf\u00e9 au lait"
     assert word_numbers("Cafe\u0301", 1000).tolist() == word_numbers("caf\u00e9", 1000).tolist() != [0]
 
 
@@ -64,5 +64,5 @@ def test_another_rule_is_another_card(rule: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("text", SPECIMENS)
 def test_a_specimen_shows_every_rule_at_work(text: str) -> None:
-    shown = {" ".join(words(text)), normalised(text), cleaned(text), text}
+    shown = {" ".join(words(text)), normalise(text), clean(text), text}
     assert len(shown) >= 3

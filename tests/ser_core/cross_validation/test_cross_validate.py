@@ -13,7 +13,7 @@ from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import SettingError, TrainingError
 from ser_core.evaluation.baselines import BASELINES
 from tests.conftest import Configure
@@ -32,7 +32,7 @@ for event in cross_validate(compose(sys.argv[1:]), folds=[1]):
 """Trains the first epoch of a fold and dawdles."""
 
 
-def run(config: Config, inputs: Inputs, folds: list[int] | None = None) -> Events:
+def run(config: Config, inputs: Dataset, folds: list[int] | None = None) -> Events:
     return list(cross_validate(config, folds, planned=plan(config, inputs=inputs)))
 
 
@@ -44,7 +44,7 @@ def records(config: Config) -> list[Path]:
     return sorted(Path(config.run.store).rglob("record.json"))
 
 
-def test_progress_comes_first_and_a_result_ends_each_fold(configure: Configure, inputs: Inputs) -> None:
+def test_progress_comes_first_and_a_result_ends_each_fold(configure: Configure, inputs: Dataset) -> None:
     events = run(configure("optim.epochs=3", "optim.patience=3"), inputs, [2, 4])
     assert [type(event).__name__ for event in events] == ["Progress", "Progress", "Progress", "FoldResult"] * 2
     assert trained(events) == {2: True, 4: True}
@@ -52,7 +52,7 @@ def test_progress_comes_first_and_a_result_ends_each_fold(configure: Configure, 
     assert [(event.fold, event.epoch, event.spent) for event in progress] == [(2, 1, 1 / 3), (2, 2, 2 / 3), (2, 3, 1.0)]
 
 
-def test_a_record_says_what_was_done(configure: Configure, inputs: Inputs) -> None:
+def test_a_record_says_what_was_done(configure: Configure, inputs: Dataset) -> None:
     config = configure()
     run(config, inputs, [3])
     planned = plan(config, inputs=inputs)
@@ -67,7 +67,7 @@ def test_a_record_says_what_was_done(configure: Configure, inputs: Inputs) -> No
     assert list(part.baselines) == sorted(BASELINES) and set(part.metrics) == set(record.dev)
 
 
-def test_only_what_is_missing_is_trained(configure: Configure, inputs: Inputs) -> None:
+def test_only_what_is_missing_is_trained(configure: Configure, inputs: Dataset) -> None:
     config = configure()
     assert trained(run(config, inputs, [2])) == {2: True}
     assert trained(run(config, inputs)) == {1: True, 2: False, 3: True, 4: True}
@@ -76,7 +76,7 @@ def test_only_what_is_missing_is_trained(configure: Configure, inputs: Inputs) -
     assert not any(isinstance(event, Progress) for event in again)
 
 
-def test_the_same_config_writes_the_same_bytes_in_two_stores(configure: Configure, inputs: Inputs) -> None:
+def test_the_same_config_writes_the_same_bytes_in_two_stores(configure: Configure, inputs: Dataset) -> None:
     kept = []
     for store in ("one", "other"):
         config = configure("model.fusion=bridge", store=store)
@@ -90,7 +90,7 @@ def test_the_same_config_writes_the_same_bytes_in_two_stores(configure: Configur
     assert kept[0] == kept[1]
 
 
-def test_the_consumer_may_stop(configure: Configure, inputs: Inputs) -> None:
+def test_the_consumer_may_stop(configure: Configure, inputs: Dataset) -> None:
     config = configure()
     events = cross_validate(config, planned=plan(config, inputs=inputs))
     assert isinstance(next(events), Progress)
@@ -99,7 +99,7 @@ def test_the_consumer_may_stop(configure: Configure, inputs: Inputs) -> None:
     assert trained(run(config, inputs, [1])) == {1: True}
 
 
-def test_a_killed_process_leaves_no_half_record_and_no_lock(configure: Configure, inputs: Inputs) -> None:
+def test_a_killed_process_leaves_no_half_record_and_no_lock(configure: Configure, inputs: Dataset) -> None:
     config = configure()
     knobs = [
         f"run.store={config.run.store}",
@@ -120,7 +120,7 @@ def test_a_killed_process_leaves_no_half_record_and_no_lock(configure: Configure
     assert len(records(config)) == 1
 
 
-def test_a_fold_that_cannot_be_trained_leaves_the_others_recorded(configure: Configure, inputs: Inputs) -> None:
+def test_a_fold_that_cannot_be_trained_leaves_the_others_recorded(configure: Configure, inputs: Dataset) -> None:
     config = configure("optim.learning_rate=1e30")
     with pytest.raises(TrainingError):
         run(config, inputs)
@@ -129,12 +129,12 @@ def test_a_fold_that_cannot_be_trained_leaves_the_others_recorded(configure: Con
 
 
 @pytest.mark.parametrize("number", [0, 5, -1])
-def test_a_fold_that_does_not_exist_is_refused(number: int, configure: Configure, inputs: Inputs) -> None:
+def test_a_fold_that_does_not_exist_is_refused(number: int, configure: Configure, inputs: Dataset) -> None:
     with pytest.raises(SettingError, match=f"there is no fold {number}: lospo has folds 1 to 4"):
         run(configure(), inputs, [number])
 
 
-def test_asking_in_vain_for_a_task_is_not_asking(configure: Configure, inputs: Inputs) -> None:
+def test_asking_in_vain_for_a_task_is_not_asking(configure: Configure, inputs: Dataset) -> None:
     corpus = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(gender=""))
     bare = dataclasses.replace(inputs, corpus=corpus)
     asked, silent = (plan(configure(f"tasks.gender.weight={weight}"), inputs=bare) for weight in (0.5, 0))
@@ -142,7 +142,7 @@ def test_asking_in_vain_for_a_task_is_not_asking(configure: Configure, inputs: I
     assert plan(configure("tasks.gender.weight=0.5"), inputs=inputs).fingerprint != asked.fingerprint
 
 
-def test_a_plan_trains_nothing_and_reads_the_corpus_itself(configure: Configure, inputs: Inputs) -> None:
+def test_a_plan_trains_nothing_and_reads_the_corpus_itself(configure: Configure, inputs: Dataset) -> None:
     config = configure()
     assert plan(config).keys == plan(config, inputs=inputs).keys
     assert not records(config)
@@ -152,7 +152,7 @@ def test_a_plan_trains_nothing_and_reads_the_corpus_itself(configure: Configure,
     "overrides", [(), ("weighting=uncertainty", "stages=two"), ("folds=kfold", "folds.count=2", "optim.pack=2")]
 )
 def test_a_plan_under_another_seed_is_the_plan_made_with_it(
-    overrides: tuple[str, ...], configure: Configure, inputs: Inputs
+    overrides: tuple[str, ...], configure: Configure, inputs: Dataset
 ) -> None:
     made, wanted = (plan(configure(*overrides, f"seed={seed}"), inputs=inputs) for seed in (0, 3))
     turned = made.under_seed(3)

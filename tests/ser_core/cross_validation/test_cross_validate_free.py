@@ -11,7 +11,7 @@ from ser_core.cross_validation.cross_validate import cross_validate, cross_valid
 from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, Progress
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.cross_validation.records import FoldRecord, RunStore
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.training.packed.stack import Stack
 from tests.conftest import Configure
 
@@ -21,7 +21,7 @@ EACH = ((), ("optim.learning_rate=0.02", "tasks.gender.weight=0.3"), ("seed=1",)
 
 
 def plans(
-    configure: Configure, inputs: Inputs, *more: str, each: Sequence[Sequence[str]] = EACH, store: str = "together"
+    configure: Configure, inputs: Dataset, *more: str, each: Sequence[Sequence[str]] = EACH, store: str = "together"
 ) -> list[Plan]:
     return [plan(configure("optim.pack=0", *KNOBS, *overrides, *more, store=store), inputs=inputs) for overrides in each]
 
@@ -35,7 +35,7 @@ def results(told: Sequence[tuple[int, Event]]) -> dict[tuple[int, int], FoldReco
     return {(which, event.record.key.fold): event.record for which, event in told if isinstance(event, FoldResult)}
 
 
-def test_configurations_of_one_shape_train_as_one_program(configure: Configure, inputs: Inputs) -> None:
+def test_configurations_of_one_shape_train_as_one_program(configure: Configure, inputs: Dataset) -> None:
     made = plans(configure, inputs)
     found = results(together(made))
     assert sorted(found) == [(which, fold) for which in range(3) for fold in range(1, 5)]
@@ -50,7 +50,7 @@ def test_configurations_of_one_shape_train_as_one_program(configure: Configure, 
     assert not list(Path(made[0].config.run.store).rglob("*.state"))
 
 
-def test_what_is_recorded_is_not_trained_again_whoever_it_was_stacked_with(configure: Configure, inputs: Inputs) -> None:
+def test_what_is_recorded_is_not_trained_again_whoever_it_was_stacked_with(configure: Configure, inputs: Dataset) -> None:
     first, second, third = plans(configure, inputs)
     together([first])
     told = together([second, first, third])
@@ -58,7 +58,7 @@ def test_what_is_recorded_is_not_trained_again_whoever_it_was_stacked_with(confi
     assert {record.spent["stacked"] for (which, _), record in results(told).items() if which != 1} == {8}
 
 
-def test_a_fold_goes_on_from_its_own_state_in_other_company(configure: Configure, inputs: Inputs) -> None:
+def test_a_fold_goes_on_from_its_own_state_in_other_company(configure: Configure, inputs: Dataset) -> None:
     made = plans(configure, inputs, "run.checkpoint_seconds=0")
     events = cross_validate_many([(planned, [1, 2]) for planned in made], RunStore(made[0].config.run.store))
     next(event for _, event in events if isinstance(event, Progress) and event.epoch == 3)
@@ -73,7 +73,7 @@ def test_a_fold_goes_on_from_its_own_state_in_other_company(configure: Configure
 
 
 @pytest.mark.parametrize("beside", [("optim.learning_rate=1e30",), ("optim.learning_rate=1e30", "model.width=8")])
-def test_a_configuration_that_diverges_does_so_alone(beside: tuple[str, ...], configure: Configure, inputs: Inputs) -> None:
+def test_a_configuration_that_diverges_does_so_alone(beside: tuple[str, ...], configure: Configure, inputs: Dataset) -> None:
     made = plans(configure, inputs, each=(EACH[0], beside))
     told = together(made)
     assert {(which, event.fold) for which, event in told if isinstance(event, FoldFailed)} == {(1, fold) for fold in range(1, 5)}
@@ -81,7 +81,7 @@ def test_a_configuration_that_diverges_does_so_alone(beside: tuple[str, ...], co
 
 
 def test_what_memory_does_not_hold_is_cut_in_halves(
-    configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No GPU is at hand: its complaint is raised for stacks of more than three models."""
     gradients = Stack.gradients

@@ -15,20 +15,20 @@ from ser_core.cross_validation import train_folds
 from ser_core.cross_validation.cross_validate import FoldResult, PackEpoch, Progress, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import FoldsError, TrainingError
 from ser_core.folds import Fold
 from ser_core.training.fit import Fitted
 from ser_core.training.packed import epochs
 from ser_core.training.packed.stack import Stack
-from ser_core.training.stage_loop import Due, bests
+from ser_core.training.stage_loop import EpochRequest, best_so_far
 from tests.conftest import Configure
 
 KNOBS = ("optim.pack=3", "optim.epochs=4", "optim.patience=1", "optim.learning_rate=0.05")
 Events = list[Progress | PackEpoch | FoldResult]
 
 
-def run(config: Config, inputs: Inputs, folds: list[int] | None = None) -> Events:
+def run(config: Config, inputs: Dataset, folds: list[int] | None = None) -> Events:
     return list(cross_validate(config, folds, planned=plan(config, inputs=inputs)))
 
 
@@ -36,7 +36,7 @@ def trained(events: Events) -> dict[int, bool]:
     return {event.record.key.fold: event.trained for event in events if isinstance(event, FoldResult)}
 
 
-def content(config: Config, inputs: Inputs) -> dict[int, Any]:
+def content(config: Config, inputs: Dataset) -> dict[int, Any]:
     """What lies in the store, less times and the store's own place."""
     found = {}
     for key in RunStore(config.run.store).of_split(plan(config, inputs=inputs).folds.hash):
@@ -48,7 +48,7 @@ def content(config: Config, inputs: Inputs) -> dict[int, Any]:
     return found
 
 
-def test_a_pack_is_trained_together_and_every_fold_reports(configure: Configure, inputs: Inputs) -> None:
+def test_a_pack_is_trained_together_and_every_fold_reports(configure: Configure, inputs: Dataset) -> None:
     config = configure(*KNOBS)
     events = run(config, inputs)
     assert trained(events) == dict.fromkeys(range(1, 5), True)
@@ -61,10 +61,10 @@ def test_a_pack_is_trained_together_and_every_fold_reports(configure: Configure,
     assert not list(Path(config.run.store).rglob("*.state"))
 
 
-def test_after_each_epoch_a_pack_says_how_its_folds_stand_together(configure: Configure, inputs: Inputs) -> None:
+def test_after_each_epoch_a_pack_says_how_its_folds_stand_together(configure: Configure, inputs: Dataset) -> None:
     config = configure("optim.pack=4", "optim.epochs=8", "optim.patience=1", "optim.learning_rate=0.3")
     events = run(config, inputs)
-    courses = [bests([entry["dev"] for entry in event.record.epochs]) for event in events if isinstance(event, FoldResult)]
+    courses = [best_so_far([entry["dev"] for entry in event.record.epochs]) for event in events if isinstance(event, FoldResult)]
     assert len(set(map(len, courses))) > 1  # some stop early, and count on with the best they had
     stands = [event for event in events if isinstance(event, PackEpoch)]
     assert [stand.epoch for stand in stands] == list(range(1, max(map(len, courses)) + 1))
@@ -74,7 +74,7 @@ def test_after_each_epoch_a_pack_says_how_its_folds_stand_together(configure: Co
 
 
 @pytest.mark.parametrize("fusion", ["concat", "self_attention"])
-def test_a_fold_is_the_same_whether_one_is_asked_for_or_all(fusion: str, configure: Configure, inputs: Inputs) -> None:
+def test_a_fold_is_the_same_whether_one_is_asked_for_or_all(fusion: str, configure: Configure, inputs: Dataset) -> None:
     knobs = (*KNOBS, f"model.fusion={fusion}")
     every, one = (configure(*knobs, store=name) for name in ("every", "one"))
     run(every, inputs)
@@ -85,7 +85,7 @@ def test_a_fold_is_the_same_whether_one_is_asked_for_or_all(fusion: str, configu
     assert part == {number: whole[number] for number in part}
 
 
-def test_a_pack_is_another_experiment_than_folds_one_by_one(configure: Configure, inputs: Inputs) -> None:
+def test_a_pack_is_another_experiment_than_folds_one_by_one(configure: Configure, inputs: Dataset) -> None:
     """Its sums have other last bits, so its records stand under a name of their own; what they say is the same."""
     packed, alone = configure("optim.pack=4"), configure()
     assert plan(packed, inputs=inputs).fingerprint != plan(alone, inputs=inputs).fingerprint
@@ -95,13 +95,13 @@ def test_a_pack_is_another_experiment_than_folds_one_by_one(configure: Configure
         assert [pytest.approx(entry, rel=1e-3) for entry in one.epochs] == other.epochs
 
 
-def test_asking_for_a_pack_in_vain_is_not_asking(configure: Configure, inputs: Inputs) -> None:
+def test_asking_for_a_pack_in_vain_is_not_asking(configure: Configure, inputs: Dataset) -> None:
     asked, silent = (plan(configure("weighting=pcgrad", f"optim.pack={size}"), inputs=inputs) for size in (4, 1))
     assert asked.keys == silent.keys and asked.config == dataclasses.replace(silent.config, run=asked.config.run)
     assert "weighting=pcgrad" in asked.one_by_one and silent.one_by_one == ""
 
 
-def test_what_is_recorded_meanwhile_stays_as_it_is(configure: Configure, inputs: Inputs) -> None:
+def test_what_is_recorded_meanwhile_stays_as_it_is(configure: Configure, inputs: Dataset) -> None:
     config = configure(*KNOBS)
     run(config, inputs, [1])
     planned = plan(config, inputs=inputs)
@@ -114,7 +114,7 @@ def test_what_is_recorded_meanwhile_stays_as_it_is(configure: Configure, inputs:
 
 @pytest.mark.parametrize("fits", [2, 1])
 def test_a_pack_that_memory_does_not_hold_is_trained_in_halves(
-    fits: int, configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    fits: int, configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No GPU is at hand: its complaint is raised for stacks of more models than `fits`."""
     monkeypatch.setattr(Stack, "gradients", _full(Stack.gradients, fits))
@@ -127,7 +127,7 @@ def test_a_pack_that_memory_does_not_hold_is_trained_in_halves(
 
 
 def test_a_fold_that_memory_does_not_hold_is_a_sentence(
-    configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Stack, "gradients", _full(Stack.gradients, 0))
     with pytest.raises(TrainingError, match=r"fold 1 could not .* lower optim\.batch.* \(nor could folds 2, 3, 4\)"):
@@ -136,7 +136,7 @@ def test_a_fold_that_memory_does_not_hold_is_a_sentence(
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_folds_that_diverge_leave_their_pack(
-    killed: bool, configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    killed: bool, configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are trained to the same last bit, whether or not the process died. Folds 1 and 2 have the same rows."""
     knobs = ("optim.pack=4", "optim.epochs=4", "optim.patience=4", "run.checkpoint_seconds=0")
@@ -157,7 +157,7 @@ def test_folds_that_diverge_leave_their_pack(
 
 
 def _diverging(answer: Callable[..., Any], rows: list[int]) -> Callable[..., Any]:
-    def answered(due: Due, *given: Any) -> Any:
+    def answered(due: EpochRequest, *given: Any) -> Any:
         return TrainingError("it was made to") if due.epoch == 2 and list(due.course.rows) == rows else answer(due, *given)
 
     return answered
@@ -174,7 +174,7 @@ def _full(gradients: Callable[..., Any], fits: int) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("when", ["third epoch", "second record"])
 def test_a_killed_pack_goes_on_to_the_same_last_bit(
-    when: str, configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    when: str, configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knobs = (*KNOBS, "run.checkpoint_seconds=0", "folds.dev=speakers")
     whole, killed = (configure(*knobs, store=name) for name in ("whole", "killed"))
@@ -185,7 +185,7 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
         events.close()  # type: ignore[attr-defined]
     else:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(train_folds, "written", _dying(train_folds.written))
+            patch.setattr(train_folds, "write_record", _dying(train_folds.write_record))
             run(killed, inputs, [1])
         assert len(content(killed, inputs)) == 1
     assert list(Path(killed.run.store).rglob(".fold-01.state"))

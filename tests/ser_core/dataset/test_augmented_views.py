@@ -9,24 +9,24 @@ import pytest
 import soundfile
 import torch
 
-from ser_core.augment import augmented
+from ser_core.augment import augment
 from ser_core.config.compose import compose
 from ser_core.config.tree import Config
 from ser_core.content_hashes import file_hash
 from ser_core.cross_validation.plan import plan
 from ser_core.dataset.augmented_views import StoredViews
-from ser_core.dataset.channels import written
-from ser_core.dataset.dataset import Inputs, load_inputs
+from ser_core.dataset.channels import text_channel
+from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import CorpusError, SettingError
 from ser_core.feature_store.features import Speech
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import build_model
 from ser_core.training.epoch import train_epoch
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import fit
-from ser_core.training.frozen_states import through_frozen
-from ser_core.training.train_state import begin, fresh
+from ser_core.training.frozen_states import precompute_frozen
+from ser_core.training.train_state import begin_stage, new_model
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
@@ -43,11 +43,11 @@ def config(configure: Configure) -> Config:
 
 
 @pytest.fixture
-def viewed(config: Config) -> Inputs:
-    return load_inputs(config)
+def viewed(config: Config) -> Dataset:
+    return load_dataset(config)
 
 
-def test_a_view_is_the_augmented_waveform_through_the_same_encoder(config: Config, viewed: Inputs) -> None:
+def test_a_view_is_the_augmented_waveform_through_the_same_encoder(config: Config, viewed: Dataset) -> None:
     extractor = config.model.speech.extractor(torch.device("cpu"))
     assert extractor is not None
     versions = viewed.views.channels["speech"]
@@ -55,12 +55,12 @@ def test_a_view_is_the_augmented_waveform_through_the_same_encoder(config: Confi
         file = str(viewed.corpus.table["file"][row])
         item = Speech("u", file, NAN, NAN, file_hash(file))
         for place, entry in enumerate(KINDS):
-            wave = augmented(item.read(config.audio, 400), entry, item.heard)
+            wave = augment(item.read(config.audio, 400), entry, item.heard)
             assert torch.equal(versions.channel.sequences[versions.first[row] + place], extractor([wave])[0])
     assert set(viewed.views.channels) == {"speech"} and versions.first == list(range(0, 96 * 3 + 1, 3))
 
 
-def test_views_are_drawn_evenly_by_the_key_and_brought_only_with_one(viewed: Inputs) -> None:
+def test_views_are_drawn_evenly_by_the_key_and_brought_only_with_one(viewed: Dataset) -> None:
     versions, drawn = viewed.views.channels["speech"], np.zeros(3)
     for key in range(60):
         stream = viewed.batch(ROWS, torch.tensor(key)).views["speech"]
@@ -77,33 +77,33 @@ def test_views_are_drawn_evenly_by_the_key_and_brought_only_with_one(viewed: Inp
     assert viewed.batch(ROWS).views == {}
 
 
-def test_no_other_task_sees_a_view(config: Config, viewed: Inputs) -> None:
+def test_no_other_task_sees_a_view(config: Config, viewed: Dataset) -> None:
     model = build_model(config, viewed, torch.arange(48), 1)
     key = torch.tensor(11)
     with_views, without = viewed.batch(ROWS, key), viewed.batch(ROWS)
-    (outputs, losses), (plain_outputs, plain_losses) = (model(batch, Noise(key)) for batch in (with_views, without))
+    (outputs, losses), (plain_outputs, plain_losses) = (model(batch, DropoutKey(key)) for batch in (with_views, without))
     for name in ("emotion", "dimensions"):
         assert torch.equal(outputs[name], plain_outputs[name]) and torch.equal(losses[name], plain_losses[name])
     assert losses["augmented_contrast"] > 0 and plain_losses["augmented_contrast"] == 0
 
 
-def test_the_loss_of_a_view_reaches_stems_fusion_and_head(configure: Configure, viewed: Inputs) -> None:
+def test_the_loss_of_a_view_reaches_stems_fusion_and_head(configure: Configure, viewed: Dataset) -> None:
     model, key = build_model(configure(*WAVEFORM, "model.fusion=bridge"), viewed, torch.arange(48), 1), torch.tensor(11)
-    model(viewed.batch(ROWS, key), Noise(key))[1]["augmented_contrast"].backward()
+    model(viewed.batch(ROWS, key), DropoutKey(key))[1]["augmented_contrast"].backward()
     reached = {name for name, value in model.named_parameters() if value.grad is not None and value.grad.any()}
     assert {"stems.speech.project", "stems.text.embed.weight"} <= reached
     assert any(name.startswith("fusion.") for name in reached)
     assert {name.split(".")[1] for name in reached if name.startswith("heads.")} == {"augmented_contrast"}
 
 
-def test_an_utterance_is_nearer_to_its_view_after_training(configure: Configure, viewed: Inputs) -> None:
+def test_an_utterance_is_nearer_to_its_view_after_training(configure: Configure, viewed: Dataset) -> None:
     config = configure(*WAVEFORM, "optim.learning_rate=0.01", "tasks.augmented_contrast.temperature=0.5", "model.dropout=0")
-    course = begin(config, viewed, fresh(config, viewed, range(48), 1), range(48), 1, 0, 8)
+    course = begin_stage(config, viewed, new_model(config, viewed, range(48), 1), range(48), 1, 0, 8)
     losses = [train_epoch(config, viewed, course, epoch)["augmented_contrast"] for epoch in range(1, 9)]
     assert losses[-1] < 0.8 * losses[0]
 
 
-def trained(config: Config, inputs: Inputs) -> dict[str, torch.Tensor]:
+def trained(config: Config, inputs: Dataset) -> dict[str, torch.Tensor]:
     training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])
     while True:
         try:
@@ -112,7 +112,7 @@ def trained(config: Config, inputs: Inputs) -> dict[str, torch.Tensor]:
             return stop.value.model.state_dict()
 
 
-def poisoned(inputs: Inputs, rows: np.ndarray) -> Inputs:
+def poisoned(inputs: Dataset, rows: np.ndarray) -> Dataset:
     """Views that are nothing but NaN, in these rows alone."""
     versions, bad = inputs.views.channels["speech"], set(rows.tolist())
     sequences = [
@@ -126,7 +126,7 @@ def poisoned(inputs: Inputs, rows: np.ndarray) -> Inputs:
     )
 
 
-def test_development_and_test_parts_are_never_augmented(configure: Configure, viewed: Inputs) -> None:
+def test_development_and_test_parts_are_never_augmented(configure: Configure, viewed: Dataset) -> None:
     config = configure(*WAVEFORM, "optim.refit=false", "optim.monitor=loss")
     fold = plan(config, inputs=viewed).folds.folds[0]
     clean = trained(config, viewed)
@@ -137,22 +137,22 @@ def test_development_and_test_parts_are_never_augmented(configure: Configure, vi
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
-def test_the_same_seed_draws_the_same_views(config: Config, viewed: Inputs) -> None:
+def test_the_same_seed_draws_the_same_views(config: Config, viewed: Dataset) -> None:
     one, again = trained(config, viewed), trained(config, viewed)
     assert all(torch.equal(one[name], again[name]) for name in one)
 
 
-def test_off_means_that_nothing_is_stored_and_nothing_is_another(configure: Configure, inputs: Inputs) -> None:
+def test_off_means_that_nothing_is_stored_and_nothing_is_another(configure: Configure, inputs: Dataset) -> None:
     off = [f"{WAVEFORM[0].partition('=')[0]}=0", *WAVEFORM[2:]]
-    made = load_inputs(configure(*off))
+    made = load_dataset(configure(*off))
     assert made.views == StoredViews() and made.beside == ""
     assert plan(configure(*off)).keys == plan(configure()).keys
-    assert load_inputs(configure(*CONTRAST)).views == StoredViews()
+    assert load_dataset(configure(*CONTRAST)).views == StoredViews()
     with pytest.raises(SettingError, match="loaded for other conditions or views"):
         plan(configure(*WAVEFORM), inputs=inputs)
 
 
-def columns(folder: Path, inputs: Inputs) -> Path:
+def columns(folder: Path, inputs: Dataset) -> Path:
     """A file of columns: one, two or no files for an utterance, the second a tone; two texts for every fifth."""
     for number, hertz in enumerate((300, 500)):
         tone = 0.2 * np.sin(2 * np.pi * hertz * np.arange(16_000) / 16_000)
@@ -165,15 +165,15 @@ def columns(folder: Path, inputs: Inputs) -> Path:
     return file
 
 
-def test_columns_name_views_for_speech_and_text(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
+def test_columns_name_views_for_speech_and_text(configure: Configure, inputs: Dataset, tmp_path: Path) -> None:
     file = columns(tmp_path, inputs)
     chosen = (*CONTRAST, "tasks.augmented_contrast.views=column", f"corpus.columns_file={file}")
     config = configure(*chosen)
-    made = load_inputs(config)
+    made = load_dataset(config)
     speech, text = (made.views.channels[name] for name in ("speech", "text"))
     assert [end - begin for begin, end in zip(speech.first, speech.first[1:], strict=False)] == [1, 2, 0] * 32
     assert text.first[:7] == [0, 2, 2, 2, 2, 2, 4]
-    expected = written(config, ["u"], ["see, you; there"])
+    expected = text_channel(config, ["u"], ["see, you; there"])
     assert expected is not None and torch.equal(text.channel.sequences[1], expected.sequences[0])
     there = made.targets["augmented_contrast"][:, 0] >= 0
     assert there.tolist() == [row % 3 < 2 or row % 5 == 0 for row in range(96)]
@@ -200,12 +200,12 @@ def test_columns_name_views_for_speech_and_text(configure: Configure, inputs: In
     ],
 )
 def test_views_that_are_not_there_are_refused(
-    cells: dict[str, str], message: str, configure: Configure, inputs: Inputs, tmp_path: Path
+    cells: dict[str, str], message: str, configure: Configure, inputs: Dataset, tmp_path: Path
 ) -> None:
     file = tmp_path / "columns.csv"
     pd.DataFrame({"utterance": inputs.corpus.column("utterance"), **cells}).to_csv(file, index=False)
     with pytest.raises(CorpusError, match=message):
-        load_inputs(configure(*CONTRAST, "tasks.augmented_contrast.views=column", f"corpus.columns_file={file}"))
+        load_dataset(configure(*CONTRAST, "tasks.augmented_contrast.views=column", f"corpus.columns_file={file}"))
 
 
 @pytest.mark.parametrize(
@@ -228,18 +228,18 @@ def test_views_go_through_frozen_layers_once_as_the_utterances_do(configure: Con
     encoder = ("model.speech=checkpoint", f"model.speech.path={folder}", "model.speech.tune=2", "model.text=none")
     config = configure(*WAVEFORM[:-1], "tasks.augmented_contrast.augmentations=[noise:5]", *encoder, "stages=two")
     inputs, rows, key = plan(config).inputs, list(range(8)), torch.tensor(3)
-    model = fresh(config, inputs, rows, 1)
+    model = new_model(config, inputs, rows, 1)
     stem = model.stems["speech"]
     assert isinstance(stem, TunedStem)
-    plain = stem(inputs.batch(rows, key).views["speech"], Noise(None)).steps
+    plain = stem(inputs.batch(rows, key).views["speech"], DropoutKey(None)).steps
     for parameter in stem.top.parameters():
         parameter.requires_grad_(False)
     for trained_before in (False, True):
-        seen = through_frozen(config, inputs, model, rows, trained_before)
+        seen = precompute_frozen(config, inputs, model, rows, trained_before)
         assert stem.skips
-        assert torch.allclose(stem(seen.batch(rows, key).views["speech"], Noise(None)).steps, plain, atol=2e-2)
+        assert torch.allclose(stem(seen.batch(rows, key).views["speech"], DropoutKey(None)).steps, plain, atol=2e-2)
 
 
-def test_a_stage_without_the_task_is_brought_no_views(viewed: Inputs) -> None:
+def test_a_stage_without_the_task_is_brought_no_views(viewed: Dataset) -> None:
     assert viewed.for_tasks(["emotion"]).batch(ROWS, torch.tensor(1)).views == {}
     assert viewed.for_tasks(["emotion", "augmented_contrast"]) is viewed

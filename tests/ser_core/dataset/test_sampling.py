@@ -7,40 +7,40 @@ import torch
 
 from ser_core.config.compose import compose
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs, drawn_shares
+from ser_core.dataset.dataset import Dataset, draw_shares
 from ser_core.errors import SettingError
 from ser_core.training.epoch import train_epoch
-from ser_core.training.train_state import begin, fresh
+from ser_core.training.train_state import begin_stage, new_model
 from tests.conftest import Configure
 
 BALANCED = ("optim.sampling=balanced", "tasks.emotion.class_weights=none")
 
 
-def rare(inputs: Inputs) -> list[int]:
+def rare(inputs: Dataset) -> list[int]:
     """Training rows of which three emotions have few."""
     emotions = inputs.corpus.column("emotion").tolist()
     return [row for row, name in enumerate(emotions) if name == "anger" or row % 5 == 0]
 
 
-def test_emotions_are_drawn_alike(configure: Configure, inputs: Inputs) -> None:
+def test_emotions_are_drawn_alike(configure: Configure, inputs: Dataset) -> None:
     rows, emotions = rare(inputs), inputs.corpus.column("emotion")
-    shares = drawn_shares(configure(*BALANCED), inputs, rows)
+    shares = draw_shares(configure(*BALANCED), inputs, rows)
     each = {name: sum(share for row, share in zip(rows, shares, strict=True) if emotions[row] == name) for name in set(emotions)}
     assert list(each.values()) == pytest.approx([0.25] * 4)
-    assert drawn_shares(configure(), inputs, rows) == []
+    assert draw_shares(configure(), inputs, rows) == []
 
 
-def test_a_balanced_course_repeats_itself_and_differs_from_a_shuffled_one(configure: Configure, inputs: Inputs) -> None:
+def test_a_balanced_course_repeats_itself_and_differs_from_a_shuffled_one(configure: Configure, inputs: Dataset) -> None:
     rows, states = rare(inputs), []
     for knobs in (BALANCED, BALANCED, BALANCED[1:]):
         config = configure(*knobs)
-        course = begin(config, inputs, fresh(config, inputs, rows, 1), rows, 1, 0, 1)
+        course = begin_stage(config, inputs, new_model(config, inputs, rows, 1), rows, 1, 0, 1)
         train_epoch(config, inputs, course, 1)
         states.append(course.model.state_dict()["stems.speech.project"])
     assert torch.equal(states[0], states[1]) and not torch.equal(states[0], states[2])
 
 
-def test_a_corpus_without_emotions_is_refused_before_training(configure: Configure, inputs: Inputs) -> None:
+def test_a_corpus_without_emotions_is_refused_before_training(configure: Configure, inputs: Dataset) -> None:
     corpus = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(emotion=""))
     bare = dataclasses.replace(inputs, corpus=corpus)
     message = r"needs two emotions or more .* corpus demo has not got them; use optim\.sampling=shuffled"

@@ -10,7 +10,7 @@ from torch.func import functional_call, stack_module_state
 from ser_core.batch import Stream
 from ser_core.encoders.adapters import ADAPTERS, ADDED, Lora
 from ser_core.encoders.integration import INTEGRATIONS, AriRe2
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from tests.ser_core.encoders.inside import CPU, FAMILIES, Checkpoint, checkpoint, loss, states, stepped
 
 INSIDE: dict[str, dict[str, Any]] = {
@@ -33,7 +33,7 @@ def test_at_the_start_the_encoder_is_the_plain_one_to_the_last_bit(made: Checkpo
     plain, other = made.stem(), made.stem(**inside)
     for one, another in zip(states(plain, made.below), states(other, made.below), strict=True):
         assert torch.equal(one[made.below.mask], another[made.below.mask])
-    assert torch.equal(plain(made.below, Noise(None)).steps, other(made.below, Noise(None)).steps)
+    assert torch.equal(plain(made.below, DropoutKey(None)).steps, other(made.below, DropoutKey(None)).steps)
 
 
 @pytest.mark.parametrize("inside", INSIDE.values(), ids=INSIDE)
@@ -95,7 +95,7 @@ def test_recomputing_uses_the_weights_of_the_forward_pass(made: Checkpoint) -> N
     for checkpointing in (False, True):
         stem = made.stem(checkpointing=checkpointing, **BOTH)
         others = {name: (1.01 * value.detach()).requires_grad_() for name, value in stem.named_parameters()}
-        functional_call(stem, others, (made.below, Noise(None))).steps.square().sum().backward()
+        functional_call(stem, others, (made.below, DropoutKey(None))).steps.square().sum().backward()
         found.append([value.grad for value in others.values()])
         assert all(value.grad is None for value in stem.parameters())
     assert same(*found)
@@ -135,10 +135,10 @@ def test_two_stacked_stems_are_the_two_alone(made: Checkpoint, inside: dict[str,
     parameters, buffers = stack_module_state(list(stems))  # type: ignore[arg-type]
 
     def run(state: dict[str, torch.Tensor]) -> torch.Tensor:
-        return functional_call(stems[0], state, (made.below, Noise(None))).steps
+        return functional_call(stems[0], state, (made.below, DropoutKey(None))).steps
 
     together = torch.func.vmap(run)({**parameters, **buffers})
-    alone = torch.stack([stem(made.below, Noise(None)).steps for stem in stems])
+    alone = torch.stack([stem(made.below, DropoutKey(None)).steps for stem in stems])
     assert not torch.allclose(alone[0], alone[1], atol=1e-3) and torch.allclose(together, alone, atol=1e-4)
 
 

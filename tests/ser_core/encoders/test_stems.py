@@ -7,7 +7,7 @@ import torch
 from ser_core.batch import pad
 from ser_core.dataset.dataset import Channel
 from ser_core.encoders.stems import ConcatenatedStem, FeatureStem, WordStem
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 
 LENGTHS = (3, 5, 2, 4, 6)
 
@@ -52,7 +52,7 @@ def test_the_mixture_starts_as_the_plain_mean_of_standardised_layers() -> None:
     raw = pad([made.sequences[row] for row in range(5)])
     mean, deviation = made.statistics(rows)
     expected = ((raw.steps - mean) / deviation).mean(-2)
-    found = built(raw, Noise(None))
+    found = built(raw, DropoutKey(None))
     assert torch.allclose(found.steps[raw.mask], expected[raw.mask], atol=1e-4)
     assert not found.steps[~raw.mask].any()
 
@@ -65,7 +65,7 @@ def test_layers_can_be_chosen_by_their_weights() -> None:
     raw = pad([made.sequences[0]])
     mean, deviation = made.statistics(rows)
     expected = ((raw.steps - mean) / deviation)[:, :, 1] @ built.project[1] + built.bias
-    assert torch.allclose(built(raw, Noise(None)).steps, expected, atol=1e-4)
+    assert torch.allclose(built(raw, DropoutKey(None)).steps, expected, atol=1e-4)
 
 
 def test_concat_is_one_linear_over_all_layers_side_by_side() -> None:
@@ -76,14 +76,14 @@ def test_concat_is_one_linear_over_all_layers_side_by_side() -> None:
     mean, deviation = made.statistics(rows)
     linear = torch.nn.Linear(8, 4)
     linear.weight.data, linear.bias.data = built.project.detach().reshape(8, 4).T, built.bias.detach()
-    assert torch.allclose(built(raw, Noise(None)).steps, linear(((raw.steps - mean) / deviation).flatten(-2)), atol=1e-5)
+    assert torch.allclose(built(raw, DropoutKey(None)).steps, linear(((raw.steps - mean) / deviation).flatten(-2)), atol=1e-5)
     assert 0.3 < built.project.abs().max() / 8**-0.5 <= 1
 
 
 def test_a_dimension_that_never_varies_stays_finite() -> None:
     made = Channel("speech", [torch.ones(3, 1, 4), torch.ones(2, 1, 4)], (3, 2), 1, 4)
     built = stem(made, torch.arange(2))
-    assert built(pad([made.sequences[0]]), Noise(None)).steps.isfinite().all()
+    assert built(pad([made.sequences[0]]), DropoutKey(None)).steps.isfinite().all()
     assert torch.equal(built.scale, torch.ones(1, 4))
 
 
@@ -97,7 +97,7 @@ def test_means_are_one_vector_per_utterance() -> None:
 def test_no_text_is_the_zero_vector_and_stays_it() -> None:
     built = Channel("text", [], (), 0, 5).stem(width=4, dropout=0.0)
     assert isinstance(built, WordStem)
-    stream = built(pad([torch.tensor([0]), torch.tensor([2, 4])]), Noise(None))
+    stream = built(pad([torch.tensor([0]), torch.tensor([2, 4])]), DropoutKey(None))
     assert not stream.steps[0].any() and stream.steps[1].any()
     stream.steps.sum().backward()
     assert built.embed.weight.grad is not None and not built.embed.weight.grad[0].any()

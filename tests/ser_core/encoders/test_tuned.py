@@ -94,11 +94,11 @@ def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
     config = tuned("model.speech.tune=2")
     inputs = plan(config).inputs
     stem = build_model(config, inputs, torch.arange(8), 1).stems["speech"]
-    from ser_core.keyed_dropout import Noise
+    from ser_core.keyed_dropout import DropoutKey
 
-    together = stem(inputs.batch([0, 5, 9]).streams["speech"], Noise(None))
+    together = stem(inputs.batch([0, 5, 9]).streams["speech"], DropoutKey(None))
     for place, row in enumerate((0, 5, 9)):
-        alone = stem(inputs.batch([row]).streams["speech"], Noise(None))
+        alone = stem(inputs.batch([row]).streams["speech"], DropoutKey(None))
         assert torch.allclose(together.steps[place, : alone.steps.shape[1]], alone.steps[0], atol=1e-4)
 
 

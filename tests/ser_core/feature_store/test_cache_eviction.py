@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from ser_core.audio import Audio
 from ser_core.feature_store import cache_eviction as eviction
-from ser_core.feature_store.cache_eviction import make_room, used
+from ser_core.feature_store.cache_eviction import make_room, mark_used
 from ser_core.feature_store.features import FeatureStore, Text
 from tests.ser_core.stored import Counting
 
@@ -37,14 +37,14 @@ def test_the_longest_unused_go_until_the_budget_is_kept(budget: int, left: int, 
 
 
 def test_what_is_used_or_being_made_stays(places: list[Path]) -> None:
-    used(places[0])
+    mark_used(places[0])
     with FileLock(places[1] / "extracting.lock"):
         assert make_room(places[0].parent, 1e-9) == [places[2]]
     assert places[0].exists() and places[1].exists()
 
 
 def test_use_makes_young(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    used(places[0])
+    mark_used(places[0])
     monkeypatch.setattr(eviction, "_IN_USE", set())  # as another process sees it
     assert make_room(places[0].parent, 2 * BYTES / 1e9) == [places[1]]
 

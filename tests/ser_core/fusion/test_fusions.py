@@ -18,7 +18,7 @@ from ser_core.fusion.fusion import means
 from ser_core.fusion.mbt import Mbt
 from ser_core.fusion.perceiver import Perceiver
 from ser_core.fusion.self_attention import SelfAttention
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 
 WIDTH = 8
 BRIDGES = {
@@ -43,7 +43,7 @@ OTHERS = {
 }
 OPTIONS: dict[str, FusionOption] = {**{name: option() for name, option in FUSIONS.items()}, **BRIDGES, **AROUND, **OTHERS}
 CHANNELS = ("speech", "text")
-SILENT = Noise(None)
+SILENT = DropoutKey(None)
 
 
 @pytest.fixture(params=OPTIONS)
@@ -115,7 +115,7 @@ def test_a_channel_may_be_alone(option: FusionOption, channel: str) -> None:
 
 def test_dropout_follows_the_key(option: FusionOption) -> None:
     fusion, made = built(option, dropout=0.5), streams()
-    first, again = (fusion(made, Noise(torch.tensor(3))) for _ in range(2))
+    first, again = (fusion(made, DropoutKey(torch.tensor(3))) for _ in range(2))
     assert torch.equal(first, again)
     assert torch.equal(fusion(made, SILENT), fusion(made, SILENT))
 
@@ -145,13 +145,13 @@ def test_stacked_fusions_are_the_fusions_alone(option: FusionOption) -> None:
     state, _ = torch.func.stack_module_state(models)  # type: ignore[arg-type]
 
     def run(each: dict[str, Tensor], key: Tensor) -> Tensor:
-        return torch.func.functional_call(models[0], each, (made, Noise(key)))
+        return torch.func.functional_call(models[0], each, (made, DropoutKey(key)))
 
     if option == FUSIONS["concat"]():
         state = {"none": torch.zeros(2)}
     together = torch.func.vmap(run)(state, keys)
     for index, model in enumerate(models):
-        assert torch.allclose(together[index], model(made, Noise(keys[index])), atol=1e-5)
+        assert torch.allclose(together[index], model(made, DropoutKey(keys[index])), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", [name for name, option in FUSIONS.items() if hasattr(option(), "heads")])

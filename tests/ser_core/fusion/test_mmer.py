@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ser_core.batch import Stream, pad
 from ser_core.fusion.mmer import Mmer, maximum
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 
 WIDTH, HEADS = 12, 3
 Weights = dict[str, Tensor]
@@ -58,7 +58,7 @@ def test_the_network_is_the_papers() -> None:
     for parameter in fusion.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     speech, text = ([torch.randn(steps, WIDTH) for steps in lengths] for lengths in ((7, 3, 5), (2, 4, 1)))
-    fused = fusion({"speech": pad(speech), "text": pad(text)}, Noise(None))
+    fused = fusion({"speech": pad(speech), "text": pad(text)}, DropoutKey(None))
     expected = torch.stack([recomputed(fusion.state_dict(), *each) for each in zip(speech, text, strict=True)])
     assert fused.shape == expected.shape == (3, 2 * WIDTH)
     assert torch.allclose(fused, expected, atol=1e-5)
@@ -73,4 +73,4 @@ def test_the_audios_maximum_goes_past_the_fusion() -> None:
     fusion = Mmer().build(("speech", "text"), 8, 0.0)
     speech, text = torch.randn(1, 5, 8), torch.randn(1, 2, 8)
     streams = {"speech": Stream(speech, torch.ones(1, 5).bool()), "text": Stream(text, torch.ones(1, 2).bool())}
-    assert torch.equal(fusion(streams, Noise(None))[:, :8], speech.amax(1))
+    assert torch.equal(fusion(streams, DropoutKey(None))[:, :8], speech.amax(1))

@@ -9,19 +9,19 @@ import torch
 from ser_core.batch import Stream
 from ser_core.config.tree import Config
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.masking.epoch import EpochMasking
-from ser_core.masking.masking import MaskedFusion, masked
+from ser_core.masking.masking import MaskedFusion, mask_channel
 from ser_core.masking.utterance import ChannelDropout, UtteranceMasking
 from ser_core.model import SpeechEmotionModel, build_model
 from ser_core.training.epoch import train_epoch
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import fit
-from ser_core.training.train_state import begin, fresh
+from ser_core.training.train_state import begin_stage, new_model
 from tests.conftest import Configure
 
 CHANNELS = ("speech", "text")
@@ -33,7 +33,7 @@ def hiding(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def built(config: Config, inputs: Inputs) -> SpeechEmotionModel:
+def built(config: Config, inputs: Dataset) -> SpeechEmotionModel:
     return build_model(config, inputs, torch.arange(48), 1)
 
 
@@ -41,13 +41,13 @@ def planned(option: MaskingOption, epochs: int, seed: int = 0) -> tuple[str, ...
     return option.plan(CHANNELS, epochs, torch.Generator().manual_seed(seed))
 
 
-def test_no_masking_builds_nothing(configure: Configure, inputs: Inputs) -> None:
+def test_no_masking_builds_nothing(configure: Configure, inputs: Dataset) -> None:
     plain = built(configure("model.masking=none"), inputs)
     assert not isinstance(plain.fusion, MaskedFusion)
     assert planned(MASKINGS["none"](), 3) == ("", "", "")
 
 
-def test_a_masked_model_begins_with_the_weights_of_the_plain_one(hiding: str, configure: Configure, inputs: Inputs) -> None:
+def test_a_masked_model_begins_with_the_weights_of_the_plain_one(hiding: str, configure: Configure, inputs: Dataset) -> None:
     knobs = ("model.fusion=bridge",)
     plain, other = built(configure(*knobs), inputs), built(configure(*knobs, f"model.masking={hiding}"), inputs)
     state = {name.replace("fusion.fusion.", "fusion."): value for name, value in other.state_dict().items()}
@@ -55,7 +55,7 @@ def test_a_masked_model_begins_with_the_weights_of_the_plain_one(hiding: str, co
     assert all(torch.equal(value, state[name]) for name, value in plain.state_dict().items())
 
 
-def test_evaluation_hears_everything(hiding: str, configure: Configure, inputs: Inputs) -> None:
+def test_evaluation_hears_everything(hiding: str, configure: Configure, inputs: Dataset) -> None:
     plain = configure("model.fusion=bridge")
     whole = configure("model.fusion=bridge", f"model.masking={hiding}", "model.masking.probability=1")
     expected = predict(plain, inputs, built(plain, inputs), ROWS)
@@ -87,10 +87,10 @@ def test_epochs_hide_as_often_as_they_should_and_text_in_three_of_five() -> None
     assert hidden.count("text") / len(hidden) == pytest.approx(0.6, abs=0.04)
 
 
-def test_the_plan_follows_from_the_configurations_seed_and_the_fold(configure: Configure, inputs: Inputs) -> None:
+def test_the_plan_follows_from_the_configurations_seed_and_the_fold(configure: Configure, inputs: Dataset) -> None:
     def drawn(seed: int, fold: int) -> list[str]:
         config = configure("model.masking=epoch", f"seed={seed}")
-        return list(begin(config, inputs, fresh(config, inputs, ROWS, fold), ROWS, fold, 0, 30).masked)
+        return list(begin_stage(config, inputs, new_model(config, inputs, ROWS, fold), ROWS, fold, 0, 30).masked)
 
     torch.manual_seed(1)
     first = drawn(0, 1)
@@ -103,13 +103,13 @@ def test_the_plan_follows_from_the_configurations_seed_and_the_fold(configure: C
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("fusion", ["bridge", "cross_attention", "concat", "mmer"])
 def test_the_hidden_channels_own_layers_stand_still_and_all_others_learn(
-    channel: str, fusion: str, configure: Configure, inputs: Inputs
+    channel: str, fusion: str, configure: Configure, inputs: Dataset
 ) -> None:
     config = configure(f"model.fusion={fusion}", "model.masking=epoch", "optim.warmup=0")
-    course = begin(config, inputs, fresh(config, inputs, ROWS, 1), ROWS, 1, 0, 3)
+    course = begin_stage(config, inputs, new_model(config, inputs, ROWS, 1), ROWS, 1, 0, 3)
     train_epoch(config, inputs, course, 1)
     before = {name: value.clone() for name, value in course.model.named_parameters()}
-    with masked(course.model, channel):
+    with mask_channel(course.model, channel):
         train_epoch(config, inputs, course, 2)
     still = {name for name, value in course.model.named_parameters() if torch.equal(value, before[name])}
     alone = {name for name in before if f"stems.{channel}." in name or f"refine.{channel}." in name}
@@ -121,21 +121,21 @@ def test_the_hidden_channels_own_layers_stand_still_and_all_others_learn(
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_what_is_hidden_reaches_neither_outputs_nor_losses(channel: str, configure: Configure, inputs: Inputs) -> None:
-    model, batch, key = built(configure("model.masking=epoch"), inputs), inputs.batch(ROWS), Noise(torch.tensor(3))
+def test_what_is_hidden_reaches_neither_outputs_nor_losses(channel: str, configure: Configure, inputs: Dataset) -> None:
+    model, batch, key = built(configure("model.masking=epoch"), inputs), inputs.batch(ROWS), DropoutKey(torch.tensor(3))
     streams = dict(batch.streams)
     steps = streams[channel].steps
     streams[channel] = Stream(steps.flip(0), streams[channel].mask)
     other = type(batch)(streams, batch.targets, batch.rows)
-    with masked(model, channel):
+    with mask_channel(model, channel):
         assert torch.equal(model(batch, key)[0]["emotion"], model(other, key)[0]["emotion"])
     assert not torch.equal(model(batch, key)[0]["emotion"], model(other, key)[0]["emotion"])
 
 
-def test_what_was_frozen_before_stays_frozen(configure: Configure, inputs: Inputs) -> None:
+def test_what_was_frozen_before_stays_frozen(configure: Configure, inputs: Dataset) -> None:
     model = built(configure("model.masking=epoch"), inputs)
     model.stems["speech"].requires_grad_(False)
-    with pytest.raises(KeyError), masked(model, "speech"):
+    with pytest.raises(KeyError), mask_channel(model, "speech"):
         raise KeyError
     assert not any(parameter.requires_grad for parameter in model.stems["speech"].parameters())
     assert all(parameter.requires_grad for parameter in model.stems["text"].parameters())
@@ -146,22 +146,22 @@ def test_an_utterance_loses_one_channel_at_most_and_as_often_as_it_should() -> N
     size = 4000
     streams = {name: Stream(torch.ones(size, 2, 3), torch.ones(size, 2).bool()) for name in CHANNELS}
     drop = ChannelDropout(probability=0.3, text=0.75)
-    heard = {name: stream.steps[:, 0, 0] for name, stream in drop(streams, Noise(torch.tensor(5))).items()}
+    heard = {name: stream.steps[:, 0, 0] for name, stream in drop(streams, DropoutKey(torch.tensor(5))).items()}
     assert not ((heard["speech"] == 0) & (heard["text"] == 0)).any()
     assert float((heard["text"] == 0).float().mean()) == pytest.approx(0.225, abs=0.02)
     assert float((heard["speech"] == 0).float().mean()) == pytest.approx(0.075, abs=0.015)
-    again = drop(streams, Noise(torch.tensor(5)))["text"].steps[:, 0, 0]
+    again = drop(streams, DropoutKey(torch.tensor(5)))["text"].steps[:, 0, 0]
     assert torch.equal(again, heard["text"])
-    assert not torch.equal(drop(streams, Noise(torch.tensor(6)))["text"].steps[:, 0, 0], heard["text"])
+    assert not torch.equal(drop(streams, DropoutKey(torch.tensor(6)))["text"].steps[:, 0, 0], heard["text"])
 
 
-def test_channel_dropout_draws_at_a_site_of_its_own(configure: Configure, inputs: Inputs) -> None:
+def test_channel_dropout_draws_at_a_site_of_its_own(configure: Configure, inputs: Dataset) -> None:
     model = built(configure("model.masking=utterance", "model.fusion=bridge"), inputs)
     sites = [module.site for module in model.modules() if hasattr(module, "site")]
     assert len(set(sites)) == len(sites) and 0 not in sites
 
 
-def test_masking_changes_what_is_trained_and_repeats_itself(hiding: str, configure: Configure, inputs: Inputs) -> None:
+def test_masking_changes_what_is_trained_and_repeats_itself(hiding: str, configure: Configure, inputs: Dataset) -> None:
     def trained(*overrides: str) -> list[dict[str, float]]:
         config = configure(*overrides, "optim.refit=false")
         training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.tasks import Head, Memory
 from ser_core.tasks.augmented_contrast import AugmentedContrast, sentences
 from ser_core.tasks.contrast import Contrast
@@ -148,6 +148,6 @@ def test_a_sentence_is_script_text_and_emotion() -> None:
 
 def test_anchors_and_views_have_projections_of_their_own_in_the_papers_code() -> None:
     head = head_of("augmented paper_code")
-    output = head(views(leaf(6)), Noise(None))
+    output = head(views(leaf(6)), DropoutKey(None))
     anchors, seen = output.chunk(2, -1)
     assert output.shape[1] == head.outputs and not torch.allclose(anchors, seen)

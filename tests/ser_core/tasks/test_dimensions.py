@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.losses import ccc_loss, remembered_ccc_loss
 from ser_core.tasks import Memory
 from ser_core.tasks.dimensions import DimensionHead, Dimensions
@@ -29,7 +29,7 @@ def test_a_memory_for_squared_error_is_refused() -> None:
 
 def test_separate_regressors_share_nothing() -> None:
     head = Dimensions(shared=False, hidden=4).build(CORPUS, 6, 6, 0.0)
-    head(views(leaf(6)), Noise(None))[:, 0].sum().backward()
+    head(views(leaf(6)), DropoutKey(None))[:, 0].sum().backward()
     reached = {name.split(".")[1] for name, each in head.named_parameters() if each.grad is not None and each.grad.any()}
     assert reached == {"0"} and {name.split(".")[1] for name, _ in head.named_parameters()} == {"0", "1"}
 
@@ -76,5 +76,5 @@ def test_with_everybody_else_remembered_the_mean_gradient_is_that_of_the_whole()
 def test_an_unrated_batch_pulls_nothing_whatever_is_remembered() -> None:
     head, targets = Dimensions(memory=8).build(CORPUS, 6, 6, 0.0), Dimensions().targets(CORPUS)
     past, frames = Memory.blank(8, 2, targets).extended(torch.rand(8, 2), targets), leaf(6)
-    head.loss(head(views(frames), Noise(None)), torch.full_like(targets, float("nan")), past).backward()
+    head.loss(head(views(frames), DropoutKey(None)), torch.full_like(targets, float("nan")), past).backward()
     assert frames.grad is not None and not frames.grad.any()

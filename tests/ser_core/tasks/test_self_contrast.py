@@ -8,9 +8,9 @@ import torch
 
 from ser_core.config.compose import compose
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel, build_model
 from ser_core.tasks import Tasks, Views
 from ser_core.tasks.self_contrast import SelfContrast, SelfContrastHead
@@ -54,7 +54,7 @@ def test_it_compares_what_is_trained_and_is_left_out_without_two() -> None:
 
 
 @pytest.fixture
-def models(configure: Configure, inputs: Inputs) -> tuple[SpeechEmotionModel, SpeechEmotionModel, Inputs]:
+def models(configure: Configure, inputs: Dataset) -> tuple[SpeechEmotionModel, SpeechEmotionModel, Dataset]:
     """With self-contrast, and the same without."""
     config = configure(*WEIGHTS)
     inputs = plan(config, inputs=inputs).inputs
@@ -65,19 +65,19 @@ def models(configure: Configure, inputs: Inputs) -> tuple[SpeechEmotionModel, Sp
 def test_the_heads_compared_read_their_features_and_the_others_do_not(models) -> None:
     model, plain, inputs = models
     batch = inputs.batch([0, 7, 14])
-    outputs, losses = model(batch, Noise(None))
+    outputs, losses = model(batch, DropoutKey(None))
     contrast = model.heads["self_contrast"]
     assert isinstance(contrast, SelfContrastHead) and list(contrast.adapters) == ["emotion", "gender"]
     assert "self_contrast" not in plain.heads and set(plain.state_dict()) < set(model.state_dict())
-    streams = {name: stem(batch.streams[name], Noise(None)) for name, stem in model.stems.items()}
-    fused = model.fusion(streams, Noise(None))
+    streams = {name: stem(batch.streams[name], DropoutKey(None)) for name, stem in model.stems.items()}
+    fused = model.fusion(streams, DropoutKey(None))
     for name, adapter in contrast.adapters.items():
         norm = (fused - fused.mean(-1, keepdim=True)) / (fused.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
         inner = torch.nn.functional.gelu(norm @ adapter.down.weight.T + adapter.down.bias)
         feature = fused + inner @ adapter.up.weight.T + adapter.up.bias
-        assert torch.allclose(outputs[name], model.heads[name](Views(streams, feature), Noise(None)), atol=1e-5)
-        assert not torch.allclose(outputs[name], model.heads[name](Views(streams, fused), Noise(None)), atol=1e-3)
-    assert torch.equal(outputs["dimensions"], model.heads["dimensions"](Views(streams, fused), Noise(None)))
+        assert torch.allclose(outputs[name], model.heads[name](Views(streams, feature), DropoutKey(None)), atol=1e-5)
+        assert not torch.allclose(outputs[name], model.heads[name](Views(streams, fused), DropoutKey(None)), atol=1e-3)
+    assert torch.equal(outputs["dimensions"], model.heads["dimensions"](Views(streams, fused), DropoutKey(None)))
     sum(losses.values()).backward()
     assert all(each.grad is not None and each.grad.any() for each in contrast.parameters())
 

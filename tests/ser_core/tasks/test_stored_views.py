@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.tasks import Head, Memory
 from ser_core.tasks.augmented_contrast import AugmentedContrast
 from tests.ser_core.tasks.made import CORPUS, leaf, views
@@ -67,7 +67,7 @@ def test_versions_that_are_remembered_are_further_negatives() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_without_versions_nothing_is_lost_and_nothing_pulls(variant: str) -> None:
     head, frames = head_of(variant), leaf(6)
-    loss = head.loss(head(views(frames), Noise(None)), torch.arange(8)[:, None].expand(-1, 2))
+    loss = head.loss(head(views(frames), DropoutKey(None)), torch.arange(8)[:, None].expand(-1, 2))
     loss.backward()
     assert loss.item() == 0 and frames.grad is not None and not frames.grad.any()
 
@@ -75,8 +75,8 @@ def test_without_versions_nothing_is_lost_and_nothing_pulls(variant: str) -> Non
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_head_projects_the_version_beside_the_utterance(variant: str) -> None:
     head, one, other = head_of(variant), views(leaf(6)), views(leaf(6, seed=3))
-    output = head(dataclasses.replace(one, other=other), Noise(None))
-    swapped = head(dataclasses.replace(other, other=one), Noise(None))
+    output = head(dataclasses.replace(one, other=other), DropoutKey(None))
+    swapped = head(dataclasses.replace(other, other=one), DropoutKey(None))
     assert output.shape == (8, head.outputs) == (8, 10)
     assert torch.equal(output.chunk(2, -1)[0], swapped.chunk(2, -1)[1]) == (variant == "standard")
     assert not torch.allclose(output.chunk(2, -1)[0], output.chunk(2, -1)[1])

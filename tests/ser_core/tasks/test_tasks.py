@@ -10,7 +10,7 @@ from torch.func import functional_call, stack_module_state
 
 from ser_core.errors import SettingError
 from ser_core.evaluation.metrics import score
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.tasks import TASKS, Head, Memory, TaskOption, Tasks
 from tests.ser_core.tasks.made import BARE, CORPUS, leaf, name_of, targets_of, views
 
@@ -57,12 +57,12 @@ def remembered(head: Head, task: TaskOption) -> Memory | None:
     if not head.remembers:
         return None
     targets = targets_of(task)
-    return Memory.blank(head.remembers, head.outputs, targets).extended(head(views(leaf(6, seed=9)), Noise(None)), targets)
+    return Memory.blank(head.remembers, head.outputs, targets).extended(head(views(leaf(6, seed=9)), DropoutKey(None)), targets)
 
 
 def test_a_head_predicts_and_its_columns_are_scored(task: TaskOption) -> None:
     head, targets = built(task), targets_of(task)
-    answers = head.answers(head(views(leaf(6)), Noise(None)))
+    answers = head.answers(head(views(leaf(6)), DropoutKey(None)))
     assert len(answers) == len(targets) == 8
     columns = task.columns(CORPUS, answers, targets)
     assert len(columns) == 8
@@ -73,7 +73,7 @@ def test_a_head_predicts_and_its_columns_are_scored(task: TaskOption) -> None:
 
 def test_targets_come_back_in_the_corpuss_own_words(task: TaskOption) -> None:
     head, targets = built(task), targets_of(task)
-    columns = task.columns(CORPUS, head.answers(head(views(leaf(6)), Noise(None))), targets)
+    columns = task.columns(CORPUS, head.answers(head(views(leaf(6)), DropoutKey(None))), targets)
     for column in columns:
         name = str(column).split(".")[-2]
         if str(column).endswith("target") and name in CORPUS.table:
@@ -84,7 +84,7 @@ def test_targets_come_back_in_the_corpuss_own_words(task: TaskOption) -> None:
 
 def test_probabilities_sum_to_one(task: TaskOption) -> None:
     head = built(task)
-    columns = task.columns(CORPUS, head.answers(head(views(leaf(6)), Noise(None))), targets_of(task))
+    columns = task.columns(CORPUS, head.answers(head(views(leaf(6)), DropoutKey(None))), targets_of(task))
     probable = [column for column in columns if ".p." in str(column)]
     assert bool(probable) == (name_of(task) in ("emotion", "gender", "style"))
     assert not probable or np.allclose(columns[probable].sum(axis=1), 1)
@@ -93,24 +93,24 @@ def test_probabilities_sum_to_one(task: TaskOption) -> None:
 def test_what_is_unlabelled_adds_nothing_to_loss_or_gradient(task: TaskOption) -> None:
     head, targets, frames = built(task), targets_of(task), leaf(6)
     past = remembered(head, task)
-    loss = head.loss(head(views(frames), Noise(None)), targets, past)
+    loss = head.loss(head(views(frames), DropoutKey(None)), targets, past)
     loss.backward()
     kept = [row for row in range(8) if row != 2]
-    alone = head.loss(head(views(frames[kept]), Noise(None)), targets[kept], past)
+    alone = head.loss(head(views(frames[kept]), DropoutKey(None)), targets[kept], past)
     assert torch.allclose(loss, alone, atol=1e-5)
     assert frames.grad is not None and not frames.grad[2].any() and frames.grad[kept].any()
 
 
 def test_a_batch_without_labels_costs_nothing(task: TaskOption) -> None:
     head, targets, frames = built(task), targets_of(task)[[2, 2]], leaf(6, batch=2)
-    loss = head.loss(head(views(frames), Noise(None)), targets)
+    loss = head.loss(head(views(frames), DropoutKey(None)), targets)
     loss.backward()
     assert loss.item() == 0 and frames.grad is not None and not frames.grad.any()
 
 
 def test_padding_changes_nothing(task: TaskOption) -> None:
     head, targets, frames = built(task), targets_of(task), leaf(6)
-    plain, padded = (head(views(frames, padding), Noise(None)) for padding in (0, 7))
+    plain, padded = (head(views(frames, padding), DropoutKey(None)) for padding in (0, 7))
     assert torch.allclose(head.loss(plain, targets), head.loss(padded, targets), atol=1e-5)
     answers, more = head.answers(plain), head.answers(padded)
     assert torch.allclose(answers, more[:, : answers.shape[1]], atol=1e-5) and not more[:, answers.shape[1] :].any()
@@ -118,12 +118,12 @@ def test_padding_changes_nothing(task: TaskOption) -> None:
 
 def test_utterances_do_not_mix_in_what_is_predicted(task: TaskOption) -> None:
     head, frames = built(task), leaf(6)
-    together, alone = (head.answers(head(views(frames[rows]), Noise(None))) for rows in (slice(0, 8), slice(3, 5)))
+    together, alone = (head.answers(head(views(frames[rows]), DropoutKey(None))) for rows in (slice(0, 8), slice(3, 5)))
     assert torch.allclose(together[3:5], alone, atol=1e-6)
 
 
 def test_a_blank_memory_is_no_memory(task: TaskOption) -> None:
-    head, targets, output = built(task), targets_of(task), built(task)(views(leaf(6)), Noise(None))
+    head, targets, output = built(task), targets_of(task), built(task)(views(leaf(6)), DropoutKey(None))
     blank = Memory.blank(head.remembers, head.outputs, targets)
     assert not head.remembers or torch.allclose(head.loss(output, targets, blank), head.loss(output, targets), atol=1e-6)
 
@@ -134,13 +134,13 @@ def test_models_are_stepped_as_one_where_the_task_says_so(task: TaskOption) -> N
     past = remembered(heads[0], task)
 
     def loss(state: dict[str, torch.Tensor]) -> torch.Tensor:
-        return heads[0].loss(functional_call(heads[0], state, (seen, Noise(None))), targets, past)
+        return heads[0].loss(functional_call(heads[0], state, (seen, DropoutKey(None))), targets, past)
 
     if not task.batches:
         with pytest.raises((RuntimeError, UserWarning)):  # no batching rule: refused, or looped over with a warning
             torch.vmap(loss)({**parameters, **buffers})
         return
-    alone = torch.stack([head.loss(head(seen, Noise(None)), targets, past) for head in heads])
+    alone = torch.stack([head.loss(head(seen, DropoutKey(None)), targets, past) for head in heads])
     assert torch.allclose(torch.vmap(loss)({**parameters, **buffers}), alone, atol=1e-5)
 
 
@@ -150,7 +150,7 @@ def test_learning_lowers_the_loss(task: TaskOption) -> None:
     losses = []
     for _ in range(60):
         optimiser.zero_grad()
-        losses.append(head.loss(head(views(frames), Noise(None)), targets))
+        losses.append(head.loss(head(views(frames), DropoutKey(None)), targets))
         losses[-1].backward()
         optimiser.step()
     assert losses[-1] < 0.6 * losses[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ser_core.batch import pad
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.tasks.transcript import CHARACTERS, Transcript, TranscriptHead, fits, spelled, written
 from tests.ser_core.tasks.made import CORPUS, leaf, views
 
@@ -87,4 +87,4 @@ def test_it_reads_the_stream_and_not_the_fused_vector() -> None:
     head, frames = Transcript(weight=1).build(CORPUS, 99, 6, 0.0), leaf(6)
     seen = views(frames)
     blind = dataclasses.replace(seen, fused=torch.zeros(8, 99))
-    assert torch.equal(head(seen, Noise(None)).steps, head(blind, Noise(None)).steps)
+    assert torch.equal(head(seen, DropoutKey(None)).steps, head(blind, DropoutKey(None)).steps)

@@ -8,22 +8,22 @@ import torch
 
 from ser_core.config.tree import Config
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.training.epoch import train_epoch
-from ser_core.training.step import descend, total_loss
-from ser_core.training.train_state import Course, begin, fresh, resume, saved
+from ser_core.training.step import add_gradient, total_loss
+from ser_core.training.train_state import TrainState, begin_stage, new_model, restore, snapshot
 from tests.conftest import Configure
 
 
-def course_of(configure: Configure, inputs: Inputs, *overrides: str):
+def course_of(configure: Configure, inputs: Dataset, *overrides: str):
     """The config, and a course over the training part of the first fold."""
     config = configure("tasks.gender.weight=0.3", "optim.learning_rate=0.01", *overrides)
     rows = plan(config, inputs=inputs).folds.folds[0].train.tolist()
-    return config, begin(config, inputs, fresh(config, inputs, rows, 1), rows, 1, 0)
+    return config, begin_stage(config, inputs, new_model(config, inputs, rows, 1), rows, 1, 0)
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "pcgrad", "gradnorm"])
-def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, configure: Configure, inputs: Inputs) -> None:
+def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, configure: Configure, inputs: Dataset) -> None:
     _, course = course_of(configure, inputs, f"weighting={weighting}")
     parameters = dict(course.model.named_parameters())
     key = torch.tensor(7)
@@ -33,7 +33,7 @@ def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, con
         for rows in groups:
             loss, losses, _ = total_loss(course, parameters, inputs.batch(rows, key), key)
             state = dict(course.state)
-            descend(course, loss, losses, key, monitor=False, share=1 / len(groups))
+            add_gradient(course, loss, losses, key, monitor=False, share=1 / len(groups))
             course.state.update(state)
         return {name: value.grad.clone() for name, value in parameters.items() if value.grad is not None}
 
@@ -44,7 +44,7 @@ def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, con
 
 
 @pytest.mark.parametrize("accumulate", [1, 2, 3, 99])
-def test_an_epoch_has_a_step_for_every_so_many_batches(accumulate: int, configure: Configure, inputs: Inputs) -> None:
+def test_an_epoch_has_a_step_for_every_so_many_batches(accumulate: int, configure: Configure, inputs: Dataset) -> None:
     """The last of them may hold fewer; the schedule ends with the last step."""
     config, course = course_of(configure, inputs, f"optim.accumulate={accumulate}", "optim.epochs=3", "optim.batch=10")
     batches = math.ceil(len(course.rows) / config.optim.batch)
@@ -57,16 +57,16 @@ def test_an_epoch_has_a_step_for_every_so_many_batches(accumulate: int, configur
 
 @pytest.mark.parametrize("knobs", [(), ("optim.accumulate=3",), ("optim.sampling=balanced", "tasks.emotion.class_weights=none")])
 def test_batches_by_length_end_with_the_schedule_and_go_on_to_the_same_bits(
-    knobs: tuple[str, ...], configure: Configure, inputs: Inputs
+    knobs: tuple[str, ...], configure: Configure, inputs: Dataset
 ) -> None:
     """However many steps each order makes; a course that is saved after its second epoch ends like one that is not."""
     given = ("optim.batching=length", "optim.epochs=3", "optim.batch=4", *knobs)
     config, course = course_of(configure, inputs, *given)
     counts = [epoch_steps(config, inputs, course, epoch) for epoch in (1, 2)]
-    state = copy.deepcopy(saved(course))
+    state = copy.deepcopy(snapshot(course))
     counts.append(epoch_steps(config, inputs, course, 3))
     _, again = course_of(configure, inputs, *given)
-    resume(again, state)
+    restore(again, state)
     assert epoch_steps(config, inputs, again, 3) == counts[-1]
     assert "optim.accumulate=3" in knobs or len(set(counts)) > 1
     assert course.rates.get_last_lr()[0] == pytest.approx(0, abs=1e-9)
@@ -74,14 +74,14 @@ def test_batches_by_length_end_with_the_schedule_and_go_on_to_the_same_bits(
     assert all(torch.equal(value, again.model.state_dict()[name]) for name, value in course.model.state_dict().items())
 
 
-def epoch_steps(config: Config, inputs: Inputs, course: Course, epoch: int) -> int:
+def epoch_steps(config: Config, inputs: Dataset, course: TrainState, epoch: int) -> int:
     """Trains an epoch and counts its steps."""
     before = course.rates.last_epoch
     train_epoch(config, inputs, course, epoch)
     return course.rates.last_epoch - before
 
 
-def test_accumulation_schedule_and_batching_make_another_experiment(configure: Configure, inputs: Inputs) -> None:
+def test_accumulation_schedule_and_batching_make_another_experiment(configure: Configure, inputs: Dataset) -> None:
     knobs = ((), ("optim.accumulate=2",), ("optim.schedule=constant",), ("optim.batching=length",))
     keys = {plan(configure(*each), inputs=inputs).keys[0] for each in knobs}
     assert len(keys) == 4

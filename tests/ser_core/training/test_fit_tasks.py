@@ -12,13 +12,13 @@ from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import build_model
 from ser_core.training.epoch import train_epoch
 from ser_core.training.evaluate import development_score, predict
-from ser_core.training.train_state import begin, fresh
+from ser_core.training.train_state import begin_stage, new_model
 from tests.conftest import Configure
 
 HELPERS = ("gender", "transcript", "speaker", "contrast", "augmented_contrast")
@@ -31,24 +31,24 @@ def config(configure: Configure) -> Config:
 
 
 @pytest.fixture
-def sparse(inputs: Inputs) -> Inputs:
+def sparse(inputs: Dataset) -> Dataset:
     """The inputs with transcripts cut to their first letters, so that most fit the few frames of the small corpus."""
     return dataclasses.replace(inputs, targets={**inputs.targets, "transcript": inputs.targets["transcript"][:, :8]})
 
 
-def test_each_loss_reaches_the_stem_of_speech(config: Config, sparse: Inputs) -> None:
+def test_each_loss_reaches_the_stem_of_speech(config: Config, sparse: Dataset) -> None:
     model, rows = build_model(config, sparse, torch.arange(96), 1), list(range(96))
     batch = sparse.batch(rows)
     for name in ("emotion", "dimensions", *HELPERS):
         parameters = dict(model.named_parameters())
-        losses = functional_call(model, parameters, (batch, Noise(None)))[1]
+        losses = functional_call(model, parameters, (batch, DropoutKey(None)))[1]
         (gradient,) = torch.autograd.grad(losses[name], [parameters["stems.speech.project"]])
         assert gradient.isfinite().all() and gradient.any(), name
 
 
-def test_a_course_remembers_what_it_has_seen_and_repeats_itself(config: Config, sparse: Inputs) -> None:
+def test_a_course_remembers_what_it_has_seen_and_repeats_itself(config: Config, sparse: Dataset) -> None:
     rows = list(range(0, 96, 2))
-    courses = [begin(config, sparse, fresh(config, sparse, rows, 1), rows, 1, 0, epochs=2) for _ in range(2)]
+    courses = [begin_stage(config, sparse, new_model(config, sparse, rows, 1), rows, 1, 0, epochs=2) for _ in range(2)]
     assert set(courses[0].memory) == {"dimensions", "contrast", "augmented_contrast"}
     assert (courses[0].memory["contrast"].targets == -1).all() and courses[0].memory["dimensions"].targets.isnan().all()
     losses = [[train_epoch(config, sparse, course, epoch) for epoch in (1, 2)] for course in courses]
@@ -58,11 +58,11 @@ def test_a_course_remembers_what_it_has_seen_and_repeats_itself(config: Config, 
     assert set(one.targets[:, 1].tolist()) < set(rows) and len(set(one.targets[:, 1].tolist())) == 24
 
 
-def test_a_memory_changes_what_is_learned_and_nothing_that_is_predicted(configure: Configure, sparse: Inputs) -> None:
+def test_a_memory_changes_what_is_learned_and_nothing_that_is_predicted(configure: Configure, sparse: Dataset) -> None:
     rows, states = list(range(48)), []
     for size in (0, 24):
         config = configure(*ALL[:-1], f"tasks.contrast.memory={size}")
-        course = begin(config, sparse, fresh(config, sparse, rows, 1), rows, 1, 0, epochs=1)
+        course = begin_stage(config, sparse, new_model(config, sparse, rows, 1), rows, 1, 0, epochs=1)
         train_epoch(config, sparse, course, 1)
         states.append(course.model.state_dict())
         before, after = (predict(config, sparse, course.model, rows[:5]) for _ in range(2))
@@ -70,7 +70,7 @@ def test_a_memory_changes_what_is_learned_and_nothing_that_is_predicted(configur
     assert not torch.equal(states[0]["stems.speech.project"], states[1]["stems.speech.project"])
 
 
-def test_speakers_outside_the_training_part_are_no_classes(config: Config, inputs: Inputs) -> None:
+def test_speakers_outside_the_training_part_are_no_classes(config: Config, inputs: Dataset) -> None:
     fold = plan(config, inputs=inputs).folds.folds[0]
     head = build_model(config, inputs, torch.as_tensor(fold.train), 1).heads["speaker"]
     speakers = inputs.corpus.column("speaker")
@@ -85,7 +85,7 @@ def test_speakers_outside_the_training_part_are_no_classes(config: Config, input
     assert not output.grad[0][~head.heard].any()  # type: ignore[index]
 
 
-def test_a_record_tells_what_was_predicted_and_what_was_left_out(config: Config, inputs: Inputs) -> None:
+def test_a_record_tells_what_was_predicted_and_what_was_left_out(config: Config, inputs: Dataset) -> None:
     planned = plan(config, inputs=inputs)
     (*_, result) = cross_validate(config, [1], planned=planned)
     assert isinstance(result, FoldResult)
@@ -98,20 +98,20 @@ def test_a_record_tells_what_was_predicted_and_what_was_left_out(config: Config,
 
 
 @pytest.mark.parametrize("name", ["transcript", "contrast"])
-def test_helpers_alone_are_watched_by_their_loss(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_helpers_alone_are_watched_by_their_loss(name: str, configure: Configure, inputs: Dataset) -> None:
     config = configure("tasks.emotion.weight=0", "tasks.dimensions.weight=0", f"tasks.{name}.weight=1")
     model = build_model(config, inputs, torch.arange(48), 1)
     assert -100 < development_score(config, inputs, model, list(range(48, 72))) <= 0
 
 
-def test_other_knobs_have_other_targets_over_the_same_inputs(configure: Configure, inputs: Inputs) -> None:
+def test_other_knobs_have_other_targets_over_the_same_inputs(configure: Configure, inputs: Dataset) -> None:
     made = plan(configure("tasks.dimensions.names=[arousal]"), inputs=inputs)
     assert made.inputs.targets["dimensions"].shape == (96, 1) and inputs.targets["dimensions"].shape == (96, 3)
     with pytest.raises(SettingError, match="target=votes: corpus demo has no votes"):
         plan(configure("tasks.emotion.target=votes"), inputs=inputs)
 
 
-def test_without_speech_there_is_no_transcript(configure: Configure, inputs: Inputs) -> None:
+def test_without_speech_there_is_no_transcript(configure: Configure, inputs: Dataset) -> None:
     written = dataclasses.replace(inputs, channels={"text": inputs.channels["text"]})
     made = plan(configure("tasks.transcript.weight=0.5", "model.speech=none"), inputs=written)
     assert made.config.tasks.transcript.weight == 0

@@ -18,19 +18,19 @@ from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.folds import Fold
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.stages import PARTS, STAGES, TaskWeights
 from ser_core.tasks import TASKS
-from ser_core.training.checkpoint import Keeper
+from ser_core.training.checkpoint import Checkpoint
 from ser_core.training.epoch import train_epoch
 from ser_core.training.fit import Fitted, fit, steps
-from ser_core.training.frozen_states import through_frozen
-from ser_core.training.stage_loop import Due
-from ser_core.training.train_state import begin, fresh
+from ser_core.training.frozen_states import precompute_frozen
+from ser_core.training.stage_loop import EpochRequest
+from ser_core.training.train_state import begin_stage, new_model
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
@@ -47,11 +47,11 @@ def tuned(configure: Configure, tmp_path: Path):
     )
 
 
-def first_fold(config: Config, inputs: Inputs) -> Fold:
+def first_fold(config: Config, inputs: Dataset) -> Fold:
     return plan(config, inputs=inputs).folds.folds[0]
 
 
-def fitted(config: Config, inputs: Inputs, keeper: Keeper | None = None, stop: int = 0) -> Fitted | None:
+def fitted(config: Config, inputs: Dataset, keeper: Checkpoint | None = None, stop: int = 0) -> Fitted | None:
     """The trained fold, or None when it is abandoned after so many epochs."""
     training = fit(config, inputs, first_fold(config, inputs), keeper)
     for done in range(1, 1000):
@@ -102,7 +102,7 @@ def test_impossible_stages_are_refused(overrides: tuple[str, ...], message: str,
         configure(*overrides)
 
 
-def test_a_stage_without_tasks_or_parts_is_refused(configure: Configure, inputs: Inputs) -> None:
+def test_a_stage_without_tasks_or_parts_is_refused(configure: Configure, inputs: Dataset) -> None:
     idle = configure("stages=two", *(f"stages.first.weights.{task}=0" for task in TASKS))
     with pytest.raises(SettingError, match=r"stages\.first has no task left"):
         fitted(idle, inputs)
@@ -110,17 +110,17 @@ def test_a_stage_without_tasks_or_parts_is_refused(configure: Configure, inputs:
         fitted(configure("stages.first.trains=[encoder]"), inputs)
 
 
-def test_a_weight_for_a_task_that_the_corpus_lacks_is_no_other_experiment(configure: Configure, inputs: Inputs) -> None:
+def test_a_weight_for_a_task_that_the_corpus_lacks_is_no_other_experiment(configure: Configure, inputs: Dataset) -> None:
     plain, styled = configure("stages=two"), configure("stages=two", "tasks.style.weight=1", "stages.first.weights.style=0.3")
     assert fingerprint(plain.settled(inputs.corpus)) == fingerprint(styled.settled(inputs.corpus)) != fingerprint(styled)
 
 
-def test_a_stage_trains_what_it_names_and_counts_its_own_tasks(configure: Configure, inputs: Inputs) -> None:
+def test_a_stage_trains_what_it_names_and_counts_its_own_tasks(configure: Configure, inputs: Dataset) -> None:
     config = configure(*TWO, *QUICK, "stages.second.trains=[heads]", "optim.refit=false")
     found = fitted(config, inputs)
     assert found is not None
     rows = first_fold(config, inputs).train.tolist()
-    start, between, end = fresh(config, inputs, rows, 1).state_dict(), found.between[0], found.model.state_dict()
+    start, between, end = new_model(config, inputs, rows, 1).state_dict(), found.between[0], found.model.state_dict()
     assert moved(start, between, "stems.") and moved(start, between, "heads.gender")
     assert not moved(start, between, "heads.emotion")
     assert not moved(between, end, "stems.") and not moved(between, end, "fusion") and moved(between, end, "heads.emotion")
@@ -130,7 +130,7 @@ def test_a_stage_trains_what_it_names_and_counts_its_own_tasks(configure: Config
     assert {entry["stage"] for entry in found.epochs} == {1.0, 2.0}
 
 
-def test_the_second_of_two_equal_stages_goes_on_where_the_first_stopped(configure: Configure, inputs: Inputs) -> None:
+def test_the_second_of_two_equal_stages_goes_on_where_the_first_stopped(configure: Configure, inputs: Dataset) -> None:
     two = configure(
         "stages=two", *QUICK, "stages.first.patience=0", "stages.second.heads_rate=0", "stages.second.fusion_rate=1e-12"
     )
@@ -142,7 +142,7 @@ def test_the_second_of_two_equal_stages_goes_on_where_the_first_stopped(configur
     assert all(torch.allclose(value, state[name], atol=1e-6) for name, value in found.model.state_dict().items())
 
 
-def test_patience_0_keeps_the_last_epoch(configure: Configure, inputs: Inputs) -> None:
+def test_patience_0_keeps_the_last_epoch(configure: Configure, inputs: Dataset) -> None:
     found = fitted(configure("optim.epochs=4", "optim.patience=1", "stages.first.patience=0"), inputs)
     assert found is not None and found.chosen_epoch == len(found.epochs) == 4
 
@@ -153,7 +153,7 @@ def test_the_upper_layers_thaw_at_their_own_rate(tuned: Any) -> None:
     found = fitted(config, inputs)
     assert found is not None
     rows = first_fold(config, inputs).train.tolist()
-    start, between, end = fresh(config, inputs, rows, 1).state_dict(), found.between[0], found.model.state_dict()
+    start, between, end = new_model(config, inputs, rows, 1).state_dict(), found.between[0], found.model.state_dict()
     assert not moved(start, between, ".top.")
     assert not moved(between, end, ".top.layers.0.") and moved(between, end, ".top.layers.1.")
 
@@ -162,12 +162,14 @@ def test_batches_by_length_end_with_the_schedule_of_a_stage_whose_encoder_is_fro
     """Although its states have fewer steps than what the schedule was drawn ahead by."""
     config = tuned("stages=two", "stages.second.trains=[heads]", "optim.batching=length", "optim.batch=6", "optim.refit=false")
     inputs = plan(config).inputs
-    walk, ends, answer = steps(config, inputs, first_fold(config, inputs), Keeper()), [], None
+    walk, ends, answer = steps(config, inputs, first_fold(config, inputs), Checkpoint()), [], None
     with pytest.raises(StopIteration):
         while True:
             event = walk.send(answer) if answer else next(walk)
-            answer = train_epoch(event.config, event.inputs, event.course, event.epoch) if isinstance(event, Due) else None
-            ends += [(event.epoch, event.course.rates.get_last_lr()[0])] if isinstance(event, Due) else []
+            answer = (
+                train_epoch(event.config, event.inputs, event.course, event.epoch) if isinstance(event, EpochRequest) else None
+            )
+            ends += [(event.epoch, event.course.rates.get_last_lr()[0])] if isinstance(event, EpochRequest) else []
     assert [epoch for epoch, _ in ends] == [1, 2, 3, 1, 2, 3]
     assert [rate for epoch, rate in ends if epoch == 3] == pytest.approx([0, 0], abs=1e-12)
 
@@ -176,22 +178,24 @@ def test_a_frozen_encoder_is_read_from_the_store_and_a_trained_one_computed_once
     config = tuned("stages=two", "stages.second.trains=[heads]")
     inputs = plan(config).inputs
     rows = list(range(8))
-    model = fresh(config, inputs, rows, 1)
+    model = new_model(config, inputs, rows, 1)
     stem = model.stems["speech"]
     assert isinstance(stem, TunedStem)
-    plain = stem(inputs.batch(rows).streams["speech"], Noise(None))
-    begin(config, inputs, model, rows, 1, 0)
-    assert through_frozen(config, inputs, model, rows, False).channels["speech"] is inputs.channels["speech"] and not stem.skips
-    begin(config, inputs, model, rows, 1, 1)
+    plain = stem(inputs.batch(rows).streams["speech"], DropoutKey(None))
+    begin_stage(config, inputs, model, rows, 1, 0)
+    assert (
+        precompute_frozen(config, inputs, model, rows, False).channels["speech"] is inputs.channels["speech"] and not stem.skips
+    )
+    begin_stage(config, inputs, model, rows, 1, 1)
     for trained in (False, True):
-        seen = through_frozen(config, inputs, model, rows, trained)
+        seen = precompute_frozen(config, inputs, model, rows, trained)
         assert stem.skips and (seen.channels["speech"].sequences is inputs.channels["speech"].frozen) == (not trained)
-        assert torch.allclose(stem(seen.batch(rows).streams["speech"], Noise(None)).steps, plain.steps, atol=2e-2)
+        assert torch.allclose(stem(seen.batch(rows).streams["speech"], DropoutKey(None)).steps, plain.steps, atol=2e-2)
 
 
 @pytest.mark.parametrize(("weighting", "every", "batching"), [("uncertainty", 1, "count"), ("dwa", 4, "length")])
 def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
-    weighting: str, every: int, batching: str, configure: Configure, inputs: Inputs, tmp_path: Path
+    weighting: str, every: int, batching: str, configure: Configure, inputs: Dataset, tmp_path: Path
 ) -> None:
     contrast = ("tasks.contrast.weight=0.1", "tasks.contrast.memory=16")
     contrast = (*contrast, f"optim.batching={batching}")
@@ -200,27 +204,27 @@ def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
     assert whole is not None
     for stop in range(every, len(whole.epochs) + 1, every):
         keeper = tmp_path / f"state-{stop}"
-        assert fitted(config, inputs, Keeper(keeper), stop) is None
-        again = fitted(config, inputs, Keeper(keeper))
+        assert fitted(config, inputs, Checkpoint(keeper), stop) is None
+        again = fitted(config, inputs, Checkpoint(keeper))
         assert again is not None and again.epochs == whole.epochs and again.chosen_epoch == whole.chosen_epoch
         pd.testing.assert_frame_equal(again.dev_predictions, whole.dev_predictions, check_exact=True)
         assert not moved(again.model.state_dict(), whole.model.state_dict(), "")
 
 
-def test_a_state_at_the_end_of_patience_trains_no_further(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
+def test_a_state_at_the_end_of_patience_trains_no_further(configure: Configure, inputs: Dataset, tmp_path: Path) -> None:
     config = configure("optim.epochs=9", "optim.patience=1", "optim.learning_rate=0.3", "optim.refit=false")
     whole = fitted(config, inputs)
     assert whole is not None and len(whole.epochs) < 9
-    assert fitted(config, inputs, Keeper(tmp_path / "state"), len(whole.epochs)) is None
-    again = fitted(config, inputs, Keeper(tmp_path / "state"))
+    assert fitted(config, inputs, Checkpoint(tmp_path / "state"), len(whole.epochs)) is None
+    again = fitted(config, inputs, Checkpoint(tmp_path / "state"))
     assert again is not None and again.epochs == whole.epochs and again.chosen_epoch == whole.chosen_epoch
 
 
-def test_a_damaged_state_counts_as_none(configure: Configure, inputs: Inputs, tmp_path: Path) -> None:
+def test_a_damaged_state_counts_as_none(configure: Configure, inputs: Dataset, tmp_path: Path) -> None:
     config, file = configure(*QUICK), tmp_path / "state"
-    assert fitted(config, inputs, Keeper(file), 2) is None
+    assert fitted(config, inputs, Checkpoint(file), 2) is None
     file.write_bytes(file.read_bytes()[:1000])
-    one, other = fitted(config, inputs, Keeper(file)), fitted(config, inputs)
+    one, other = fitted(config, inputs, Checkpoint(file)), fitted(config, inputs)
     assert one is not None and other is not None and one.epochs == other.epochs
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from ser_core.config.tree import Config
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import SettingError, TrainingError
-from ser_core.keyed_dropout import Noise
+from ser_core.keyed_dropout import DropoutKey
 from ser_core.training.epoch import train_epoch
-from ser_core.training.step import shared, total_loss, trunk_gradients
-from ser_core.training.train_state import Course, begin, fresh
+from ser_core.training.step import total_loss, trunk_gradients, trunk_parameters
+from ser_core.training.train_state import TrainState, begin_stage, new_model
 from ser_core.weighting import WEIGHTINGS
 from tests.conftest import Configure
 from tests.ser_core.training.test_fit import first_fold, trained
@@ -27,13 +27,13 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return all(torch.equal(value, state[name]) for name, value in one.state_dict().items())
 
 
-def course(config: Config, inputs: Inputs) -> Course:
+def course(config: Config, inputs: Dataset) -> TrainState:
     rows = first_fold(config, inputs).train.tolist()
-    return begin(config, inputs, fresh(config, inputs, rows, 1), rows, 1, 0)
+    return begin_stage(config, inputs, new_model(config, inputs, rows, 1), rows, 1, 0)
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_it_trains_and_repeats_itself(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_it_trains_and_repeats_itself(name: str, configure: Configure, inputs: Dataset) -> None:
     config = configure(f"weighting={name}", *TASKS, "optim.epochs=4", "optim.learning_rate=0.01", "optim.patience=4")
     (ends, one), (_, again) = trained(config, inputs), trained(config, inputs)
     assert same(one.model, again.model) and one.epochs == again.epochs
@@ -45,7 +45,7 @@ def test_it_trains_and_repeats_itself(name: str, configure: Configure, inputs: I
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_a_task_of_weight_0_is_not_there(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_a_task_of_weight_0_is_not_there(name: str, configure: Configure, inputs: Dataset) -> None:
     config = configure(f"weighting={name}", *TASKS[:2], "tasks.gender.weight=0", "weighting.monitor=true")
     begun = course(config, inputs)
     assert all(len(value) == 2 for value in begun.state.values())
@@ -54,13 +54,13 @@ def test_a_task_of_weight_0_is_not_there(name: str, configure: Configure, inputs
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_a_single_task_is_summed_plainly(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_a_single_task_is_summed_plainly(name: str, configure: Configure, inputs: Dataset) -> None:
     one, plain = (trained(configure(f"weighting={each}", *ALONE), inputs)[1] for each in (name, "fixed"))
     assert same(one.model, plain.model) and one.epochs == plain.epochs
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_monitoring_changes_nothing_and_logs_every_task_and_pair(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_monitoring_changes_nothing_and_logs_every_task_and_pair(name: str, configure: Configure, inputs: Dataset) -> None:
     config = configure(f"weighting={name}", *TASKS)
     plain = trained(config, inputs)[1]
     watched = trained(configure(f"weighting={name}", *TASKS, "weighting.monitor=true"), inputs)[1]
@@ -78,7 +78,7 @@ def test_monitoring_changes_nothing_and_logs_every_task_and_pair(name: str, conf
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_a_course_continues_from_its_saved_state(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_a_course_continues_from_its_saved_state(name: str, configure: Configure, inputs: Dataset) -> None:
     """Model, optimiser, rates, order and the weighting's state are all there is."""
     config = configure(f"weighting={name}", *TASKS, "optim.epochs=4")
     whole, stopped, resumed = (course(config, inputs) for _ in range(3))
@@ -100,7 +100,7 @@ def test_a_course_continues_from_its_saved_state(name: str, configure: Configure
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_poisoned_features_name_epoch_step_and_tasks(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_poisoned_features_name_epoch_step_and_tasks(name: str, configure: Configure, inputs: Dataset) -> None:
     speech = inputs.channels["speech"]
     sequences = [torch.full_like(speech.sequences[row], float("nan")) for row in range(96)]
     poisoned = {**inputs.channels, "speech": dataclasses.replace(speech, sequences=sequences)}
@@ -110,7 +110,7 @@ def test_poisoned_features_name_epoch_step_and_tasks(name: str, configure: Confi
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_early_stopping_and_refit_go_with_it(name: str, configure: Configure, inputs: Inputs) -> None:
+def test_early_stopping_and_refit_go_with_it(name: str, configure: Configure, inputs: Dataset) -> None:
     knobs = (f"weighting={name}", *TASKS, "folds.dev=speakers", "optim.epochs=8", "optim.patience=1", "optim.learning_rate=0.1")
     plain, refitted = (trained(configure(*knobs, f"optim.refit={refit}"), inputs) for refit in (False, True))
     assert len(plain[0]) <= plain[1].chosen_epoch + 1
@@ -138,18 +138,18 @@ def test_which_weightings_can_be_batched_over_models() -> None:
     assert not [name for name, method in built.items() if method.batched and method.reads_gradients]
 
 
-def test_gradients_on_the_trunk_add_up_to_those_of_the_total(configure: Configure, inputs: Inputs) -> None:
+def test_gradients_on_the_trunk_add_up_to_those_of_the_total(configure: Configure, inputs: Dataset) -> None:
     config = configure(*TASKS, "model.fusion=bridge")
     begun = course(config, inputs)
     model, parameters = begun.model, dict(begun.model.named_parameters())
     loss, losses, _ = total_loss(begun, parameters, inputs.batch(list(range(16))), torch.tensor(3))
-    trunk = shared(model)
+    trunk = trunk_parameters(model)
     gradients = trunk_gradients(list(losses.values()), trunk)
     loss.backward()
     whole = torch.cat([value.grad.flatten() if value.grad is not None else torch.zeros(value.numel()) for value in trunk])
     assert torch.allclose(begun.state["tasks"] @ gradients, whole, atol=1e-6)
     assert len(trunk) + len(list(model.heads.parameters())) == len(list(model.parameters()))
-    assert model(inputs.batch([0]), Noise(None))[1].keys() == losses.keys()
+    assert model(inputs.batch([0]), DropoutKey(None))[1].keys() == losses.keys()
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from ser_core.config.compose import compose
 from ser_core.corpus import Corpus
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation import baselines as room
-from ser_core.evaluation.baselines import BASELINES, baselines, remembered
+from ser_core.evaluation.baselines import BASELINES, baselines, cached_baselines
 from ser_core.evaluation.baselines.chance import expected
 from ser_core.evaluation.baselines.class_oracle import class_means
 from ser_core.evaluation.baselines.linear import linear_predictions
@@ -31,17 +31,17 @@ from tests.shared_material import shared
 
 
 @pytest.fixture
-def fold(configure: Configure, inputs: Inputs) -> Fold:
+def fold(configure: Configure, inputs: Dataset) -> Fold:
     return plan(configure(), inputs=inputs).folds.folds[0]
 
 
-def changed(inputs: Inputs, **columns: object) -> Inputs:
+def changed(inputs: Dataset, **columns: object) -> Dataset:
     """The inputs with columns of the corpus table replaced."""
     corpus = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(**columns))
     return dataclasses.replace(inputs, corpus=corpus)
 
 
-def test_all_are_scored_on_the_test_part(inputs: Inputs, fold: Fold, tmp_path: Path) -> None:
+def test_all_are_scored_on_the_test_part(inputs: Dataset, fold: Fold, tmp_path: Path) -> None:
     scores = baselines(inputs, fold, tmp_path / "there" / "fold.json")
     assert list(scores) == list(BASELINES)
     assert scores["chance"]["uar"] == scores["chance"]["wa"] == 0.25
@@ -52,7 +52,7 @@ def test_all_are_scored_on_the_test_part(inputs: Inputs, fold: Fold, tmp_path: P
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_every_baseline_keeps_the_names_the_bounds_and_says_what_it_is(name: str, inputs: Inputs, fold: Fold) -> None:
+def test_every_baseline_keeps_the_names_the_bounds_and_says_what_it_is(name: str, inputs: Dataset, fold: Fold) -> None:
     scores = BASELINES[name].scores(inputs, fold)
     assert scores and {metric.partition(".")[0] for metric in scores} <= set(TERMS)
     assert all(math.isnan(value) or -1 <= value <= (4 if metric[:3] == "mae" else 1) for metric, value in scores.items())
@@ -62,7 +62,7 @@ def test_every_baseline_keeps_the_names_the_bounds_and_says_what_it_is(name: str
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_only_the_oracle_answers_by_the_labels_of_the_test_part(name: str, inputs: Inputs, fold: Fold) -> None:
+def test_only_the_oracle_answers_by_the_labels_of_the_test_part(name: str, inputs: Dataset, fold: Fold) -> None:
     """Without the true classes of the test part there is nothing to score, and the oracle has nothing to say."""
     blind = inputs.corpus.column("emotion").copy()
     blind[fold.test] = ""
@@ -71,7 +71,7 @@ def test_only_the_oracle_answers_by_the_labels_of_the_test_part(name: str, input
     assert ("sees" in BASELINES[name].sentence) == (name == "class_oracle")
 
 
-def test_they_do_not_see_the_labels_of_the_test_part(inputs: Inputs, fold: Fold, tmp_path: Path) -> None:
+def test_they_do_not_see_the_labels_of_the_test_part(inputs: Dataset, fold: Fold, tmp_path: Path) -> None:
     labels = inputs.corpus.column("emotion").astype(object)
     labels[fold.test] = "anger"
     scores = [
@@ -81,7 +81,7 @@ def test_they_do_not_see_the_labels_of_the_test_part(inputs: Inputs, fold: Fold,
     assert scores[0]["chance"]["recall.anger"] == scores[1]["chance"]["recall.anger"]
 
 
-def test_what_the_corpus_lacks_has_no_baseline(inputs: Inputs, fold: Fold, tmp_path: Path) -> None:
+def test_what_the_corpus_lacks_has_no_baseline(inputs: Dataset, fold: Fold, tmp_path: Path) -> None:
     mute = changed(inputs, text="")
     assert "lookup" not in baselines(mute, fold, tmp_path / "mute.json")
     unrated = dataclasses.replace(inputs, corpus=dataclasses.replace(inputs.corpus, dimensions=()))
@@ -90,7 +90,7 @@ def test_what_the_corpus_lacks_has_no_baseline(inputs: Inputs, fold: Fold, tmp_p
     assert baselines(dataclasses.replace(inputs, targets=targets), fold, tmp_path / "fold.json") == {}
 
 
-def test_they_are_remembered(inputs: Inputs, fold: Fold, tmp_path: Path) -> None:
+def test_they_are_remembered(inputs: Dataset, fold: Fold, tmp_path: Path) -> None:
     place = tmp_path / "fold.json"
     assert json.dumps(baselines(inputs, fold, place)) == json.dumps(baselines(inputs, fold, place))
     place.write_text('{"majority": {"uar": 0.125}}')
@@ -98,15 +98,15 @@ def test_they_are_remembered(inputs: Inputs, fold: Fold, tmp_path: Path) -> None
 
 
 def test_another_set_of_baselines_or_metrics_is_remembered_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = remembered(Path("baselines"), "split", "channels", 3)
+    place = cached_baselines(Path("baselines"), "split", "channels", 3)
     assert place.parent.name.startswith("split-channels-") and place.name == "fold-03.json"
-    assert place == remembered(Path("baselines"), "split", "channels", 3)
+    assert place == cached_baselines(Path("baselines"), "split", "channels", 3)
     for table in ("BASELINES", "TERMS"):
         with monkeypatch.context() as patch:
             patch.setattr(room, table, dict(list(getattr(room, table).items())[1:]))
-            assert remembered(Path("baselines"), "split", "channels", 3) != place
+            assert cached_baselines(Path("baselines"), "split", "channels", 3) != place
     monkeypatch.setattr(room, "EDITION", room.EDITION + 1)
-    assert remembered(Path("baselines"), "split", "channels", 3) != place
+    assert cached_baselines(Path("baselines"), "split", "channels", 3) != place
 
 
 @pytest.mark.parametrize("columns", [5, 200])
@@ -134,7 +134,7 @@ def test_chance_is_the_mean_over_every_way_of_guessing(truth: list[str], first: 
     assert {name: found[f"recall.{name}"] for name in set(truth)} == pytest.approx({name: shares[name] for name in set(truth)})
 
 
-def test_the_oracle_answers_with_the_class_means_of_training(inputs: Inputs, fold: Fold) -> None:
+def test_the_oracle_answers_with_the_class_means_of_training(inputs: Dataset, fold: Fold) -> None:
     corpus, known = inputs.corpus, fold.known
     name = corpus.dimensions[0].name
     labels, ratings = corpus.column("emotion"), corpus.column(name)
@@ -149,7 +149,7 @@ def test_the_oracle_says_nothing_of_a_class_that_nobody_rated() -> None:
     assert found[0] == 1.5 and math.isnan(found[1])
 
 
-def test_a_lookup_finds_the_same_words_whatever_their_dress(inputs: Inputs, fold: Fold) -> None:
+def test_a_lookup_finds_the_same_words_whatever_their_dress(inputs: Dataset, fold: Fold) -> None:
     corpus = inputs.corpus
     giveaway = np.array([f"I am {label}" for label in corpus.column("emotion")], dtype=object)
     giveaway[fold.test] = [f"[LAUGHTER] i AM {label} ..." for label in corpus.column("emotion")[fold.test]]
@@ -169,7 +169,7 @@ def test_the_acted_sentences_of_real_speech_give_no_emotion_away(tmp_path: Path)
     """EmoDB's actors say the same ten sentences in every emotion: a lookup must sit where guessing sits."""
     corpus: Corpus = compose(["corpus=emodb", f"corpus.root={shared('data', 'emodb')}"]).corpus.read(tmp_path)
     speakers = make_folds(corpus, compose(["folds=lospo"]).folds, corpus.card("")).folds
-    inputs = Inputs(corpus, {}, {}, "", {})
+    inputs = Dataset(corpus, {}, {}, "", {})
     means = {
         name: np.mean([BASELINES[name].scores(inputs, fold)["uar"] for fold in speakers])
         for name in ("chance", "majority", "lookup")

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from ser_core.cross_validation.plan import plan
-from ser_core.dataset.dataset import Inputs
+from ser_core.dataset.dataset import Dataset
 from ser_core.errors import TrainingError
 from ser_core.fusion import FUSIONS
 from ser_core.training import fit as alone
 from ser_core.training.fit import Fitted, fit
-from ser_core.training.packed import Job, fit_many
+from ser_core.training.packed import PackJob, fit_packed
 from ser_core.training.packed.stack import Stack
 from ser_core.training.stage_loop import EpochEnd
 from tests.conftest import Configure
@@ -39,26 +39,26 @@ TASKS = (
 @pytest.fixture
 def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models compute in float64, where other last bits do not show."""
-    made = alone.fresh
-    monkeypatch.setattr(alone, "fresh", lambda *given: made(*given).double())
+    made = alone.new_model
+    monkeypatch.setattr(alone, "new_model", lambda *given: made(*given).double())
 
 
-def jobs(configure: Configure, inputs: Inputs, each: Sequence[Sequence[str]], folds: Sequence[int] = (1, 2)) -> list[Job]:
+def jobs(configure: Configure, inputs: Dataset, each: Sequence[Sequence[str]], folds: Sequence[int] = (1, 2)) -> list[PackJob]:
     plans = [plan(configure(*overrides), inputs=inputs) for overrides in each]
-    return [Job(one.config, inputs, one.folds.folds[number - 1]) for one in plans for number in folds]
+    return [PackJob(one.config, inputs, one.folds.folds[number - 1]) for one in plans for number in folds]
 
 
-def together(given: Sequence[Job]) -> tuple[dict[int, list[EpochEnd]], dict[int, Fitted]]:
+def together(given: Sequence[PackJob]) -> tuple[dict[int, list[EpochEnd]], dict[int, Fitted]]:
     ends: dict[int, list[EpochEnd]] = {number: [] for number in range(len(given))}
     fitted: dict[int, Fitted] = {}
-    for each in fit_many(given):
+    for each in fit_packed(given):
         fitted |= each.fitted
         for number, end in each.ends.items():
             ends[number] += [] if end.refit else [end]
     return ends, fitted
 
 
-def one(job: Job) -> tuple[list[EpochEnd], Fitted]:
+def one(job: PackJob) -> tuple[list[EpochEnd], Fitted]:
     ends: list[EpochEnd] = []
     training = fit(job.config, job.inputs, job.fold)
     while True:
@@ -72,7 +72,7 @@ def logged(epochs: list[dict[str, float]]) -> list[Any]:
     return [pytest.approx(entry, rel=1e-9, nan_ok=True) for entry in epochs]
 
 
-def assert_equal(given: Sequence[Job]) -> None:
+def assert_equal(given: Sequence[PackJob]) -> None:
     """Parameters, log, chosen epochs and predictions within 1e-9 of those of each alone."""
     ends, found = together(given)
     for number, job in enumerate(given):
@@ -88,19 +88,19 @@ def assert_equal(given: Sequence[Job]) -> None:
 
 @pytest.mark.usefixtures("doubled")
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_every_fusion_learns_what_it_learns_alone(fusion: str, configure: Configure, inputs: Inputs) -> None:
+def test_every_fusion_learns_what_it_learns_alone(fusion: str, configure: Configure, inputs: Dataset) -> None:
     assert_equal(jobs(configure, inputs, [(f"model.fusion={fusion}", "optim.epochs=2", *each) for each in LIKE[:2]]))
 
 
 @pytest.mark.usefixtures("doubled")
 @pytest.mark.parametrize("given", [*WEIGHTINGS, *TASKS])
-def test_every_weighting_and_task_learns_what_it_learns_alone(given: str, configure: Configure, inputs: Inputs) -> None:
+def test_every_weighting_and_task_learns_what_it_learns_alone(given: str, configure: Configure, inputs: Dataset) -> None:
     assert_equal(jobs(configure, inputs, [(*given.split(), *EPOCHS, *each) for each in LIKE], [1]))
 
 
 @pytest.mark.usefixtures("doubled")
 def test_each_stops_at_its_own_epoch_and_is_stacked_no_longer(
-    configure: Configure, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(Stack, "gradients", _counted(Stack.gradients, sizes))
@@ -121,25 +121,25 @@ def _counted(gradients: Any, sizes: list[int]) -> Any:
 
 
 @pytest.mark.usefixtures("doubled")
-def test_folds_of_different_sizes_idle_when_they_have_no_step_left(configure: Configure, inputs: Inputs) -> None:
+def test_folds_of_different_sizes_idle_when_they_have_no_step_left(configure: Configure, inputs: Dataset) -> None:
     given = jobs(configure, inputs, [EPOCHS])
     shorter = dataclasses.replace(given[0].fold, train=given[0].fold.train[:33])
     assert_equal([dataclasses.replace(given[0], fold=shorter), given[1]])
 
 
 @pytest.mark.usefixtures("doubled")
-def test_what_is_trained_anew_is_stacked_with_what_is_not_there_yet(configure: Configure, inputs: Inputs) -> None:
+def test_what_is_trained_anew_is_stacked_with_what_is_not_there_yet(configure: Configure, inputs: Dataset) -> None:
     knobs = ("folds.dev=speakers", "optim.refit=true", "optim.patience=1", "optim.epochs=6", "optim.learning_rate=0.1")
     assert_equal(jobs(configure, inputs, [knobs], [1, 2, 3]))
 
 
 @pytest.mark.usefixtures("doubled")
-def test_what_is_not_alike_is_trained_beside(configure: Configure, inputs: Inputs) -> None:
+def test_what_is_not_alike_is_trained_beside(configure: Configure, inputs: Dataset) -> None:
     each = [("model.width=8",), ("model.dropout=0.5",), ("tasks.transcript.weight=0.1",), ("weighting=pcgrad",), ()]
     assert_equal(jobs(configure, inputs, [(*one, "optim.epochs=2") for one in each], [1]))
 
 
-def test_the_same_jobs_give_the_same_bits(configure: Configure, inputs: Inputs) -> None:
+def test_the_same_jobs_give_the_same_bits(configure: Configure, inputs: Dataset) -> None:
     first, again = (together(jobs(configure, inputs, LIKE))[1] for _ in range(2))
     for number, fitted in first.items():
         state = again[number].model.state_dict()
@@ -147,7 +147,7 @@ def test_the_same_jobs_give_the_same_bits(configure: Configure, inputs: Inputs) 
         assert fitted.epochs == again[number].epochs
 
 
-def test_models_own_their_parameters_in_the_end(configure: Configure, inputs: Inputs) -> None:
+def test_models_own_their_parameters_in_the_end(configure: Configure, inputs: Dataset) -> None:
     fitted = together(jobs(configure, inputs, [()]))[1]
     for each in fitted.values():
         parameters = list(each.model.parameters())
@@ -156,11 +156,11 @@ def test_models_own_their_parameters_in_the_end(configure: Configure, inputs: In
 
 @pytest.mark.usefixtures("doubled")
 @pytest.mark.parametrize("diverges", [("optim.learning_rate=1e300",), ("optim.learning_rate=1e300", "weighting=pcgrad")])
-def test_who_diverges_does_so_alone(diverges: tuple[str, ...], configure: Configure, inputs: Inputs) -> None:
+def test_who_diverges_does_so_alone(diverges: tuple[str, ...], configure: Configure, inputs: Dataset) -> None:
     given = jobs(configure, inputs, [EPOCHS, (*EPOCHS, *diverges), (*EPOCHS, "seed=1")], [1])
     failed: dict[int, TrainingError] = {}
     fitted: dict[int, Fitted] = {}
-    for each in fit_many(given):
+    for each in fit_packed(given):
         failed |= each.failed
         fitted |= each.fitted
     assert list(failed) == [1] and set(fitted) == {0, 2}
