@@ -78,14 +78,14 @@ def changed_names(column: str, given: Sequence[str], read: Sequence[str]) -> lis
     """A sentence that counts the cells whose name is read otherwise than it is spelled; none where there are none.
 
     >>> changed_names("speaker", ["1 ", "1", " 2"], ["1", "1", "2"])
-    ["column speaker: 2 cells had spaces around them; they are read without, first '1'"]
+    ["column speaker: 2 cells had spaces around them; they are read in their plain form, first '1'"]
     """
     changes = [(cell, name) for cell, name in zip(given, read, strict=True) if cell != name]
     if not changes:
         return []
     kinds = Counter(_kind(*change) for change in changes)
     counted = ", ".join(f"{count} {'cells' if count > 1 else 'cell'} had {kind}" for kind, count in kinds.items())
-    return [f"column {column}: {counted}; they are read without, first {changes[0][1]!r}"]
+    return [f"column {column}: {counted}; they are read in their plain form, first {changes[0][1]!r}"]
 
 
 def _kind(cell: str, name: str) -> str:
@@ -210,22 +210,25 @@ def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_nam
 
     Raises CorpusError for names that are certainly the same, all of them in one message, unless `similar_names` is allow.
     """
-    refused, told = [], []
-    for what, cells in columns.items():
-        counts = Counter(cells)
-        for groups, sentences, verdict in (
-            (same_names(counts), refused, "differ only in"),
-            (likely_same_names(counts), told, "look alike"),
-        ):
-            if groups:
-                sentences.append(f"{what} {_listed(groups, counts, verdict)}")
-    if refused and similar_names == "refuse":
-        raise CorpusError(
-            f"corpus {corpus}: {'; '.join(refused)}; write each name in one way (corpus.merge renames emotions), or "
-            "say that they are different names with corpus.similar_names=allow"
-        )
+    if similar_names == "refuse" and (refused := similar_faults(columns)):
+        raise CorpusError(f"corpus {corpus}: {refused}")
+    same, alike = _similar(columns, same_names, "differ only in"), _similar(columns, likely_same_names, "look alike")
     remedy = "write them in one way if they are the same"
-    return [f"corpus {corpus}: {sentence}; {remedy}" for sentence in [*refused, *told]]
+    return [f"corpus {corpus}: {sentence}; {remedy}" for sentence in [*same, *alike]]
+
+
+def similar_faults(columns: Mapping[str, Sequence[str]]) -> str:
+    """A sentence about names that are certainly the same, with what to do; "" where there are none."""
+    same = _similar(columns, same_names, "differ only in")
+    remedy = "write each name in one way (corpus.merge renames emotions), or say that they are different names with"
+    return f"{'; '.join(same)}; {remedy} corpus.similar_names=allow" if same else ""
+
+
+def _similar(columns: Mapping[str, Sequence[str]], find: Callable[[Counter[str]], list[list[str]]], verdict: str) -> list[str]:
+    """For each column with groups of similar names, what it names and the groups in words."""
+    counts = {what: Counter(cells) for what, cells in columns.items()}
+    found = {what: find(counted) for what, counted in counts.items()}
+    return [f"{what} {_listed(groups, counts[what], verdict)}" for what, groups in found.items() if groups]
 
 
 def check_left_out(taken: Iterable[str], left_out: Iterable[str], knob: str, similar_names: str) -> None:

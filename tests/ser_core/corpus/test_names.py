@@ -162,8 +162,9 @@ def test_what_was_read_otherwise_is_counted_once(tmp_path: Path) -> None:
     made = corpus(rows)
     assert made.column("speaker").tolist() == ["a", "a", "b", "b", "c", "c"]
     assert made.notices == (
-        "column speaker: 2 cells had spaces around them, 2 cells had invisible characters; they are read without, first 'a'",
-        "column session: 6 cells had several spaces in a row; they are read without, first 's 1'",
+        "column speaker: 2 cells had spaces around them, 2 cells had invisible characters; "
+        "they are read in their plain form, first 'a'",
+        "column session: 6 cells had several spaces in a row; they are read in their plain form, first 's 1'",
     )
     assert made.without(["0-0"]).notices == made.notices == dataclasses.replace(made).notices
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import CorpusError, SettingError
-from ser_core.folds import FoldsOption, GroupedKFold
+from ser_core.folds import FoldsOption, GroupedKFold, unused_notice
 from ser_core.folds.dev.speakers import Speakers
 from tests.ser_core.folds.made import ROTATING, corpus, option, split
 
@@ -102,3 +102,15 @@ def test_impossible_knobs_are_refused(knobs: dict[str, int], message: str) -> No
 def test_nobody_to_develop_is_refused() -> None:
     with pytest.raises(SettingError, match=r"folds\.dev\.count must be at least 1"):
         Speakers(count=0)
+
+
+def test_utterances_without_a_part_are_told() -> None:
+    parts = ["train"] * 3 + ["dev"] * 2 + ["test"] * 2 + ["tain", "", ""]
+    made, official = corpus([5, 5], split=parts), option("official", "given")
+    (sentence,) = unused_notice(made, official, split(made, official))
+    assert (
+        sentence
+        == "folds=official leaves out 3 of 10 utterances: their part is none of train, dev and test, but no part (2), tain (1)"
+    )
+    whole = corpus([5, 5])
+    assert unused_notice(whole, option("lospo", "none"), split(whole, option("lospo", "none"))) == []
