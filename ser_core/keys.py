@@ -38,12 +38,8 @@ def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
     for place, override in enumerate(overrides):
         if "=" not in override and place and override[:1] not in "+~":
             joined = shlex.quote(f"{overrides[place - 1]} {override}")
-            hint = (
-                f"write {override}=VALUE"
-                if re.fullmatch(r"[a-z_]+(\.[a-z_0-9]+)+", override)
-                else f"quote a value with spaces: {joined}"
-            )
-            raise SettingError(f"{shown(override)} is no override of the form key=value; {hint}")
+            more = f", and a key its value: {override}=VALUE" if re.fullmatch(r"[a-z_]+(\.[a-z_0-9]+)+", override) else ""
+            raise SettingError(f"{shown(override)} is not an override; a value with spaces needs quotes: {joined}{more}")
         written = rewrite(override, groups)
         key, _, value = written.partition("=")
         table = groups.get(key.replace("/", "."), ({}, ""))[0]

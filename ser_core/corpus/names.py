@@ -1,7 +1,7 @@
 """How names of speakers, sessions and classes are read and compared: one spelling each, look-alikes refused or told.
 
 " Ａnna\\u200b"               --read_name-->  "Anna"    NFKC, nothing invisible, single spaces
-"Spk_03"  "spk 3"           refused          they differ in case, separators, leading zeros or letters of another script
+"Spk_03"  "spk 3"           refused          they differ in case, separators, zeros or letters of another script
 "s1"  "sl"    "José"  "Jose"    told             l 1 I, O 0, accents, punctuation: often another name, sometimes a slip
 
 NFKC, not NFC: sheets written with Asian keyboards have full-width letters, digits and spaces, which only NFKC joins with the
@@ -120,7 +120,7 @@ CERTAIN: Mapping[str, Step] = {
     ANOTHER_SCRIPT: lambda name: _digits(name).translate(LETTERS),
     "case": str.casefold,
     "spaces, _ or -": _without_separators,
-    "leading zeros": _without_zeros,
+    "zeros": _without_zeros,
 }
 """What two names of the same person or class differ in, and how to see past it, in this order."""
 
@@ -139,7 +139,7 @@ def certain_key(name: str, beyond: Iterable[str] = tuple(CERTAIN)) -> str:
 
 def _key_of_misread(name: str) -> str:
     """What names share whose letters and digits are mistaken for one another."""
-    return certain_key(name.translate(MISREAD), [kind for kind in CERTAIN if kind != "leading zeros"])
+    return certain_key(name.translate(MISREAD), [kind for kind in CERTAIN if kind != "zeros"])
 
 
 def _key_without_accents(name: str) -> str:
@@ -196,7 +196,7 @@ def difference(names: Sequence[str]) -> str:
     """What names of one group differ in.
 
     >>> difference(["Spk_03", "spk 3"]), difference(["1", "1.0"])
-    ('case, spaces, _ or - and leading zeros', 'leading zeros')
+    ('case, spaces, _ or - and zeros', 'zeros')
     """
     enough = [kind for kind in CERTAIN if kind != ANOTHER_SCRIPT]
     steps = enough if len({certain_key(name, enough) for name in names}) == 1 else list(CERTAIN)
@@ -220,8 +220,9 @@ def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_nam
 def similar_faults(columns: Mapping[str, Sequence[str]]) -> str:
     """A sentence about names that are certainly the same, with what to do; "" where there are none."""
     same = _similar(columns, same_names, "differ only in")
-    remedy = "write each name in one way (corpus.merge renames emotions), or say that they are different names with"
-    return f"{'; '.join(same)}; {remedy} corpus.similar_names=allow" if same else ""
+    renaming = " (corpus.merge renames emotions)" if any(sentence.startswith("emotions") for sentence in same) else ""
+    remedy = f"write each name in one way{renaming}, or say that they are different names with corpus.similar_names=allow"
+    return f"{'; '.join(same)}; {remedy}" if same else ""
 
 
 def _similar(columns: Mapping[str, Sequence[str]], find: Callable[[Counter[str]], list[list[str]]], verdict: str) -> list[str]:

@@ -75,6 +75,8 @@ class Table(CorpusOption):
         one_of(self, "unknown_speakers", ACCEPTED)
         self.scales()
         one_of(self, "text", ("column", "plain", "none"))
+        if twice := next((name for name in self.classes if self.classes.count(name) > 1), ""):
+            raise SettingError(f"corpus.classes names {twice} twice; keep one")
         check_text_file(self.text, self.text_file)
         self._check_mapping()
 

@@ -35,6 +35,7 @@ def nothing_to_learn(corpus: Corpus) -> list[str]:
 def unread_columns(given: UserTable, dimensions: Sequence[Dimension], mapping: Mapping[str, str]) -> list[str]:
     """Columns that look like something known and are not read, with the override that would use them beside `mapping`."""
     words = look_alikes(given, dimensions)
+    words = {column: ours for column, ours in words.items() if column not in mapping.values()}  # a mapping the wrong way round
     names, ours = (", ".join(part) for part in (map(shown, words), words.values()))
     are = ("is", "it is") if len(words) == 1 else ("are", "they are")
     known = f"column{'s' * (len(words) > 1)} {names} {are[0]} not read; if {are[1]} {ours}, add {override({**mapping, **words})}"

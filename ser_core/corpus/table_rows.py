@@ -164,9 +164,8 @@ class TableRows:
         if len(absent):
             rows = (f"{self.table.at(row)} {quoted(self.frame['file'].iloc[row])}" for row in absent.tolist())
             folder = f"none of them is below {self.root}; correct corpus.root" if not any(there.values()) else f"in {self.root}"
-            sentence = (
-                f"{len(absent)} of {len(self.table)} rows name audio that is not there ({folder}): {listed(rows, len(absent))}"
-            )
+            count = f"{len(absent)} of {len(self.table)} rows"
+            sentence = f"{count} name audio that is not there or cannot be reached ({folder}): {listed(rows, len(absent))}"
             if len(self.table.faults):
                 self.table.faults.add(sentence)
             else:

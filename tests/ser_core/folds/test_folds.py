@@ -79,8 +79,12 @@ def test_kfold_deals_whole_speakers_into_so_many_folds(utterances: list[int], co
 @pytest.mark.parametrize(
     ("made", "protocol", "message"),
     [
-        (corpus([2] * 3), option("lospo", dev_knobs={"count": 2}), "leaves 2 speakers to train and develop on"),
-        (corpus([2] * 2), option("lospo"), "a corpus needs more speakers"),
+        (
+            corpus([2] * 3),
+            option("lospo", dev_knobs={"count": 2}),
+            "has nobody to train on: .* 2 of 2 speakers",
+        ),
+        (corpus([2] * 2), option("lospo"), "use a corpus with more speakers"),
         (corpus([2] * 4, session=""), option("loso"), "needs a session for every utterance; .* use lospo"),
         (corpus([2] * 4), option("kfold", count=5), "folds.count=5 exceeds the 4 speakers"),
     ],
