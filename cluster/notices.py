@@ -39,7 +39,7 @@ def print_variant_notices(found: Mapping[str, Sequence[str]], known: Collection[
 
 def print_notices(sentences: Iterable[str]) -> None:
     """Prints each sentence on a line of its own, on stderr."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     for sentence in sentences:
         console.print(f"note: {sentence}", highlight=False, soft_wrap=True, markup=False)
 
@@ -49,12 +49,12 @@ def print_licence(config: Config) -> None:
     told = first_use(config.corpus.name, config.corpus.terms(), config.cache)
     if told:
         head = f"corpus {config.corpus.name}, used with this store for the first time; its own agreement is what binds:"
-        Console(stderr=True).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)
+        Console(stderr=True, emoji=False).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)
 
 
 def print_deviations(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Prints what is not followed of the systems that these lists of overrides name; returns their notes for the record."""
     found = named_systems(lists, GROUPS)
     for sentence in (sentence for made in found for sentence in made.not_followed()):
-        Console(stderr=True).print(sentence, highlight=False, soft_wrap=True, markup=False)
+        Console(stderr=True, emoji=False).print(sentence, highlight=False, soft_wrap=True, markup=False)
     return tuple(note for made in found for note in made.notes())

@@ -106,4 +106,4 @@ def field_sentences(option: type) -> dict[str, str]:
                 text = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
                 if isinstance(text, str):
                     sentences[field.target.id] = " ".join(text.split())
-    return sentences
+    return {field.name: sentences[field.name] for field in dataclasses.fields(option) if field.name in sentences}

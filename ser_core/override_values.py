@@ -93,7 +93,9 @@ def _entries(key: str, typed: str, brackets: str) -> list[str]:
     typed = typed.strip()
     if not (len(typed) > 1 and typed[0] == opened and typed[-1] == closed):
         what = "a list in square brackets" if opened == "[" else "pairs NAME: VALUE in braces"
-        line = shlex.quote(f"{key}={opened}{typed.strip(brackets)}{closed}")
+        inner = "" if typed.lower() == "null" else typed.strip("[]{}")
+        inner = "NAME: VALUE" if opened == "{" and inner and ":" not in inner else inner
+        line = shlex.quote(f"{key}={opened}{inner}{closed}")
         raise SettingError(f"{key} takes {what}; write {line if len(line) <= LONGEST_SHOWN else f'{key}={opened}...{closed}'}")
     found = [entry.strip() for entry in parted(typed[1:-1], ",")]
     if found == [""]:

@@ -6,6 +6,7 @@ CSV. What has no column here is in details.py.
 """
 
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -293,6 +294,8 @@ def _notes(
             f"References, averaged over the folds of {baseline} and not tested; they learn from what the tested model may "
             f"learn from. {said}."
         )
-    if skipped := {utterance for one in outcomes for utterance in one.record.skipped}:
-        notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)}.")
+    if skipped := dict(pair for one in outcomes for pair in one.record.skipped.items()):
+        first = "; ".join(f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3))
+        more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)} ({first}{more}).")
     return notes

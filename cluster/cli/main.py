@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
-console = Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=100)
+console = Console(emoji=False) if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=100, emoji=False)
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides like corpus=emodb optim.epochs=20; `ser options` prints them all.")
@@ -58,7 +58,7 @@ def main() -> None:
 
 def _stop(sentence: str) -> NoReturn:
     """Prints what is wrong and ends with exit code 2."""
-    Console(stderr=True).print(f"[red]error:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
+    Console(stderr=True, emoji=False).print(f"[red]error:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
     sys.exit(2)
 
 

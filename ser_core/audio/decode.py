@@ -154,7 +154,7 @@ def _open(path: Path, piece: Sequence | None, stack: contextlib.ExitStack) -> _F
         source = path if piece is None else cast(BinaryIO, stack.enter_context(VirtualFile(path, piece)))
         return stack.enter_context(_Forward(source))
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"undecodable: {_why(error)}") from error
+        raise AudioError(f"undecodable: {_why(error)}; if a player opens it, convert it: ffmpeg -i FILE FILE.wav") from error
     except TypeError as error:  # soundfile asks for the rate of what is called .raw
         raise AudioError("undecodable: no header says how it is coded; convert it: ffmpeg -i FILE FILE.wav") from error
     except OSError as error:

@@ -21,7 +21,7 @@ from ser_core.content_hashes import content_hashes
 from ser_core.corpus.corpus import Corpus
 from ser_core.dataset.channels import device_of
 from ser_core.errors import CorpusError
-from ser_core.folds import Folds, make_folds
+from ser_core.folds import Folds, make_folds, unused_notice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +71,7 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
     # Unknown speakers are a finding here and no reason to stop: everything else is reported too.
     accepting = dataclasses.replace(corpus, unknown_speakers="each") if corpus.why_unknown else corpus
     folds = make_folds(accepting, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
+    notices += tuple(unused_notice(accepting, config.folds, folds))
     encoders = {
         f"model.{channel}": checkpoint_names(getattr(getattr(config.model, channel), "path", ""))
         for channel in ("speech", "text")

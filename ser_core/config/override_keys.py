@@ -38,7 +38,8 @@ def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
     for place, override in enumerate(overrides):
         if "=" not in override and place and override[:1] not in "+~":
             joined = shlex.quote(f"{overrides[place - 1]} {override}")
-            raise SettingError(f"{shown(override)} is not an override; a value with spaces needs quotes: {joined}")
+            more = f", and a key its value: {override}=VALUE" if re.fullmatch(r"[a-z_]+(\.[a-z_0-9]+)+", override) else ""
+            raise SettingError(f"{shown(override)} is not an override; a value with spaces needs quotes: {joined}{more}")
         written = rewrite(override, groups)
         key, _, value = written.partition("=")
         table = groups.get(key.replace("/", "."), ({}, ""))[0]
@@ -105,6 +106,19 @@ def remaining_overrides(base: Sequence[str], changes: Sequence[str], groups: Gro
     return left
 
 
+def _joined(key: str, one: str, other: str) -> str:
+    """What to do with two overrides of a key: entries in brackets can be written into one.
+
+    >>> _joined("a", "a={x: y}", "a={z: w}"), _joined("a", "a=1", "a=2")
+    ("keep one, or write both into one: 'a={x: y, z: w}'", 'keep one')
+    """
+    first, second = (override.partition("=")[2].strip() for override in (one, other))
+    if not all(value[:1] + value[-1:] in ("{}", "[]") and value[:1] == first[:1] for value in (first, second)):
+        return "keep one"
+    entries = ", ".join(filter(None, (value[1:-1].strip() for value in (first, second))))
+    return f"keep one, or write both into one: {shlex.quote(f'{key}={first[0]}{entries}{first[-1]}')}"
+
+
 def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
     """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
     names = chosen_options(overrides, groups)
@@ -113,7 +127,7 @@ def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
     for override in overrides:
         dotted = override.partition("=")[0].replace("/", ".")
         if dotted in seen and not (dotted in there and seen[dotted] == override):
-            raise SettingError(f"{dotted} is given twice; keep one")
+            raise SettingError(f"{dotted} is given twice; {_joined(dotted, seen[dotted], override)}")
         seen[dotted] = override
         if dotted in there:
             continue

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ser_core.corpus.genders import read_genders
+from ser_core.corpus.genders import read_genders, two_genders
 from ser_core.corpus.licences import terms_of
 from ser_core.corpus.names import NAMES, changed_names, check_similar, read_name
 from ser_core.corpus.texts import normalisation
@@ -123,6 +123,7 @@ class Corpus:
         """What is to be said of names. Raises CorpusError for similar ones, unless they are allowed."""
         names = {"speakers": "speaker", "sessions": "session", "emotions": "emotion"}
         said = check_similar(self.name, {what: self.column(name).tolist() for what, name in names.items()}, self.similar_names)
+        said += two_genders(self.column("speaker").tolist(), self.column("gender").tolist())
         if self.unknown_speakers == "known":
             return said
         if self.why_unknown:

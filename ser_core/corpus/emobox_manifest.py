@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ser_core.corpus.release import without_suffix
+from ser_core.corpus.user_tables.faults import Faults
 from ser_core.errors import CorpusError
 
 Line = Mapping[str, Any]
@@ -41,15 +42,20 @@ STM_LINE = re.compile(r"(?P<key>.+) \S+ (?P<speaker>.+) [\d.e+-]+ [\d.e+-]+ <id=
 
 
 def read_lines(file: Path) -> list[Line]:
-    """The lines of one JSONL file. Raises CorpusError with the number of one that cannot be used and the reason."""
-    lines = []
+    """The lines of one JSONL file. Raises CorpusError with the numbers of all that cannot be used, by reason."""
+    lines: list[Line] = []
+    wrong: dict[str, list[int]] = {}
     # Not splitlines(): a text within a line may hold other characters that end one, such as U+2028.
     for number, text in enumerate(_text(file).split("\n"), start=1):
         if text.strip():
             try:
                 lines.append(_parsed(text))
             except ValueError as error:
-                raise CorpusError(f"corpus emobox: line {number} of {file}: {error}") from None
+                wrong.setdefault(str(error), []).append(number)
+    faults = Faults(file)
+    for reason, numbers in wrong.items():
+        faults.add_rows(reason, (f"line {number}" for number in numbers), len(numbers))
+    faults.raise_any("corpus emobox: ")
     return lines
 
 
@@ -64,7 +70,10 @@ def _text(file: Path) -> str:
 
 def _parsed(text: str) -> Line:
     """One line. Raises ValueError when it is no JSON, lacks one of FIELDS, or has times that are no numbers."""
-    line = json.loads(text)
+    try:
+        line = json.loads(text)
+    except ValueError:
+        raise ValueError("it is no JSON") from None
     if not isinstance(line, dict):
         raise ValueError("it is no JSON object")
     for field in FIELDS:

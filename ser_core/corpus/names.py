@@ -1,7 +1,7 @@
 """How names of speakers, sessions and classes are read and compared: one spelling each, look-alikes refused or told.
 
 " Ａnna\\u200b"               --read_name-->  "Anna"    NFKC, nothing invisible, single spaces
-"Spk_03"  "spk 3"           refused          they differ in case, separators, leading zeros or letters of another script
+"Spk_03"  "spk 3"           refused          they differ in case, separators, zeros or letters of another script
 "s1"  "sl"    "José"  "Jose"    told             l 1 I, O 0, accents, punctuation: often another name, sometimes a slip
 
 NFKC, not NFC: sheets written with Asian keyboards have full-width letters, digits and spaces, which only NFKC joins with the
@@ -78,14 +78,14 @@ def changed_names(column: str, given: Sequence[str], read: Sequence[str]) -> lis
     """A sentence that counts the cells whose name is read otherwise than it is spelled; none where there are none.
 
     >>> changed_names("speaker", ["1 ", "1", " 2"], ["1", "1", "2"])
-    ["column speaker: 2 cells had spaces around them; they are read without, first '1'"]
+    ["column speaker: 2 cells had spaces around them; they are read in their plain form, first '1'"]
     """
     changes = [(cell, name) for cell, name in zip(given, read, strict=True) if cell != name]
     if not changes:
         return []
     kinds = Counter(_kind(*change) for change in changes)
     counted = ", ".join(f"{count} {'cells' if count > 1 else 'cell'} had {kind}" for kind, count in kinds.items())
-    return [f"column {column}: {counted}; they are read without, first {changes[0][1]!r}"]
+    return [f"column {column}: {counted}; they are read in their plain form, first {changes[0][1]!r}"]
 
 
 def _kind(cell: str, name: str) -> str:
@@ -120,7 +120,7 @@ CERTAIN: Mapping[str, Step] = {
     ANOTHER_SCRIPT: lambda name: _digits(name).translate(LETTERS),
     "case": str.casefold,
     "spaces, _ or -": _without_separators,
-    "leading zeros": _without_zeros,
+    "zeros": _without_zeros,
 }
 """What two names of the same person or class differ in, and how to see past it, in this order."""
 
@@ -139,7 +139,7 @@ def certain_key(name: str, beyond: Iterable[str] = tuple(CERTAIN)) -> str:
 
 def _key_of_misread(name: str) -> str:
     """What names share whose letters and digits are mistaken for one another."""
-    return certain_key(name.translate(MISREAD), [kind for kind in CERTAIN if kind != "leading zeros"])
+    return certain_key(name.translate(MISREAD), [kind for kind in CERTAIN if kind != "zeros"])
 
 
 def _key_without_accents(name: str) -> str:
@@ -196,7 +196,7 @@ def difference(names: Sequence[str]) -> str:
     """What names of one group differ in.
 
     >>> difference(["Spk_03", "spk 3"]), difference(["1", "1.0"])
-    ('case, spaces, _ or - and leading zeros', 'leading zeros')
+    ('case, spaces, _ or - and zeros', 'zeros')
     """
     enough = [kind for kind in CERTAIN if kind != ANOTHER_SCRIPT]
     steps = enough if len({certain_key(name, enough) for name in names}) == 1 else list(CERTAIN)
@@ -210,22 +210,26 @@ def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_nam
 
     Raises CorpusError for names that are certainly the same, all of them in one message, unless `similar_names` is allow.
     """
-    refused, told = [], []
-    for what, cells in columns.items():
-        counts = Counter(cells)
-        for groups, sentences, verdict in (
-            (same_names(counts), refused, "differ only in"),
-            (likely_same_names(counts), told, "look alike"),
-        ):
-            if groups:
-                sentences.append(f"{what} {_listed(groups, counts, verdict)}")
-    if refused and similar_names == "refuse":
-        raise CorpusError(
-            f"corpus {corpus}: {'; '.join(refused)}; write each name in one way (corpus.merge renames emotions), or "
-            "say that they are different names with corpus.similar_names=allow"
-        )
+    if similar_names == "refuse" and (refused := similar_faults(columns)):
+        raise CorpusError(f"corpus {corpus}: {refused}")
+    same, alike = _similar(columns, same_names, "differ only in"), _similar(columns, likely_same_names, "look alike")
     remedy = "write them in one way if they are the same"
-    return [f"corpus {corpus}: {sentence}; {remedy}" for sentence in [*refused, *told]]
+    return [f"corpus {corpus}: {sentence}; {remedy}" for sentence in [*same, *alike]]
+
+
+def similar_faults(columns: Mapping[str, Sequence[str]]) -> str:
+    """A sentence about names that are certainly the same, with what to do; "" where there are none."""
+    same = _similar(columns, same_names, "differ only in")
+    renaming = " (corpus.merge renames emotions)" if any(sentence.startswith("emotions") for sentence in same) else ""
+    remedy = f"write each name in one way{renaming}, or say that they are different names with corpus.similar_names=allow"
+    return f"{'; '.join(same)}; {remedy}" if same else ""
+
+
+def _similar(columns: Mapping[str, Sequence[str]], find: Callable[[Counter[str]], list[list[str]]], verdict: str) -> list[str]:
+    """For each column with groups of similar names, what it names and the groups in words."""
+    counts = {what: Counter(cells) for what, cells in columns.items()}
+    found = {what: find(counted) for what, counted in counts.items()}
+    return [f"{what} {_listed(groups, counts[what], verdict)}" for what, groups in found.items() if groups]
 
 
 def check_left_out(taken: Iterable[str], left_out: Iterable[str], knob: str, similar_names: str) -> None:

@@ -25,13 +25,14 @@ import pandas as pd
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.further import AUGMENTED_FILE, absolute_paths
 from ser_core.corpus.labels import VOTES, chosen_rows, parse_merge, parse_scale, voted_shares
-from ser_core.corpus.names import SIMILAR, read_name
+from ser_core.corpus.names import SIMILAR, read_name, similar_faults
 from ser_core.corpus.raters import RATER, majority
-from ser_core.corpus.table_notices import nothing_to_learn, unread_columns
+from ser_core.corpus.table_notices import look_alikes, nothing_to_learn, unread_columns
 from ser_core.corpus.table_rows import TableRows
 from ser_core.corpus.text_file import check_text_file, with_text
 from ser_core.corpus.unknown_speakers import ACCEPTED
 from ser_core.corpus.user_tables import UserTable, read_user_table
+from ser_core.corpus.user_tables.column_names import likely, override
 from ser_core.errors import CorpusError, SettingError, nearest
 from ser_core.options import content_field, location_field, one_of, tolerance_field
 
@@ -73,12 +74,21 @@ class Table(CorpusOption):
         one_of(self, "unknown_speakers", ACCEPTED)
         self.scales()
         one_of(self, "text", ("column", "plain", "none"))
+        if twice := next((name for name in self.classes if self.classes.count(name) > 1), ""):
+            raise SettingError(f"corpus.classes names {twice} twice; keep one")
         check_text_file(self.text, self.text_file)
         self._check_mapping()
 
     def scales(self) -> tuple[Dimension, ...]:
         """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
-        return tuple(parse_scale(entry) for entry in self.dimensions)
+        scales = tuple(parse_scale(entry) for entry in self.dimensions)
+        names = [scale.name for scale in scales]
+        for name in names:
+            if names.count(name) > 1:
+                raise SettingError(f"corpus.dimensions: {name} is given twice; keep one")
+            if name in (*WORDS, *SECONDS):
+                raise SettingError(f"corpus.dimensions: {name} is no column of ratings; rename it in the table")
+        return scales
 
     def read(self, cache: Path) -> Corpus:
         """The rows of the table. Raises CorpusError naming every column and row that cannot be used."""
@@ -89,13 +99,20 @@ class Table(CorpusOption):
         table = rows.read()
         notes = _label_by_votes(table, merge, rows.notices, given.file.name)
         self._check_labels(given, table, merge)
+        self._check_names(given, table, merge)
+        if given.meant:
+            meant = {**given.meant, **look_alikes(given, self.scales(), list(given.meant.values()))}
+            kept = {theirs: ours for theirs, ours in self.columns.items() if ours not in meant.values()}
+            given.faults.add(f"if these columns are meant, add {override({**kept, **meant})}")
         given.faults.raise_any()
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
         if AUGMENTED_FILE in table:
             table[AUGMENTED_FILE] = [absolute_paths(cell, folder) for cell in table[AUGMENTED_FILE]]
+        idle = self._idle_entries(given, table, merge)
         table, classes, more = chosen_rows(complete(table), self.merge, self.classes, self.similar_names)
         corpus = self._corpus(table, classes, [*notes, *more], [*given.notices, *rows.notices])
-        learn = [f"{given.file.name}: {one}" for one in (*nothing_to_learn(corpus), *unread_columns(given, self.scales()))]
+        unread = unread_columns(given, self.scales(), self.columns)
+        learn = [f"{given.file.name}: {one}" for one in (*nothing_to_learn(corpus), *unread, *idle)]
         return dataclasses.replace(corpus, notices=(*corpus.notices, *learn))
 
     def _corpus(self, table: pd.DataFrame, classes: tuple[str, ...], notes: list[str], notices: list[str]) -> Corpus:
@@ -146,14 +163,41 @@ class Table(CorpusOption):
             if not ours or (ours not in known and ours.lower() in known):
                 raise SettingError(f"corpus.columns reads {theirs!r} as {ours!r}, which is no column{nearest(ours, known)}")
 
+    def _idle_entries(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> list[str]:
+        """Entries that do less or more than is meant: columns that hide another or are nearly one of ours, labels of no row."""
+        known, said = (*WORDS, *SECONDS, RATER), list[str]()
+        for theirs, ours in self.columns.items():
+            if f"({ours})" in given.names:
+                said.append(f"corpus.columns reads {theirs} as {ours}, so the table's own column {ours} is left aside")
+            if ours not in known and (near := likely(ours, known)):
+                said.append(f"corpus.columns reads {theirs} as {ours!r}; did you mean {near}?")
+        labels = _labels(table)
+        said += [f"corpus.merge names {name!r}, which no row has{nearest(name, labels)}" for name in merge if name not in labels]
+        return said
+
+    def _check_names(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
+        """Adds a fault for names that are certainly the same, so that it comes with the others."""
+        columns = {"speakers": "speaker", "sessions": "session"} | ({} if self.classes else {"emotions": "emotion"})
+        names = {what: [read_name(str(cell)) for cell in table[name]] for what, name in columns.items() if name in table}
+        if "emotions" in names:
+            names["emotions"] = [merge.get(name, name) for name in names["emotions"]]
+        if self.similar_names == "refuse" and (similar := similar_faults(names)):
+            given.faults.add(similar)
+
     def _check_labels(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
         """Adds a fault for each class that no row has."""
-        labels = {read_name(str(label)) for label in table["emotion"]} if "emotion" in table else set[str]()
-        known = sorted({merge.get(label, label) for label in labels} - {""})
+        known = sorted({merge.get(label, label) for label in _labels(table)})
         for name in [] if given.faults.damaged else [name for name in self.classes if read_name(name) not in known]:
             given.faults.add(
                 f"corpus.classes names {name!r}; the table has {', '.join(known) or 'no label'}{nearest(name, known)}"
             )
+
+
+def _labels(table: pd.DataFrame) -> list[str]:
+    """Every label that rows or votes have, in order."""
+    emotions = {read_name(str(label)) for label in table["emotion"]} if "emotion" in table else set[str]()
+    voted = {read_name(str(name).removeprefix(VOTES)) for name in table if str(name).startswith(VOTES)}
+    return sorted((emotions | voted) - {""})
 
 
 def _label_by_votes(table: pd.DataFrame, merge: dict[str, str], notices: list[str], file: str) -> list[str]:

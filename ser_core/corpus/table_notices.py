@@ -1,13 +1,13 @@
 """What a user should know of a table that was read well: that nothing can be learned from it, and which columns are unread."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, Dimension
 from ser_core.corpus.labels import VOTES
 from ser_core.corpus.user_tables.cell_values import to_numbers
-from ser_core.corpus.user_tables.column_names import DIMENSIONS, override, unread
+from ser_core.corpus.user_tables.column_names import DIMENSIONS, override, shown, unread
 from ser_core.corpus.user_tables.user_table import UserTable
 
 
@@ -32,23 +32,38 @@ def nothing_to_learn(corpus: Corpus) -> list[str]:
     return [f"no emotion can be learned from this table: {why}{have}{left}; {remedy}"]
 
 
-def unread_columns(given: UserTable, dimensions: Sequence[Dimension]) -> list[str]:
-    """Columns that look like something known and are not read, each with the override that would use it."""
+def unread_columns(given: UserTable, dimensions: Sequence[Dimension], mapping: Mapping[str, str]) -> list[str]:
+    """Columns that look like something known and are not read, with the override that would use them beside `mapping`."""
+    words = look_alikes(given, dimensions)
+    words = {column: ours for column, ours in words.items() if column not in mapping.values()}  # a mapping the wrong way round
+    names, ours = (", ".join(part) for part in (map(shown, words), words.values()))
+    are = ("is", "it is") if len(words) == 1 else ("are", "they are")
+    known = f"column{'s' * (len(words) > 1)} {names} {are[0]} not read; if {are[1]} {ours}, add {override({**mapping, **words})}"
+    rated = [(column, ours) for column, ours in _unread(given, dimensions) if ours in DIMENSIONS]
+    return [*([known] if words else []), *(each for column, ours in rated for each in _dimension(given, column, ours))]
+
+
+def look_alikes(given: UserTable, dimensions: Sequence[Dimension], taken: Collection[str] = ()) -> dict[str, str]:
+    """Columns that are not read and look like one of ours, ours by theirs; at most one for each of ours that is not `taken`."""
+    found = {ours: column for column, ours in reversed(_unread(given, dimensions)) if ours not in {*DIMENSIONS, *taken}}
+    return {column: ours for ours, column in reversed(found.items())}
+
+
+def _unread(given: UserTable, dimensions: Sequence[Dimension]) -> list[tuple[str, str]]:
+    """Columns that look like something known and are not read, each with what it looks like."""
     scales = [scale.name for scale in dimensions]
     have = [name for name in (*WORDS, *SECONDS) if name in given.cells]
     votes = any(name.startswith(VOTES) for name in given.names)
     raters = any(name.startswith("emotion.") for name in given.names)
     read = {*have, *scales, *(name for name in given.names if name.startswith((VOTES, "emotion.")))}
     read |= {name for name in given.names for scale in scales if name.startswith(f"{scale}.")}
-    sentences = []
-    for column, ours in unread(given.names, read):
-        if (ours.startswith(VOTES) and votes) or (ours.startswith("emotion.") and raters) or (ours == "rater" == column):
-            continue
-        if ours in DIMENSIONS:
-            sentences += _dimension(given, column, ours)
-        else:
-            sentences.append(f"column {column} is not read; if it is {ours}, add {override(column, ours)}")
-    return sentences
+    return [
+        (column, ours)
+        for column, ours in unread(given.names, read)
+        if not (ours.startswith(VOTES) and votes)
+        and not (ours.startswith("emotion.") and raters)
+        and not (ours == "rater" == column)
+    ]
 
 
 def _dimension(given: UserTable, column: str, ours: str) -> list[str]:

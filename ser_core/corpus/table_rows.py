@@ -6,7 +6,8 @@ All faults are collected in the table's `faults`, so that they are raised togeth
 
 import itertools
 import os
-from collections.abc import Collection, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ser_core.corpus.user_tables.cell_values import (
     without_absent,
     without_point_zero,
 )
+from ser_core.corpus.user_tables.column_names import likely
 from ser_core.corpus.user_tables.faults import listed, quoted
 from ser_core.corpus.user_tables.user_table import UserTable
 
@@ -82,7 +84,9 @@ class TableRows:
                 cells, said = without_absent(kind, cells, self.labels if kind == "emotion" else ())
                 self._tell(*counted(name, said))
             if name == "emotion" and "none" not in self.labels and (cells == "none").any():
-                self._tell(f"column emotion: {(cells == 'none').sum()} cells say none, a class like any other; {NO_CLASS}")
+                said = (cells == "none").sum()
+                saying = "1 cell says" if said == 1 else f"{said} cells say"
+                self._tell(f"column emotion: {saying} none, a class like any other; {NO_CLASS}")
             if name not in ("file", "text"):
                 cells, changed = without_point_zero(cells)
                 if changed:
@@ -134,6 +138,8 @@ class TableRows:
             cells = self.frame[name].to_numpy(object)
             lacking = np.array([not cell.strip() or (name == "file" and is_absent_name(cell)) for cell in cells], bool)
             self.table.fault(f"rows have no {name}", np.flatnonzero(lacking))
+            if name == "file":
+                self.frame[name] = pd.Series(np.where(lacking, "", cells), dtype=object)
         if set(SECONDS) <= set(self.frame):
             starts, ends = (self.frame[name].to_numpy(float) for name in SECONDS)
             self.table.fault(
@@ -144,24 +150,22 @@ class TableRows:
         self._place_files()
 
     def _place_files(self) -> None:
-        """Turns Windows paths round where that finds the file, and tells which files are not there."""
+        """Turns Windows paths round and strips spaces where that finds the file, and tells which files are not there."""
         files = {str(file): str(file) for file in self.frame["file"] if file}
-        for file in files:
-            turned = file.replace("\\", "/")
-            if turned != file and not self._is_there(file) and self._is_there(turned):
-                files[file] = turned
-        turned = sum(file != place for file, place in files.items())
-        if turned:
-            self._tell(f"column file: {turned} paths have backslashes, which are read as /")
+        for change, what in SPELLINGS.items():
+            changed = {file: change(place) for file, place in files.items() if not self._is_there(place)}
+            found = {file: place for file, place in changed.items() if place != files[file] and self._is_there(place)}
+            files |= found
+            if found:
+                self._tell(f"column file: {len(found)} paths {what}")
         self.frame["file"] = pd.Series([files.get(str(file), "") for file in self.frame["file"]], dtype=object)
         there = {file: self._is_there(file) for file in files.values()}
         absent = np.flatnonzero([not there.get(file, True) for file in self.frame["file"]])
         if len(absent):
             rows = (f"{self.table.at(row)} {quoted(self.frame['file'].iloc[row])}" for row in absent.tolist())
             folder = f"none of them is below {self.root}; correct corpus.root" if not any(there.values()) else f"in {self.root}"
-            sentence = (
-                f"{len(absent)} of {len(self.table)} rows name audio that is not there ({folder}): {listed(rows, len(absent))}"
-            )
+            count = f"{len(absent)} of {len(self.table)} rows"
+            sentence = f"{count} name audio that is not there or cannot be reached ({folder}): {listed(rows, len(absent))}"
             if len(self.table.faults):
                 self.table.faults.add(sentence)
             else:
@@ -191,14 +195,25 @@ class TableRows:
             return
         again = pd.Series(names).duplicated().to_numpy(bool) & ~lacking
         earlier = dict(zip(reversed(names.tolist()), reversed(range(len(names))), strict=True))
+        near = likely(RATER, self.table.names) if again.any() else ""
+        self.table.meant |= {near: RATER} if near else {}
         self.table.fault(
-            f"an utterance appears more than once (rows of its raters need a column {RATER})",
+            f"an utterance appears more than once (rows of its raters need a column {RATER}{f'; is it {near}?' if near else ''})",
             np.flatnonzero(again),
             lambda row: f"{quoted(names[row])}, first in {self.table.at(earlier[names[row]])}",
         )
 
     def _tell(self, *sentences: str) -> None:
         self.notices += [f"{self.table.file.name}: {sentence}" for sentence in sentences]
+
+
+SPELLINGS: dict[Callable[[str], str], str] = {
+    lambda path: path.replace("\\", "/"): "have backslashes, which are read as /",
+    str.strip: "have spaces around them, which are left out",
+    lambda path: unicodedata.normalize("NFD", path): "are spelled with decomposed letters (NFD) on this disk",
+    lambda path: unicodedata.normalize("NFC", path): "are spelled with composed letters (NFC) on this disk",
+}
+"""Other spellings of a path, tried where the one in the table finds no file; and what to say where one does."""
 
 
 def _odd_names(column: str, cells: np.ndarray) -> list[str]:
@@ -209,5 +224,5 @@ def _odd_names(column: str, cells: np.ndarray) -> list[str]:
     words = ", ".join(itertools.islice(dict.fromkeys(odd), 3))
     return [
         f"column {column}: {len(odd)} rows say {words}, which is taken as the name of a {column}; if it means that the {column} "
-        "is not known, give each row its own or leave the rows out"
+        "is not known, leave these rows out"
     ]

@@ -1,6 +1,6 @@
 """The seam: `cross_validate(config)` trains the folds that are missing and yields progress and one result per fold.
 
-    plan (plan.py): corpus, features, folds, keys  ->  claimed? recorded? else fit, write (train_folds.py, write_record.py)  ->  yield
+    plan: corpus, features, folds, keys  ->  claimed? recorded? else fit and write the record (train_folds.py)  ->  yield
 Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
 """
 

@@ -11,10 +11,12 @@ from typing import Any
 from ser_core.config.identity import channels_fingerprint, fingerprint
 from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
+from ser_core.corpus import Corpus
 from ser_core.cross_validation.records import FoldKey
 from ser_core.dataset.dataset import Dataset, load_dataset
+from ser_core.errors import SettingError
 from ser_core.evaluation.metrics import DEFINITIONS
-from ser_core.folds import Fold, Folds, make_folds
+from ser_core.folds import Fold, Folds, make_folds, unused_notice
 from ser_core.folds.flags import flags
 from ser_core.training.packed import why_not_packed
 
@@ -48,7 +50,9 @@ class Plan:
     def notices(self) -> list[str]:
         """Sentences about the corpus and the configuration that every command prints and every table repeats."""
         alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
-        return [*self.inputs.corpus.notices, *([alone] if self.one_by_one else []), *self.config.small_batches()]
+        unused = unused_notice(self.inputs.corpus, self.config.folds, self.folds)
+        alone = [alone] if self.one_by_one else []
+        return [*self.inputs.corpus.notices, *unused, *alone, *self.config.small_batches()]
 
     def notices_for(self, overrides: Sequence[str]) -> list[str]:
         """`notices`, and which of these overrides, from which `asked` was composed, have no effect."""
@@ -89,6 +93,7 @@ def plan(config: Config, progress: bool = False, inputs: Dataset | None = None) 
     settled = config.settled(inputs.corpus, inputs.channels)
     inputs.check(config)
     one_by_one = why_not_packed(settled, inputs) if settled.optim.pack != 1 else ""
+    _check_tasks(settled, inputs.corpus)
     if one_by_one:
         settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
     card = inputs.corpus.card(inputs.audio_hash)
@@ -99,3 +104,11 @@ def plan(config: Config, progress: bool = False, inputs: Dataset | None = None) 
     card["metrics"] = DEFINITIONS
     name = fingerprint(settled, inputs.beside)
     return Plan(settled, config, inputs, folds, card, name, channels_fingerprint(settled), one_by_one)
+
+
+def _check_tasks(settled: Config, corpus: Corpus) -> None:
+    """Raises SettingError when corpus and channels leave no task to train."""
+    if not settled.tasks.active():
+        why = next((notice for notice in corpus.notices if "no emotion can be learned" in notice), "")
+        remedy = why or "give one that they offer a weight, as tasks.gender.weight=1"
+        raise SettingError(f"corpus {corpus.name} and the channels that are read leave no task to train; {remedy}")

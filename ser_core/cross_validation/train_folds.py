@@ -1,6 +1,6 @@
 """Trains folds that are claimed, alone or as one program, and writes their records as they are done.
 
-    members --train_within_memory--> as one, or in halves --fit_packed--> events     alone (optim.pack=1)  fixed (2, 3, ...)  free (0)
+    members --train_within_memory--> as one, or in halves --fit_packed--> events    alone (pack=1)  fixed (2, 3, ...)  free (0)
 A fixed pack is always trained as a whole, since what is stacked decides last bits, and goes on from one state of all its folds.
 What is free is stacked with whatever is there, and each fold goes on from a state of its own.
 """

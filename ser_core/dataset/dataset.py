@@ -1,6 +1,6 @@
 """What a model is fed: per channel one sequence per utterance (mapped from disk), per task one target per utterance.
 
-corpus --> channels --> Dataset --batch(rows)--> Batch            with a key also a stored view of each utterance (augmented_views.py)
+corpus --> channels --> Dataset --batch(rows)--> Batch            with a key also a stored view of each (augmented_views.py)
                \\--> channels under each of config.conditions
 """
 

@@ -10,7 +10,7 @@ from ser_core.folds.kfold import GroupedKFold
 from ser_core.folds.loso import LeaveOneSessionOut
 from ser_core.folds.lospo import LeaveOneSpeakerOut
 from ser_core.folds.official import Official
-from ser_core.folds.protocol import FoldsOption, make_folds
+from ser_core.folds.protocol import FoldsOption, make_folds, unused_notice
 from ser_core.folds.script_disjoint import ScriptDisjoint
 from ser_core.folds.text_disjoint import TextDisjoint
 
@@ -24,4 +24,4 @@ FOLDS: dict[str, type[FoldsOption]] = {
     "text_disjoint": TextDisjoint,
 }
 
-__all__ = ["FOLDS", "Fold", "Folds", "FoldsOption", "make_folds"]
+__all__ = ["FOLDS", "Fold", "Folds", "FoldsOption", "make_folds", "unused_notice"]

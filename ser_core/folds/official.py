@@ -1,6 +1,7 @@
 """The parts that the corpus itself names (MSP-Podcast, MELD, a table's column `split`): one fold."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -31,6 +32,13 @@ class Official(FoldsOption):
         part = self._tested(corpus, sorted(set(split.tolist()) - {""}))
         rows = {name: np.flatnonzero(np.isin(lower, words)) for name, words in (("train", TRAIN), ("dev", DEVELOPMENT))}
         yield Held(f"part {part}", np.flatnonzero(split == part), np.concatenate([rows["train"], rows["dev"]]), rows["dev"])
+
+    def left_out(self, corpus: Corpus) -> str:
+        split = corpus.column("split")
+        tested = self._tested(corpus, sorted(set(split.tolist()) - {""}))
+        others = Counter(split[~np.isin(np.char.lower(split), TRAIN + DEVELOPMENT) & (split != tested)].tolist())
+        parts = ", ".join(f"{name or 'no part'} ({count})" for name, count in others.most_common(5))
+        return f"their part is none of train, dev and {tested}, but {parts}" if parts else ""
 
     def _tested(self, corpus: Corpus, names: list[str]) -> str:
         """The tested part's name. Raises CorpusError when it is not there, or not the only one."""

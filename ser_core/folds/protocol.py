@@ -39,6 +39,10 @@ class FoldsOption(Option):
         """What each fold tests, and what is there to train and develop on."""
         raise NotImplementedError
 
+    def left_out(self, corpus: Corpus) -> str:
+        """Which utterances no fold uses and why, for a notice; "" where there is nothing to say."""
+        return ""
+
     def purged(self, corpus: Corpus, fold: Fold) -> Fold:
         """The fold less whatever may not stand beside its test part; the fold itself for most protocols."""
         return fold
@@ -52,6 +56,13 @@ def check_speakers(corpus: Corpus, option: FoldsOption) -> None:
             "(column speaker, corpus.speaker), use the corpus's own parts (folds=official or emobox), or accept folds by "
             "utterance with corpus.unknown_speakers=each"
         )
+
+
+def unused_notice(corpus: Corpus, option: FoldsOption, folds: Folds) -> list[str]:
+    """A sentence about utterances that no fold trains on, develops on or tests; none where there are none."""
+    unused = folds.protocol["unused"]
+    why = option.left_out(corpus)
+    return [f"folds={option.name} leaves out {unused} of {len(corpus)} utterances{f': {why}' if why else ''}"] if unused else []
 
 
 def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> Folds:

@@ -103,8 +103,10 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
 
     >>> [round(learning_rate_factor(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
-    >>> [round(learning_rate_factor(done, 0.2, "linear"), 3) for done in (0.1, 0.2, 0.4, 1.0)], learning_rate_factor(0.9, 0.2, "constant")
-    ([0.5, 1.0, 0.75, 0.0], 1.0)
+    >>> [round(learning_rate_factor(done, 0.2, "linear"), 3) for done in (0.1, 0.2, 0.4, 1.0)]
+    [0.5, 1.0, 0.75, 0.0]
+    >>> learning_rate_factor(0.9, 0.2, "constant")
+    1.0
     """
     if done < warmup:
         return max(done, 1e-3) / warmup

@@ -140,4 +140,5 @@ def counted(column: str, said: Counter[str]) -> list[str]:
     ['column emotion: 3 cells say NA (2), null (1): taken as absent']
     """
     words = ", ".join(f"{word} ({count})" for word, count in said.most_common(5))
-    return [f"column {column}: {said.total()} cells say {words}: taken as absent"] if said else []
+    cells = "1 cell says" if said.total() == 1 else f"{said.total()} cells say"
+    return [f"column {column}: {cells} {words}: taken as absent"] if said else []

@@ -5,6 +5,7 @@ Nothing is taken for something else in silence: a look-alike is named with the o
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 
 ALSO_CALLED = {
@@ -36,6 +37,9 @@ RATER_LIKE = re.compile(
     r"|(?P<b>(?:rater|annotator|coder|worker)[ _:-]*\d+)(?:[ _:.-]*(?:emotion|emo|label|class))?",
     re.IGNORECASE,
 )
+OURS_IN_CAPITALS = re.compile(r"(?P<kind>emotion|votes)\.(?P<rest>.+)", re.IGNORECASE)
+QUOTED = set(",:{}[]'\"")
+"""Signs that part the entries of a mapping: a name with one of them is quoted in it."""
 
 
 def known_names() -> set[str]:
@@ -61,18 +65,34 @@ def likely(name: str, present: Sequence[str]) -> str:
 def missing(name: str, present: Sequence[str], mapped: bool = True) -> str:
     """What to say after a missing column: the nearest name that is there, and what to do where it is meant.
 
-    >>> missing("speaker", ["spk"])
-    ' (did you mean spk? then add corpus.columns={spk: speaker})'
+    With `mapped` the table's names can be read as ours, which `override` says for all of them at once.
+
+    >>> missing("speaker", ["spk"]), missing("speaker", ["spk"], mapped=False)
+    (' (did you mean spk?)', ' (did you mean spk? then rename it to speaker)')
     """
     near = likely(name, present)
     if not near:
         return ""
-    return f" (did you mean {near}? then {f'add {override(near, name)}' if mapped else f'rename it to {name}'})"
+    return f" (did you mean {shown(near)}?{'' if mapped else f' then rename it to {name}'})"
 
 
-def override(theirs: str, ours: str) -> str:
-    """The override that reads one of the table's names as one of ours."""
-    return f"corpus.columns={{{theirs}: {ours}}}"
+def override(mapping: Mapping[str, str]) -> str:
+    """The override that reads names of the table as ours, quoted for a shell.
+
+    >>> print(override({"spk": "speaker", "my label": "emotion"}))
+    'corpus.columns={spk: speaker, my label: emotion}'
+    """
+    entries = ", ".join(f"{repr(theirs) if set(theirs) & QUOTED else theirs}: {ours}" for theirs, ours in mapping.items())
+    return shlex.quote(f"corpus.columns={{{entries}}}")
+
+
+def shown(name: str) -> str:
+    """A column's name for a message: signs that cannot be seen are written out.
+
+    >>> shown("spk"), shown("\\u200bspk")
+    ('spk', "'\\\\u200bspk'")
+    """
+    return name if name.isprintable() and name.strip() == name else ascii(name)
 
 
 def unread(present: Sequence[str], read: Collection[str]) -> list[tuple[str, str]]:
@@ -89,7 +109,9 @@ def unread(present: Sequence[str], read: Collection[str]) -> list[tuple[str, str
                 found.append((column, ours))
                 break
         else:
-            if column not in read and (match := VOTES_LIKE.fullmatch(column)):
+            if column not in read and (match := OURS_IN_CAPITALS.fullmatch(column)):
+                found.append((column, f"{match['kind'].lower()}.{match['rest']}"))
+            elif column not in read and (match := VOTES_LIKE.fullmatch(column)):
                 found.append((column, f"votes.{match['label'] or match['other']}"))
             elif column not in read and (match := RATER_LIKE.fullmatch(column)):
                 found.append((column, f"emotion.{_plain(match['a'] or match['b'])}"))

@@ -64,5 +64,6 @@ def quoted(cell: str) -> str:
 
 def name_list(names: Sequence[str], most: int = 20) -> str:
     """Names of columns for a message, cut where there are many or long ones."""
-    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in map(str, names[:most])]
+    written = [name if name.isprintable() else ascii(name)[1:-1] for name in map(str, names[:most])]
+    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in written]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

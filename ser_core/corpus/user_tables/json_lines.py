@@ -13,8 +13,11 @@ def is_json_lines(text: str) -> bool:
     return text.lstrip()[:1] == "{" or text.lstrip()[:2] in ("[{", "[\n", "[\r", "[ ")
 
 
-def read_json_lines(text: str, faults: Faults) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The columns as text, "" where a line lacks the key, and the line of every row; other lines are faults."""
+def read_json_lines(text: str, faults: Faults) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
+    """The columns as text, "" where a line lacks the key, the line of every row, and columns of lists or structures.
+
+    Lines that are no object are faults, and so is a whole table in one object.
+    """
     objects: list[dict[str, Any]] = []
     lines: list[int] = []
     wrong: list[tuple[int, str]] = []
@@ -33,8 +36,13 @@ def read_json_lines(text: str, faults: Faults) -> tuple[dict[str, np.ndarray], n
     examples = (f"line {line} {quoted(written)}" for line, written in wrong)
     faults.add_rows("lines are no JSON object; write one object on each line, or the table as CSV", examples, len(wrong))
     faults.damaged |= bool(wrong)
+    if len(objects) == 1 and objects[0] and all(isinstance(value, dict) for value in objects[0].values()):
+        faults.add("is JSON by columns; write one object on each line, in pandas as to_json(FILE, orient='records', lines=True)")
+        faults.damaged, objects, lines = True, [], []
     names = list(dict.fromkeys(str(key) for each in objects for key in each))
-    return {name: np.array([_text(each.get(name)) for each in objects], object) for name in names}, np.array(lines, int)
+    nested = [name for name in names if any(isinstance(each.get(name), dict | list) for each in objects)]
+    columns = {name: np.array([_text(each.get(name)) for each in objects], object) for name in names}
+    return columns, np.array(lines, int), nested
 
 
 def _text(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ser_core.corpus.user_tables.column_names import known_names, likely, missing, rename
+from ser_core.corpus.user_tables.column_names import known_names, likely, missing, rename, shown
 from ser_core.corpus.user_tables.encodings import decode
 from ser_core.corpus.user_tables.faults import Faults, name_list, quoted
 from ser_core.corpus.user_tables.file_kind import is_parquet, table_bytes
@@ -41,6 +41,8 @@ class UserTable:
     nested: Sequence[str]
     faults: Faults
     notices: list[str]
+    meant: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Columns that were probably meant by ours that are missing, as corpus.columns would read them."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -83,6 +85,8 @@ class UserTable:
             return not absent
         first = "" if known_names() & {name.lower() for name in self.names} else "; does its first line name the columns?"
         for name in absent:
+            if mapped and (near := likely(name, self.names)):
+                self.meant[near] = name
             self.faults.add(
                 f"column {name!r} is missing{missing(name, self.names, mapped)}; it has {name_list(self.names)}{first}"
             )
@@ -106,13 +110,13 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
         if file.suffix.lower() in PARQUET_SUFFIXES:
             notices.append(f"{file.name} is text and no Parquet, and is read as text")
         if is_json_lines(text):
-            found, lines = read_json_lines(text, faults)
+            found, lines, nested = read_json_lines(text, faults)
             names, cells, separator = list(found), list(found.values()), ""
         else:
             names, rows, lines, separator, told = read_separated(text, {*known_names(), *map(str.lower, columns or {})}, faults)
             cells = [np.array(column, object) for column in zip(*rows, strict=True)] or [np.array([], object)] * len(names)
-            notices += told
-        table = UserTable(file, pd.DataFrame(), lines, "line", separator, [], faults, notices)
+            notices, nested = [*notices, *told], []
+        table = UserTable(file, pd.DataFrame(), lines, "line", separator, nested, faults, notices)
     if not names and not faults.damaged:
         faults.add("is blank; the first line of a table names its columns, as: file,speaker,emotion")
     elif not len(table) and not faults.damaged:
@@ -126,7 +130,8 @@ def _frame(names: Sequence[str], cells: Sequence[np.ndarray], mapping: Mapping[s
     for theirs, ours in mapping.items():
         if theirs not in names and not (table.faults.damaged and not names):
             near = likely(theirs, names)
-            meant = f" (did you mean {near}?)" if near else ""
+            table.meant |= {near: ours} if near else {}
+            meant = f" (did you mean {shown(near)}?)" if near else ""
             table.faults.add(
                 f"corpus.columns reads {theirs!r} as {ours}, but that column is missing{meant}; it has {name_list(names)}"
             )
@@ -134,6 +139,6 @@ def _frame(names: Sequence[str], cells: Sequence[np.ndarray], mapping: Mapping[s
     table.nested = [mapping.get(name, name) for name in table.nested]
     for name in dict.fromkeys(name for name in renamed if name and renamed.count(name) > 1):
         places = [number for number, other in enumerate(renamed, 1) if other == name]
-        shown = ", ".join(map(str, places))
-        table.faults.add(f"column {name!r} is there {len(places)} times (columns {shown} from the left); keep one or rename them")
+        where = ", ".join(map(str, places))
+        table.faults.add(f"column {name!r} is there {len(places)} times (columns {where} from the left); keep one or rename them")
     return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(renamed, cells, strict=True)})

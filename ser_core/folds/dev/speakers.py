@@ -27,8 +27,8 @@ class Speakers(DevelopmentOption):
         left = set(speakers[held.outside].tolist())
         if len(left) <= self.count:
             raise CorpusError(
-                f"fold {number} ({held.held_out}) leaves {len(left)} speakers to train and develop on, and folds.dev=speakers "
-                f"takes {self.count} for development: a corpus needs more speakers, or folds.dev=none with optim.epochs fixed"
+                f"fold {number} ({held.held_out}) has nobody to train on: folds.dev=speakers takes {self.count} of {len(left)} "
+                "speakers for development; use a corpus with more speakers, or folds.dev=none with optim.epochs fixed"
             )
         absent = set(speakers.tolist()) - left
         developing = in_turn(sorted(set(speakers.tolist())), absent, number, seed, self.count)

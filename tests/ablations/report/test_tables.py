@@ -190,7 +190,7 @@ def test_another_baseline_and_another_metric(outcomes):
 
 def test_what_was_left_out_is_told(scored):
     outcomes = scored({"base": [[0.5, 0.6]], "more": [[0.6, 0.6]]}, skipped={"u1": "silent"})
-    assert "Left out because of their audio: 1 utterance." in study_table(outcomes, "t", "q").notes
+    assert "Left out because of their audio: 1 utterance (u1: silent)." in study_table(outcomes, "t", "q").notes
 
 
 def test_numbers():

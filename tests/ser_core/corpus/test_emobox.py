@@ -142,7 +142,7 @@ def test_the_terms_are_those_of_the_corpus_behind_the_manifests() -> None:
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     place = emodb(tmp_path)
     damages: list[tuple[str, str, str]] = [
-        ("emodb.jsonl", "{", r"line 1 of .*emodb\.jsonl: Expecting"),
+        ("emodb.jsonl", "{", r"emodb\.jsonl: it is no JSON: line 1"),
         ("emodb.jsonl", "[]", "it is no JSON object"),
         ("emodb.jsonl", json.dumps({**line("03a01Fa", "happy"), "emo": ""}), "it has no text in 'emo'"),
         ("emodb.jsonl", json.dumps(line("03a01Fa", "happy", start_time="0")), "start_time is '0', no number of seconds"),

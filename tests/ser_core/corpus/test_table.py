@@ -179,7 +179,7 @@ def test_as_a_name_or_when_named_a_word_for_absent_is_one_like_any_other(tmp_pat
     assert "column speaker: 1 rows say nan, which is taken as the name of a speaker" in told(corpus)
     merged = read(written(tmp_path, rows), merge=["None:calm", "none:"])
     assert merged.column("emotion").tolist() == ["calm", ""]
-    assert "1 cells say none, a class like any other" in told(read(written(tmp_path, {**rows, "speaker": ["1", "2"]})))
+    assert "1 cell says none, a class like any other" in told(read(written(tmp_path, {**rows, "speaker": ["1", "2"]})))
 
 
 def test_names_that_became_floats_are_the_numbers_they_were(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_all_faults_come_at_once_with_their_lines(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read(tmp_path / "t.csv", dimensions=["valence:1:5"], columns={"lable": "emotion"})
     expected = [
-        "has 10 kinds of fault",
+        "has 11 kinds of fault",
         "fewer cells than the 6 of the header (file, speaker, label, start, end, votes.joy): line 6 has 1, the last 'c.wav'",
         "reads 'lable' as emotion, but that column is missing (did you mean label?)",
         "column 'valence' is missing; it has",
@@ -234,11 +234,13 @@ def test_all_faults_come_at_once_with_their_lines(tmp_path: Path) -> None:
 
 def test_other_names_are_suggested_and_read_when_mapped(tmp_path: Path) -> None:
     rows = {"path": ["a.wav", "b.wav"], "Spk_ID": ["1", "2"], "label": ["x", "y"], "emotion": ["p", "q"], "V": ["1", "2"]}
-    with pytest.raises(CorpusError, match=r"did you mean path\? then add corpus\.columns=\{path: file\}.*\n.*mean Spk_ID\?"):
+    with pytest.raises(
+        CorpusError, match=r"(?s)did you mean path\?.*mean Spk_ID\?.*add 'corpus\.columns=\{path: file, Spk_ID: speaker\}'"
+    ):
         read(written(tmp_path, rows))
     names = {"path": "file", "Spk_ID": "speaker", "label": "emotion", "V": "valence"}
     corpus = read(written(tmp_path, rows), columns=names, dimensions=["valence:1:5"])
-    assert corpus.classes == ("x", "y") and corpus.column("valence").tolist() == [1, 2] and not told(corpus).count("not read")
+    assert corpus.classes == ("x", "y") and corpus.column("valence").tolist() == [1, 2] and "not read" not in told(corpus)
     assert corpus.further is not None and list(corpus.further) == ["(emotion)"]
     given = ["corpus=table", "corpus.path=t.csv"]
     composed = compose([*given, "corpus.columns={path: file, my speaker: speaker}"])
@@ -254,12 +256,10 @@ def test_columns_in_vain_and_nothing_to_learn_are_told(tmp_path: Path) -> None:
     said = told(read(written(tmp_path, {**rows, "votes_x": ["1", "1"], "rater1": ["x", "y"], "age": ["3", "4"]})))
     for words in (
         "no emotion can be learned from this table: no row has an emotion (left to learn: speaker)",
-        "column label is not read; if it is emotion, add corpus.columns={label: emotion}",
-        "column sex is not read; if it is gender, add corpus.columns={sex: gender}",
+        "columns label, sex, votes_x, rater1 are not read; if they are emotion, gender, votes.x, emotion.rater1, add "
+        "'corpus.columns={label: emotion, sex: gender, votes_x: votes.x, rater1: emotion.rater1}'",
         'column arousal is not read; if it is arousal, add corpus.dimensions=["arousal:LOW:HIGH"] with its scale (its cells go '
         "from 1 to 4)",
-        "column votes_x is not read; if it is votes.x",
-        "column rater1 is not read; if it is emotion.rater1",
     ):
         assert words in said
     assert "age" not in said
@@ -284,3 +284,49 @@ def test_a_study_of_a_table_without_emotions_says_so(tmp_path: Path) -> None:
     assert corpus.classes == () and "no row has an emotion" in told(corpus) and corpus.card("")["unlabelled"] == 2
     with pytest.raises(SettingError, match="no task left"):
         compose(["corpus=table", f"corpus.path={file}"]).settled(corpus).stage_plans()
+
+
+def test_one_override_is_suggested_for_all_names(tmp_path: Path) -> None:
+    rows = {"path": ["a.wav"], "Spk": ["1"], "my, label": ["x"], "transcript": ["so"]}
+    with pytest.raises(
+        CorpusError, match=r"add 'corpus\.columns=\{label: emotion, path: file, Spk: speaker, transcript: text\}'"
+    ):
+        read(written(tmp_path, {**rows, "label": ["y"]}), columns={"label": "emotion"})
+    hidden = "corpus.columns reads label as emotion, so the table's own column emotion is left aside"
+    near = "corpus.columns reads words as 'txet'; did you mean text?"
+    given = written(tmp_path, {"file": ["a.wav"], "speaker": ["1"], "emotion": ["x"], "label": ["y"], "words": ["so"]})
+    said = told(read(given, columns={"label": "emotion", "words": "txet"}))
+    assert hidden in said and near in said
+
+
+def test_json_that_is_no_table_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_text('{"file": "a.wav", "speaker": {"id": 1}, "emotion": ["x"]}\n' * 2)
+    with pytest.raises(CorpusError, match=r"column 'speaker' holds lists or structures"):
+        read(file)
+    pd.DataFrame({"file": ["a.wav"], "speaker": ["1"]}).to_json(file)
+    with pytest.raises(CorpusError, match=r"is JSON by columns; write one object on each line"):
+        read(file)
+
+
+def test_spaces_around_a_file_are_left_out_where_that_finds_it(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    (tmp_path / " b.wav").touch()
+    corpus = read(written(tmp_path, {"file": ["a.wav ", " b.wav"], "speaker": ["1", "2"]}))
+    assert sorted(Path(file).name for file in corpus.column("file")) == [" b.wav", "a.wav"]
+    assert "1 paths have spaces around them" in told(corpus)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [(["speaker:1:50"], "speaker is no column of ratings"), (["valence:1:5", "valence:1:7"], "valence is given twice; keep one")],
+)
+def test_dimensions_are_columns_of_ratings_once_each(entries: list[str], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Table(dimensions=entries)
+
+
+def test_similar_names_come_with_the_other_faults(tmp_path: Path) -> None:
+    rows = {"file": ["a.wav", "", "c.wav"], "speaker": ["Anna", "anna", "b"], "emotion": ["x", "y", "x"]}
+    with pytest.raises(CorpusError, match=r"(?s)rows have no file.*speakers 'Anna' \(1\) and 'anna' \(1\) differ only in"):
+        read(written(tmp_path, rows))

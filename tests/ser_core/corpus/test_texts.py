@@ -51,11 +51,11 @@ def test_the_rules_stand_on_the_card_and_are_pinned() -> None:
     assert card()["text_normalisation"] == normalisation() == "words-1 5a51e601"
 
 
-@pytest.mark.parametrize("rule", ["TAG", "WORD_OR_SIGN", "VERSION", "cleaned", "without_tags", "words", "normalised"])
+@pytest.mark.parametrize("rule", ["TAG", "WORD_OR_SIGN", "VERSION", "clean", "without_tags", "words", "normalise"])
 def test_another_rule_is_another_card(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = card()
     others = {"TAG": re.compile(r"\[[A-Z]+\]"), "WORD_OR_SIGN": re.compile(r"\w+"), "VERSION": "words-2"}
-    rules = {"cleaned": str.strip, "without_tags": str.strip, "words": str.split, "normalised": str.lower}
+    rules = {"clean": str.strip, "without_tags": str.strip, "words": str.split, "normalise": str.lower}
     monkeypatch.setattr(texts, rule, (others | rules)[rule])
     changed = card()
     assert changed.pop("text_normalisation") != before.pop("text_normalisation")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import CorpusError, SettingError
-from ser_core.folds import FoldsOption, GroupedKFold
+from ser_core.folds import FoldsOption, GroupedKFold, unused_notice
 from ser_core.folds.dev.speakers import Speakers
 from tests.ser_core.folds.made import ROTATING, corpus, option, split
 
@@ -79,8 +79,12 @@ def test_kfold_deals_whole_speakers_into_so_many_folds(utterances: list[int], co
 @pytest.mark.parametrize(
     ("made", "protocol", "message"),
     [
-        (corpus([2] * 3), option("lospo", dev_knobs={"count": 2}), "leaves 2 speakers to train and develop on"),
-        (corpus([2] * 2), option("lospo"), "a corpus needs more speakers"),
+        (
+            corpus([2] * 3),
+            option("lospo", dev_knobs={"count": 2}),
+            "has nobody to train on: .* 2 of 2 speakers",
+        ),
+        (corpus([2] * 2), option("lospo"), "use a corpus with more speakers"),
         (corpus([2] * 4, session=""), option("loso"), "needs a session for every utterance; .* use lospo"),
         (corpus([2] * 4), option("kfold", count=5), "folds.count=5 exceeds the 4 speakers"),
     ],
@@ -102,3 +106,15 @@ def test_impossible_knobs_are_refused(knobs: dict[str, int], message: str) -> No
 def test_nobody_to_develop_is_refused() -> None:
     with pytest.raises(SettingError, match=r"folds\.dev\.count must be at least 1"):
         Speakers(count=0)
+
+
+def test_utterances_without_a_part_are_told() -> None:
+    parts = ["train"] * 3 + ["dev"] * 2 + ["test"] * 2 + ["tain", "", ""]
+    made, official = corpus([5, 5], split=parts), option("official", "given")
+    (sentence,) = unused_notice(made, official, split(made, official))
+    assert (
+        sentence
+        == "folds=official leaves out 3 of 10 utterances: their part is none of train, dev and test, but no part (2), tain (1)"
+    )
+    whole = corpus([5, 5])
+    assert unused_notice(whole, option("lospo", "none"), split(whole, option("lospo", "none"))) == []
