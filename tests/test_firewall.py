@@ -35,7 +35,7 @@ from ser_core.dataset.dataset import Dataset
 from ser_core.folds import Fold
 from ser_core.tasks import Tasks
 from ser_core.training.fit import Fitted, fit
-from ser_core.training.stage_loop import EpochEnd
+from ser_core.training.phase import EpochEnd
 from tests.conftest import Configure
 from tests.shared_material import ROOT
 

@@ -26,7 +26,7 @@ from ser_core.cross_validation import train_folds
 from ser_core.dataset.dataset import Channel, Dataset
 from ser_core.folds import Fold, Folds
 from ser_core.training.fit import Fitted, fit
-from ser_core.training.stage_loop import EpochEnd
+from ser_core.training.phase import EpochEnd
 from tests import test_chance, test_firewall, test_fitted
 from tests.conftest import Configure
 from tests.ser_core.folds import test_folds

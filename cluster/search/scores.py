@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cluster.search.objectives import Goal, front
 from cluster.trial import Trial
 from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore
-from ser_core.training.stage_loop import best_so_far
+from ser_core.training.phase import best_so_far
 
 Judged = tuple[tuple[float, ...], Trial]
 """Means per objective, more is better, and the trial they belong to."""

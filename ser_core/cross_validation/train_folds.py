@@ -23,7 +23,7 @@ from ser_core.training.checkpoint import Checkpoint
 from ser_core.training.fit import Fitted, fit
 from ser_core.training.packed import PackJob, fit_packed
 from ser_core.training.packed.pack_checkpoint import FoldCheckpoint, load_pack, save_pack
-from ser_core.training.stage_loop import EpochEnd, best_so_far
+from ser_core.training.phase import EpochEnd, best_so_far
 
 PlanEvent = tuple[int, Event]
 """An event, and the number of the plan that it is of."""

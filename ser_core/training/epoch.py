@@ -1,4 +1,4 @@
-"""One pass over a course's rows: batches of similar length, one step each.
+"""One pass over a model's rows: batches of similar length, one step each.
 
 rows --draw_batches--> batch --total_loss, add_gradient (step.py)--> ... --> mean of every loss
 """
@@ -13,48 +13,55 @@ from ser_core.config.tree import Config
 from ser_core.dataset.channels import device_of
 from ser_core.dataset.dataset import Dataset, draw_batches
 from ser_core.errors import TrainingError
+from ser_core.masking.masking import mask_channel
 from ser_core.training.step import add_gradient, optimiser_step, total_loss
 from ser_core.training.train_state import TrainState
 
 
-def train_epoch(config: Config, inputs: Dataset, course: TrainState, epoch: int, monitor: bool = False) -> dict[str, float]:
+def train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int, monitor: bool = False) -> dict[str, float]:
     """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what add_gradient measures.
 
     Raises TrainingError naming epoch, step and task when a loss has become non-finite; the epoch is over then, since asking
     after every step would have the host wait for a GPU.
     """
+    with mask_channel(state.model, state.masked[epoch - 1]):
+        return _train_epoch(config, inputs, state, epoch, monitor)
+
+
+def _train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int, monitor: bool) -> dict[str, float]:
     device = device_of(config)
     measured: dict[str, list[Tensor]] = {}
     totals: list[Tensor] = []
-    parameters: dict[str, Tensor] = dict(course.model.named_parameters())
-    course.model.train()
-    batches = draw_epoch(config, inputs, course)
+    parameters: dict[str, Tensor] = dict(state.model.named_parameters())
+    state.model.train()
+    batches = draw_epoch(config, inputs, state)
     for step, (rows, key) in enumerate(batches, start=1):
         batch, key = inputs.batch(rows, key).to(device), send(key, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
-            loss, losses, outputs = total_loss(course, parameters, batch, key)
+            loss, losses, outputs = total_loss(state, parameters, batch, key)
         totals.append(loss.detach())
-        found = add_gradient(course, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
+        found = add_gradient(state, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
         if step % config.optim.accumulate == 0 or step == len(batches):
-            optimiser_step(course, config.optim.clip)
-        for name, past in course.memory.items():
-            course.memory[name] = past.extended(outputs[name], batch.targets[name])
+            optimiser_step(state, config.optim.clip)
+        for name, past in state.memory.items():
+            state.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
             measured.setdefault(name, []).append(value.detach())
-    if sentence := diverged(totals, {name: measured[name] for name in course.tasks}, epoch):
+    if sentence := diverged(totals, {name: measured[name] for name in state.tasks}, epoch):
         raise TrainingError(sentence)
-    return end_epoch(course, measured)
+    return end_epoch(state, measured)
 
 
-def draw_epoch(config: Config, inputs: Dataset, course: TrainState) -> list[tuple[list[int], Tensor]]:
-    """The utterances of each step of the course's next epoch, and the step's key."""
-    return draw_batches(config, inputs, course.rows, course.stage.batch, course.generator)
+def draw_epoch(config: Config, inputs: Dataset, state: TrainState) -> list[tuple[list[int], Tensor]]:
+    """The utterances of each step of the model's next epoch, and the step's key."""
+    return draw_batches(config, inputs, state.rows, state.stage.batch, state.generator)
 
 
-def end_epoch(course: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
+def end_epoch(state: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
     """Ends an epoch: the means of what its steps measured, by which the weighting goes on."""
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
-    course.state.update(course.weighting.after_epoch(course.state, torch.stack([means[name] for name in course.tasks])))
+    losses = torch.stack([means[name] for name in state.tasks])
+    state.weighting_state.update(state.weighting.after_epoch(state.weighting_state, losses))
     return {name: float(mean) for name, mean in means.items()}
 
 

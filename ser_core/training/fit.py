@@ -1,12 +1,12 @@
-"""Trains one fold: through its stages with early stopping, and once more with the development part where it may join.
+"""Trains one fold. Read `fit`, then `train_phase`: stages, epochs, early stopping and checkpoints, in order.
 
     training part --stages, best epochs by the development part--> model, numbers of epochs
     training + development part --stages, as many epochs--> tested model        (optim.refit)
-A fold that is killed goes on from the last state it kept, to the same last bit.
+A fold that is killed goes on from its last checkpoint, to the same last bit. `packed/fit_packed.py` loops over many folds.
 """
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pandas as pd
 
@@ -19,8 +19,7 @@ from ser_core.model import SpeechEmotionModel
 from ser_core.training.checkpoint import Checkpoint
 from ser_core.training.epoch import train_epoch
 from ser_core.training.evaluate import predict
-from ser_core.training.stage_loop import EpochEnd, EpochRequest, Phase, Weights, run_stages
-from ser_core.training.train_state import new_model
+from ser_core.training.phase import REFIT, EpochEnd, Phase, Weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Fitted:
     """A trained fold: the model as it was at its best epoch, and how it got there."""
 
     model: SpeechEmotionModel
+    """The model that is tested."""
     judged: SpeechEmotionModel
     """The model that never saw the development part: the same one, unless it was trained anew on both parts."""
     dev_predictions: pd.DataFrame
@@ -39,48 +39,64 @@ class Fitted:
     """The tested model as each stage but the last left it."""
 
 
-Walk = Generator[EpochRequest | EpochEnd, dict[str, float], Fitted]
-"""A fold from epoch to epoch: each EpochRequest is answered with what `train_epoch` returns, and followed by an EpochEnd."""
-
-
-def fit(config: Config, inputs: Dataset, fold: Fold, keeper: Checkpoint | None = None) -> Generator[EpochEnd, None, Fitted]:
+def fit(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkpoint | None = None) -> Generator[EpochEnd, None, Fitted]:
     """Trains on the fold's training part, yields after each epoch, returns the best model.
-
-    `keeper` keeps states on the way and may hold one to go on from.
-    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
-    """
-    walk = steps(config, inputs, fold, keeper or Checkpoint())
-    try:
-        event = next(walk)
-        while True:
-            if isinstance(event, EpochRequest):
-                event = walk.send(train_epoch(event.config, event.inputs, event.course, event.epoch, event.monitor))
-                continue
-            if not event.refit:
-                yield event
-            event = next(walk)
-    except StopIteration as stop:
-        return stop.value
-
-
-def steps(config: Config, inputs: Dataset, fold: Fold, keeper: Checkpoint) -> Walk:
-    """The way of a fold from epoch to epoch, whoever trains them (EpochRequest).
 
     The chosen epoch of a stage has the greatest running mean of development scores, since one speaker's score jumps about;
     without a development part it is the last. With `optim.refit` a second model is then trained from the start on training
-    and development part together, as far as the protocol lets them join, for those numbers of epochs, and is what
-    `Fitted.model` holds.
+    and development part together, as far as the protocol lets them join, for those numbers of epochs, and is the tested one.
+
+    `checkpoint` saves states on the way and may hold one to go on from.
+    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
     """
-    inputs = pool_channels(config, inputs)
-    keeper.load(device_of(config))
-    first = Phase(fold.train.tolist(), fold.dev.tolist(), [stage.epochs for stage in config.stage_plans()])
-    model = new_model(config, inputs, first.rows, fold.number)
-    yield from run_stages(config, inputs, model, fold.number, first, keeper, "development")
-    chosen = len([entry for entry in first.log if entry.get("stage", 0) != first.log[-1].get("stage", 0)]) + first.chosen[-1]
-    predictions = predict(config, inputs, model, first.dev or first.rows[:1]).iloc[: len(first.dev)]
-    if not (first.dev and config.optim.refit and fold.joins):
-        return Fitted(model, model, predictions, chosen, first.log, first.ends[:-1])
-    again = Phase([*first.rows, *first.dev], [], first.chosen)
-    judged, model = model, new_model(config, inputs, again.rows, fold.number)
-    yield from run_stages(config, inputs, model, fold.number, again, keeper, "refit")
-    return Fitted(model, judged, predictions, chosen, first.log, again.ends[:-1])
+    phase = first_phase(config, dataset, fold, checkpoint or Checkpoint())
+    yield from train_phase(phase)
+    fitted = fitted_by(phase)
+    again = refit_phase(phase, fold)
+    if again:
+        for _ in train_phase(again):
+            pass
+        fitted = refitted(fitted, again)
+    return fitted
+
+
+def train_phase(phase: Phase) -> Iterator[EpochEnd]:
+    """Trains one model through all its stages."""
+    while phase.begin_stage():
+        while phase.goes_on():
+            epoch = phase.start_epoch()
+            measured = train_epoch(phase.config, phase.inputs, phase.state, epoch, phase.monitors)
+            end = phase.end_epoch(measured)
+            phase.checkpoint.save(phase.name, phase.snapshot)
+            yield end
+        phase.end_stage()
+
+
+def first_phase(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkpoint) -> Phase:
+    """The phase on the training part, from where a checkpoint left it."""
+    dataset = pool_channels(config, dataset)
+    checkpoint.load(device_of(config))
+    epochs = [stage.epochs for stage in config.stage_plans()]
+    return Phase(config, dataset, fold.number, fold.train.tolist(), fold.dev.tolist(), epochs, checkpoint)
+
+
+def refit_phase(first: Phase, fold: Fold) -> Phase | None:
+    """The phase on both parts, each stage as long as the first phase chose; None where it is not wanted or not allowed."""
+    if not (first.dev and first.config.optim.refit and fold.joins):
+        return None
+    rows = [*first.rows, *first.dev]
+    return Phase(first.config, first.dataset, first.fold, rows, [], first.chosen, first.checkpoint, REFIT)
+
+
+def fitted_by(first: Phase) -> Fitted:
+    """What the phase on the training part has come to."""
+    last = first.log[-1].get("stage", 0)
+    chosen = len([entry for entry in first.log if entry.get("stage", 0) != last]) + first.chosen[-1]
+    rows = first.dev or first.rows[:1]  # one row gives the columns where there is no development part
+    predictions = predict(first.config, first.dataset, first.model, rows).iloc[: len(first.dev)]
+    return Fitted(first.model, first.model, predictions, chosen, first.log, first.ends[:-1])
+
+
+def refitted(fitted: Fitted, again: Phase) -> Fitted:
+    """The same with the model of the second phase as the tested one."""
+    return dataclasses.replace(fitted, model=again.model, between=again.ends[:-1])

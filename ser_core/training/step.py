@@ -23,32 +23,37 @@ from ser_core.weighting import State
 
 
 def total_loss(
-    course: TrainState, parameters: dict[str, Tensor], batch: Batch, key: Tensor
+    state: TrainState, parameters: dict[str, Tensor], batch: Batch, key: Tensor
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
     """The losses of the stage's tasks as one number, which a step differentiates; each of them; the outputs to remember."""
-    return weighted_loss(course, parameters, course.state, course.memory, batch, key)
+    return weighted_loss(state, parameters, state.weighting_state, state.memory, batch, key)
 
 
 def weighted_loss(
-    course: TrainState, parameters: dict[str, Tensor], state: State, memory: Mapping[str, Memory], batch: Batch, key: Tensor
+    state: TrainState,
+    parameters: dict[str, Tensor],
+    weighting_state: State,
+    memory: Mapping[str, Memory],
+    batch: Batch,
+    key: Tensor,
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
-    """The same under another course's parameters, state of the weighting and memory, where both are of one structure."""
-    outputs, losses = functional_call(course.model, parameters, (batch, DropoutKey(key), memory, course.tasks))
-    return course.weighting.total(torch.stack(list(losses.values())), state), losses, outputs
+    """The same under another model's parameters, state of the weighting and memory, where both are of one structure."""
+    outputs, losses = functional_call(state.model, parameters, (batch, DropoutKey(key), memory, state.tasks))
+    return state.weighting.total(torch.stack(list(losses.values())), weighting_state), losses, outputs
 
 
 def add_gradient(
-    course: TrainState, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
+    state: TrainState, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
 ) -> dict[str, Tensor]:
     """Adds a batch's gradient, which counts `share` of the step, and advances the weighting's state.
 
     With `monitor`, returns what the tasks do to the trunk.
     """
-    weighting, state, model = course.weighting, course.state, course.model
+    weighting, held, model = state.weighting, state.weighting_state, state.model
     trunk = trunk_parameters(model) if weighting.reads_gradients or monitor else []
     gradients = trunk_gradients(list(losses.values()), trunk)
     gramian = gradients @ gradients.T
-    factors = weighting.on_trunk(gramian, state, key).detach()
+    factors = weighting.on_trunk(gramian, held, key).detach()
     before = [parameter.grad.clone() if parameter.grad is not None else 0.0 for parameter in trunk if weighting.reads_gradients]
     (share * loss).backward()
     if weighting.reads_gradients:
@@ -56,16 +61,16 @@ def add_gradient(
         for parameter, past, piece in zip(trunk, before, pieces, strict=True):
             parameter.grad = past + piece.view_as(parameter)
     each = torch.stack([value.detach() for value in losses.values()])
-    state.update(weighting.after_step(state, each, gramian.diagonal().sqrt()))
+    held.update(weighting.after_step(held, each, gramian.diagonal().sqrt()))
     return trunk_report(list(losses), factors, gramian) if monitor else {}
 
 
-def optimiser_step(course: TrainState, clip: float) -> None:
+def optimiser_step(state: TrainState, clip: float) -> None:
     """Steps model and learning rate by the gradient gathered so far."""
-    torch.nn.utils.clip_grad_norm_(course.model.parameters(), clip)
-    course.optimiser.step()
-    course.rates.step()
-    course.optimiser.zero_grad()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), clip)
+    state.optimiser.step()
+    state.rates.step()
+    state.optimiser.zero_grad()
 
 
 def trunk_parameters(model: SpeechEmotionModel) -> list[Tensor]:

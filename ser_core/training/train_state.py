@@ -32,8 +32,8 @@ class TrainState:
     rows: Sequence[int]
     stage: StagePlan
     weighting: Weighting
-    state: State
-    """Of the weighting; advanced in place."""
+    weighting_state: State
+    """Advanced in place."""
     optimiser: torch.optim.Optimizer
     rates: torch.optim.lr_scheduler.LambdaLR
     generator: torch.Generator
@@ -57,7 +57,7 @@ def new_model(config: Config, inputs: Dataset, rows: Sequence[int], fold: int) -
 def begin_stage(
     config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
 ) -> TrainState:
-    """The course of a model through stage `number` (from 0), of the stage's epochs or of so many.
+    """The state of a model at the start of stage `number` (from 0), of the stage's epochs or of so many.
 
     All that is random in it comes from the seed, the fold and the stage. Raises SettingError when it would train nothing.
     """
@@ -67,9 +67,9 @@ def begin_stage(
     freeze(model, stage)
     tasks = [name for name in model.heads if name in stage.weights]
     weighting = config.weighting.build() if len(tasks) > 1 else Weighting()
-    state = weighting.begin(torch.tensor([stage.weights[name] for name in tasks], device=device))
+    held = weighting.begin(torch.tensor([stage.weights[name] for name in tasks], device=device))
     groups = parameter_groups(model, config.optim, stage)
-    if learned := [state[name].requires_grad_() for name in weighting.learned]:
+    if learned := [held[name].requires_grad_() for name in weighting.learned]:
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
@@ -86,7 +86,7 @@ def begin_stage(
         for name, head in heads.items()
         if head.remembers
     }
-    return TrainState(model, rows, stage, weighting, state, optimiser, rates, generator, hidden, memory)
+    return TrainState(model, rows, stage, weighting, held, optimiser, rates, generator, hidden, memory)
 
 
 def count_steps(config: Config, inputs: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
@@ -164,27 +164,27 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) 
     return [{"params": found, "weight_decay": decay, "lr": rate} for (decay, rate), found in groups.items()]
 
 
-def snapshot(course: TrainState) -> dict[str, Any]:
-    """What a course has come to, as plain data and tensors."""
+def snapshot(state: TrainState) -> dict[str, Any]:
+    """What a state has come to, as plain data and tensors."""
     return {
-        "model": course.model.state_dict(),
-        "optimiser": course.optimiser.state_dict(),
-        "rates": course.rates.state_dict(),
-        "generator": course.generator.get_state(),
-        "weighting": {name: value.detach() for name, value in course.state.items()},
-        "memory": {name: memory._asdict() for name, memory in course.memory.items()},
+        "model": state.model.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "rates": state.rates.state_dict(),
+        "generator": state.generator.get_state(),
+        "weighting": {name: value.detach() for name, value in state.weighting_state.items()},
+        "memory": {name: memory._asdict() for name, memory in state.memory.items()},
     }
 
 
-def restore(course: TrainState, state: Mapping[str, Any]) -> None:
-    """Takes a course of the same stage to where `snapshot` left it."""
-    course.model.load_state_dict(state["model"])
-    course.optimiser.load_state_dict(state["optimiser"])
-    course.rates.load_state_dict(state["rates"])
-    course.generator.set_state(state["generator"].cpu())
-    for name, value in state["weighting"].items():
-        if name in course.weighting.learned:
-            course.state[name].data.copy_(value)
+def restore(state: TrainState, saved: Mapping[str, Any]) -> None:
+    """Takes a state of the same stage to where `snapshot` left it."""
+    state.model.load_state_dict(saved["model"])
+    state.optimiser.load_state_dict(saved["optimiser"])
+    state.rates.load_state_dict(saved["rates"])
+    state.generator.set_state(saved["generator"].cpu())
+    for name, value in saved["weighting"].items():
+        if name in state.weighting.learned:
+            state.weighting_state[name].data.copy_(value)
         else:
-            course.state[name] = value
-    course.memory.update({name: Memory(**memory) for name, memory in state["memory"].items()})
+            state.weighting_state[name] = value
+    state.memory.update({name: Memory(**memory) for name, memory in saved["memory"].items()})

@@ -1,8 +1,9 @@
-"""Trains many folds beside each other: those that are alike as one program, the others one by one.
+"""Trains many folds side by side: those of one structure as one program, the others one by one.
 
-    steps of each job --EpochRequest--> alike? --train_epochs--> means --> steps of each job --> EpochEnd, ..., Fitted
-A job that has stopped is not due any more: the next epoch's stack is made without it. Whoever is trained anew on both parts
-(optim.refit) is stacked with those that are not there yet. Equal to `fit` up to the last bits, which depend on what is stacked.
+    each fold to its next epoch --> of one structure? --train_epochs--> means of each --> EpochEnd, ..., Fitted
+The loop is that of `fit`, one epoch of every fold at a time. A fold that has stopped leaves the stack, which is then made anew;
+folds that are trained once more on both parts (optim.refit) share it with those that are not there yet. Equal to `fit` up to the
+last bits, which depend on what is stacked.
 """
 
 import dataclasses
@@ -14,11 +15,11 @@ from ser_core.errors import TrainingError
 from ser_core.folds import Fold
 from ser_core.training.checkpoint import Checkpoint
 from ser_core.training.epoch import train_epoch
-from ser_core.training.fit import Fitted, Walk, steps
+from ser_core.training.fit import Fitted, first_phase, fitted_by, refit_phase, refitted
 from ser_core.training.packed.compatibility import structure_of, why_not_packed
 from ser_core.training.packed.epochs import train_epochs
 from ser_core.training.packed.stack import Stack
-from ser_core.training.stage_loop import EpochEnd, EpochRequest
+from ser_core.training.phase import EpochEnd, Phase
 from ser_core.training.train_state import TrainState
 
 
@@ -30,16 +31,16 @@ class PackJob:
     """Settled, as plan() leaves it."""
     inputs: Dataset
     fold: Fold
-    keeper: Checkpoint = dataclasses.field(default_factory=Checkpoint)
+    checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint)
 
 
 Answer = dict[str, float] | TrainingError
-"""What became of an epoch of one job."""
+"""What an epoch of one job gave: the means of its losses, or why it failed."""
 
 
 @dataclasses.dataclass
 class PackRound:
-    """What became of the jobs in one epoch of each, by their numbers."""
+    """What one epoch of every job gave, by the jobs' numbers."""
 
     ends: dict[int, EpochEnd] = dataclasses.field(default_factory=dict)
     fitted: dict[int, Fitted] = dataclasses.field(default_factory=dict)
@@ -47,67 +48,93 @@ class PackRound:
     """What `fit` would raise. The others go on."""
 
 
+class FoldTraining:
+    """One job on its way: the phase it is in, and its result when it is done."""
+
+    def __init__(self, job: PackJob) -> None:
+        self.job = job
+        self.phase = first_phase(job.config, job.inputs, job.fold, job.checkpoint)
+        self.fitted: Fitted | None = None
+        self.in_stage = False
+        self._named: tuple[TrainState | None, str] = (None, "")
+
+    def reach_epoch(self) -> bool:
+        """Goes on to the next epoch to train, through ends of stages and phases; False when the fold is done."""
+        while True:
+            if not self.in_stage:
+                self.in_stage = self.phase.begin_stage()
+            if self.in_stage and self.phase.goes_on():
+                return True
+            if self.in_stage:
+                self.phase.end_stage()
+                self.in_stage = False
+            elif not self._next_phase():
+                return False
+
+    def _next_phase(self) -> bool:
+        if self.fitted:
+            self.fitted = refitted(self.fitted, self.phase)
+            return False
+        self.fitted = fitted_by(self.phase)
+        again = refit_phase(self.phase, self.job.fold)
+        self.phase = again or self.phase
+        return again is not None
+
+    @property
+    def structure(self) -> str:
+        """What the fold is stacked by in this stage; "" for one that is trained alone."""
+        state, name = self._named
+        if state is not self.phase.state:
+            config, inputs = self.phase.config, self.phase.inputs
+            name = "" if why_not_packed(config, inputs) else structure_of(config, inputs, self.phase.model)
+            self._named = self.phase.state, name
+        return name
+
+
 def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
     """Yields after an epoch of every job that is not done, and with each job once what `fit` returns or raises for it.
 
-    At a yield with `ends` every job under way can be saved; what is done comes in a PackRound without. Jobs for which why_not has
-    a sentence are trained one by one.
+    At a yield with `ends` every job under way can be saved; what is done comes in a PackRound without. Jobs for which
+    why_not_packed has a sentence are trained one by one.
     """
-    walks = {number: steps(job.config, job.inputs, job.fold, job.keeper) for number, job in enumerate(jobs)}
+    trainings = {number: FoldTraining(job) for number, job in enumerate(jobs)}
     stacks: dict[str, Stack] = {}
-    named: dict[int, tuple[TrainState, str]] = {}
-    while walks:
-        dues, fitted = _until_due(walks)
+    while trainings:
+        done = [number for number, training in trainings.items() if not training.reach_epoch()]
+        fitted = {number: trainings.pop(number).fitted for number in done}
         if fitted:
-            yield PackRound(fitted=fitted)
-        for number, due in dues.items():
-            if number not in named or named[number][0] is not due.course:
-                named[number] = due.course, _likeness(due)
-        alike = {name: [number for number in dues if named[number][1] == name] for _, name in named.values()}
+            yield PackRound(fitted={number: result for number, result in fitted.items() if result})
+        groups: dict[str, list[int]] = {name: [] for name in stacks}
+        for number, training in trainings.items():
+            groups.setdefault(training.structure, []).append(number)
         answers: dict[int, Answer] = {}
-        for name, numbers in alike.items():
-            answers |= _trained([dues[number] for number in numbers], numbers, name, stacks)
+        for name, numbers in groups.items():
+            answers |= _train_group([trainings[number].phase for number in numbers], numbers, name, stacks)
         failed = {number: answer for number, answer in answers.items() if isinstance(answer, TrainingError)}
+        ends = {}
+        for number in [number for number in trainings if number not in failed]:
+            phase, answer = trainings[number].phase, answers[number]
+            assert isinstance(answer, dict)
+            ends[number] = phase.end_epoch(answer)
+            phase.checkpoint.save(phase.name, phase.snapshot)
         for number in failed:
-            walks.pop(number).close()
-        answered = {number: answers[number] for number in dues if number not in failed}
-        ends = {number: walks[number].send(answer) for number, answer in answered.items() if isinstance(answer, dict)}
+            del trainings[number]
         if answers:
-            yield PackRound({number: end for number, end in ends.items() if isinstance(end, EpochEnd)}, failed=failed)
+            yield PackRound(ends, failed=failed)
 
 
-def _until_due(walks: dict[int, Walk]) -> tuple[dict[int, EpochRequest], dict[int, Fitted]]:
-    """Takes every walk to its next epoch; those that end are taken out."""
-    dues, fitted = {}, {}
-    for number, walk in list(walks.items()):
-        try:
-            event = next(walk)
-        except StopIteration as stop:
-            fitted[number] = stop.value
-            del walks[number]
-            continue
-        assert isinstance(event, EpochRequest), "after the end of an epoch comes another or none"
-        dues[number] = event
-    return dues, fitted
-
-
-def _likeness(due: EpochRequest) -> str:
-    """What a job is stacked by; "" for one that is trained alone."""
-    return "" if why_not_packed(due.config, due.inputs) else structure_of(due.config, due.inputs, due.course.model)
-
-
-def _trained(dues: Sequence[EpochRequest], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, Answer]:
-    """The means of an epoch of jobs that are alike; keeps their stack for the next."""
-    if not dues or not name:
+def _train_group(phases: Sequence[Phase], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, Answer]:
+    """The means of an epoch of folds of one structure; keeps their stack for the next epoch."""
+    if not phases or not name:
         if name in stacks:
             stacks.pop(name).release()
-        return {number: _alone(due) for number, due in zip(numbers, dues, strict=True)}
-    stacks[name], means = train_epochs(stacks.get(name), dues)
+        return {number: _train_alone(phase) for number, phase in zip(numbers, phases, strict=True)}
+    stacks[name], means = train_epochs(stacks.get(name), phases)
     return dict(zip(numbers, means, strict=True))
 
 
-def _alone(due: EpochRequest) -> Answer:
+def _train_alone(phase: Phase) -> Answer:
     try:
-        return train_epoch(due.config, due.inputs, due.course, due.epoch, due.monitor)
+        return train_epoch(phase.config, phase.inputs, phase.state, phase.start_epoch(), phase.monitors)
     except TrainingError as error:
         return error

@@ -9,7 +9,7 @@ from cluster.search.pruners import PRUNERS
 from cluster.study_record import load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.training.stage_loop import best_so_far
+from ser_core.training.phase import best_so_far
 from tests.cluster.conftest import SMALL, records, ser, shown
 from tests.cluster.recorded import Search, decided, development, noted, store_with
 

@@ -21,7 +21,7 @@ from ser_core.folds import Fold
 from ser_core.training.fit import Fitted
 from ser_core.training.packed import epochs
 from ser_core.training.packed.stack import Stack
-from ser_core.training.stage_loop import EpochRequest, best_so_far
+from ser_core.training.phase import Phase, best_so_far
 from tests.conftest import Configure
 
 KNOBS = ("optim.pack=3", "optim.epochs=4", "optim.patience=1", "optim.learning_rate=0.05")
@@ -157,8 +157,8 @@ def test_folds_that_diverge_leave_their_pack(
 
 
 def _diverging(answer: Callable[..., Any], rows: list[int]) -> Callable[..., Any]:
-    def answered(due: EpochRequest, *given: Any) -> Any:
-        return TrainingError("it was made to") if due.epoch == 2 and list(due.course.rows) == rows else answer(due, *given)
+    def answered(phase: Phase, epoch: int, *given: Any) -> Any:
+        return TrainingError("it was made to") if epoch == 2 and list(phase.rows) == rows else answer(phase, epoch, *given)
 
     return answered
 

@@ -32,9 +32,9 @@ def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, con
         course.optimiser.zero_grad()
         for rows in groups:
             loss, losses, _ = total_loss(course, parameters, inputs.batch(rows, key), key)
-            state = dict(course.state)
+            state = dict(course.weighting_state)
             add_gradient(course, loss, losses, key, monitor=False, share=1 / len(groups))
-            course.state.update(state)
+            course.weighting_state.update(state)
         return {name: value.grad.clone() for name, value in parameters.items() if value.grad is not None}
 
     one, other, both = gradient([0, 1, 2, 3]), gradient([8, 9, 10, 11]), gradient([0, 1, 2, 3], [8, 9, 10, 11])

@@ -16,7 +16,7 @@ from ser_core.fusion import FUSIONS
 from ser_core.model import build_model
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import Fitted, fit
-from ser_core.training.stage_loop import EpochEnd
+from ser_core.training.phase import EpochEnd
 from ser_core.training.train_state import learning_rate_factor, parameter_groups
 from tests.conftest import Configure
 

@@ -26,10 +26,8 @@ from ser_core.keyed_dropout import DropoutKey
 from ser_core.stages import PARTS, STAGES, TaskWeights
 from ser_core.tasks import TASKS
 from ser_core.training.checkpoint import Checkpoint
-from ser_core.training.epoch import train_epoch
-from ser_core.training.fit import Fitted, fit, steps
+from ser_core.training.fit import Fitted, first_phase, fit, train_phase
 from ser_core.training.frozen_states import precompute_frozen
-from ser_core.training.stage_loop import EpochRequest
 from ser_core.training.train_state import begin_stage, new_model
 from tests.conftest import Configure
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
@@ -162,14 +160,8 @@ def test_batches_by_length_end_with_the_schedule_of_a_stage_whose_encoder_is_fro
     """Although its states have fewer steps than what the schedule was drawn ahead by."""
     config = tuned("stages=two", "stages.second.trains=[heads]", "optim.batching=length", "optim.batch=6", "optim.refit=false")
     inputs = plan(config).inputs
-    walk, ends, answer = steps(config, inputs, first_fold(config, inputs), Checkpoint()), [], None
-    with pytest.raises(StopIteration):
-        while True:
-            event = walk.send(answer) if answer else next(walk)
-            answer = (
-                train_epoch(event.config, event.inputs, event.course, event.epoch) if isinstance(event, EpochRequest) else None
-            )
-            ends += [(event.epoch, event.course.rates.get_last_lr()[0])] if isinstance(event, EpochRequest) else []
+    phase = first_phase(config, inputs, first_fold(config, inputs), Checkpoint())
+    ends = [(phase.progress.epoch, phase.state.rates.get_last_lr()[0]) for _ in train_phase(phase)]
     assert [epoch for epoch, _ in ends] == [1, 2, 3, 1, 2, 3]
     assert [rate for epoch, rate in ends if epoch == 3] == pytest.approx([0, 0], abs=1e-12)
 

@@ -48,7 +48,7 @@ def test_it_trains_and_repeats_itself(name: str, configure: Configure, inputs: D
 def test_a_task_of_weight_0_is_not_there(name: str, configure: Configure, inputs: Dataset) -> None:
     config = configure(f"weighting={name}", *TASKS[:2], "tasks.gender.weight=0", "weighting.monitor=true")
     begun = course(config, inputs)
-    assert all(len(value) == 2 for value in begun.state.values())
+    assert all(len(value) == 2 for value in begun.weighting_state.values())
     measured = train_epoch(config, inputs, begun, 1, monitor=True)
     assert not [entry for entry in measured if "gender" in entry]
 
@@ -91,12 +91,12 @@ def test_a_course_continues_from_its_saved_state(name: str, configure: Configure
     resumed.rates.load_state_dict(stopped.rates.state_dict())
     resumed.generator.set_state(stopped.generator.get_state())
     with torch.no_grad():
-        for entry, value in stopped.state.items():
-            resumed.state[entry].copy_(value)
+        for entry, value in stopped.weighting_state.items():
+            resumed.weighting_state[entry].copy_(value)
     for epoch in (3, 4):
         train_epoch(config, inputs, resumed, epoch)
     assert same(whole.model, resumed.model)
-    assert all(torch.equal(value, resumed.state[entry]) for entry, value in whole.state.items())
+    assert all(torch.equal(value, resumed.weighting_state[entry]) for entry, value in whole.weighting_state.items())
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
@@ -147,7 +147,7 @@ def test_gradients_on_the_trunk_add_up_to_those_of_the_total(configure: Configur
     gradients = trunk_gradients(list(losses.values()), trunk)
     loss.backward()
     whole = torch.cat([value.grad.flatten() if value.grad is not None else torch.zeros(value.numel()) for value in trunk])
-    assert torch.allclose(begun.state["tasks"] @ gradients, whole, atol=1e-6)
+    assert torch.allclose(begun.weighting_state["tasks"] @ gradients, whole, atol=1e-6)
     assert len(trunk) + len(list(model.heads.parameters())) == len(list(model.parameters()))
     assert model(inputs.batch([0]), DropoutKey(None))[1].keys() == losses.keys()
 

@@ -12,11 +12,11 @@ from ser_core.cross_validation.plan import plan
 from ser_core.dataset.dataset import Dataset
 from ser_core.errors import TrainingError
 from ser_core.fusion import FUSIONS
-from ser_core.training import fit as alone
+from ser_core.training import phase as alone
 from ser_core.training.fit import Fitted, fit
 from ser_core.training.packed import PackJob, fit_packed
 from ser_core.training.packed.stack import Stack
-from ser_core.training.stage_loop import EpochEnd
+from ser_core.training.phase import EpochEnd
 from tests.conftest import Configure
 
 EPOCHS = ("optim.epochs=3", "optim.patience=3")
