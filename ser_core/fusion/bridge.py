@@ -89,6 +89,9 @@ class BridgeFusion(Fusion):
         self.feedforwards = nn.ModuleDict({name: FeedForward(width, feedforward) for name in channels if feedforward})
         self.dropout = Dropout(dropout)
 
+    def layers_of(self, channel: str) -> Sequence[nn.Module]:
+        return [self.refine[channel]]
+
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         refined = {name: self.refine[name](stream) for name, stream in streams.items()}
         normed = {name: stream.like(self.norms[name](stream.steps)) for name, stream in refined.items()}

@@ -70,6 +70,9 @@ class CrossAttentionFusion(Fusion):
         self.attentions = nn.ModuleDict({name: Attention(width, heads) for name in channels})
         self.dropout = Dropout(dropout)
 
+    def layers_of(self, channel: str) -> Sequence[nn.Module]:
+        return [self.refine[channel]]
+
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         refined = {name: cast(Stream, self.refine[name](stream)) for name, stream in streams.items()}
         normed = {name: self.norms[name](stream.steps) for name, stream in refined.items()}

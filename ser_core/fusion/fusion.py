@@ -14,13 +14,16 @@ from ser_core.options import Option
 
 
 class Fusion(nn.Module):
-    """Base of the fusion networks. `out_width` is the width of the vector that the task heads read.
-
-    Layers that read one channel alone hang in a ModuleDict named `refine`, by the channel's name: while an epoch masks
-    the channel they are frozen (ser_core/masking/masking.py).
-    """
+    """Base of the fusion networks. `out_width` is the width of the vector that the task heads read."""
 
     out_width: int
+
+    def layers_of(self, channel: str) -> Sequence[nn.Module]:
+        """The layers that read this channel alone, which are frozen while an epoch masks it (ser_core/masking/masking.py).
+
+        A fusion without such layers keeps this answer.
+        """
+        return []
 
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         raise NotImplementedError

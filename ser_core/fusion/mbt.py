@@ -71,6 +71,9 @@ class MbtFusion(Fusion):
         self.exchange = stacks(layers)
         self.tokens = nn.Parameter(0.02 * torch.randn(tokens, width))
 
+    def layers_of(self, channel: str) -> Sequence[nn.Module]:
+        return [self.refine[channel]]
+
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         heard = {name: self._refined(name, stream, noise) for name, stream in streams.items()}
         tokens = self.tokens.expand(len(next(iter(heard.values())).steps), -1, -1)

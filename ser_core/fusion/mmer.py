@@ -55,6 +55,9 @@ class MmerFusion(Fusion):
         self.gate = nn.Linear(2 * width, width)
         self.pooled = nn.Linear(2 * width, width)
 
+    def layers_of(self, channel: str) -> Sequence[nn.Module]:
+        return [self.refine[channel]] if channel in self.refine else []
+
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         audio, text = streams[self.audio], streams[self.text]
         text = self.refine[self.text](text, text, noise)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import refinement
@@ -46,6 +46,9 @@ class SelfAttentionFusion(Fusion):
         super().__init__()
         self.out_width = len(channels) * width
         self.refine = refinement(channels, width, heads, refine)
+
+    def layers_of(self, channel: str) -> Sequence[nn.Module]:
+        return [self.refine[channel]]
 
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
         return means({name: cast(Stream, self.refine[name](stream)) for name, stream in streams.items()})

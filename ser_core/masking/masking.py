@@ -98,15 +98,16 @@ def hide_channel(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def mask_channel(model: nn.Module, channel: str) -> Iterator[None]:
-    """Hides a channel and freezes the layers that read it alone (its stem, its `refine`) until the context ends.
+    """Hides a channel and freezes the layers that read it alone (its stem, Fusion.layers_of) until the context ends.
 
     Frozen means no gradient, no momentum and no decay. "" hides nothing.
     """
     if not channel:
         yield
         return
-    alone = (f"stems.{channel}.", f".refine.{channel}.")
-    frozen = [each for name, each in model.named_parameters() if each.requires_grad and any(part in name for part in alone)]
+    fusions = [module for module in model.modules() if isinstance(module, Fusion)]
+    own = [model.get_submodule(f"stems.{channel}"), *(layer for fusion in fusions for layer in fusion.layers_of(channel))]
+    frozen = [each for layer in own for each in layer.parameters() if each.requires_grad]
     silences = [module for module in model.modules() if isinstance(module, Silence)]
     try:
         for parameter in frozen:

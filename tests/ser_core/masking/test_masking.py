@@ -102,7 +102,7 @@ def test_the_plan_follows_from_the_configurations_seed_and_the_fold(configure: C
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-@pytest.mark.parametrize("fusion", ["bridge", "cross_attention", "concat", "mmer"])
+@pytest.mark.parametrize("fusion", ["bridge", "cross_attention", "concat", "mmer", "mbt", "self_attention"])
 def test_the_hidden_channels_own_layers_stand_still_and_all_others_learn(
     channel: str, fusion: str, configure: Configure, inputs: Dataset
 ) -> None:
