@@ -17,6 +17,7 @@ import pytest
 import torch
 import typer
 
+from ablations.designs import DESIGNS, Factorial
 from ablations.studies import STUDIES
 from cluster.cli.main import app
 from cluster.tune.resources import split_overrides
@@ -112,6 +113,8 @@ def test_every_command_parses_and_its_overrides_compose(readme: str, command: st
     factors = given.get("factor") or ()
     overrides = [word for word in overrides if word not in factors]
     compose(split_overrides(overrides)[0], ROOT)
+    if factors and given["design"] in DESIGNS:
+        assert Factorial(tuple(factors), given["design"], given["resolution"]).designed().variants
     for factor in factors:
         key, _, values = factor.partition("=")
         others = [f"{each.partition('=')[0]}={each.partition('=')[2].split(',')[0]}" for each in factors if each != factor]
