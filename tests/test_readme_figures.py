@@ -1,4 +1,4 @@
-"""The README's figures are those of the recorded results, and every benchmark can at least say how it is called."""
+"""Quoted figures are those of the recorded results, and every benchmark can at least say how it is called."""
 
 import importlib.util
 import json

@@ -33,7 +33,7 @@ from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
 
 DEFAULT_PRUNING = "asha"
-"""Best of the table of `ser simulate` (README, Decisions)."""
+"""Best of the table of `ser simulate` (ablations/RESULTS.md, Which pruner?)."""
 DEFAULT_PRUNING_OF_SEVERAL = "futility"
 """The only rule for several objectives."""
 

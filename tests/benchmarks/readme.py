@@ -1,4 +1,4 @@
-"""Writes the tables of figures in both READMEs from results/*.json, so that no figure in them is typed by hand.
+"""Writes the tables of figures in ablations/RESULTS.md and here from results/*.json, so that no figure is typed by hand.
 
 uv run python tests/benchmarks/readme.py        after a benchmark's JSON has been copied into tests/benchmarks/results
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-READMES = {HERE.parents[1] / "README.md": False, HERE / "README.md": True}
+READMES = {HERE.parents[1] / "ablations" / "RESULTS.md": False, HERE / "README.md": True}
 """Where a table stands, and whether it has the commands."""
 BEGIN, END = "<!-- figures: python tests/benchmarks/readme.py -->", "<!-- end of figures -->"
 Figures = dict[str, Any]
@@ -154,7 +154,7 @@ def renewed(readme: str, figures: str) -> str:
 
 
 def main() -> None:
-    """Writes both READMEs anew."""
+    """Writes both tables again."""
     for file, commands in READMES.items():
         file.write_text(renewed(file.read_text(), table(commands)))
 
