@@ -92,7 +92,7 @@ def test_a_driver_prunes_by_what_others_have_recorded(storage, tmp_path):
 
 
 def test_what_a_killed_driver_was_at_is_trained_by_another(storage, tmp_path):
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     with subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(tmp_path), storage], cwd=root, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -12,8 +12,8 @@ from tests.shared_material import ROOT
 
 OPEN = """
 import sys
-from cluster.tracking.tracking_store import opened
-print(len(opened(sys.argv[1]).search_experiments()))
+from cluster.tracking.tracking_store import open_client
+print(len(open_client(sys.argv[1]).search_experiments()))
 """
 
 
