@@ -71,7 +71,7 @@ def test_the_choice_is_run_again_from_its_file_without_training(selected):
     (file,) = (folder / "bridgework" / "studies").glob("selected-weights-*/selected.yaml")
     before = records(folder)
     ran = ser(folder, "run", f"@{file}")
-    assert ran.code == 0 and "0 folds trained, 4 found recorded" in ran.out
+    assert ran.code == 0 and "0 folds trained, 4 already recorded" in ran.out
     assert records(folder) == before
 
 
