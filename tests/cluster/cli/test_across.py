@@ -94,7 +94,7 @@ def test_what_it_refuses(store):
         (first, recorded(store, "ravdess", kind="search")): (RecordError, "search: its test parts stay sealed"),
         (first, recorded(store, "cremad", kind="selection")): (RecordError, "selection: its test parts stay sealed"),
         (first, recorded(store, "meld", kind="run")): (RecordError, "only ablations have variants to rank"),
-        (first, recorded(store, "iemocap", lost=True)): (RecordError, "1 of 6 folds are missing; the same command trains them"),
+        (first, recorded(store, "iemocap", lost=True)): (RecordError, "1 of 6 folds are missing; train them with"),
         (first, recorded(store, "demo", primary="wa")): (
             SettingError,
             r"different metrics: .*\(emodb\) by uar; .* by wa",
