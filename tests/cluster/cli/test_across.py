@@ -84,7 +84,7 @@ def test_another_metric_has_a_folder_of_its_own(store):
 def test_few_corpora_are_ranked_without_test_and_diagram(store):
     ran = across(store.folder, *(recorded(store, corpus) for corpus in CORPORA[:3]))
     assert ran.exit_code == 0
-    assert "No test: 3 corpora are too few, there must be at least 5" in " ".join(ran.output.split())
+    assert "No test: 3 corpora are too few; at least 5 are needed" in " ".join(ran.output.split())
     assert set(files(store)) == {"table.csv", "table.md"}
 
 
