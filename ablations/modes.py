@@ -5,7 +5,7 @@ import dataclasses
 from ser_core.errors import SettingError, nearest
 
 MODES: dict[str, str] = {
-    "fixed": "Mode fixed: all other settings stay as they are.",
+    "fixed": "Mode fixed: all other settings stay the same.",
     "retuned": "Mode retuned: each variant had its own search with the same budget; the best by development score are compared.",
     "masked": "Mode masked: one full model is trained, and inputs that a variant lacks are hidden at test.",
 }
@@ -39,6 +39,6 @@ def caption(question: str, mode: str) -> str:
     """Returns the question followed by the sentence of the mode.
 
     >>> caption("Does it help?", "fixed")
-    'Does it help? Mode fixed: all other settings stay as they are.'
+    'Does it help? Mode fixed: all other settings stay the same.'
     """
     return f"{question} {MODES[mode]}"

@@ -80,7 +80,7 @@ def conclusion(ranks: Ranks) -> str:
     if not ranks.test:
         return _untested(ranks)
     if ranks.p >= LEVEL:
-        return f"{over} no variant can be told from another ({said}), which does not show that they are equal."
+        return f"{over} no variant can be told apart from another ({said}), which does not show that they are equal."
     if len(ranks.means) == 2:
         return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({said})."
     if not ranks.apart:
@@ -135,7 +135,7 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
         with matplotlib.rc_context(style):
             figure = Figure(figsize=(6, 1.3 + 0.2 * len(ranks.means)), facecolor="white")
             plot_stats(result, allow_insignificant=True, ax=figure.add_axes((0, 0, 1, 1)))
-            reading = "" if ranks.p < LEVEL else ": no two may be told apart, whatever the bars leave out"
+            reading = "" if ranks.p < LEVEL else ": no two differ significantly, even without a bar"
             said = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
             figure.text(0.5, 0.02, said, ha="center", va="top", fontsize=9)
             drawn = {}

@@ -25,7 +25,7 @@ from search_spaces.space import Space
 from ser_core.cross_validation.records import RunStore
 
 POINTS_SKIPPED = 10_000
-"""How many already settled points of the sampler are skipped in search of a new one."""
+"""Maximum number of the sampler's fixed points to skip in search of a new one."""
 REPEATS_IN_A_ROW = 20
 """A search ends after this many suggestions in a row without a new configuration."""
 

@@ -68,7 +68,7 @@ def test_the_same_factors_again_train_nothing(grown):
 def test_the_table_says_question_mode_effects_and_how_to_ask_again(grown):
     out = " ".join(grown.runs["crossed"].out.split())
     assert "What do model.fusion and optim.batch change (every combination of the factors' values)?" in out
-    assert "Mode fixed: all other settings stay as they are." in out
+    assert "Mode fixed: all other settings stay the same." in out
     assert "Main effects and interactions (UAR)" in out and "fusion=bridge x batch=32" in out
     assert "Variance of UAR: " in out
     store = RunStore(grown.folder / "bridgework")

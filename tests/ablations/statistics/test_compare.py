@@ -185,7 +185,7 @@ def _refusal(outcomes, **options):
 def test_refusals_say_what_is_missing(scored, one_outcome):
     whole = scored({"base": A, "more": A})
     assert _refusal([]) == "the baseline 'base' has no folds; variants with folds: none. Run the study again"
-    assert "'base' has no folds; there are 'more'" in _refusal(whole[10:])
+    assert "'base' has no folds; variants with folds: 'more'" in _refusal(whole[10:])
     assert _refusal(whole[:-2]) == (
         "the study is incomplete: 'more' lacks fold 4, 5 of seed 1. Run the study again: it trains only what is missing"
     )
