@@ -83,7 +83,7 @@ MISTAKES = {
     "importance of nothing": (["importance", "weights"], "the store has: none yet"),
     "no seeds": (["ablate", "fusion", "--seeds", "0"], "--seeds must be at least 1, got 0"),
     "seed= in a study": (["ablate", "fusion", "seed=3"], "with --seeds"),
-    "a key that every variant sets": (["ablate", "fusion", *SMALL, "model.fusion=bridge"], "leave it out"),
+    "a key that every variant sets": (["ablate", "fusion", *SMALL, "model.fusion=bridge"], "leave the override out"),
     "an unknown key": (["run", "optim.epoch=3"], "the nearest is optim.epochs"),
     "a knob of another option": (["run", "model.fusion.tokens=4"], "model.fusion=concat has no knob 'tokens'"),
     "a corpus that is not there": (["run", "corpus=ravdess", "corpus.root=nowhere"], "nowhere"),
