@@ -1,1 +1,1 @@
-"""What is compared, and what may be concluded: variants, statistics, tables and figures, all pure functions of records."""
+"""Ablations: variants, statistics, tables and figures, all as pure functions of records."""

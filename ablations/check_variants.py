@@ -1,4 +1,4 @@
-"""A variant does what it says and nothing else: it changes what is trained, and only under the keys that it names.
+"""Checks that each variant changes what is trained, and changes only the keys that it names.
 
 settled configuration of baseline and variant --leaves that differ--> each under a key that one of the two sets?
 """
@@ -13,15 +13,15 @@ from ser_core.config.tree import GROUPS, Config
 from ser_core.errors import SettingError
 
 ABSENT = "absent"
-"""What a configuration has under a key that it lacks."""
+"""Value of a key that a configuration lacks."""
 
 
 def check_variants(study: str, named: Mapping[str, Sequence[str]], settled: Mapping[str, Config]) -> None:
-    """Raises SettingError for a variant that trains what another trains, or that changes more than it names.
+    """Raises SettingError when a variant trains the same as another, or changes more than it names.
 
-    `named` are each variant's own overrides, `settled` its configuration after tasks without labels are left out
-    (`Plan.config`); the first is the baseline. Variants of the corpus itself (its texts, say) share a fingerprint and differ
-    in their split.
+    `named` holds each variant's own overrides. `settled` holds its configuration after tasks without labels are left out
+    (`Plan.config`). The first variant is the baseline. Variants of the corpus itself (such as its texts) share a fingerprint
+    and differ in their split.
     """
     baseline, *others = settled
     trains = {name: fingerprint(config) for name, config in settled.items()}
@@ -29,21 +29,21 @@ def check_variants(study: str, named: Mapping[str, Sequence[str]], settled: Mapp
         for twin in (baseline, *others[:place]):
             if trains[name] == trains[twin] and not changed_leaves(settled[name].corpus, settled[twin].corpus):
                 words = " ".join(named[name]) or "nothing"
-                raise SettingError(f"study {study}: {name} ({words}) trains exactly what {twin} trains; leave it out")
+                raise SettingError(f"study {study}: {name} ({words}) trains exactly what {twin} trains; leave one out")
         allowed = {change.partition("=")[0].replace("/", ".") for change in expand([*named[name], *named[baseline]], GROUPS)}
         beyond = {key: each for key, each in changed_leaves(settled[name], settled[baseline]).items() if not _under(key, allowed)}
         if beyond:
             said = "; ".join(f"{key} from {before} to {after}" for key, (after, before) in beyond.items())
             raise SettingError(
                 f"study {study}: {name} ({' '.join(named[name])}) changes more than it names: {said} (against {baseline}). "
-                f"Set {', '.join(beyond)} alike for both, or name it in the variant"
+                f"Set {', '.join(beyond)} to the same value for both, or name it in the variant"
             )
 
 
 def changed_leaves(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
-    """Every leaf in which two configurations differ, ours first. The seed and where things run are left out.
+    """Returns every leaf in which two configurations differ, ours first, except the seed and where things run.
 
-    So are knobs and weights in stages of a task that either gives weight 0: where nobody builds it, they are nothing.
+    Also skips knobs and stage weights of a task that has weight 0 in either, since no task is built there.
     """
     mine, other = (leaves(as_dict(each)) for each in (ours, theirs))
     both = [(key, mine.get(key, ABSENT), other.get(key, ABSENT)) for key in {**other, **mine}]
@@ -54,7 +54,7 @@ def changed_leaves(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _of(key: str, tasks: Sequence[str]) -> bool:
-    """Whether a key is a knob of one of these tasks or its weight in a stage."""
+    """Whether a key is a knob or a stage weight of one of these tasks."""
     first, *rest = key.split(".")
     return (first == "tasks" and rest[0] in tasks) or (first == "stages" and rest[-1] in tasks)
 
@@ -64,7 +64,7 @@ def _under(key: str, named: set[str]) -> bool:
 
 
 def leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Every setting of a resolved configuration by its full key.
+    """Returns every setting of a resolved configuration by its full key.
 
     >>> leaves({"seed": 0, "model": {"width": 8}})
     {'seed': 0, 'model.width': 8}

@@ -1,15 +1,15 @@
-"""What happens to all other settings when a variant changes one: the mode, which stands in the caption of every table."""
+"""Modes: how an ablation treats all other settings when a variant changes one. Every table's caption names the mode."""
 
 import dataclasses
 
 from ser_core.errors import SettingError, nearest
 
 MODES: dict[str, str] = {
-    "fixed": "Mode fixed: all other settings stay as they are.",
-    "retuned": "Mode retuned: each variant had a search of its own, of equal budget; the best by development score are compared.",
-    "masked": "Mode masked: one model is trained whole, and what a variant lacks is hidden from it at test.",
+    "fixed": "Mode fixed: all other settings stay the same.",
+    "retuned": "Mode retuned: each variant had its own search with the same budget; the best by development score are compared.",
+    "masked": "Mode masked: one full model is trained, and inputs that a variant lacks are hidden at test.",
 }
-"""Every mode with the sentence of the caption."""
+"""Each mode with its sentence for the caption."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,29 +18,27 @@ class Mode:
 
     name: str = "fixed"
     space: str = "optimiser"
-    """What is searched for each variant; of retuned."""
+    """Space to search for each variant; only for retuned."""
     trials: int = 8
-    """Configurations tried of each variant; of retuned."""
+    """Configurations to try per variant; only for retuned."""
 
     def __post_init__(self) -> None:
         if self.name not in MODES:
-            raise SettingError(
-                f"--mode {self.name}: there is no such mode{nearest(self.name, MODES)}; there are {', '.join(MODES)}"
-            )
+            raise SettingError(f"--mode {self.name}: no such mode{nearest(self.name, MODES)}; choose from {', '.join(MODES)}")
         if self.trials < 1:
             raise SettingError(f"--trials must be at least 1, got {self.trials}")
 
     @property
     def words(self) -> list[str]:
-        """What is typed to ask for it; nothing for fixed."""
+        """Command-line options that select this mode; empty for fixed."""
         search = ["--space", self.space, "--trials", str(self.trials)] if self.name == "retuned" else []
         return [] if self.name == "fixed" else ["--mode", self.name, *search]
 
 
 def caption(question: str, mode: str) -> str:
-    """The question with the sentence of the mode.
+    """Returns the question followed by the sentence of the mode.
 
     >>> caption("Does it help?", "fixed")
-    'Does it help? Mode fixed: all other settings stay as they are.'
+    'Does it help? Mode fixed: all other settings stay the same.'
     """
     return f"{question} {MODES[mode]}"

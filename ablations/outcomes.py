@@ -1,4 +1,4 @@
-"""What a study leaves behind: one Outcome per variant, seed and fold, and the long table of their test scores."""
+"""Outcomes of a study: one per variant, seed and fold, and the long table of their test scores."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ import pandas as pd
 from ser_core.cross_validation.records import FoldRecord, TestPart
 
 LEADING_METRICS = ("uar", "wa", "macro_f1", "ccc.valence", "ccc.arousal", "ccc.dominance")
-"""The order in which metrics are shown; other CCC follow, then the rest by name."""
+"""Display order of metrics. Other CCC metrics follow, then the rest by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Outcome:
 
     @property
     def taught_by(self) -> str:
-        """What the tested model was trained on: what the protocol allows, without optim.refit the training part alone."""
+        """Data the tested model was trained on: all that the protocol allows, or, without optim.refit, the training part."""
         refitted = self.record.config.get("optim", {}).get("refit", True)
         return self.record.card.get("tested_model", "") if refitted else "training part alone"
 
     def under(self, variant: str, condition: str) -> "Outcome":
-        """The same trained fold as another variant: as it scored under a condition. Conditions leave no predictions."""
+        """Returns this fold as another variant, with its scores under a condition. Conditions store no predictions."""
         found = ((name.rpartition("@"), value) for name, value in self.test.metrics.items())
         metrics = {name: value for (name, _, place), value in found if place == condition and name}
         predictions = self.test.predictions[["utterance", "speaker"]]
@@ -34,24 +34,24 @@ class Outcome:
 
 
 def variants_of(outcomes: Iterable[Outcome]) -> list[str]:
-    """Names of the variants in order of first appearance; the first is the baseline unless a study says otherwise."""
+    """Returns the variant names in order of first appearance. The first is the baseline unless a study names another."""
     return list(dict.fromkeys(outcome.variant for outcome in outcomes))
 
 
 def metrics_of(outcomes: Iterable[Outcome]) -> list[str]:
-    """Every metric that some fold has, in the order of LEADING_METRICS."""
+    """Returns every metric that any fold has, in the order of LEADING_METRICS."""
     return sorted({name for outcome in outcomes for name in outcome.test.metrics}, key=_rank)
 
 
 def whole_metrics(outcomes: Iterable[Outcome]) -> list[str]:
-    """The same without what was measured under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
+    """Returns the same metrics without those under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
     return [name for name in metrics_of(outcomes) if "@" not in name]
 
 
 def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Long table of test scores, a row per variant, seed and fold, sorted in that order (variants as they appear).
+    """Returns a long table of test scores with one row per variant, seed and fold, in that order (variants as they appear).
 
-    Columns: variant, seed, fold, held_out, split, the metrics (fractions; NaN where a fold has none), and train and
+    Columns: variant, seed, fold, held_out, split, the metrics (fractions; NaN if a fold has none), and train and
     test (utterances).
     """
     metrics = metrics_of(outcomes)

@@ -1,8 +1,8 @@
-"""Outcomes in pairs of (seed, fold), and the refusal of whatever cannot be compared.
+"""Pairs outcomes by (seed, fold), and rejects outcomes that cannot be compared.
 
-Two scores may stand side by side when their protocol cards agree: the same corpus content and label map, the same split and
-development rule, the same text source, audio policy and metric definitions. A study that means to vary one of these (the
-text source, say) names it in `across`; the test utterances have to be the same all the same.
+You can compare two scores when their protocol cards agree: same corpus content and label map, same split and development rule,
+same text source, audio policy and metric definitions. A study that varies one of these on purpose (such as the text source)
+names it in `across`. The test utterances must still be the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ from ablations.outcomes import Outcome
 from ser_core.errors import BridgeworkError
 
 FOLLOWING = ("content", "split", "text_source")
-"""Card entries that differ of themselves when what a study varies is in the corpus table."""
+"""Card entries that always differ when a study varies something in the corpus table."""
 
 
 class ComparisonError(BridgeworkError):
-    """Variants that cannot be compared: other folds, other seeds, folds missing, or a metric nobody has."""
+    """Raised when variants cannot be compared: different folds or seeds, missing folds, or a metric that no variant has."""
 
 
 Pairs = dict[tuple[int, int], Outcome]
-"""The outcomes of one variant by (seed, fold)."""
+"""Outcomes of one variant by (seed, fold)."""
 
 
 def pair(outcomes: Sequence[Outcome], baseline: str, across: Sequence[str] = ()) -> dict[str, Pairs]:
-    """The outcomes of each variant by (seed, fold), sorted; every variant has the same ones, under the same card.
+    """Returns the outcomes of each variant by (seed, fold), sorted. All variants have the same pairs and protocol card.
 
     `across` names the entries of the protocol card that the study varies on purpose.
-    Raises ComparisonError with what is missing or different.
+    Raises ComparisonError that lists what is missing or different.
     """
     study: dict[str, Pairs] = {}
     for outcome in outcomes:
@@ -36,8 +36,8 @@ def pair(outcomes: Sequence[Outcome], baseline: str, across: Sequence[str] = ())
             raise ComparisonError(f"{outcome.variant!r} has fold {key[1]} of seed {key[0]} twice; give each once")
         study[outcome.variant][key] = outcome
     if baseline not in study:
-        found = ", ".join(map(repr, study)) or "none at all"
-        raise ComparisonError(f"the baseline {baseline!r} has no folds; there are {found}: run the study again")
+        found = ", ".join(map(repr, study)) or "none"
+        raise ComparisonError(f"the baseline {baseline!r} has no folds; variants with folds: {found}. Run the study again")
     _check_cards(study, baseline, across)
     _check_complete(study)
     _check_sizes(study, baseline)
@@ -49,7 +49,7 @@ def _card(outcome: Outcome) -> dict[str, Any]:
 
 
 def _check_cards(study: dict[str, Pairs], baseline: str, across: Sequence[str]) -> None:
-    """Every outcome stands under the card of the baseline's first, but for what `across` allows."""
+    """Checks that every outcome has the card of the baseline's first outcome, except for the entries in `across`."""
     reference = _card(next(iter(study[baseline].values())))
     for name, pairs in study.items():
         for (seed, fold), one in pairs.items():
@@ -63,18 +63,18 @@ def _check_cards(study: dict[str, Pairs], baseline: str, across: Sequence[str]) 
             if differ and _tested(one) != _tested(study[baseline].get((seed, fold), one)):
                 raise ComparisonError(
                     f"{name!r} was tested on other utterances than the baseline {baseline!r} in fold {fold} of seed {seed}; "
-                    f"varying {', '.join(across)} may not change who is tested"
+                    f"varying {', '.join(across)} must not change the test utterances"
                 )
 
 
 def _other_card(name: str, baseline: str, differ: list[str], card: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
-    """The refusal, with up to three entries in which the cards differ."""
+    """Returns the error, with up to three entries in which the cards differ."""
     shown = [entry for entry in differ if entry not in ("content", "split")] or differ
     named = "; ".join(f"{entry} {card.get(entry)} against {reference.get(entry)}" for entry in shown[:3])
     return (
-        f"{name!r} stands under another protocol card than the baseline {baseline!r}: {named}. Scores under different cards "
+        f"{name!r} has another protocol card than the baseline {baseline!r}: {named}. Scores under different cards "
         "cannot be compared; run the study again with the same corpus, folds and audio settings for every variant and seed, or "
-        "name in the study's `across` what it varies on purpose"
+        "list the entries that it varies on purpose in the study's `across`"
     )
 
 
@@ -83,7 +83,7 @@ def _tested(outcome: Outcome) -> list[str]:
 
 
 def _check_complete(study: dict[str, Pairs]) -> None:
-    """Every variant has every fold of every seed that any variant has."""
+    """Checks that every variant has every (seed, fold) that any variant has."""
     seeds = sorted({seed for pairs in study.values() for seed, _ in pairs})
     folds = sorted({fold for pairs in study.values() for _, fold in pairs})
     missing = []
@@ -101,7 +101,7 @@ def _check_complete(study: dict[str, Pairs]) -> None:
 
 
 def _check_sizes(study: dict[str, Pairs], baseline: str) -> None:
-    """Every variant was tested on as many utterances as the baseline, fold by fold."""
+    """Checks that every variant was tested on the same number of utterances as the baseline in each fold."""
     for name, pairs in study.items():
         for (seed, fold), one in pairs.items():
             size, expected = one.record.sizes["test"], study[baseline][seed, fold].record.sizes["test"]

@@ -1,19 +1,19 @@
-"""What a study may add to its report below the scores: a table of its own, what is needed to read it, and a drawing."""
+"""A section that a study adds to its report below the scores: a table, its notes, and a figure."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """Words and numbers as they are printed; every renderer escapes them for its own syntax."""
+    """Text and numbers ready to print. Each renderer escapes them for its own syntax."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    """Cells as in tables.cells: a name, then numbers with their interval behind a space."""
+    """Cells as in tables.cells: a name, then numbers, each followed by a space and its interval."""
     notes: tuple[str, ...]
     drawing: str = ""
-    """SVG text, as figures.py makes it; empty without one."""
+    """SVG text from figures.py; empty if there is no figure."""
     caption: str = ""
     on_terminal: bool = True
-    """Whether it is printed beside the table too, or stands in the report alone."""
+    """Whether to print it on the terminal too; otherwise it is only in the report."""

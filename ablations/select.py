@@ -1,9 +1,9 @@
-"""How a winner is chosen: among finalists trained anew, by development scores alone, toward the simpler model.
+"""Chooses a winner among finalists that were trained again, by development score, preferring the simpler model.
 
-    finalists --fresh seeds, all folds--> [seed fold] --mean--> best --within one standard error of it?--> the simplest of those
-The standard error is that of the difference to the best, paired by fold and corrected for overlapping training sets
-(Nadeau & Bengio 2003), not that of the best's own score: speakers differ by far more than configurations do (the rule
-itself: Breiman et al. 1984, Classification and Regression Trees, 3.4.3).
+    finalists --fresh seeds, all folds--> [seed fold] --mean--> best --within one standard error of it?--> the simplest of them
+This is the one-standard-error rule (Breiman et al. 1984, Classification and Regression Trees, 3.4.3). The standard error is
+that of the difference to the best, paired by fold and corrected for overlapping training sets (Nadeau & Bengio 2003). The
+standard error of the best score itself would be too large, since speakers differ far more than configurations.
 """
 
 import dataclasses
@@ -18,46 +18,46 @@ from ablations.statistics.compare import NAN, CorrectedT, corrected_t, holm, ove
 
 @dataclasses.dataclass(frozen=True)
 class Finalist:
-    """A configuration trained anew, as far as its development parts know it."""
+    """A configuration that was trained again, with its development scores."""
 
     name: str
     values: np.ndarray
-    """[seeds folds] of the score that decides, more is better; NaN where a fold has none."""
+    """Deciding score [seeds folds]; more is better, NaN if a fold has none."""
     parameters: int
     tasks: int
-    """Tasks with a weight above 0."""
+    """Number of tasks with a weight above 0."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """What "simpler" means: fewer parameters, then fewer tasks."""
+        """Size for "simpler": first the number of parameters, then the number of tasks."""
         return self.parameters, self.tasks
 
     @property
     def mean(self) -> float:
-        """Over folds, seeds averaged within each."""
+        """Mean over folds, seeds averaged within each."""
         return float(over_seeds(self.values).mean())
 
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """A finalist against the best one."""
+    """A finalist compared with the best one."""
 
     finalist: Finalist
     behind: CorrectedT
-    """Best less this one, paired by fold."""
+    """Best minus this one, paired by fold."""
     p_holm: float
     error: float
     """Corrected standard error of that difference; 0 for the best itself."""
 
     @property
     def within(self) -> bool:
-        """Whether it is at most one standard error behind."""
+        """Whether it is at most one standard error behind the best."""
         return self.behind.mean.value <= self.error
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The chosen one, the best one, and where everybody stands, the best first."""
+    """The chosen finalist, the best one, and the standing of all, best first."""
 
     chosen: str
     best: str
@@ -66,15 +66,15 @@ class Selection:
 
 
 def select(finalists: Sequence[Finalist], dev_to_train: float, score: str = "score") -> Selection:
-    """The simplest finalist within one standard error of the best; between equally simple ones the better.
+    """Selects the simplest finalist within one standard error of the best, or the better of two equally simple ones.
 
-    Raises ComparisonError when there is none, or when they were not trained over the same folds and seeds.
+    Raises ComparisonError when no finalist has a score, or when they were not trained over the same folds and seeds.
     """
     if not finalists:
         raise ComparisonError("there is nothing to choose from: no finalist has a score in every fold")
     shapes = {finalist.values.shape for finalist in finalists}
     if len(shapes) > 1:
-        raise ComparisonError(f"finalists have other folds or seeds: {sorted(shapes)} (seeds, folds); train the missing ones")
+        raise ComparisonError(f"finalists differ in folds or seeds: {sorted(shapes)} (seeds, folds); train the missing ones")
     if any(not np.isfinite(finalist.values).any(axis=0).all() for finalist in finalists):
         raise ComparisonError(f"a finalist has no {score} in some fold; choose an objective that every fold has")
     best = max(finalists, key=lambda one: one.mean)
@@ -91,7 +91,7 @@ def select(finalists: Sequence[Finalist], dev_to_train: float, score: str = "sco
 
 
 def standard_error(gaps: np.ndarray, dev_to_train: float) -> float:
-    """Corrected standard error of a mean over folds; 0 for one fold, which says nothing about others.
+    """Returns the corrected standard error of a mean over folds; 0 for a single fold, which cannot estimate it.
 
     >>> round(standard_error(np.array([0.0, 0.02]), 0.5), 4)
     0.0141
@@ -100,7 +100,7 @@ def standard_error(gaps: np.ndarray, dev_to_train: float) -> float:
 
 
 def _why(chosen: Standing, best: Finalist, score: str) -> str:
-    """The choice as a sentence."""
+    """Returns a sentence that explains the choice."""
     one = chosen.finalist
     folds, seeds = one.values.shape[::-1]
     over = f"over {folds} folds x {seeds} seed{'s' * (seeds != 1)}"

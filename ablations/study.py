@@ -1,4 +1,4 @@
-"""A study: a question, a baseline, variants. Each is a list of overrides on top of those the user gives.
+"""A study: a question, a baseline and variants. Each variant is a list of overrides on top of the user's overrides.
 
 base overrides + variant overrides -> Config        (a variant's choice replaces the base's)
 """
@@ -20,61 +20,61 @@ from ser_core.options import field_sentences
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """`variants` lists what is compared, the baseline first, given the base configuration and its corpus."""
+    """A study. `variants` returns the compared variants, baseline first, for a base configuration and its corpus."""
 
     name: str
     question: str
     variants: Callable[[Config, Corpus], Sequence[Variant]]
     primary: str = "uar"
-    """The metric that the verdict is about."""
+    """Metric for the verdict."""
     fixed: tuple[str, ...] = ()
-    """What every variant sets, such as a system: `variants` is given the configuration with it."""
+    """Overrides that every variant sets, such as a system. `variants` receives the configuration with them."""
     channels: int = 1
-    """Least number of channels without which there is nothing to compare."""
+    """Minimum number of channels that the study needs."""
     across: tuple[str, ...] = ()
-    """Entries of the protocol card that the variants differ in on purpose."""
+    """Entries of the protocol card in which the variants differ on purpose."""
     notes: tuple[str, ...] = ()
-    """Sentences that stand below the table, such as published figures."""
+    """Sentences shown below the table, such as published figures."""
     sections: Callable[[Sequence[Outcome]], Sequence[Section]] = lambda outcomes: ()
-    """What its report says beside the table, computed from the outcomes."""
+    """Additional report sections, computed from the outcomes."""
     masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """By variant, the condition at test that amounts to it, for those that lack what can be hidden."""
+    """Test condition that corresponds to each variant, for variants that lack an input you can hide at test."""
     notices: Callable[[Config, Corpus], Sequence[str]] = lambda config, corpus: ()
-    """Sentences on what it cannot compare with this configuration and corpus."""
+    """Returns sentences on comparisons that are impossible with this configuration and corpus."""
     factorial: Factorial | None = None
-    """The factors and the design that its variants come from; none for the studies of the table."""
+    """Factors and design of its variants; None for predefined studies."""
 
     @property
     def words(self) -> list[str]:
-        """What is typed behind `ser ablate` to ask for it."""
+        """Arguments of `ser ablate` that select this study."""
         return self.factorial.words if self.factorial else [self.name]
 
     def beneath(self, base: Sequence[str]) -> list[str]:
-        """The user's overrides with what the study fixes: what variants are made from."""
+        """Returns the user's overrides plus the study's fixed ones, on which the variants build."""
         return combine(base, Variant(self.name, self.fixed))
 
 
 def combine(base: Sequence[str], variant: Variant) -> list[str]:
-    """The overrides of a variant: the base's, less what the variant sets itself.
+    """Returns the overrides of a variant: those of the base, except keys that the variant sets itself.
 
-    A base override for a knob of an option that the variant does not choose is left out too: `model.fusion.tokens=4`
-    speaks to the bridge alone. A `system=NAME` stays as it is, beneath both.
+    Also drops base overrides for knobs of an option that the variant does not choose; for example,
+    `model.fusion.tokens=4` only concerns the bridge. A `system=NAME` is kept and applies below both.
     """
     changes = expand(variant.overrides, GROUPS)
     return remaining_overrides(expand(base, GROUPS), changes, GROUPS) + changes
 
 
 def fusion_overrides(config: Config, name: str) -> tuple[str, ...]:
-    """The choice of a fusion, with as many attention heads as the base's fusion has, if both have any."""
+    """Returns the overrides for a fusion, with the same number of attention heads as the base's fusion if both have heads."""
     heads = getattr(config.model.fusion, "heads", 0)
     shared = heads and "heads" in field_sentences(GROUPS["model.fusion"][0][name])
     return (f"model.fusion={name}", *((f"model.fusion.heads={heads}",) if shared else ()))
 
 
 def configurations(study: str, base: Sequence[str], variants: Sequence[Variant]) -> Mapping[str, tuple[list[str], Config]]:
-    """Overrides and Config of each variant by name, in order.
+    """Returns the overrides and Config of each variant by name, in order.
 
-    Raises SettingError when two variants resolve to the same Config, or when a base override reaches none of them.
+    Raises SettingError when two variants resolve to the same Config, or when a base override affects none of them.
     """
     made = {variant.name: combine(base, variant) for variant in variants}
     used = {
@@ -85,7 +85,7 @@ def configurations(study: str, base: Sequence[str], variants: Sequence[Variant])
     for override in expand(base, GROUPS):
         if override not in used:
             key = override.partition("=")[0].replace("/", ".")
-            raise SettingError(f"{override}: study {study} sets {key} itself in every variant; leave it out")
+            raise SettingError(f"{override}: study {study} sets {key} itself in every variant; leave the override out")
     configs = {name: (overrides, compose(overrides)) for name, overrides in made.items()}
     names = list(configs)
     for index, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""What a user asks to be compared: a study by its name, or factors and a design, from which a study is made.
+"""Turns command-line arguments into a study: either a predefined study by name, or factors and a design.
 
 "fusion"                                      -> STUDIES["fusion"]
 --factor model.fusion=concat,bridge --factor ...  -> Study("factors", "What do model.fusion and ... change?")
@@ -16,22 +16,22 @@ from ser_core.errors import SettingError, nearest
 def study_from_words(
     name: str, overrides: Sequence[str], factors: Sequence[str], design: str = "full", resolution: int = 5
 ) -> tuple[Study, list[str]]:
-    """The study and the overrides that are left; with factors, a first word with = in it is an override, not a name.
+    """Returns the study and the remaining overrides. With factors, a first word that contains = is an override, not a name.
 
-    Raises SettingError for a study that is none, for a study with factors, and for factors that do not fit the design.
+    Raises SettingError for an unknown study, for a study combined with factors, and for factors that do not fit the design.
     """
     if factors or design != "full":
         if name and "=" not in name:
-            raise SettingError(f"{name} is a study with variants of its own; leave it out, or leave out --factor and --design")
+            raise SettingError(f"{name} is a study with its own variants; leave it out, or leave out --factor and --design")
         return factorial_study(Factorial(tuple(factors), design, resolution)), [*([name] if name else []), *overrides]
     if name not in STUDIES:
-        said = f"no study {name!r}{nearest(name, STUDIES)}" if name else "no study is named"
+        said = f"no study {name!r}{nearest(name, STUDIES)}" if name else "no study given"
         raise SettingError(f"{said}; choose from {', '.join(STUDIES)}, or give --factor key=value,value")
     return STUDIES[name], list(overrides)
 
 
 def factorial_study(factorial: Factorial) -> Study:
-    """The study of some factors."""
+    """Returns the study of a factorial design."""
     made = factorial.designed()
     keys = [parse_factor(text).key for text in factorial.factors]
     listed = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))

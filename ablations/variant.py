@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One thing compared: a name for the table, and what it changes."""
+    """One variant: a name for the table, and its overrides."""
 
     name: str
     overrides: tuple[str, ...] = ()

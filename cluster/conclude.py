@@ -1,4 +1,4 @@
-"""What a finished study says: its table on the terminal, its report on disk, both in MLflow."""
+"""Concludes a finished study: builds its table for the terminal and its report on disk; MLflow gets both."""
 
 import contextlib
 import gc
@@ -21,7 +21,7 @@ from ser_core.errors import RecordError
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keeps Python from looking for garbage, which it does again and again in thousands of records and finds none."""
+    """Pauses garbage collection. Thousands of records trigger it again and again, and it finds nothing."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -35,9 +35,9 @@ def _uncollected() -> Iterator[None]:
 def conclude(
     study: StudyRecord, store: RunStore, wanted: float = WANTED
 ) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
-    """The table of an ablation or a run and its sections, written as Markdown, CSV, LaTeX and HTML into its folder.
+    """Builds the table and sections of an ablation or a run, and writes them as Markdown, CSV, LaTeX and HTML to its folder.
 
-    `wanted` is the difference that the advice on seeds and folds is about. Raises as `whole_outcomes`.
+    `wanted` is the difference to detect; the advice on seeds and folds refers to it. Raises RecordError as `whole_outcomes` does.
     """
     outcomes = whole_outcomes(study, store)
     overrides = {trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in study.trials}
@@ -59,28 +59,29 @@ def conclude(
 
 
 def whole_outcomes(study: StudyRecord, store: RunStore) -> list[Outcome]:
-    """Every fold of a finished study. Raises RecordError for a search, whose test parts stay sealed, and for missing folds."""
+    """Returns every fold of a finished study.
+
+    Raises RecordError for a search, since its test parts stay sealed, and when folds are missing.
+    """
     if study.sealed:
-        remedy = "`ser select` chooses among its best and opens those of the chosen one"
+        remedy = "`ser select` chooses among its best trials and opens the test parts of the choice"
         raise RecordError(f"{study.id} is a {study.kind}: its test parts stay sealed; {remedy}")
     if missing := study.missing(store):
-        raise RecordError(
-            f"{study.id}: {len(missing)} of {len(study.keys)} folds are missing; the same command trains them: {study.command}"
-        )
+        raise RecordError(f"{study.id}: {len(missing)} of {len(study.keys)} folds are missing; train them with: {study.command}")
     return study.outcomes(store)
 
 
 def _own_sections(study: StudyRecord, table: StudyTable, outcomes: Sequence[Outcome]) -> list[Section]:
-    """What the study's kind adds: tables of its own, scores under conditions, effects of factors."""
+    """Returns the sections specific to this study: stored tables, scores under conditions, effects of factors."""
     own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
     effects = effects_section(outcomes, study.factorial, table.primary) if study.factorial else ()
     return [*own, *conditions_sections(table, outcomes), *effects]
 
 
 def primary_metric(wanted: str, outcomes: Sequence[Outcome]) -> str:
-    """The metric that verdicts are about: the study's own, or, where the baseline does not have it, the next best there is.
+    """Returns the metric for the verdicts: the study's own, or a fallback when the baseline does not have it.
 
-    That is the first of UAR, WA, macro-F1 and CCC in the order of the table's columns, then the UAR of a helper task.
+    The fallback is the first of UAR, WA, macro-F1 and CCC in the order of the table's columns, then the UAR of a helper task.
     """
     first = [one for one in outcomes if one.variant == outcomes[0].variant]
     measured = metrics_of(first)

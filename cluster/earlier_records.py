@@ -1,4 +1,4 @@
-"""Says which studies of a store an earlier version of the program has trained, so that nobody wonders why folds train again."""
+"""Finds studies that an earlier version of the program trained, to explain why their folds train again."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from ser_core.cross_validation.records import RunStore
 
 
 def earlier_versions(record: StudyRecord, store: RunStore) -> list[str]:
-    """A sentence where the store holds this study as an earlier version trained it, and not as this one does; [] otherwise."""
+    """Returns a sentence when the store holds this study only as an earlier version trained it, and [] otherwise."""
     known = [each for each in studies(store) if _question(each) == _question(record)]
     if not known or record.id in {each.id for each in known}:
         return []
@@ -16,8 +16,8 @@ def earlier_versions(record: StudyRecord, store: RunStore) -> list[str]:
     if program in (None, str(ser_core.EDITION)):
         return []
     return [
-        f"{known[0].id} in {store.folder} was trained by an earlier version of Bridgework, whose folds this version does not "
-        f"reuse: they are trained again, and the earlier table stays: ser report {known[0].id}"
+        f"{known[0].id} in {store.folder} was trained by an earlier version of Bridgework. This version does not reuse its "
+        f"folds and trains them again. The earlier table stays available: ser report {known[0].id}"
     ]
 
 

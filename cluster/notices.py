@@ -1,4 +1,4 @@
-"""Prints, on stderr, what a user should know before a study trains: licence, notices of the corpus, settings without effect."""
+"""Prints to stderr what you should know before a study trains: licence, corpus notices, settings without effect."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -13,9 +13,9 @@ from ser_core.cross_validation.plan import Plan
 
 
 def plan_with_notices(overrides: Sequence[str]) -> tuple[Plan, list[str]]:
-    """`plan_once` in the foreground, and its notices for the record.
+    """Runs `plan_once` with a progress line, and returns the plan with its notices for the record.
 
-    Prints the corpus's licence on first use, and every notice, before anything is trained.
+    Prints every notice, and the licence of the corpus on first use, before anything trains.
     """
     config = compose(overrides)
     planned = plan_once(config, progress=True)
@@ -26,7 +26,7 @@ def plan_with_notices(overrides: Sequence[str]) -> tuple[Plan, list[str]]:
 
 
 def print_variant_notices(found: Mapping[str, Sequence[str]], known: Collection[str]) -> list[str]:
-    """Prints what is to be known of some variants alone, each sentence once with their names; returns it for the record."""
+    """Prints notices that concern only some variants, each once with the variants' names. Returns them for the record."""
     variants: dict[str, list[str]] = {}
     for name, sentences in found.items():
         for sentence in sentences:
@@ -38,22 +38,22 @@ def print_variant_notices(found: Mapping[str, Sequence[str]], known: Collection[
 
 
 def print_notices(sentences: Iterable[str]) -> None:
-    """Prints each sentence on a line of its own, on stderr."""
+    """Prints each sentence on a separate line to stderr."""
     console = Console(stderr=True, emoji=False)
     for sentence in sentences:
         console.print(f"note: {sentence}", highlight=False, soft_wrap=True, markup=False)
 
 
 def print_licence(config: Config) -> None:
-    """Prints the terms of the corpus, unless this store has been told them."""
+    """Prints the terms of the corpus on its first use with this cache."""
     told = first_use(config.corpus.name, config.corpus.terms(), config.cache)
     if told:
-        head = f"corpus {config.corpus.name}, used with this store for the first time; its own agreement is what binds:"
+        head = f"corpus {config.corpus.name}, used with this store for the first time; only its own agreement is binding:"
         Console(stderr=True, emoji=False).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)
 
 
 def print_deviations(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Prints what is not followed of the systems that these lists of overrides name; returns their notes for the record."""
+    """Prints where the systems named in these overrides deviate from their papers. Returns their notes for the record."""
     found = named_systems(lists, GROUPS)
     for sentence in (sentence for made in found for sentence in made.not_followed()):
         Console(stderr=True, emoji=False).print(sentence, highlight=False, soft_wrap=True, markup=False)

@@ -1,6 +1,6 @@
-"""Retuned ablations: each variant is searched over the same space with the same budget, and its best takes its place.
+"""Retuned ablations: search the same space with the same budget for each variant, then compare the best of each.
 
-variant --search by development score--> best settings --> variant with them --> the study as ever
+variant --search by development score--> best settings --> variant with these settings --> the usual study
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from ser_core.errors import RecordError
 def retune(
     study: Study, base: Sequence[str], mode: Mode, cluster: Cluster, watch: Watch, hear: Callable[[StudyResult], None]
 ) -> Study:
-    """The study with each variant at the best settings that its own search found. Test parts stay sealed.
+    """Returns the study with each variant at the best settings that its own search found. Test parts stay sealed.
 
     Raises RecordError when a search finds nothing with a score in every fold.
     """
@@ -39,7 +39,7 @@ def retune(
         if finished.interrupted:
             raise KeyboardInterrupt
         if not best:
-            raise RecordError(f"{prepared.record.id}: no trial of {variant.name} has a score in every fold, so none is its best")
+            raise RecordError(f"{prepared.record.id}: no trial of {variant.name} has a score in every fold, so none is best")
         own = set(prepared.record.base)
         tuned = [each for each in best[0][1].overrides if each not in own and not each.startswith("seed=")]
         found.append(Variant(variant.name, (*variant.overrides, *tuned)))

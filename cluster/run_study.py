@@ -1,7 +1,7 @@
-"""From a question to its answer: plan the trials, train what is missing, show every fold, write the report.
+"""Runs a study: plan the trials, train the missing folds, show every fold, write the report.
 
     variants x seeds -> trials -> (missing folds? Ray) -> records -> MLflow, table, report
-The same command again finds every record in place: it trains nothing and starts no Ray.
+If you repeat the command, it finds every record in place, trains nothing and does not start Ray.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ from ser_core.errors import SettingError
 from ser_core.tasks import CHANNELS
 
 Watch = Callable[[int, int, str], None]
-"""Hears (folds done, folds in all, what is going on)."""
+"""Progress callback: (folds done, total folds, description of the current step)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyResult:
-    """What running a study did. `failures` names each fold that could not be trained, with the reason."""
+    """Result of running a study. `failures` names each fold that failed to train, with the reason."""
 
     study: StudyRecord
     store: RunStore
@@ -57,9 +57,9 @@ class StudyResult:
 def plan_ablation(
     study: Study, base: Sequence[str], seeds: int, watch: Watch, mode: Mode | None = None
 ) -> tuple[StudyRecord, RunStore]:
-    """The study's trials with all their fold keys; reads the corpus and extracts features, trains nothing.
+    """Plans the study's trials with all their fold keys. Reads the corpus and extracts features, but trains nothing.
 
-    The variants of a retuned study are those that searching has left (cluster/retuned.py).
+    For a retuned study, pass the study that `retune` returned (cluster/retuned.py).
     """
     mode = mode or Mode()
     _check_seeds(base, seeds)
@@ -97,7 +97,7 @@ def plan_ablation(
 
 
 def _further_notices(study: Study, whole: Plan, plans: Mapping[str, tuple[list[str], Plan]], known: list[str]) -> list[str]:
-    """Prints and returns what is to be known beyond `known`: what the study cannot compare, and what variants ask in vain."""
+    """Prints and returns notices not in `known`: comparisons the study cannot make, and settings of variants without effect."""
     missing = study.notices(whole.config, whole.inputs.corpus)
     print_notices(missing)
     return [*missing, *print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, known)]
@@ -107,16 +107,19 @@ def _check_seeds(base: Sequence[str], seeds: int) -> None:
     if seeds < 1:
         raise SettingError(f"--seeds must be at least 1, got {seeds}")
     if any(override.startswith("seed=") for override in base):
-        raise SettingError("a study sets the seeds itself: leave seed= out and say how many with --seeds")
+        raise SettingError("a study sets the seeds itself: leave out seed= and set the number of seeds with --seeds")
 
 
 def _compared(study: Study, whole: Plan, mode: Mode) -> Sequence[Variant]:
-    """The study's variants. Raises SettingError when it needs a channel that is not read, or has nothing to compare."""
+    """Returns the study's variants.
+
+    Raises SettingError when the study needs a channel that this configuration does not read, or has nothing to compare.
+    """
     channels = list(whole.inputs.channels)
     if len(channels) < study.channels:
         raise SettingError(
-            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, and this configuration reads "
-            f"{' and '.join(channels)} alone; give the other channel an encoder, as model.text=words"
+            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, but this configuration reads only "
+            f"{' and '.join(channels)}; give the other channel an encoder, such as model.text=words"
         )
     variants = study.variants(whole.config, whole.inputs.corpus)
     if len(variants) < 2:
@@ -125,15 +128,15 @@ def _compared(study: Study, whole: Plan, mode: Mode) -> Sequence[Variant]:
 
 
 def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
-    """The one variant that a masked study trains, scored under every condition that amounts to another."""
+    """Returns the one variant that a masked study trains. Its test conditions stand in for the other variants."""
     if not study.masks:
         able = ", ".join(name for name, other in STUDIES.items() if other.masks)
-        raise SettingError(f"study {study.name} has nothing that can be hidden at test; {able} can be asked with --mode masked")
+        raise SettingError(f"study {study.name} has nothing to hide at test; use --mode masked with {able}")
     return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(study.masks.values())}]"))
 
 
 def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:
-    """The trial of these overrides under a seed, with the keys of its folds, or of one of them (0: all)."""
+    """Makes the trial of these overrides and seed, with the keys of all its folds (`fold=0`) or of one fold."""
     return _trial(variant, overrides, plan_once(compose([*overrides, f"seed={seed}"]), progress=True), fold)
 
 
@@ -144,7 +147,7 @@ def _trial(variant: str, overrides: Sequence[str], planned: Plan, fold: int = 0)
 
 
 def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> StudyResult:
-    """Trains the folds that are missing and shows them in MLflow as they come."""
+    """Trains the missing folds and shows each in MLflow when it is done."""
     source = TrialQueue(record.trials, store, cluster.folds_per_trial)
     return run_study(record, store, cluster, source, watch, show_test=True, total=len(record.keys))
 
@@ -152,7 +155,7 @@ def run_ablation(record: StudyRecord, store: RunStore, cluster: Cluster, watch: 
 def run_study(
     record: StudyRecord, store: RunStore, cluster: Cluster, source: Source, watch: Watch, show_test: bool, total: int
 ) -> StudyResult:
-    """Trains, listens and shows. Ray is started only when the source has a first trial with folds to train."""
+    """Trains the trials of the source and shows their folds. Starts Ray only when there is a fold to train."""
     begun = StartedSource(source)
     source.start_record(record, store)
     running = StudyRun(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
@@ -165,7 +168,7 @@ def run_study(
 
 
 class StudyRun:
-    """A study while it trains: what it hears of folds and failures, and whom it tells."""
+    """A study while it trains: collects finished folds and failures, and passes them to the record, MLflow and the console."""
 
     def __init__(self, record: StudyRecord, store: RunStore, source: Source, watch: Watch, tracker: Tracker) -> None:
         self.record, self.store, self.source, self.watch, self.tracker = record, store, source, watch, tracker
@@ -175,7 +178,7 @@ class StudyRun:
         self.interrupted = False
 
     def train(self, begun: StartedSource, cluster: Cluster, shows: bool) -> None:
-        """Trains until the source has no more, or until Ctrl-C; shows folds as they come, unless another driver does."""
+        """Trains until the source is exhausted or you press Ctrl-C. Shows folds in MLflow unless another driver does."""
         shutil.rmtree(self.record.folder(self.store) / "failures", ignore_errors=True)
         if shows:
             self.tracker.start()
@@ -190,7 +193,7 @@ class StudyRun:
             raise
 
     def on_fold(self, trial: Trial, key: FoldKey, trained: bool) -> None:
-        """A record is there. A trial that was started again reports what it finds: the first report holds."""
+        """Handles a new record. A restarted trial reports its earlier folds again; only the first report counts."""
         if key in self.heard:
             return
         self.heard[key] = trained
@@ -199,7 +202,7 @@ class StudyRun:
         self.watch(self.found + len(self.heard), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
 
     def on_failure(self, trial: Trial, fold: int, sentence: str, traceback: str) -> None:
-        """A fold cannot be trained, or a trial not begun (fold 0)."""
+        """Handles a fold that failed to train, or a trial that failed to start (fold 0)."""
         where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "as a whole")
         self.failures.append(f"{where}: {sentence}")
         _write_failure(self.record.folder(self.store), where, traceback)
@@ -213,16 +216,18 @@ class StudyRun:
 
 @contextlib.contextmanager
 def hold_study(record: StudyRecord, store: RunStore, several: bool) -> Iterator[bool]:
-    """Holds the study against other processes, which would write the same runs into MLflow, and yields whether it could.
+    """Locks the study, since two processes would write the same runs to MLflow. Yields whether it got the lock.
 
-    Raises SettingError when it could not, unless there may be `several` at it.
+    Raises SettingError when another process holds the lock, unless `several` drivers are allowed.
     """
     lock = FileLock(record.folder(store) / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         if not several:
-            raise SettingError(f"another `ser` is training {record.id} in {store.folder}; wait until it is done") from None
+            raise SettingError(
+                f"another `ser` process is training {record.id} in {store.folder}; wait until it is done"
+            ) from None
     try:
         yield lock.is_locked
     finally:
@@ -230,7 +235,7 @@ def hold_study(record: StudyRecord, store: RunStore, several: bool) -> Iterator[
 
 
 def _write_failure(folder: Path, where: str, traceback: str) -> None:
-    """Keeps a traceback beside the study."""
+    """Writes a traceback to the study's folder."""
     name = "".join(letter if letter.isalnum() else "-" for letter in where)[:120]
     (folder / "failures").mkdir(parents=True, exist_ok=True)
     (folder / "failures" / f"{name}.txt").write_text(traceback)

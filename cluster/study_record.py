@@ -1,6 +1,6 @@
-"""What a study is on disk: its question, its variants as overrides, and the keys of the folds that answer it.
+"""How a study is stored: its question, its variants as overrides, and the keys of the folds that answer it.
 
-<store>/studies/<name>-<hash>/study.json        table.md table.csv table.tex report.html beside it
+<store>/studies/<name>-<hash>/study.json        in the same folder: table.md table.csv table.tex report.html
 """
 
 import dataclasses
@@ -21,103 +21,103 @@ from ser_core.errors import RecordError
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """How a trial of a search ended before its last fold."""
+    """Describes a search trial that ended before its last fold."""
 
     folds: int
-    """Folds that had been judged."""
+    """Number of folds judged before the end."""
     reason: str
     pruned: bool
-    """By its scores; otherwise because a budget was spent, which a larger one undoes."""
+    """True when its scores ended it; False when a budget was spent. A larger budget resumes the latter."""
     curve: list[float] = dataclasses.field(default_factory=list)
-    """Where it was judged on epochs: the best development score so far after each of them, mean over folds."""
+    """Best development score so far after each epoch, mean over folds. Empty unless the trial was judged on epochs."""
     cost: float = 0.0
-    """What these epochs come to in folds: the share of all epochs, times the folds."""
+    """Cost of these epochs in folds: their share of all epochs, times the number of folds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyRecord:
-    """A study and its trials. Everything in a report comes from here and from the fold records."""
+    """A study and its trials. Reports use only this record and the fold records."""
 
     id: str
     kind: str
-    """ablation, search, run, selection (finalists of a search trained anew) or selected (the one chosen, tested)."""
+    """ablation, search, run, selection (finalists of a search, trained again) or selected (the choice, tested)."""
     name: str
     question: str
     primary: str
     base: list[str]
     """The user's overrides."""
     trials: list[Trial]
-    """In the order of the table; an ablation's first variant is its baseline."""
+    """Trials in the order of the table. The first variant of an ablation is its baseline."""
     command: str
     asked: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    """A search's suggestions, in the order in which they were asked for."""
+    """Suggestions of a search, in the order in which Optuna made them."""
     ended: dict[str, Ended] = dataclasses.field(default_factory=dict)
-    """By fingerprint, the trials of a search that ended early."""
+    """Trials of a search that ended early, by fingerprint."""
     trained: dict[str, list[int]] = dataclasses.field(default_factory=dict)
-    """By fingerprint, the folds that this search trained itself; the others it found."""
+    """Folds that this search trained itself, by fingerprint. It found the others already recorded."""
     across: tuple[str, ...] = ()
-    """Entries of the protocol card that the variants differ in on purpose."""
+    """Entries of the protocol card in which the variants differ on purpose."""
     notes: tuple[str, ...] = ()
-    """Sentences that stand below the table, such as published figures."""
+    """Sentences shown below the table, such as published figures."""
     factorial: Factorial | None = None
-    """The factors and the design of an ablation that was made of factors."""
+    """Factors and design of a factorial ablation; None for other studies."""
     mode: str = "fixed"
-    """What an ablation does with all other settings: a key of ablations.modes.MODES."""
+    """How an ablation treats all other settings: a key of ablations.modes.MODES."""
     masked: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Variants that are the first one under a condition at test, by name."""
+    """Variants that are the first variant scored under a test condition: condition by variant name."""
     added: tuple[Section, ...] = ()
-    """Tables of its report that come from elsewhere than its trials."""
+    """Report sections that do not come from its trials."""
     searched: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """The fields of the Search that a search was asked for; {} for other kinds."""
+    """Fields of the `Search` that started it; {} for other kinds of study."""
 
     @property
     def sealed(self) -> bool:
-        """Whether its test parts stay closed."""
+        """Whether the test parts stay sealed."""
         return self.kind in ("search", "selection")
 
     @property
     def keys(self) -> list[FoldKey]:
-        """The folds of all trials, without repetition."""
+        """Keys of the folds of all trials, without duplicates."""
         return list(dict.fromkeys(key for trial in self.trials for key in trial.keys))
 
     def folder(self, store: RunStore) -> Path:
         return store.folder / "studies" / self.id
 
     def save(self, store: RunStore) -> None:
-        """Writes study.json whole or not at all."""
+        """Writes study.json atomically."""
         self.folder(store).mkdir(parents=True, exist_ok=True)
         write_whole(self.folder(store) / "study.json", json.dumps(dataclasses.asdict(self), indent=1))
 
     def outcomes(self, store: RunStore) -> list[Outcome]:
-        """Every recorded fold with its test part: for reports, never for decisions."""
+        """Returns every recorded fold with its test part. Use this for reports, never for decisions."""
         pairs = [(trial.variant, key) for trial in self.trials for key in trial.keys if key in store]
         tests = store.open_tests([key for _, key in pairs])
         found = [Outcome(variant, store.load(key), test) for (variant, key), test in zip(pairs, tests, strict=True)]
         return found + [one.under(name, condition) for name, condition in self.masked.items() for one in found]
 
     def missing(self, store: RunStore) -> list[FoldKey]:
-        """Folds without a record, those of trials ended early left out."""
+        """Returns the folds without a record, except those of trials that ended early."""
         return [key for key in self.keys if key not in store and key.fingerprint not in self.ended]
 
 
 def study_id(name: str, keys: Iterable[FoldKey]) -> str:
-    """Name and a hash of what is compared over which split: the same whatever the number of seeds."""
+    """Returns the name plus a hash of the compared configurations and the split. The number of seeds does not change it."""
     content = sorted({f"{key.fingerprint}/{key.split}" for key in keys})
     return f"{name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:6]}"
 
 
 def load_study(store: RunStore, wanted: str) -> StudyRecord:
-    """The study of that id, or the latest of that name. Raises RecordError listing those that exist."""
+    """Loads the study with this id, or the latest with this name. Raises RecordError that lists the existing studies."""
     known = studies(store)
     for study in known:
         if wanted in (study.id, study.name):
             return study
     listed = ", ".join(study.id for study in known) or "none yet"
-    raise RecordError(f"no study {wanted!r} in {store.folder}; there are: {listed}")
+    raise RecordError(f"no study {wanted!r} in {store.folder}; the store has: {listed}")
 
 
 def studies(store: RunStore) -> list[StudyRecord]:
-    """Every study of the store, the latest first."""
+    """Returns every study in the store, latest first."""
     files = sorted((store.folder / "studies").glob("*/study.json"), key=lambda file: -file.stat().st_mtime)
     return [_read(file) for file in files]
 
@@ -132,7 +132,7 @@ def _read(file: Path) -> StudyRecord:
         fields["ended"] = {name: Ended(**ended) for name, ended in fields.get("ended", {}).items()}
         return StudyRecord(**fields)
     except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{file} is damaged ({error}); delete it and run the study again: its folds are kept") from error
+        raise RecordError(f"{file} is damaged ({error}); delete it and run the study again; its folds are kept") from error
 
 
 def _section(fields: dict[str, Any]) -> Section:

@@ -1,8 +1,8 @@
-"""One Tune trial: one list of overrides with its seed, some or all folds, one report per fold; or several of them at once.
+"""One Tune trial: a list of overrides with a seed, some or all of its folds, one report per fold. A trial may hold several.
 
     {"pieces": [{"overrides": [...], "seed": 0, "folds": [1, 2]}], "folder": "/where/the/user/is", ...}  ->  cross_validate_many
         -->  tune.report({"piece": 0, "fold": 2, "trained": True, ...})
-What the driver learns of a fold is its key; the scores lie in the record. A failure is reported with its traceback.
+The driver receives only the key of a fold; the scores are in the record. A failure is reported with its traceback.
 """
 
 import dataclasses
@@ -25,40 +25,40 @@ from ser_core.errors import BridgeworkError
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A configuration and seed of a study, with the keys of all its folds."""
+    """A configuration and seed of a study, with the keys of its folds."""
 
     variant: str
     seed: int
     overrides: tuple[str, ...]
     keys: tuple[FoldKey, ...]
     pack: int = 1
-    """Folds that are trained as one program (optim.pack): 0 with those of whatever else is trained."""
+    """Folds that train as one program (optim.pack). 0 stacks them with the folds of other trials."""
 
     @property
     def beside_seed(self) -> list[str]:
-        """What is set but for the seed."""
+        """Overrides without the seed."""
         return [override for override in self.overrides if not override.startswith("seed=")]
 
     def key(self, fold: int) -> FoldKey:
-        """Of that fold, of which the trial may have some alone."""
+        """Returns the key of this fold. A trial may have only some of the folds."""
         return next(key for key in self.keys if key.fold == fold)
 
 
 Piece = tuple[Trial, list[int]]
-"""A trial and which of its folds to train."""
+"""A trial and the numbers of its folds to train."""
 
 
 def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0) -> dict[str, Any]:
-    """What a worker is sent, plain data, and the GPUs it is given. With `epochs` it tells how folds stand that train together."""
+    """Returns what a worker receives, as plain data. With `epochs`, the worker also reports after each epoch of a pack."""
     plain = [{"overrides": trial.beside_seed, "seed": trial.seed, "folds": list(folds)} for trial, folds in pieces]
     return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus}
 
 
 def train_trial(payload: dict[str, Any]) -> None:
-    """What a Ray worker runs: trains the folds of a payload, reporting each with the number of its piece.
+    """Runs in a Ray worker: trains the folds of a payload and reports each with the number of its piece.
 
-    A fold that cannot be trained is reported as `failure` with its `traceback`; the others are still trained, since one bad fold
-    does not make them wrong. Fold 0 is a piece as a whole.
+    A fold that fails is reported as `failure` with its `traceback`. The other folds still train, since one bad fold does not
+    invalidate them. Fold 0 stands for the whole piece.
     """
     from ray import tune
 
@@ -84,14 +84,14 @@ def train_trial(payload: dict[str, Any]) -> None:
 
 
 def failure(error: Exception) -> dict[str, str]:
-    """What is reported of a failure: the user's sentence, or the kind of defect, and the traceback."""
+    """Returns the report of a failure: the message for the user, or the exception type of a defect, and the traceback."""
     sentence = str(error) if isinstance(error, BridgeworkError) else f"{type(error).__name__}: {error}"
     return {"failure": sentence, "traceback": "".join(traceback.format_exception(error))}
 
 
 @functools.lru_cache(maxsize=32)
 def _planned(overrides: tuple[str, ...], folder: Path) -> Plan:
-    """The plan of a configuration under any seed: composing takes a tenth of a second, which its next trial need not pay."""
+    """Returns the plan of a configuration for any seed. Cached, since composing takes a tenth of a second per trial."""
     return plan_once(compose(overrides, folder))
 
 
@@ -100,7 +100,7 @@ _PLANS: dict[str, Plan] = {}
 
 
 def plan_once(config: Config, progress: bool = False) -> Plan:
-    """`plan`, made once per process and configuration, over a corpus read once: a worker's trials share both."""
+    """Returns `plan(config)`, cached per process and configuration. The trials of a worker share the plan and the corpus."""
     whole = as_dict(config)
     parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"], whole["conditions"]]
     parts.append(config.tasks.augmented_contrast.stored)
@@ -115,7 +115,7 @@ def plan_once(config: Config, progress: bool = False) -> Plan:
 
 
 def _keep(remembered: dict[str, Any], key: str, value: Any) -> None:
-    """Remembers a value, and forgets the oldest of more than four."""
+    """Caches a value and drops the oldest beyond four."""
     if len(remembered) >= 4:
         remembered.pop(next(iter(remembered)))
     remembered[key] = value

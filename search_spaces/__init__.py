@@ -1,1 +1,1 @@
-"""Which leaves of the configuration tree may vary, and over what ranges."""
+"""Search spaces: which settings of the configuration vary, and over which ranges."""

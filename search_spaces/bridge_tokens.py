@@ -1,7 +1,7 @@
-"""How many bridge tokens, and what should they read?
+"""How many tokens does the bridge need, and what should they read?
 
     ser search bridge_tokens --trials 12
-Ispas et al. 2023 use 30 without a sweep; bottleneck transformers find 4 sufficient.
+Ispas et al. 2023 use 30 without a sweep. For bottleneck transformers, 4 are sufficient.
 """
 
 from search_spaces.space import Choice, Space

@@ -1,7 +1,7 @@
-"""Which fusion, with which of its knobs?
+"""Which fusion is best, and with which knobs?
 
     ser search fusion --trials 40
-Each fusion brings its own ranges; a fusion that is not chosen varies nothing.
+Each fusion has its own ranges, which vary only when that fusion is chosen.
 """
 
 from search_spaces.space import Choice, Int, OneOf, Range, Space
@@ -26,7 +26,7 @@ NESTED: dict[str, dict[str, Range]] = {
     "coattn_xattn": {"helpers": Int(1, 4), "reverse": Choice(("true", "false"))},
     "coattn_weight": {"helpers": Int(1, 4)},
 }
-"""Ranges of each fusion's knobs; a fusion without an entry has none to vary."""
+"""Ranges of each fusion's knobs. A fusion without an entry has no knobs to vary."""
 
 SPACE = Space(
     name="fusion",

@@ -1,7 +1,7 @@
-"""What Ispas et al. 2023 leave open: tokens, what they read, padding, masking, regressors, weights of the tasks.
+"""Searches what Ispas et al. 2023 leave open: tokens, their inputs, padding, masking, regressors, task weights.
 
     ser search ispas2023 --trials 60 model.speech=FOLDER model.text=FOLDER
-The paper has 30 tokens without a sweep, tries weights of .33/.33/.33 and .5/.25/.25, and suggests separate regressors.
+The paper uses 30 tokens without a sweep, tries weights of .33/.33/.33 and .5/.25/.25, and suggests separate regressors.
 """
 
 from search_spaces.space import Choice, Int, Simplex, Space

@@ -1,8 +1,8 @@
-"""What MMER's paper and code disagree on or leave open: the weights of its helper losses, and which form each has.
+"""Searches what MMER's paper and code leave open or disagree on: the weights and forms of its helper losses.
 
     ser search mmer2023 --trials 60 model.speech=FOLDER model.text=FOLDER
-Weights are the paper's grid {1, .1, .01, .001}, one for each loss where the code has one for all; paper_code is what the
-released code computes, standard the textbook; a memory of earlier batches makes small batches do.
+Weights come from the paper's grid {1, .1, .01, .001}, with one weight per loss; the code has one weight for all. `paper_code` is
+the form in the released code and `standard` the textbook form. A memory of earlier batches makes small batches sufficient.
 """
 
 from search_spaces.space import Choice, Space

@@ -1,7 +1,7 @@
-"""At which learning rate, decay and dropout does a model learn best?
+"""Which learning rate, weight decay and dropout suit a model best?
 
     ser search optimiser --trials 12
-What `ser ablate --mode retuned` gives each variant, so that none loses by settings that suit another.
+`ser ablate --mode retuned` searches this space for each variant, so that no variant loses because settings suit another.
 """
 
 from search_spaces.space import Float, Space

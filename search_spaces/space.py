@@ -1,4 +1,4 @@
-"""Which leaves of the configuration tree vary and over what ranges: a space turns suggestions into overrides, and back.
+"""Search spaces: which settings vary over which ranges. A space turns suggestions into overrides, and back.
 
     {"model.fusion.tokens": Choice(1, 4, 8)}  --ask--> tokens=4 -->  ["model.fusion.tokens=4"]  --parameters--> {...: 4}
 The asker is anything with Optuna's three suggest methods; nothing here imports Optuna.
@@ -17,7 +17,7 @@ from ser_core.options import field_sentences
 
 
 class Asker(Protocol):
-    """Whoever chooses values: an Optuna trial, or a test's lists."""
+    """An object that chooses values, such as an Optuna trial."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
 
@@ -28,9 +28,9 @@ class Asker(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One thing that is asked: how it is called, over what, and when (always, if `condition` is empty).
+    """One question of a space: its name, its range, and its condition (empty means always).
 
-    `asked` is the name under which the asker hears it, where that is another one.
+    `asked` is the parameter name for the asker if it differs from `name`.
     """
 
     name: str
@@ -40,54 +40,54 @@ class Row:
 
 
 class Range(Protocol):
-    """One thing that varies."""
+    """The range of one setting."""
 
     numeric: ClassVar[bool]
-    """Whether all that is asked are numbers in order, none of them asked on a condition."""
+    """Whether all its questions ask for unconditional numbers."""
 
     def overrides(self, key: str, asker: Asker) -> list[str]:
-        """What the asker chooses for `key`, as overrides."""
+        """Returns the asker's choice for `key` as overrides."""
         ...
 
     def rows(self, key: str) -> list[Row]:
-        """What is asked for `key`, conditions included."""
+        """Returns the questions for `key`, with their conditions."""
         ...
 
     def parameters(self, key: str, given: Mapping[str, str]) -> dict[str, Any]:
-        """What an asker answers to get these settings of `key`; {} for what they leave open. Raises SettingError outside."""
+        """Returns the answers that give these settings of `key`; {} for settings left open. Raises SettingError if outside."""
         ...
 
 
 def _number(key: str, given: Mapping[str, str], low: float, high: float) -> dict[str, float]:
-    """The number given for `key`, if one is. Raises SettingError outside the bounds."""
+    """Returns the number given for `key`, if any. Raises SettingError outside the bounds."""
     if key not in given:
         return {}
     try:
         value = float(given[key])
     except ValueError:
-        raise SettingError(f"{key}={given[key]} is no number; the space has numbers from {low:g} to {high:g}") from None
+        raise SettingError(f"{key}={given[key]} is not a number; the space has numbers from {low:g} to {high:g}") from None
     if not low <= value <= high:
-        raise SettingError(f"{key}={given[key]} lies outside the space, which goes from {low:g} to {high:g}")
+        raise SettingError(f"{key}={given[key]} is outside the space, which goes from {low:g} to {high:g}")
     return {key: value}
 
 
 def _one_of(key: str, given: Mapping[str, str], values: tuple[Any, ...]) -> dict[str, Any]:
-    """The value given for `key`, if one is. Raises SettingError for what is not among them."""
+    """Returns the value given for `key`, if any. Raises SettingError if the value is not among `values`."""
     if key not in given:
         return {}
     for value in values:
         if str(value) == given[key]:
             return {key: value}
-    raise SettingError(f"{key}={given[key]} lies outside the space, which has {', '.join(map(str, values))}")
+    raise SettingError(f"{key}={given[key]} is outside the space, which has {', '.join(map(str, values))}")
 
 
 LEAST_U = 0.01
-"""Lower end of the numbers behind a Simplex."""
+"""Lower bound of the uniform numbers behind a Simplex."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Float:
-    """A number from `low` to `high`, to three significant digits, so that equal choices are equal experiments."""
+    """A number from `low` to `high`, rounded to three significant digits, so that nearly equal choices share an experiment."""
 
     low: float
     high: float
@@ -106,7 +106,7 @@ class Float:
 
 @dataclasses.dataclass(frozen=True)
 class Int:
-    """A whole number from `low` to `high`."""
+    """An integer from `low` to `high`."""
 
     low: int
     high: int
@@ -128,7 +128,7 @@ class Int:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One of some values, or of some options of a group."""
+    """One of several values, or of several options of a group."""
 
     values: tuple[Any, ...]
     numeric: ClassVar[bool] = False
@@ -145,7 +145,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class OffOr:
-    """0, or something of a range: a task that is there or not, say."""
+    """0, or a value from a range, such as the weight of an optional task."""
 
     varied: Float
     numeric: ClassVar[bool] = False
@@ -166,9 +166,9 @@ class OffOr:
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """One of some options of a group, and what varies in the one that is chosen: `<key>.<knob>` for each of its knobs.
+    """One of several options of a group, plus the knobs of the chosen one: `<key>.<knob>` for each knob that varies.
 
-    The asker is asked for `<key>.<option>.<knob>`, so that a knob of the same name in another option is another question.
+    The parameter name is `<key>.<option>.<knob>`, so that knobs with the same name in different options stay separate.
     """
 
     options: Mapping[str, Mapping[str, Range]]
@@ -201,10 +201,10 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Simplex:
-    """Shares of 1, to two decimals, for the keys `<key>.<part>.<leaf>`: scaling all weights alike is no direction.
+    """Shares of 1, with two decimals, for the keys `<key>.<part>.<leaf>`, since only the ratios of weights matter.
 
-    Each part is asked for a number u in (0, 1]; shares are proportional to -log u, which is uniform over the simplex
-    when u is (a Dirichlet distribution with all parameters 1). A share that rounds to 0 leaves its part out.
+    Each part has a parameter u in (0, 1]. Shares are proportional to -log u, which is uniform over the simplex if u is
+    uniform (a Dirichlet distribution with all parameters 1). A share that rounds to 0 leaves its part out.
     """
 
     parts: tuple[str, ...]
@@ -212,7 +212,7 @@ class Simplex:
     numeric: ClassVar[bool] = True
 
     def among(self, parts: Collection[str]) -> "Simplex":
-        """The same over those of its parts that are among `parts`: nothing is dealt to what is not there."""
+        """Returns the simplex restricted to `parts`, so that missing parts get no share."""
         return dataclasses.replace(self, parts=tuple(part for part in self.parts if part in parts))
 
     def overrides(self, key: str, asker: Asker) -> list[str]:
@@ -229,20 +229,20 @@ class Simplex:
         ]
 
     def parameters(self, key: str, given: Mapping[str, str]) -> dict[str, Any]:
-        """Weights are scaled to a sum of 1 (no direction of the space); a part that is not given gets none."""
+        """Returns the answers for these weights, scaled to a sum of 1. A part without a given weight gets 0."""
         names = [f"{key}.{part}.{self.leaf}" for part in self.parts]
         if not any(name in given for name in names):
             return {}
         weights = [_number(name, given, 0, math.inf).get(name, 0.0) for name in names]
         if not 0 < sum(weights) < math.inf:
-            raise SettingError(f"{key}: one weight at least must be above 0")
+            raise SettingError(f"{key}: at least one weight must be above 0")
         scale = min(len(weights) / sum(weights), -math.log(LEAST_U) / max(weights))
         return {f"{key}.{part}.u": math.exp(-scale * weight) for part, weight in zip(self.parts, weights, strict=True)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """A question, what stays fixed while it is asked, and what varies."""
+    """A search space: a question, the settings that vary, and fixed overrides."""
 
     name: str
     question: str
@@ -250,7 +250,7 @@ class Space:
     fixed: tuple[str, ...] = ()
 
     def among(self, key: str, parts: Collection[str]) -> "Space":
-        """The same space over these parts alone: without keys of others below `key`, and a Simplex at `key` over these."""
+        """Returns the space restricted to `parts`: drops keys of other parts below `key` and shrinks the Simplex at `key`."""
         dealt = {each: varied.among(parts) for each, varied in self.ranges.items() if each == key and isinstance(varied, Simplex)}
         kept = {
             each: varied
@@ -260,14 +260,14 @@ class Space:
         return dataclasses.replace(self, ranges={**kept, **dealt})
 
     def reaching(self, base: Sequence[str]) -> "Space":
-        """The same space without knobs of encoders that these overrides, with what is fixed, do not choose."""
+        """Returns the space without knobs of encoders that these overrides and the fixed ones do not choose."""
         names = chosen_options(apply_system([*base, *self.fixed], GROUPS).overrides, GROUPS)
         knobs = {f"{key}.{knob}" for key in ENCODERS for knob in field_sentences(GROUPS[key][0][names[key]])}
         kept = {key: varied for key, varied in self.ranges.items() if not key.startswith(ENCODERS) or key in knobs}
         return dataclasses.replace(self, ranges=kept)
 
     def beyond(self, narrower: "Space") -> list[str]:
-        """A sentence on what this space varies and a narrower one does not; none where they are alike."""
+        """Returns a sentence on settings that this space varies and a narrower one does not; empty if they are equal."""
         left = {row.name for row in narrower.rows()}
         gone = [row.name for row in self.rows() if row.name not in left]
         lacking = "corpus, channels and encoders lack what they need"
@@ -275,24 +275,24 @@ class Space:
 
     @property
     def numeric(self) -> bool:
-        """Whether every question is one of numbers, asked always."""
+        """Whether all questions ask for unconditional numbers."""
         return all(varied.numeric for varied in self.ranges.values())
 
     def rows(self) -> list[Row]:
-        """All that is asked."""
+        """Returns all questions of the space."""
         return [row for key, varied in self.ranges.items() for row in varied.rows(key)]
 
     def parameters(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """The answers by which `overrides` makes these settings, as far as they are the space's; the rest is left open."""
+        """Returns the answers for which `overrides` gives these settings. Other parameters are left open."""
         return {name: answer for key, varied in self.ranges.items() for name, answer in varied.parameters(key, given).items()}
 
     def overrides(self, asker: Asker) -> list[str]:
-        """One point of the space."""
+        """Returns one point of the space as overrides."""
         return [*self.fixed, *(each for key, varied in self.ranges.items() for each in varied.overrides(key, asker))]
 
 
 def chosen_space(name: str, spaces: Mapping[str, Space]) -> Space:
-    """The space of that name. Raises SettingError listing the others."""
+    """Returns the space with this name. Raises SettingError that lists the valid names."""
     if name not in spaces:
         raise SettingError(f"no search space {name!r}{nearest(name, spaces)}; choose from {', '.join(spaces)}")
     return spaces[name]

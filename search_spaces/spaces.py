@@ -1,4 +1,4 @@
-"""Every space that `ser search` knows; adding one touches its file and this table."""
+"""The table of spaces for `ser search`. To add one, write its file and add it here."""
 
 from search_spaces import (
     bridge_tokens,

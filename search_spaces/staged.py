@@ -1,8 +1,8 @@
-"""How many stages, what each trains, for how long, at which rates: the range of fine-tuning as one thinks of it.
+"""The range of fine-tuning stages: how many stages, what each trains, for how long, and at which rates.
 
     Stages(parts=(("heads",), ("heads", "encoder")), epochs=Int(2, 20), rates={"encoder_rate": Float(.01, 1, log=True)}, most=2)
       --ask--> two, [heads], 4, ...  -->  ["stages=two", "stages.first.trains=[heads]", "stages.first.epochs=4", ...]
-Nothing is asked that would change nothing: no rate of a part that the stage leaves alone, no part that the model lacks.
+The space skips questions without effect: rates of parts that a stage does not train, and parts that the model lacks.
 """
 
 import dataclasses
@@ -16,52 +16,52 @@ from ser_core.errors import SettingError
 from ser_core.stages import PARTS, STAGES
 
 NUMBERS = tuple(STAGES)
-"""one, two, ...: the options of the group, each with a stage more than the one before it."""
+"""Options of the group (one, two, ...), each with one more stage than the previous one."""
 ORDER = tuple(list(STAGES.values())[-1]().all())
-"""first, second, ...: the stages of the longest of them."""
+"""Stages of the longest option: first, second, ..."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Stages:
-    """One stage or several, up to `most`; all of them choose from the same parts and ranges.
+    """One to `most` stages, which all choose from the same parts and ranges.
 
-    The asker hears the keys as they are, so that what is learned of the first stage serves whatever follows it.
+    Parameter names do not depend on the number of stages, so that results on the first stage help with any number.
     """
 
     parts: tuple[tuple[str, ...], ...]
-    """What a stage may train, each a selection from stages.PARTS, in any order."""
+    """Selections that a stage may train, each from stages.PARTS in any order."""
     epochs: Int
-    """Most epochs of each stage."""
+    """Range of the maximum epochs of each stage."""
     rates: Mapping[str, Float] = dataclasses.field(default_factory=dict)
-    """Range of `<part>_rate`, asked where the stage trains that part; above 0, since at 0 it would not."""
+    """Range of `<part>_rate`, used when the stage trains that part; above 0, since 0 would not train it."""
     most: int = 2
     there: tuple[str, ...] = PARTS
-    """What the model has: other parts are left out of every selection."""
+    """Parts of the model. Other parts are left out of every selection."""
     numeric: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.most <= len(NUMBERS):
-            raise SettingError(f"stages: there can be 1 to {len(NUMBERS)}, got {self.most}")
+            raise SettingError(f"stages: the number must be 1 to {len(NUMBERS)}, got {self.most}")
         named = [*(part for selection in self.parts for part in selection), *(rate.removesuffix("_rate") for rate in self.rates)]
         if unknown := [part for part in named if part not in PARTS]:
-            raise SettingError(f"stages: there is no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
+            raise SettingError(f"stages: no such part {unknown[0]!r}; choose from {', '.join(PARTS)}")
         if still := [rate for rate, varied in self.rates.items() if not varied.low > 0]:
-            raise SettingError(f"stages: {still[0]} must begin above 0; to leave a part alone, offer a selection without it")
+            raise SettingError(f"stages: {still[0]} must start above 0; to leave a part untrained, add a selection without it")
         if not self.trains.values:
-            raise SettingError(f"stages: nothing to train is offered; give a selection from {', '.join(self.there)}")
+            raise SettingError(f"stages: no selection trains anything; give one from {', '.join(self.there)}")
 
     @property
     def number(self) -> Choice:
-        """How many stages."""
+        """Choice of the number of stages."""
         return Choice(NUMBERS[: self.most])
 
     @property
     def trains(self) -> Choice:
-        """What a stage trains, each selection once."""
+        """Choice of the parts that a stage trains, without duplicates."""
         return Choice(tuple(dict.fromkeys(filter(None, map(self._written, self.parts)))))
 
     def among(self, parts: Collection[str]) -> "Stages":
-        """The same for a model that has these parts alone."""
+        """Returns the same range for a model that has only these parts."""
         return dataclasses.replace(self, there=tuple(part for part in PARTS if part in parts))
 
     def overrides(self, key: str, asker: Asker) -> list[str]:
@@ -95,28 +95,28 @@ class Stages:
         return answers
 
     def _stage(self, key: str, asker: Asker) -> list[str]:
-        """One stage as overrides."""
+        """Returns one stage as overrides."""
         trains = self.trains.overrides(f"{key}.trains", asker)
         rates = {rate: self.rates[rate] for rate in self._rates(_parts(trains[0].partition("=")[2]))}
         ranges: dict[str, Range] = {"epochs": self.epochs, **rates}
         return [*trains, *(each for name, varied in ranges.items() for each in varied.overrides(f"{key}.{name}", asker))]
 
     def _reached(self, number: str) -> tuple[str, ...]:
-        """The stages that there are under `<key>=<number>`."""
+        """Returns the stages that exist under `<key>=<number>`."""
         return ORDER[: NUMBERS.index(number.partition("=")[2]) + 1]
 
     def _rates(self, trained: Collection[str]) -> list[str]:
-        """The rates that matter where these parts are trained."""
+        """Returns the rates that have an effect when these parts are trained."""
         return [rate for rate in self.rates if rate.removesuffix("_rate") in trained]
 
     def _written(self, parts: Collection[str]) -> str:
-        """A selection as an override's value, always in one order; empty where the model has none of it."""
+        """Returns a selection as an override's value in a fixed order; empty if the model has none of its parts."""
         listed = [part for part in PARTS if part in parts and part in self.there]
         return f"[{','.join(listed)}]" if listed and set(parts) <= set(PARTS) else ""
 
 
 def _parts(value: str) -> Sequence[str]:
-    """The parts in an override's value.
+    """Returns the parts in an override's value.
 
     >>> _parts("[heads, fusion]")
     ['heads', 'fusion']
@@ -125,7 +125,7 @@ def _parts(value: str) -> Sequence[str]:
 
 
 def within_reach(space: Space, config: Config) -> Space:
-    """The space with stages that train what models of this configuration have; as it is where it varies the encoders too."""
+    """Returns the space with stages limited to the parts of this model; unchanged if the space varies the encoders too."""
     if any(key.startswith(ENCODERS) for key in space.ranges):
         return space
     there = config.model.parts

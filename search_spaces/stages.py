@@ -1,8 +1,8 @@
-"""How many stages of training, what does each train, at which rate?
+"""How many training stages are best, what should each train, and at which rate?
 
     ser search stages --trials 40 model.speech=FOLDER model.speech.tune=2
-One stage, two or three, each from the heads alone up to everything; where no encoder layer is trained, heads and fusion are all
-there is. Gao et al. 2024: all, then adapters, is best.
+One to three stages, each of which trains anything from the heads only to the full model. If no encoder layer is trained, only
+heads and fusion vary. In Gao et al. 2024, all, then adapters, is best.
 """
 
 from search_spaces.space import Float, Int, Space

@@ -1,8 +1,8 @@
-"""Which helper tasks, and how much of each beside emotion?
+"""Which helper tasks should train next to emotion, and with which weights?
 
     ser search tasks --trials 40
-Every task that corpus and channels offer is off or has a weight on a log scale; emotion stays as configured. `weights`
-deals shares of 1 instead and has no task off. The published systems settle on .1 for each helper.
+Every task that corpus and channels support is off or has a weight on a log scale. Emotion stays as configured. The space
+`weights` instead splits 1 into shares and switches no task off. Published systems use .1 for each helper.
 """
 
 from search_spaces.space import Float, OffOr, Space

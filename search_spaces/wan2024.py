@@ -1,8 +1,8 @@
-"""Which reading of Wan et al. 2024, whose equations and numbers are not known, serves best?
+"""Which interpretation of Wan et al. 2024, whose equations and numbers are not known, works best?
 
     ser search wan2024 --trials 60 model.speech=FOLDER
-Both forms of co-attention, all readings of integration (where model.speech is a checkpoint), whether emotion is in stage 1,
-what stage 2 trains and at which rate, and the helpers' weights.
+Varies both forms of co-attention, all interpretations of integration (if model.speech is a checkpoint), whether emotion is in
+stage 1, what stage 2 trains and at which rate, and the weights of the helper tasks.
 """
 
 from search_spaces.space import Choice, Float, Int, OneOf, Range, Space

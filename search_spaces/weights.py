@@ -1,7 +1,7 @@
 """How much should each task count?
 
 ser search weights --trials 20
-Every task that corpus and channels offer gets a share of 1; the others get none.
+Every task that corpus and channels support gets a share of 1; the others get none.
 """
 
 from search_spaces.space import Simplex, Space

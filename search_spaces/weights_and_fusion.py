@@ -1,8 +1,8 @@
-"""How much should each task count, with which fusion and, for the bridge, how many tokens?
+"""How much should each task count, with which fusion, and with how many tokens for the bridge?
 
     ser search weights_and_fusion --trials 40
-Weights and fusion in one search, since a weighting that serves one fusion need not serve another. Transcripts and augmented
-views, whose cost is another order, are left to `weights` and `tasks`.
+Searches weights and fusion together, since weights that suit one fusion may not suit another. Transcripts and augmented
+views cost an order of magnitude more, so only `weights` and `tasks` vary them.
 """
 
 from search_spaces import fusion

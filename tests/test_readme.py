@@ -267,9 +267,9 @@ def test_the_recipe_of_a_space(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_main_job_as_written(tmp_path: Path) -> None:
     first = run_main_job(tmp_path)
-    assert "60 folds trained, 0 found recorded" in first
+    assert "60 folds trained, 0 already recorded" in first
     assert "within noise" in first or "better by" in first or "worse by" in first
-    assert "0 folds trained, 60 found recorded" in run_main_job(tmp_path)
+    assert "0 folds trained, 60 already recorded" in run_main_job(tmp_path)
 
 
 def run_main_job(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Every way to make variants of factors; adding one touches its file and this table."""
+"""The table of designs, which combine factors into variants. To add one, write its file and add it here."""
 
 import dataclasses
 
@@ -14,19 +14,19 @@ DESIGNS: dict[str, Design] = {
     "path": path.DESIGN,
 }
 MOST_VARIANTS = 128
-"""Above, a study is a search."""
+"""A study with more variants should be a search."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Factorial:
-    """What a user asks for: factors as typed and the design that combines them. Checked on creation."""
+    """Factors as typed and the design that combines them. Checked on creation."""
 
     factors: tuple[str, ...]
-    """key=value,value each."""
+    """Factors, each as key=value,value."""
     design: str = "full"
-    """One of DESIGNS."""
+    """Name of a design in DESIGNS."""
     resolution: int = 5
-    """Least resolution of a fractional design, at least 3."""
+    """Minimum resolution of a fractional design, at least 3."""
 
     def __post_init__(self) -> None:
         if self.design not in DESIGNS:
@@ -39,7 +39,7 @@ class Factorial:
             raise SettingError(f"--design {self.design} needs factors: --factor key=value,value")
 
     def designed(self) -> Designed:
-        """The variants. Raises SettingError where a factor has too few or too many values for the design."""
+        """Returns the variants. Raises SettingError if a factor has too few or too many values for the design."""
         design, factors = DESIGNS[self.design], [parse_factor(text) for text in self.factors]
         for text, factor in zip(self.factors, factors, strict=True):
             count = len(factor.values)
@@ -57,7 +57,7 @@ class Factorial:
 
     @property
     def words(self) -> list[str]:
-        """What is typed to ask for it."""
+        """Command-line options that select these factors and this design."""
         told = [word for factor in self.factors for word in ("--factor", factor)]
         told += ["--design", self.design] if self.design != "full" else []
         return told + (["--resolution", str(self.resolution)] if self.design == "fractional" else [])

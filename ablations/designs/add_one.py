@@ -1,4 +1,4 @@
-"""None of the components, and one of them at a time: a factor's first value has the component, its second has not.
+"""Compares no component with each single component. A factor's first value has the component, its second does not.
 
 ser ablate --design add_one --factor tasks.gender.weight=0.1,0 --factor model.fusion=bridge,concat
 """
@@ -10,7 +10,7 @@ from ablations.designs.leave_one_out import one_changed
 
 
 def make(factors: Sequence[Factor], resolution: int) -> Designed:
-    """No component first, then one alone, in the order of the factors."""
+    """Returns no component first, then each component alone, in the order of the factors."""
     return one_changed(factors, "none", 1)
 
 

@@ -1,4 +1,4 @@
-"""A factor of an ablation, as it is typed, and what a design makes of several.
+"""Factors of an ablation as typed, and the variants that a design makes from several.
 
 model.fusion=concat,bridge  -->  Factor("model.fusion", ("concat", "bridge"))  --design-->  variants
 """
@@ -19,38 +19,38 @@ class Factor:
     values: tuple[str, ...]
 
     def override(self, level: int) -> str:
-        """The override for the value at that place."""
+        """Returns the override for the value at this index."""
         return f"{self.key}={self.values[level]}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Designed:
-    """The variants of a study, the baseline first."""
+    """The variants of a study, baseline first."""
 
     variants: tuple[Variant, ...]
     levels: tuple[tuple[int, ...], ...]
-    """Which value of each factor a variant has [variants factors]; -1 where it leaves the key alone."""
+    """Index of each factor's value per variant [variants factors]; -1 if the variant does not set the key."""
     notes: tuple[str, ...]
-    """Sentences that stand below the table."""
+    """Sentences shown below the table."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """A way to combine factors. `make` is given factors that `check` has let pass, and the least resolution."""
+    """A way to combine factors. `make` receives checked factors and the minimum resolution."""
 
     meaning: str
-    """One sentence for the help."""
+    """Short description for messages and questions."""
     make: Callable[[Sequence[Factor], int], Designed]
     fewest: int
-    """Values that every factor needs at least."""
+    """Minimum number of values per factor."""
     most: int = 0
-    """Values that every factor may have; 0 is any number."""
+    """Maximum number of values per factor; 0 sets no limit."""
     crossed: bool = False
     """Whether levels are crossed, so that effects and interactions can be estimated."""
 
 
 def parse_factor(text: str) -> Factor:
-    """A factor from `key=value,value`; commas inside brackets and quotes part nothing. Raises SettingError.
+    """Parses a factor from `key=value,value`. Commas inside brackets and quotes do not split. Raises SettingError if invalid.
 
     >>> parse_factor("tasks.dimensions.names=[valence,arousal],[valence]").values
     ('[valence,arousal]', '[valence]')
@@ -60,14 +60,16 @@ def parse_factor(text: str) -> Factor:
     key, equals, values = text.partition("=")
     found = tuple(each.strip() for each in _values(values))
     if not equals or not key.strip() or not all(found):
-        raise SettingError(f"--factor {text}: write key=value,value, as model.fusion=concat,bridge; quote a value with a comma")
+        raise SettingError(
+            f"--factor {text}: write key=value,value, such as model.fusion=concat,bridge; quote a value with a comma"
+        )
     if len(set(found)) < len(found):
         raise SettingError(f"--factor {text}: a value is given twice; keep one")
     return Factor(key.strip().replace("/", "."), found)
 
 
 def _values(text: str) -> list[str]:
-    """The values that commas part; what begins with a bracket goes on to the one that closes it."""
+    """Splits values at commas. A value that starts with a bracket extends to the closing bracket."""
     closing = {"[": "]", "{": "}"}
     found: list[str] = []
     for piece in parted(text):
@@ -80,7 +82,7 @@ def _values(text: str) -> list[str]:
 
 
 def name_of(factors: Sequence[Factor], levels: Sequence[int]) -> str:
-    """The name of the variant with these levels: what it sets, in short."""
+    """Returns the name of the variant with these levels: a short form of its overrides."""
     keys = [factor.key for factor in factors]
     return ", ".join(
         f"{short(factor.key, keys)}={factor.values[level]}" for factor, level in zip(factors, levels, strict=True) if level >= 0
@@ -88,7 +90,7 @@ def name_of(factors: Sequence[Factor], levels: Sequence[int]) -> str:
 
 
 def short(key: str, keys: Sequence[str]) -> str:
-    """A key without its first part, where no other of the keys then reads the same.
+    """Returns a key without its first part, unless another key would then look the same.
 
     >>> short("model.fusion", ["model.fusion", "optim.batch"]), short("a.x", ["a.x", "b.x"])
     ('fusion', 'a.x')
@@ -99,6 +101,6 @@ def short(key: str, keys: Sequence[str]) -> str:
 
 
 def combined_variant(factors: Sequence[Factor], levels: Sequence[int]) -> Variant:
-    """The variant that sets every factor to its level."""
+    """Returns the variant that sets every factor to its level."""
     overrides = tuple(factor.override(level) for factor, level in zip(factors, levels, strict=True))
     return Variant(name_of(factors, levels), overrides)

@@ -1,9 +1,9 @@
-"""A fraction of all combinations of two values each, chosen so that what matters can still be told apart.
+"""A fraction of all combinations of two-valued factors, chosen to keep the important effects separable.
 
     ser ablate --design fractional --resolution 4 --factor ... --factor ...
-m base factors in all combinations; each further factor follows a product of theirs (its generator). The resolution is the length
-of the shortest product of factors that is constant: III confuses main effects with interactions of two, IV interactions of two
-with each other, V neither (Box & Hunter 1961, Technometrics 3). The smallest m that allows the resolution is taken.
+The design takes all combinations of m base factors; each further factor follows a product of them (its generator). The resolution
+is the length of the shortest constant product of factors: III confounds main effects with two-factor interactions, IV confounds
+two-factor interactions with each other, V neither (Box & Hunter 1961, Technometrics 3). m is the smallest that allows it.
 """
 
 import functools
@@ -14,17 +14,19 @@ from ablations.designs.factor import Design, Designed, Factor, combined_variant
 from ser_core.errors import SettingError
 
 MOST_FACTORS = 10
-"""Beyond, the search for generators takes too long and a study too many variants."""
+"""With more factors, the search for generators takes too long, and a study has too many variants."""
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 
 def make(factors: Sequence[Factor], resolution: int) -> Designed:
-    """The fraction that holds the baseline. Raises SettingError where no fraction has the resolution."""
+    """Returns the fraction that contains the baseline. Raises SettingError if no fraction has the resolution."""
     count = len(factors)
     if not 3 <= count <= MOST_FACTORS:
         raise SettingError(f"a fractional design takes 3 to {MOST_FACTORS} factors, got {count}; use --design full")
     if resolution < 3:
-        raise SettingError(f"--resolution must be at least 3, got {resolution}; below, main effects are confused with each other")
+        raise SettingError(
+            f"--resolution must be at least 3, got {resolution}; below 3, main effects are confounded with each other"
+        )
     generators = find_generators(count, resolution)
     if generators is None:
         raise SettingError(
@@ -45,7 +47,7 @@ def make(factors: Sequence[Factor], resolution: int) -> Designed:
 
 @functools.cache
 def find_generators(count: int, resolution: int) -> tuple[tuple[int, ...], ...] | None:
-    """For each factor beyond the base ones, the base factors it follows; None where only all combinations will do."""
+    """Returns, for each factor beyond the base, the base factors it follows; None if only the full design has the resolution."""
     for base in range(2, count):
         words = [word for size in range(resolution - 1, base + 1) for word in itertools.combinations(range(base), size)]
         for generators in itertools.combinations(words, count - base):
@@ -55,12 +57,12 @@ def find_generators(count: int, resolution: int) -> tuple[tuple[int, ...], ...] 
 
 
 def resolution_of(base: int, generators: Sequence[tuple[int, ...]]) -> int:
-    """Length of the shortest constant product of factors."""
+    """Returns the length of the shortest constant product of factors."""
     return min(len(word) for word in constant_products(base, generators))
 
 
 def constant_products(base: int, generators: Sequence[tuple[int, ...]]) -> Iterator[frozenset[int]]:
-    """The defining relation: every product of factors that never changes, as their places."""
+    """Yields the defining relation: every constant product of factors, as their indices."""
     words = [frozenset((*generator, base + place)) for place, generator in enumerate(generators)]
     for size in range(1, len(words) + 1):
         for chosen in itertools.combinations(words, size):

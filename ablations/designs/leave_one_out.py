@@ -1,4 +1,4 @@
-"""The whole, and the whole less one component at a time: a factor's first value has the component, its second has not.
+"""Compares all components with all but one. A factor's first value has the component, its second does not.
 
 ser ablate --design leave_one_out --factor tasks.gender.weight=0.1,0 --factor model.fusion=bridge,concat
 """
@@ -10,12 +10,12 @@ from ablations.variant import Variant
 
 
 def make(factors: Sequence[Factor], resolution: int) -> Designed:
-    """All components first, then all but one, in the order of the factors."""
+    """Returns all components first, then all but one, in the order of the factors."""
     return one_changed(factors, "all", 0)
 
 
 def one_changed(factors: Sequence[Factor], baseline: str, level: int) -> Designed:
-    """Every factor at `level` first, then one of them at a time at its other level."""
+    """Returns every factor at `level` first, then one factor at a time at its other level."""
     levels = [(level,) * len(factors)]
     levels += [tuple(level if other != place else 1 - level for other in range(len(factors))) for place in range(len(factors))]
     variants = []

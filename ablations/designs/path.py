@@ -1,8 +1,8 @@
-"""From the default to the best, one override after the other, in the order given: each variant keeps what came before.
+"""Goes from the default to the best one override at a time, in your order. Each variant keeps the earlier overrides.
 
     ser ablate --design path --factor model.fusion=bridge --factor model.fusion.tokens=4 --factor optim.batch=16
-After Fawcett & Hoos 2016 (Journal of Heuristics 22), who take at each step the override that helps most; here the order is the
-user's, so that no step waits for the one before and no test score decides the next.
+Based on Fawcett & Hoos 2016 (Journal of Heuristics 22), who take the override that helps most at each step. Here you set the
+order, so no step waits for the previous one and no test score decides the next.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ablations.variant import Variant
 
 
 def make(factors: Sequence[Factor], resolution: int) -> Designed:
-    """The configuration as it stands, then one more override at each step."""
+    """Returns the unchanged configuration, then one more override at each step."""
     keys = [factor.key for factor in factors]
     variants, levels = [Variant("default")], [(-1,) * len(factors)]
     for step, factor in enumerate(factors, start=1):

@@ -1,1 +1,1 @@
-"""Renders a study for people: tables, figures, one HTML page, LaTeX."""
+"""Renders a study as tables, figures, one HTML page and LaTeX."""

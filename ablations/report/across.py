@@ -1,7 +1,7 @@
-"""One ablation over several corpora: are they the same study, each whole, and over corpora that differ? Then they are ranked.
+"""Ranks the variants of one ablation over several corpora, after checking that the studies match and are complete.
 
-studies --refuse what cannot stand together--> fold means of one metric [corpora variants] --ranks.py--> table, conclusion
-Protocol cards may differ between corpora, and so may classes: what each corpus holds is told, and only ranks are compared.
+studies --reject mismatches--> fold means of one metric [corpora variants] --ranks.py--> table, conclusion
+Protocol cards and classes may differ between corpora. The notes describe each corpus, and only ranks are compared.
 """
 
 import csv
@@ -23,9 +23,9 @@ from ablations.statistics.ranks import Ranks, conclusion, procedure, rank_varian
 from ser_core.evaluation.metrics import less_is_better
 
 FACTS = ("protocol", "split", "development", "size", "text", "metrics")
-"""Protocol facts that stand in a corpus's line."""
+"""Protocol facts shown in the line of each corpus."""
 OF_THE_CORPUS = ("corpus", "folds")
-"""Branches of the configuration in which studies over different corpora differ of course."""
+"""Branches of the configuration that always differ between corpora."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class CorpusStudy:
     outcomes: Sequence[Outcome]
     mode: str = "fixed"
     across: tuple[str, ...] = ()
-    """Entries of the protocol card that its variants differ in on purpose."""
+    """Entries of the protocol card in which its variants differ on purpose."""
 
     @property
     def card(self) -> Mapping[str, Any]:
@@ -48,26 +48,26 @@ class CorpusStudy:
 
     @property
     def named(self) -> str:
-        """How a message calls it."""
+        """Name of the study in messages."""
         return f"{self.id} ({self.corpus})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Across:
-    """What several corpora say together."""
+    """Result of one ablation over several corpora."""
 
     metric: str
     scores: pd.DataFrame
-    """Fold means of the seeds' means [corpora variants]."""
+    """Scores averaged over seeds, then over folds [corpora variants]."""
     ranks: Ranks
     notes: tuple[str, ...]
-    """A line per corpus, then what differs between corpora."""
+    """One line per corpus, then the differences between corpora."""
 
 
 def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
-    """Ranks the variants over the corpora. Raises ComparisonError, saying what is missing where, for what is not one study."""
+    """Ranks the variants over the corpora. Raises ComparisonError, with what is missing where, if the studies do not match."""
     if len(studies) < 2:
-        raise ComparisonError("ranks across corpora need at least two studies, each over a corpus of its own")
+        raise ComparisonError("ranks across corpora need at least two studies, each over a different corpus")
     _check_corpora(studies)
     paired = {study.corpus: _paired(study) for study in studies}
     _check_variants(studies)
@@ -84,7 +84,7 @@ def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
 
 
 def across_section(found: Across) -> Section:
-    """As it is printed: a row per variant, the best rank first."""
+    """Returns the printed section: one row per variant, best rank first."""
     rows = tuple(
         (name, *(number(found.scores.at[corpus, name], found.metric) for corpus in found.scores.index), f"{mean:.2f}")
         for name, mean in found.ranks.means.items()
@@ -98,7 +98,7 @@ def across_section(found: Across) -> Section:
 
 
 def across_to_csv(found: Across) -> str:
-    """A row per variant, the best rank first: raw scores by corpus, and the mean rank."""
+    """Returns CSV with one row per variant, best rank first: raw scores by corpus, and the mean rank."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["variant", *found.scores.index, "mean_rank"])
@@ -115,8 +115,8 @@ def _check_corpora(studies: Sequence[CorpusStudy]) -> None:
                 continue
             what = f"the corpus {study.corpus}" if same else f"the same utterances ({study.corpus} and {other.corpus})"
             raise ComparisonError(
-                f"{other.id} and {study.id} are both over {what}: these are not independent, and a corpus may count once. Give "
-                "one study for each corpus; other corpora of the same name are told apart by corpus.title"
+                f"{other.id} and {study.id} are both over {what}: these are not independent, and each corpus counts once. Give "
+                "one study per corpus; set corpus.title to distinguish corpora with the same name"
             )
 
 
@@ -128,7 +128,7 @@ def _paired(study: CorpusStudy) -> dict[str, Pairs]:
 
 
 def _check_variants(studies: Sequence[CorpusStudy]) -> None:
-    """All have the same variants, the same baseline first, in the same mode."""
+    """Checks that all studies have the same variants, baseline and mode."""
     every = dict.fromkeys(name for study in studies for name in variants_of(study.outcomes))
     lacking = {study.named: [name for name in every if name not in variants_of(study.outcomes)] for study in studies}
     if missing := [f"{named} lacks {', '.join(map(repr, names))}" for named, names in lacking.items() if names]:
@@ -142,7 +142,7 @@ def _check_variants(studies: Sequence[CorpusStudy]) -> None:
 
 
 def _check_changes(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[str, Pairs]]) -> None:
-    """A variant changes the same settings to the same values everywhere."""
+    """Checks that each variant changes the same settings to the same values in every study."""
     first, *others = studies
     for name in variants_of(first.outcomes)[1:]:
         expected = _changes(paired[first.corpus], name)
@@ -157,13 +157,13 @@ def _check_changes(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[
 
 
 def _changes(study: Mapping[str, Pairs], variant: str) -> dict[str, Any]:
-    """Settings in which a variant differs from the first one, with its own values."""
+    """Returns the settings in which a variant differs from the first one, with the variant's values."""
     base, own = (_settled(study[name]) for name in (next(iter(study)), variant))
     return {key: own.get(key, ABSENT) for key in {**base, **own} if own.get(key, ABSENT) != base.get(key, ABSENT)}
 
 
 def _settled(pairs: Pairs) -> dict[str, Any]:
-    """The settings of a variant, without the seed and without where it ran."""
+    """Returns the settings of a variant, without the seed and the place where it ran."""
     found = leaves(next(iter(pairs.values())).record.config)
     return {key: value for key, value in found.items() if key != "seed" and not key.startswith("run.")}
 
@@ -174,12 +174,12 @@ def _check_seeds(studies: Sequence[CorpusStudy]) -> None:
     lacking = {named: [str(seed) for seed in every if seed not in own] for named, own in seeds.items()}
     if missing := [f"{named} lacks seed {', '.join(few)}" for named, few in lacking.items() if few]:
         raise ComparisonError(
-            f"the studies have different seeds: {'; '.join(missing)}. Run each with as many --seeds: what is there is kept"
+            f"the studies have different seeds: {'; '.join(missing)}. Run each with the same --seeds; existing folds are kept"
         )
 
 
 def _fold_means(study: CorpusStudy, paired: Mapping[str, Pairs], metric: str) -> tuple[list[float], str]:
-    """Each variant's mean over folds, over those (seed, fold) where all have the metric, and a sentence on the others."""
+    """Returns each variant's mean over the (seed, fold) pairs where all variants have the metric, and a note on the others."""
     scores = np.array([scores_of(pairs, metric) for pairs in paired.values()])
     defined = np.isfinite(scores)
     for name, one in zip(paired, defined, strict=True):
@@ -194,7 +194,7 @@ def _fold_means(study: CorpusStudy, paired: Mapping[str, Pairs], metric: str) ->
 
 
 def _line(study: CorpusStudy) -> str:
-    """What a corpus's scores hold under."""
+    """Returns the line that describes the classes and protocol of a corpus."""
     facts = protocol_facts(study.outcomes)
     classes = [str(name) for name in study.card.get("classes", ())]
     labels = f"{len(classes)} classes ({', '.join(classes)})" if classes else "no classes"
@@ -205,11 +205,11 @@ def _classes(studies: Sequence[CorpusStudy]) -> str:
     counts = sorted({len(study.card.get("classes", ())) for study in studies})
     if len(counts) < 2:
         return ""
-    return f"Classes number {' or '.join(map(str, counts))}: compare scores within a column, not between columns."
+    return f"Corpora have {' or '.join(map(str, counts))} classes: compare scores within a column, not between columns."
 
 
 def _settings(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[str, Pairs]]) -> str:
-    """Settings of the baseline in which the corpora differ beyond corpus and folds."""
+    """Returns a note on baseline settings, other than corpus and folds, that differ between the studies."""
     baselines = [_settled(next(iter(paired[study.corpus].values()))) for study in studies]
     keys = dict.fromkeys(key for one in baselines for key in one if key.partition(".")[0] not in OF_THE_CORPUS)
     differ = [key for key in keys if any(one.get(key, ABSENT) != baselines[0].get(key, ABSENT) for one in baselines)]

@@ -1,6 +1,6 @@
-"""What a study's report says beside its table: other methods on the same differences, and where the scatter comes from.
+"""Sections below a study's table: other methods on the same differences, and the sources of the variance.
 
-outcomes --evidence--> METHODS --> two sections: those that keep their promised error rate, and those that do not
+outcomes --evidence--> METHODS --> two sections: methods that keep their nominal error rate, and methods that do not
 outcomes --[variant seed fold]--> split of the variance --> a sentence of advice below the table, and a section
 """
 
@@ -20,11 +20,11 @@ from ablations.statistics.method import Method, evidence
 from ablations.statistics.variance import Split, detectable, folds_for, seeds_for, split_variance
 
 WANTED = 0.02
-"""The difference that a study should be able to detect, unless the user says otherwise: 2 points of UAR, .02 of CCC."""
+"""Default of the difference that a study should detect: 2 points of UAR, .02 of CCC."""
 
 
 def second_opinions(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = ()) -> list[Section]:
-    """Effect size and probabilities first; then, in the report alone, the tests that folds make err. Nothing for one variant."""
+    """Returns effect sizes and probabilities, then (report only) tests that err on folds. Empty for a single variant."""
     found = evidence(outcomes, baseline, metric, across)
     if not found:
         return []
@@ -36,7 +36,7 @@ def second_opinions(outcomes: Sequence[Outcome], baseline: str, metric: str, acr
         notes = tuple(_said(method, metric) for method in methods)
         if not kept:
             notes = (
-                "Readers ask for them; verdicts do not rest on them (`python -m ablations.statistics.error_rates` says why).",
+                "Readers ask for these tests, but verdicts do not use them (see `python -m ablations.statistics.error_rates`).",
                 *notes,
             )
         named = f"{title} ({heading(metric)} against {baseline})"
@@ -46,21 +46,22 @@ def second_opinions(outcomes: Sequence[Outcome], baseline: str, metric: str, acr
 
 @dataclasses.dataclass(frozen=True)
 class Scatter:
-    """Where the scatter of a study's scores comes from, and that of the comparison that is closest."""
+    """Variance components of a study's scores, and of its closest comparison."""
 
     metric: str
     ratio: float
-    """Test to training utterances."""
+    """Ratio of test to training utterances."""
     whole: Split
-    """Over all variants."""
+    """Variance components over all variants."""
     closest: str
-    """The variant nearest to the baseline; empty without one, or where none differs from it in any fold."""
+    """Variant closest to the baseline; empty if there is none, or if none differs from it in any fold."""
     pair: Split
-    """Of that variant and the baseline: its `detectable` is the one of the verdict. A variant far off would swamp it."""
+    """Variance components of that variant and the baseline, so that `detectable` matches the verdict. A distant variant would
+    dominate them."""
 
 
 def scatter_of(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = ()) -> Scatter:
-    """The scatter of a study on one metric; a variant without the metric is left out."""
+    """Returns the variance components of a study on one metric. Variants without the metric are left out."""
     study = pair(outcomes, baseline, across)
     found = {name: scores_of(pairs, metric) for name, pairs in study.items()}
     scores = {name: one for name, one in found.items() if np.isfinite(one).any()}
@@ -75,7 +76,7 @@ def scatter_of(outcomes: Sequence[Outcome], baseline: str, metric: str, across: 
 
 
 def variance_sentence(scatter: Scatter, wanted: float = WANTED) -> str:
-    """Shares of the variance and the advice they imply; empty where one fold or equal scores leave nothing to say."""
+    """Returns the shares of the variance and the advice that follows; empty for one fold or equal scores."""
     if not scatter.whole.parts:
         return ""
     shares = ", ".join(f"{100 * share:.0f} % {name}" for name, share in scatter.whole.parts.items())
@@ -83,7 +84,7 @@ def variance_sentence(scatter: Scatter, wanted: float = WANTED) -> str:
 
 
 def advice(scatter: Scatter, wanted: float = WANTED) -> str:
-    """Whether more seeds or more folds would find `wanted`, were a difference to scatter like that of the closest variant."""
+    """Advises whether more seeds or folds would detect `wanted`, assuming the variance of the closest variant."""
     split, ratio, metric = scatter.pair, scatter.ratio, scatter.metric
     now = detectable(split, split.seeds, split.folds, ratio)
     if not scatter.closest or not now > 0:
@@ -108,7 +109,7 @@ def advice(scatter: Scatter, wanted: float = WANTED) -> str:
 
 
 def variance_section(scatter: Scatter, wanted: float = WANTED) -> Section:
-    """The split as a table, with what could be detected under other numbers of seeds and folds."""
+    """Returns the variance components as a table, with the detectable difference for other numbers of seeds and folds."""
     split, metric = scatter.pair, scatter.metric
     rows = [(name, f"{100 * share:.1f}", ABSENT) for name, share in scatter.whole.parts.items()]
     for seeds, folds in ((split.seeds, split.folds), (2 * split.seeds, split.folds), (split.seeds, 2 * split.folds)):
@@ -116,9 +117,9 @@ def variance_section(scatter: Scatter, wanted: float = WANTED) -> Section:
         if least > 0:
             rows.append((f"{folds} folds x {seeds} seed{'s' * (seeds != 1)}", ABSENT, amount(least, metric)))
     note = (
-        "Shares: method of moments on [variant seed fold]; negative estimates count as 0. Detectable: least true difference of "
-        f"two variants found {100 * POWER:.0f} times in 100, before Holm, were differences to scatter as between the baseline "
-        "and the variant closest to it, and folds as large and as alike as these."
+        "Shares: method of moments on [variant seed fold]; negative estimates count as 0. Detectable: smallest true difference "
+        f"of two variants found {100 * POWER:.0f} times in 100, before Holm, if differences scatter as between the baseline "
+        "and the variant closest to it, and if folds have the same size and variance as these."
     )
     words = tuple(filter(None, (advice(scatter, wanted), note)))
     columns = ("Source", "% of variance", "detectable")
@@ -128,7 +129,7 @@ def variance_section(scatter: Scatter, wanted: float = WANTED) -> Section:
 def concluding_sections(
     outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = (), wanted: float = WANTED
 ) -> list[Section]:
-    """All that is said of a study beside its table."""
+    """Returns all sections that follow a study's table."""
     scatter = scatter_of(outcomes, baseline, metric, across)
     variance = [variance_section(scatter, wanted)] if scatter.whole.parts else []
     return [*second_opinions(outcomes, baseline, metric, across), *variance]

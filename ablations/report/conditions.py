@@ -1,6 +1,6 @@
-"""What a study adds to its report where folds were scored more than once: under conditions, and after each stage.
+"""Report sections for folds that were scored more than once: under conditions, and after each stage.
 
-METRIC of the folds, METRIC@CONDITION of the same folds and models --compare--> mean and interval of each, their distance
+METRIC of the folds, METRIC@CONDITION of the same folds and models --compare--> mean and interval of each, and their difference
 """
 
 import math
@@ -13,25 +13,25 @@ from ablations.statistics.compare import Comparison, Interval, compare
 from ser_core.evaluation.metrics import under
 
 HOW = (
-    "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets how far that is from the whole. "
-    "Nothing here is tested for significance."
+    "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the difference to the score without a "
+    "condition. Nothing here is tested for significance."
 )
 CONDITIONS = (
-    "The same trained models, tested again: nothing was trained anew for a condition, and no epoch was chosen by one. "
+    "The same trained models, tested again: no model was trained for a condition, and no epoch was selected by one. "
     "speech_only and text_only hide a channel as masking does in training; text:COLUMN reads another text; all others change the "
-    "waveform, with one draw per utterance for all variants and seeds.",
+    "waveform, with the same random draw per utterance for all variants and seeds.",
     HOW,
 )
-STAGES = ("The models as each stage but the last left them, on the tasks trained by then.", HOW)
+STAGES = ("The models at the end of each stage except the last, on the tasks trained so far.", HOW)
 
 
 def conditions_of(outcomes: Sequence[Outcome]) -> list[str]:
-    """Every condition that some variant was scored under, in order of appearance."""
+    """Returns every condition under which a variant was scored, in order of appearance."""
     return list(dict.fromkeys(entry for one in outcomes for entry in one.record.config.get("conditions", [])))
 
 
 def conditions_sections(table: StudyTable, outcomes: Sequence[Outcome]) -> list[Section]:
-    """The sections below the study's table: one for conditions, one for stages, as far as there are any."""
+    """Returns up to two sections below the study's table: one for conditions and one for stages."""
     conditions = conditions_of(outcomes)
     places = dict.fromkeys(name.partition("@")[2] for name in metrics_of(outcomes) if "@" in name)
     found = [
@@ -44,7 +44,7 @@ def conditions_sections(table: StudyTable, outcomes: Sequence[Outcome]) -> list[
 def _section(
     title: str, places: Sequence[str], notes: tuple[str, ...], table: StudyTable, outcomes: Sequence[Outcome]
 ) -> Section:
-    """A row per variant and metric (the primary one, CCC and UAR of helper tasks), a column per place."""
+    """Returns one row per variant and metric (the primary one, CCC, and UAR of helper tasks), and one column per place."""
     measured, rows = metrics_of(outcomes), []
     for metric in whole_metrics(outcomes):
         names = [name for name in (under(metric, place) for place in places) if name in measured]
@@ -58,7 +58,7 @@ def _section(
 
 
 def _cell(found: Mapping[str, Mapping[str, Comparison]], variant: str, name: str, metric: str) -> str:
-    """Score at a place and, in brackets, by how much it differs from the whole."""
+    """Returns the score at a place and, in brackets, its difference to the unconditioned score."""
     there = found[name][variant].score if name in found else Interval()
     change = there.value - found[metric][variant].score.value
     return half_width(there, metric) + (f" ({number(change, metric, '+')})" if math.isfinite(change) else "")

@@ -1,8 +1,8 @@
-"""What a study's table has no column for: every metric as fold mean and pooled, who is taken for whom, how sure the model is.
+"""Details beyond the study's table: every metric as fold mean and pooled, confusion matrices, and calibration.
 
     predictions of a seed, all folds together --score--> pooled        metrics of the folds --compare--> mean and interval
-Pooled means all test utterances at once, never a mean of parts: a gap between women and men exists where every fold
-tests one speaker, and CCC and ECE do not suffer from small parts. Seeds are scored one by one and averaged.
+Pooled means scored on all test utterances at once, not a mean over folds. The gap between women and men is then defined even
+when each fold tests one speaker, and CCC and ECE do not suffer from small folds. Each seed is scored separately, then averaged.
 """
 
 import dataclasses
@@ -22,17 +22,17 @@ from ser_core.evaluation.prediction_columns import Columns, confidences, labelle
 
 @dataclasses.dataclass(frozen=True)
 class Detail:
-    """One metric of one variant. Fractions, or as it is where the metric is not printed in percent."""
+    """One metric of one variant, as a fraction for metrics printed in percent, and in its own unit otherwise."""
 
     folds: Interval
-    """Mean over folds, seeds averaged within a fold, with its 95 % interval; NaN where no fold has the metric."""
+    """Mean over folds, seeds averaged within a fold, with its 95 % interval; NaN if no fold has the metric."""
     pooled: float
-    """All test utterances of a seed together, averaged over seeds; NaN where they do not allow it."""
+    """Score of all test utterances of a seed together, averaged over seeds; NaN if undefined."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """How often each true class (rows) was taken for each class (columns), over all test parts and seeds."""
+    """Counts of predicted classes (columns) for each true class (rows), over all test parts and seeds."""
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -40,21 +40,21 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Details:
-    """The second table of a study, and what its last two drawings show."""
+    """The second table of a study, and the data of its last two figures."""
 
     metrics: tuple[str, ...]
     scores: Mapping[str, Mapping[str, Detail]]
-    """By variant and metric."""
+    """Details by variant and metric."""
     references: Mapping[str, Mapping[str, float]]
-    """Fold means of the baseline's reference models; they leave no predictions to pool."""
+    """Fold means of the baseline's reference models, which store no predictions to pool."""
     confusions: Mapping[str, Confusion]
-    """By variant, of those that predict emotions."""
+    """Confusion matrix by variant, for variants that predict emotions."""
     bins: Mapping[str, tuple[Bin, ...]]
-    """Confidence and accuracy by variant, over all test parts and seeds, of those that give probabilities."""
+    """Confidence and accuracy by variant, over all test parts and seeds, for variants with probabilities."""
 
 
 def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
-    """The details of the study that `table` shows, its variants in the same order."""
+    """Returns the details of the study in `table`, with variants in the same order."""
     study = pair(outcomes, table.baseline, table.across)
     seen = {name: _seen(pairs) for name, pairs in study.items()}
     pooled = {name: one.pooled for name, one in seen.items()}
@@ -79,7 +79,7 @@ def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
 
 @dataclasses.dataclass(frozen=True)
 class _Seen:
-    """What the predictions of one variant show."""
+    """Values computed from the predictions of one variant."""
 
     pooled: Mapping[str, float]
     confusion: Confusion | None
@@ -94,7 +94,7 @@ def _seen(pairs: Pairs) -> _Seen:
 
 
 def confusion(predictions: Columns) -> Confusion:
-    """Counts over the classes that are true or predicted somewhere, in order of name."""
+    """Counts over all classes that occur as truth or prediction, sorted by name."""
     import audmetric
 
     truth, predicted = labelled_answers(predictions, "emotion")
@@ -104,12 +104,12 @@ def confusion(predictions: Columns) -> Confusion:
 
 
 def details_columns(details: Details) -> list[str]:
-    """Headings of the printed details."""
+    """Returns the headings of the printed details."""
     return ["Metric", *details.scores, *details.references]
 
 
 def details_cells(details: Details) -> list[list[str]]:
-    """The printed details, a row per metric: of each variant the fold mean and in brackets the pooled value."""
+    """Returns the printed details: one row per metric, with each variant's fold mean and, in brackets, its pooled value."""
     rows = []
     for metric in details.metrics:
         found = [_cell(scores[metric], metric) for scores in details.scores.values()]
@@ -119,7 +119,7 @@ def details_cells(details: Details) -> list[list[str]]:
 
 
 def confusion_cells(one: Confusion) -> list[list[str]]:
-    """A row per true class: its name, the percentage taken for each class, and how many answers that is."""
+    """Returns one row per true class: its name, the percentage predicted as each class, and the number of predictions."""
     rows = []
     for name, counts in zip(one.classes, one.counts, strict=True):
         total = sum(counts)
@@ -128,7 +128,7 @@ def confusion_cells(one: Confusion) -> list[list[str]]:
 
 
 def details_notes(details: Details) -> list[str]:
-    """What a reader has to know to read the details."""
+    """Returns the notes that explain the details."""
     kinds = {metric.partition(".")[0] for metric in details.metrics}
     notes = [
         "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the value over all test "
@@ -136,10 +136,10 @@ def details_notes(details: Details) -> list[str]:
         f"{'; '.join(explanations(kind) for kind in TERMS if kind in kinds)}.",
     ]
     if any(metric.endswith(".gap") for metric in details.metrics):
-        notes.append("The gap is the distance between women and men; a fold has one only where it tests both.")
+        notes.append("The gap is the distance between women and men; a fold has one only if it tests both.")
     if "ece" in kinds:
         notes.append(
-            f"ECE: {CALIBRATION_BINS} bins of equal width, likeliest class; too large in small parts: read the pooled value."
+            f"ECE: {CALIBRATION_BINS} bins of equal width, most likely class; too large on small folds, so read the pooled value."
         )
     return notes
 
@@ -150,12 +150,12 @@ def _cell(one: Detail, metric: str) -> str:
 
 
 def _mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the seeds; a metric that a seed lacks is left out."""
+    """Returns the mean of each metric over seeds. Metrics that a seed lacks are left out."""
     names = [name for name in scores[0] if all(name in each for each in scores)]
     return {name: math.fsum(each[name] for each in scores) / len(scores) for name in names}
 
 
 def _rank(metric: str) -> tuple[int, bool, str]:
-    """The order of TERMS, then by name, a gap after what it lies between."""
+    """Sort key: the order of TERMS, then the name, with each gap after its metric."""
     kinds, kind = list(TERMS), metric.partition(".")[0]
     return kinds.index(kind) if kind in kinds else len(kinds), metric.endswith(".gap"), metric

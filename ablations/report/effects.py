@@ -1,8 +1,9 @@
-"""What factors do on their own and together, and what each step of a path adds: contrasts of variants, fold by fold.
+"""Main effects and interactions of factors, and the gain of each step of a path, as contrasts of variants per fold.
 
 scores [variants folds] --contrast--> one value per fold --corrected t--> estimate with interval --Holm--> section
-A main effect is the mean of all variants at a value less that of all at the first value. An interaction of two factors is half of
-how much the effect of one changes when the other leaves its first value. Effects that a fraction cannot tell apart share a row.
+A main effect is the mean of all variants at a value minus the mean of all variants at the first value. An interaction of two
+factors is half the change in the effect of one when the other leaves its first value. Effects that a fractional design cannot
+separate share a row.
 """
 
 import itertools
@@ -20,9 +21,9 @@ from ablations.statistics.compare import CorrectedT, corrected_t, holm, over_see
 
 
 def contrasts(factors: Sequence[Factor], levels: np.ndarray) -> dict[str, np.ndarray]:
-    """Weights over the variants [variants] of every main effect and interaction of two, by name, aliases joined.
+    """Returns the weights [variants] of every main effect and two-factor interaction by name, with aliases joined.
 
-    `levels` are places of values [variants factors].
+    `levels` holds the index of each factor's value [variants factors].
     """
     keys = [factor.key for factor in factors]
     found: dict[str, np.ndarray] = {}
@@ -42,7 +43,7 @@ def contrasts(factors: Sequence[Factor], levels: np.ndarray) -> dict[str, np.nda
 
 
 def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: str) -> list[Section]:
-    """Main effects and interactions of a crossed design, steps of a path; nothing for other designs or a single factor."""
+    """Returns the effects of a crossed design or the steps of a path; empty for other designs and for a single factor."""
     factors, names = [parse_factor(text) for text in factorial.factors], variants_of(outcomes)
     if factorial.design == "path":
         title, weights = "Step by step", {name: _step(place, len(names)) for place, name in enumerate(names) if place}
@@ -50,9 +51,9 @@ def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: s
     elif DESIGNS[factorial.design].crossed and len(factors) > 1:
         title, weights = "Main effects and interactions", contrasts(factors, np.array(factorial.designed().levels))
         notes = (
-            "A main effect is the mean over all variants with that value less the mean over those with the first value; an "
-            "interaction is half of how much one effect changes with the other. Effects that share a row cannot be told apart "
-            "by this design.",
+            "A main effect is the mean over all variants with that value minus the mean over those with the first value; an "
+            "interaction is half the change in one effect with the other. This design cannot separate effects that share a "
+            "row.",
         )
     else:
         return []
@@ -67,7 +68,7 @@ def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: s
 
 
 def estimate_contrasts(outcomes: Sequence[Outcome], weights: dict[str, np.ndarray], metric: str) -> dict[str, CorrectedT]:
-    """Each contrast of the variants' scores, over folds. Raises ComparisonError as `pair` does."""
+    """Estimates each contrast of the variants' scores over folds. Raises ComparisonError as `pair` does."""
     names = variants_of(outcomes)
     study = pair(outcomes, names[0])
     scores = np.stack([scores_of(study[name], metric) for name in names])
@@ -80,12 +81,12 @@ def _mean(chosen: np.ndarray) -> np.ndarray:
 
 
 def _step(place: int, count: int) -> np.ndarray:
-    """The variant at a place less the one before it."""
+    """Returns the contrast of a variant against the one before it."""
     return np.eye(count)[place] - np.eye(count)[place - 1]
 
 
 def _joined(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """One entry for all contrasts that are equal but for their sign, which the joined name tells."""
+    """Joins contrasts that are equal up to their sign. The joined name shows the sign."""
     kept: dict[str, np.ndarray] = {}
     for name, weights in found.items():
         same = next((other for other, each in kept.items() if np.allclose(each, weights)), None)

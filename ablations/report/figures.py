@@ -1,6 +1,6 @@
-"""Drawings of a study as SVG text: differences with what could have been detected, scores fold by fold, calibration, gains.
+"""Figures of a study as SVG text: differences with detectable effects, scores per fold, calibration, gains.
 
-Ink is `currentColor`, so a page in dark mode shows it light; the same records give the same bytes.
+Lines use `currentColor`, so they turn light in dark mode. The same records give the same bytes.
 """
 
 import dataclasses
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#010203"
-"""Stands for `currentColor` until the drawing is text."""
+"""Placeholder that becomes `currentColor` in the SVG text."""
 MARK = "#3a86c8"
-"""Blue that can be read on white and on black."""
+"""Blue that is readable on white and on black."""
 SHADE = "#8a8a8a"
 WIDTH_INCHES = 7.2
 ROW_INCHES = 0.36
 PANELS = 4
-"""Panels side by side in the drawing of calibration."""
+"""Panels per row in the calibration figure."""
 MOST_PANELS = 12
-"""Panels in that drawing: what fits a page."""
+"""Maximum number of panels in the calibration figure, so that it fits a page."""
 FONT = "font-family: system-ui, sans-serif"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -47,7 +47,7 @@ STYLE: dict[Any, Any] = {
 
 
 def forest(table: StudyTable) -> str:
-    """Differences to the baseline with 95 % intervals; what lies in the shade was too small to be detected."""
+    """Draws differences to the baseline with 95 % intervals. Differences in the shaded area were too small to detect."""
     found = [row.comparison for row in table.rows if row.name != table.baseline]
 
     def draw(axes: "Axes") -> None:
@@ -60,7 +60,7 @@ def forest(table: StudyTable) -> str:
 
 
 def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
-    """Test scores of every fold and seed, one dot each, with the mean of each variant as a stroke."""
+    """Draws one dot per fold and seed for the test scores, and a line for the mean of each variant."""
     study, metric = pair(outcomes, table.baseline, table.across), table.primary
     scale = _scale(metric)
 
@@ -79,7 +79,7 @@ def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
 
 
 def panels(table: StudyTable, outcomes: Sequence[Outcome], details: Details) -> list[str]:
-    """The variants whose calibration is drawn, in the table's order: all, or the baseline and the best in development."""
+    """Returns the variants in the calibration figure, in table order: all, or the baseline and the best by development score."""
     names, sign = list(details.bins), -1 if less_is_better(table.primary) else 1
     if len(names) <= MOST_PANELS:
         return names
@@ -92,7 +92,7 @@ def panels(table: StudyTable, outcomes: Sequence[Outcome], details: Details) -> 
 
 
 def reliability(details: Details, names: Sequence[str]) -> str:
-    """Accuracy over confidence, a panel per name; areas grow with the utterances in a bin, the honest lie on the line."""
+    """Draws accuracy over confidence, one panel per name. Dot areas grow with the bin; calibrated models lie on the line."""
     rows = -(-len(names) // PANELS)
 
     def paint(figure: "Figure") -> None:
@@ -121,7 +121,7 @@ def reliability(details: Details, names: Sequence[str]) -> str:
 
 
 def gains_and_cosines(gains: Sequence[Gain]) -> str:
-    """A row per task and company: its gain with 95 % interval on the left, the cosine to each companion on the right."""
+    """Draws one row per task and its co-trained tasks: the gain with 95 % interval on the left, cosines on the right."""
 
     def paint(figure: "Figure") -> None:
         left, right = figure.subplots(1, 2, sharey=True)
@@ -145,7 +145,7 @@ def gains_and_cosines(gains: Sequence[Gain]) -> str:
 
 
 def _cosines(axes: "Axes", place: int, gain: Gain) -> None:
-    """One row of cosines, a companion above the other, named where there are several."""
+    """Draws one row of cosines, one line per co-trained task, with names if there are several."""
     for index, (name, one) in enumerate(gain.cosines.items()):
         height = place + 0.4 * (index + 0.5 - len(gain.cosines) / 2)
         axes.plot([one.low, one.high], [height, height], color=MARK, linewidth=2, alpha=0.5)
@@ -156,7 +156,7 @@ def _cosines(axes: "Axes", place: int, gain: Gain) -> None:
 
 
 def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None:
-    """One row of the forest: shade, interval, value."""
+    """Draws one row of the forest plot: shaded area, interval, value."""
     if one.mde == one.mde:
         axes.barh(place, 2 * scale * one.mde, left=-scale * one.mde, height=0.62, color=SHADE, alpha=0.22, linewidth=0)
     if one.difference.low == one.difference.low:
@@ -173,7 +173,7 @@ def _unit(metric: str) -> str:
 
 
 def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> str:
-    """SVG text of one panel with a labelled row per name, first on top."""
+    """Returns SVG text of one panel with a labelled row per name, first on top."""
 
     def paint(figure: "Figure") -> None:
         axes = figure.add_subplot()
@@ -188,7 +188,7 @@ def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> 
 
 
 def svg(name: str, height_inches: float, paint: Callable[["Figure"], None]) -> str:
-    """What is painted as SVG text, without anything that varies between runs."""
+    """Returns the painted figure as SVG text, without anything that varies between runs."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -1,6 +1,6 @@
-"""What each task gains from the company of others, beside the cosine of their gradients on the shared trunk.
+"""Gain of each task from training with other tasks, next to the cosine of their gradients on the shared trunk.
 
-variant with the task --its own metric, paired by seed and fold--> less the variant that trains the task alone --> gain
+variant with the task --its own metric, paired by seed and fold--> minus the variant that trains only this task --> gain
 epoch logs of weighting.monitor --mean over epochs--> cosine of two tasks, by fold and seed
 """
 
@@ -14,12 +14,12 @@ from ablations.statistics.compare import Interval, compare, probability
 from ser_core.evaluation.metrics import mean_ccc, term
 
 METRICS: dict[str, str] = {"emotion": "uar", "dimensions": "mean_ccc", "gender": "gender.uar"}
-"""The tasks that are compared and the metric of each."""
+"""The compared tasks and the metric of each."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cosine:
-    """Mean over folds and seeds, and the least and greatest of them; NaN where no fold has one."""
+    """Mean, minimum and maximum over folds and seeds; NaN if no fold has a value."""
 
     mean: float
     low: float
@@ -28,7 +28,7 @@ class Cosine:
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """One task in the company of others, on its own metric. Fractions, or as it is for CCC."""
+    """Gain of one task from training with others, on its own metric, as a fraction or CCC."""
 
     task: str
     company: tuple[str, ...]
@@ -36,11 +36,11 @@ class Gain:
     alone: Interval
     together: Interval
     difference: Interval
-    """Together less alone, with its 95 % interval."""
+    """Score together minus score alone, with its 95 % interval."""
     p_holm: float
-    """After Holm over the companies of this task."""
+    """p after Holm over the combinations of this task."""
     cosines: Mapping[str, Cosine]
-    """By companion."""
+    """Cosine to each co-trained task."""
 
     @property
     def name(self) -> str:
@@ -48,7 +48,7 @@ class Gain:
 
 
 def gains(outcomes: Sequence[Outcome]) -> list[Gain]:
-    """Every task of METRICS in every company it was trained in, in that order; nothing for a task never trained alone."""
+    """Returns the gain of every task of METRICS in every combination it was trained in. Skips tasks never trained alone."""
     found = []
     for task, metric in METRICS.items():
         those = [_with_mean_ccc(one) for one in outcomes if task in tasks_of(one)]
@@ -67,13 +67,13 @@ def gains(outcomes: Sequence[Outcome]) -> list[Gain]:
 
 
 def tasks_of(outcome: Outcome) -> tuple[str, ...]:
-    """The tasks of METRICS that the fold trained."""
+    """Returns the tasks of METRICS that the fold trained."""
     tasks = outcome.record.config["tasks"]
     return tuple(name for name in METRICS if tasks[name]["weight"] > 0)
 
 
 def mean_cosine(outcomes: Sequence[Outcome], one: str, other: str) -> Cosine:
-    """Of two tasks' gradients: mean over the epochs of a fold, then over folds and seeds."""
+    """Returns the cosine of two tasks' gradients: mean over the epochs of a fold, then over folds and seeds."""
     folds = []
     for outcome in outcomes:
         values = [epoch.get(f"cosine.{one}.{other}", epoch.get(f"cosine.{other}.{one}")) for epoch in outcome.record.epochs]
@@ -85,12 +85,12 @@ def mean_cosine(outcomes: Sequence[Outcome], one: str, other: str) -> Cosine:
 
 
 def gain_columns(found: Sequence[Gain]) -> tuple[str, ...]:
-    """Headings of the printed gains."""
+    """Returns the headings of the printed gains."""
     return ("Task", "Alone", "Together", "Gain", "Holm p", *(f"cosine to {name}" for name in _companions(found)))
 
 
 def gain_cells(found: Sequence[Gain]) -> tuple[tuple[str, ...], ...]:
-    """The printed gains, a row per task and company."""
+    """Returns the printed gains, one row per task and combination."""
     rows = []
     for gain in found:
         scores = [half_width(one, gain.metric) for one in (gain.alone, gain.together)]
@@ -113,7 +113,7 @@ def _cosine(one: Cosine) -> str:
 
 
 def _with_mean_ccc(outcome: Outcome) -> Outcome:
-    """The outcome with the mean of its CCC as a metric of its own, where dimensions were trained."""
+    """Returns the outcome with its mean CCC as an additional metric, if dimensions were trained."""
     if "dimensions" not in tasks_of(outcome):
         return outcome
     metrics = {**outcome.test.metrics, "mean_ccc": mean_ccc(outcome.test.metrics)}

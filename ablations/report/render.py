@@ -1,8 +1,8 @@
-"""A StudyTable written down: rich for the terminal, Markdown, LaTeX (booktabs) and CSV; the protocol goes with each.
+"""Renders a StudyTable for the terminal (rich) and as Markdown, LaTeX (booktabs) and CSV, each with the protocol.
 
-The details go into Markdown and CSV only, a study's own sections to the terminal and into Markdown.
+Details appear only in Markdown and CSV; the study's own sections appear on the terminal and in Markdown.
 
-Names and titles come from the user, so every renderer escapes them for its own syntax.
+Names and titles come from the user, so each renderer escapes them for its own syntax.
 """
 
 import csv
@@ -37,7 +37,7 @@ LATEX = {
 
 
 def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
-    """Header, table and notes, to be printed in that order; the table is readable at 100 columns."""
+    """Returns header, table and notes, to print in that order. The table is readable at 100 columns."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -61,7 +61,7 @@ def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
 
 
 def section_to_rich(section: Section) -> tuple["Text", "Table", "Text"]:
-    """Title, table and notes of a section, to be printed in that order."""
+    """Returns title, table and notes of a section, to print in that order."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -75,13 +75,13 @@ def section_to_rich(section: Section) -> tuple["Text", "Table", "Text"]:
 
 
 def section_to_markdown(section: Section) -> str:
-    """A section below the table's, without its drawing."""
+    """Returns the section as Markdown, without its figure."""
     grid = _grid(list(section.columns), [list(row) for row in section.rows])
     return "\n".join([f"### {markdown(section.title)}\n", *grid, "", *(f"{markdown(note)}\n" for note in section.notes)])
 
 
 def to_markdown(table: StudyTable) -> str:
-    """A section with heading, question, protocol, table, verdicts and notes."""
+    """Returns heading, question, protocol, table, verdicts and notes as Markdown."""
     return "\n".join(
         [
             f"## {markdown(table.title)}\n",
@@ -97,7 +97,7 @@ def to_markdown(table: StudyTable) -> str:
 
 
 def details_to_markdown(details: Details) -> str:
-    """A section below the table's: the details, and a matrix of confusions for each variant that predicts emotions."""
+    """Returns the details as Markdown, with a confusion matrix for each variant that predicts emotions."""
     lines = ["### Details\n", *_grid(details_columns(details), details_cells(details)), ""]
     lines += [f"{markdown(note)}\n" for note in details_notes(details)]
     for name, one in details.confusions.items():
@@ -107,7 +107,7 @@ def details_to_markdown(details: Details) -> str:
 
 
 def details_to_csv(details: Details) -> str:
-    """One row per metric and variant or reference: raw numbers in full precision, empty where there is none."""
+    """Returns CSV with one row per metric and variant or reference: raw numbers in full precision, empty if missing."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["metric", "variant", "kind", "mean", "mean.low", "mean.high", "pooled"])
@@ -121,7 +121,7 @@ def details_to_csv(details: Details) -> str:
 
 
 def to_latex(table: StudyTable) -> str:
-    """A `table` float for `\\usepackage{booktabs}`; the notes stand below the table in small type."""
+    """Returns a `table` float for `\\usepackage{booktabs}`, with the notes below the table in small type."""
     shown, stacked = _narrow(table)
     body = [[latex(name), *(_signs(value, stacked) for value in values[: shown - 1])] for name, *values in cells(table)]
     lines = [f"{' & '.join(row)} \\\\" for row in body]
@@ -150,7 +150,7 @@ def to_latex(table: StudyTable) -> str:
 
 
 def to_csv(table: StudyTable) -> str:
-    """One row per variant and reference: raw fractions in full precision, empty where there is none."""
+    """Returns CSV with one row per variant and reference: raw fractions in full precision, empty if missing."""
     found: list[dict[str, object]] = []
     for row in table.rows:
         one = row.comparison
@@ -171,7 +171,7 @@ def to_csv(table: StudyTable) -> str:
 
 
 def markdown(text: str) -> str:
-    r"""Text that Markdown and the HTML in it leave alone.
+    r"""Escapes text for Markdown and the HTML in it.
 
     >>> markdown("a|b *c* <i>")
     'a\\|b \\*c\\* \\<i\\>'
@@ -180,7 +180,7 @@ def markdown(text: str) -> str:
 
 
 def latex(text: str) -> str:
-    r"""Text that LaTeX prints as it is.
+    r"""Escapes text for LaTeX.
 
     >>> latex("50% of tasks_gender & {x}")
     '50\\% of tasks\\_gender \\& \\{x\\}'
@@ -189,21 +189,21 @@ def latex(text: str) -> str:
 
 
 def _grid(headings: list[str], rows: list[list[str]]) -> list[str]:
-    """The lines of a Markdown table: names on the left, numbers on the right."""
+    """Returns the lines of a Markdown table, with names left-aligned and numbers right-aligned."""
     lines = [[markdown(name) for name in headings], ["---", *["---:"] * (len(headings) - 1)]]
     lines += [[markdown(name), *values] for name, *values in rows]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _blank(values: list[object]) -> list[object]:
-    """The cells of a CSV row: nothing for NaN."""
+    """Returns the cells of a CSV row, with NaN as an empty cell."""
     return ["" if value != value else value for value in values]
 
 
 def _narrow(table: StudyTable) -> tuple[int, bool]:
-    """Where width is scarce: how many columns are shown, and whether intervals stand below their numbers.
+    """Returns the number of shown columns, and whether intervals go below their numbers to save width.
 
-    The last column, the pooled difference, is shown where it is all there is: with a single fold.
+    The last column, the pooled difference, is shown with a single fold, where it is the only difference.
     """
     single = max(row.comparison.folds for row in table.rows) < 2
     return len(columns(table)) - (not single), len(table.metrics) > 2
@@ -214,14 +214,14 @@ def _line(text: str) -> str:
 
 
 def _signs(cell: str, stacked: bool) -> str:
-    """A cell with its signs as mathematics; `stacked` puts the interval below the number."""
+    """Returns a LaTeX cell with signs in math mode. `stacked` puts the interval below the number."""
     cell = re.sub(r"(?<![\d.])([+-])(?=[\d.])", r"$\1$", cell).translate(str.maketrans({k: LATEX[k] for k in "±—"}))
     value, _, interval = cell.partition(" ")
     return f"\\shortstack[r]{{{value}\\\\{{\\scriptsize {interval}}}}}" if stacked and interval else cell
 
 
 def _stack(cell: str, stacked: bool) -> "Text":
-    """A number with its interval behind or below it."""
+    """Returns a number with its interval after or below it."""
     from rich.text import Text
 
     value, _, interval = cell.partition(" ")

@@ -1,8 +1,8 @@
-"""A study as one table: scores with intervals, differences with verdicts, and the protocol they hold under.
+"""Builds the table of a study: scores with intervals, differences with verdicts, and the protocol behind them.
 
-`study_table` computes everything once and `cells` puts it in words: points (hundredths) with two decimals for UAR, WA
-and macro-F1, three decimals for CCC. render.py writes the words as rich, Markdown and LaTeX, and the raw fractions as
-CSV. What has no column here is in details.py.
+`study_table` computes everything once, and `cells` formats it: points (hundredths) with two decimals for UAR, WA and
+macro-F1, three decimals for CCC. render.py writes the cells as rich, Markdown and LaTeX, and the raw fractions as CSV.
+details.py has the metrics without a column here.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from ser_core.evaluation.baselines import BASELINES
 from ser_core.evaluation.metrics import AMBIGUOUS, TERMS, term
 
 COLUMNS = ("uar", "wa", "macro_f1")
-"""The metrics that have a column beside CCC."""
+"""Metrics with a column, in addition to CCC."""
 LETTERS = {"ccc.valence": "V", "ccc.arousal": "A", "ccc.dominance": "D"}
 OPTIONAL_FACTS = {
     "content": "content",
@@ -29,45 +29,45 @@ OPTIONAL_FACTS = {
     "metrics": "metrics",
     "flags": "flags",
 }
-"""Protocol facts by the entry of the card that holds them; left out where no card has it."""
+"""Protocol facts by their entry in the protocol card; left out if no card has the entry."""
 ABSENT = "—"
-"""A cell that has no value: the task is off, or the row is not tested."""
+"""Cell without a value: the task is off, or the row is not tested."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A variant of the study."""
+    """One variant of the study."""
 
     name: str
     scores: Mapping[str, Interval]
     comparison: Comparison
-    """On the primary metric."""
+    """Comparison on the primary metric."""
     pooled: Pooled
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyTable:
-    """Everything a study's table says."""
+    """The content of a study's table."""
 
     title: str
     question: str
     baseline: str
     primary: str
-    """The metric that verdicts are about."""
+    """Metric for the verdicts."""
     across: tuple[str, ...]
-    """Entries of the protocol card that the variants differ in on purpose."""
+    """Entries of the protocol card in which the variants differ on purpose."""
     metrics: tuple[str, ...]
-    """The columns."""
+    """Metrics with a column."""
     rows: tuple[Row, ...]
     references: Mapping[str, Mapping[str, float]]
-    """Mean scores of the models that come with every fold, such as majority and linear; they are not tested."""
+    """Mean scores of the reference models of each fold, such as majority and linear. They are not tested."""
     protocol: Mapping[str, str]
     """Corpus, protocol, split, development rule, size, text source, audio policy."""
     notes: tuple[str, ...]
     command: str
-    """What the user types to run the study."""
+    """Command that runs the study."""
     overrides: Mapping[str, Sequence[str]]
-    """What each variant changes."""
+    """Overrides of each variant."""
 
     @property
     def protocol_line(self) -> str:
@@ -75,7 +75,7 @@ class StudyTable:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """One sentence per variant, the baseline left out."""
+        """Returns one sentence per variant, without the baseline."""
         return {row.name: row.comparison.verdict for row in self.rows if row.name != self.baseline}
 
 
@@ -93,9 +93,9 @@ def study_table(
     redraws: int = 2000,
     seed: int = 0,
 ) -> StudyTable:
-    """The table of a study; the first variant is the baseline unless `baseline` names another.
+    """Builds the table of a study. The first variant is the baseline unless `baseline` names another.
 
-    `notes` end the table's own; `redraws` and `seed` are the bootstrap's over speakers. Raises ComparisonError as `compare`.
+    `notes` follow the table's own; `redraws` and `seed` configure the bootstrap. Raises ComparisonError as `compare` does.
     """
     baseline = baseline or next(iter(variants_of(outcomes)), "")
     shown = _shown(outcomes, primary)
@@ -122,7 +122,7 @@ def study_table(
 
 
 def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """What the scores hold under, in words; "varies" where variants differ, "not recorded" where the card is silent."""
+    """Returns the protocol in words: "varies" if variants differ, "not recorded" if the card has no entry."""
     records = [one.record for one in outcomes]
 
     def fact(values: list[Any]) -> str:
@@ -150,7 +150,7 @@ def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
 
 
 def plain(value: Any) -> str:
-    """Any value of a card or configuration as words.
+    """Formats any value of a card or configuration as text.
 
     >>> plain({"max_seconds": 15.0, "longer": "start"})
     'max_seconds=15.0, longer=start'
@@ -163,7 +163,7 @@ def plain(value: Any) -> str:
 
 
 def heading(metric: str) -> str:
-    """The metric as a column is headed.
+    """Returns the column heading of a metric.
 
     >>> [heading(metric) for metric in ("uar", "ccc.valence", "ccc.tension", "gender.wa", "recall.anger", "uar.gap")]
     ['UAR', 'V', 'CCC tension', 'gender WA', 'recall anger', 'UAR gap']
@@ -172,7 +172,7 @@ def heading(metric: str) -> str:
 
 
 def long_name(metric: str) -> str:
-    """The metric as it is headed where there is room: V is CCC valence.
+    """Returns the long heading of a metric, such as CCC valence for V.
 
     >>> long_name("ccc.valence"), long_name("uar@noise:10")
     ('CCC valence', 'UAR, noise:10')
@@ -187,7 +187,7 @@ def long_name(metric: str) -> str:
 
 
 def number(value: float, metric: str, sign: str = "") -> str:
-    """A score as it is printed: points with two decimals, or as it is with three and no leading zero.
+    """Formats a score: points with two decimals, or the raw value with three decimals and no leading zero.
 
     >>> number(.67416, "uar"), number(-.0412, "ccc.valence"), number(.031, "uar", "+")
     ('67.42', '-.041', '+3.10')
@@ -200,25 +200,25 @@ def number(value: float, metric: str, sign: str = "") -> str:
 
 
 def half_width(one: Interval, metric: str, sign: str = "") -> str:
-    """A symmetric interval, such as 67.42 ± 2.31; the mean alone where it has no ends."""
+    """Formats a symmetric interval, such as 67.42 ± 2.31, or only the mean if the interval has no ends."""
     spread = f" ± {number((one.high - one.low) / 2, metric)}" if math.isfinite(one.low) else ""
     return number(one.value, metric, sign) + spread
 
 
 def ends(one: Interval, metric: str, sign: str = "") -> str:
-    """An interval by its ends, such as 67.42 [65.10, 69.01]."""
+    """Formats an interval by its ends, such as 67.42 [65.10, 69.01]."""
     limits = f" [{number(one.low, metric, sign)}, {number(one.high, metric, sign)}]" if math.isfinite(one.low) else ""
     return number(one.value, metric, sign) + limits
 
 
 def columns(table: StudyTable) -> list[str]:
-    """Headings of the printed table."""
+    """Returns the headings of the printed table."""
     primary = heading(table.primary)
     return ["Variant", *map(heading, table.metrics), f"Δ {primary}", "Holm p", f"pooled {primary}", "Δ pooled"]
 
 
 def cells(table: StudyTable) -> list[list[str]]:
-    """The printed table, row by row: the variants, then the references."""
+    """Returns the rows of the printed table: the variants, then the references."""
     rows = []
     for row in table.rows:
         found, metric = row.comparison, table.primary
@@ -232,15 +232,15 @@ def cells(table: StudyTable) -> list[list[str]]:
 
 
 def _shown(outcomes: Sequence[Outcome], primary: str) -> list[str]:
-    """The metrics that get a column: COLUMNS, CCC and the primary one, where any fold has them."""
+    """Returns the metrics with a column: COLUMNS, CCC and the primary metric, if any fold has them."""
     wanted = [name for name in whole_metrics(outcomes) if name in COLUMNS or name.startswith("ccc.") or name == primary]
     return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 
 def mean_references(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Mean over the folds that have one, per reference model and metric, in the order of BASELINES; NaN where none has.
+    """Returns the mean per reference model and metric over the folds that have one, in the order of BASELINES; NaN if none has.
 
-    A reference without any of these metrics is left out.
+    References with none of these metrics are left out.
     """
     names = dict.fromkeys([*BASELINES, *(name for one in outcomes for name in one.test.baselines)])
     found = {name: {metric: _mean(outcomes, name, metric) for metric in metrics} for name in names}
@@ -254,7 +254,7 @@ def _mean(outcomes: Sequence[Outcome], reference: str, metric: str) -> float:
 
 
 def explanations(metric: str) -> str:
-    """A metric's name, what it stands for, and its other names, as the notes say it.
+    """Returns a metric's name, its meaning and its other names, for the notes.
 
     >>> explanations("uar")
     'UAR = unweighted average recall (also UA, balanced accuracy)'
@@ -271,7 +271,7 @@ def _notes(
     rows: Sequence[Row],
     references: Mapping[str, Any],
 ) -> list[str]:
-    """What a reader has to know to read the columns, in the order of the columns."""
+    """Returns the notes that explain the columns, in column order."""
     terms = [explanations(metric) for metric in COLUMNS]
     if letters := [name for name in metrics if name in LETTERS]:
         terms.append(f"{', '.join(f'{LETTERS[name]} = {name[4:]}' for name in letters)}: concordance correlation (CCC)")
@@ -286,13 +286,13 @@ def _notes(
     notes.append(
         f"Pooled {heading(primary)}: all test utterances together; in brackets the 95 % interval over "
         f"{speakers} speaker{'s' * (speakers != 1)} (Student's t, standard error by bootstrap). "
-        "It takes the trained models as they are; verdicts rest on the folds."
+        "It treats the trained models as fixed; verdicts use the folds."
     )
     if references:
         said = "; ".join(f"{name}: {BASELINES[name].sentence}" if name in BASELINES else name for name in references)
         notes.append(
-            f"References, averaged over the folds of {baseline} and not tested; they learn from what the tested model may "
-            f"learn from. {said}."
+            f"References are averaged over the folds of {baseline} and not tested. They learn from the same data as the tested "
+            f"model. {said}."
         )
     if skipped := dict(pair for one in outcomes for pair in one.record.skipped.items()):
         first = "; ".join(f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3))

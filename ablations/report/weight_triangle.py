@@ -1,4 +1,4 @@
-"""Task weights that a search tried, drawn: a triangle for three tasks, a line for each task otherwise."""
+"""Draws the task weights that a search tried: a triangle for three tasks, otherwise one line per task."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 3**0.5 / 2)])
 
 
 def weight_triangle(tasks: Sequence[str], weights: np.ndarray, scores: Sequence[float], chosen: int = -1) -> str:
-    """SVG text of `weights` [points tasks], coloured by score, the chosen point ringed; empty for fewer than two tasks.
+    """Returns SVG text of `weights` [points tasks], coloured by score, with the chosen point circled.
 
-    Weights are shown as shares of their sum: scaling all alike is no direction.
+    Empty for fewer than two tasks. Weights are shown as shares of their sum, since only their ratios matter.
     """
     if len(tasks) < 2 or not len(weights):
         return ""
@@ -40,7 +40,7 @@ def weight_triangle(tasks: Sequence[str], weights: np.ndarray, scores: Sequence[
 
 
 def _triangle(axes: "Axes", tasks: Sequence[str], places: np.ndarray, scores: Sequence[float]) -> Any:
-    """The simplex of three tasks: a point at a corner trains that task alone."""
+    """Draws the simplex of three tasks. A point at a corner trains only that task."""
     axes.plot(*CORNERS[[0, 1, 2, 0]].T, color=SHADE, linewidth=0.8)
     for (x, y), name in zip(CORNERS, tasks, strict=True):
         axes.annotate(name, (x, y), xytext=(0, 7 if y else -13), textcoords="offset points", ha="center", fontsize=9)
@@ -51,7 +51,7 @@ def _triangle(axes: "Axes", tasks: Sequence[str], places: np.ndarray, scores: Se
 
 
 def _lines(axes: "Axes", tasks: Sequence[str], shares: np.ndarray, scores: Sequence[float]) -> Any:
-    """A row per task, a dot for each point's share."""
+    """Draws one row per task, with a dot for the share of each point."""
     rows = np.repeat(np.arange(len(tasks))[None], len(shares), axis=0)
     points = axes.scatter(
         shares.ravel(), rows.ravel(), c=np.repeat(scores, len(tasks)), cmap="viridis", s=26, alpha=0.85, linewidths=0

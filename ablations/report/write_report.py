@@ -1,4 +1,4 @@
-"""A study on paper: table.md, table.csv, details.csv, table.tex and one HTML page that needs nothing but itself.
+"""Writes a study's report: table.md, table.csv, details.csv, table.tex and one self-contained HTML page.
 
 The page holds scores, counts and settings; no audio, no transcript and no label of an utterance. The same records
 give the same bytes, so a report can be committed and compared.
@@ -28,13 +28,13 @@ CARD = (
     *("utterances", "speakers", "emotions", "unlabelled", "classes", "dimensions", "merged", "counts", "source", "content"),
     *("text_normalisation", "unused"),
 )
-"""What the protocol card adds to the protocol line, in this order."""
+"""Entries that the protocol card adds to the protocol line, in this order."""
 
 
 def write_report(
     table: StudyTable, outcomes: Sequence[Outcome], folder: Path | str, sections: Sequence[Section] = ()
 ) -> dict[str, Path]:
-    """Writes five files into `folder`, made if need be; their paths come back as markdown, csv, details, latex and html."""
+    """Writes five files to `folder`, which it creates if needed. Returns paths by markdown, csv, details, latex and html."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     details = study_details(table, outcomes)
@@ -52,7 +52,7 @@ def write_report(
 
 
 def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, sections: Sequence[Section] = ()) -> str:
-    """The page: question, verdicts, table, drawings, own sections, details, folds, protocol card, how to reproduce, licence."""
+    """Returns the page: question, verdicts, table, figures, sections, details, folds, protocol card, reproduction, licence."""
     from jinja2 import Environment, StrictUndefined
 
     study = pair(outcomes, table.baseline, table.across)
@@ -85,17 +85,17 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, se
 
 
 def _stack(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Rows of cells with each number parted from what stands below it in small type."""
+    """Splits each cell into its number and the small text below it."""
     return [[name, *(value.partition(" ")[::2] for value in values)] for name, *values in rows]
 
 
 def card_facts(table: StudyTable, card: Mapping[str, Any]) -> dict[str, str]:
-    """Protocol line and card as one list of facts."""
+    """Returns the protocol line and the card as one list of facts."""
     return dict(table.protocol) | {name.replace("_", " "): plain(card[name]) for name in CARD if name in card}
 
 
 def changes(study: Mapping[str, Pairs], baseline: str, variant: str) -> list[str]:
-    """Resolved settings in which a variant differs from the baseline, as overrides; places on disk are left out."""
+    """Returns the resolved settings in which a variant differs from the baseline, as overrides, without paths on disk."""
     ours, theirs = (_leaves(next(iter(study[name].values())).record.config) for name in (variant, baseline))
     return [
         f"{key}={value}"
@@ -113,7 +113,7 @@ def _leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
 
 
 def _folds(study: Mapping[str, Pairs], table: StudyTable) -> list[list[str]]:
-    """A row per seed and fold: seed, fold, what is held out, sizes, and each variant's score on the primary metric."""
+    """Returns one row per seed and fold: seed, fold, held-out part, sizes, and each variant's score on the primary metric."""
     rows = []
     for (seed, fold), one in study[table.baseline].items():
         scores = [pairs[seed, fold].test.metrics.get(table.primary, float("nan")) for pairs in study.values()]
@@ -124,5 +124,5 @@ def _folds(study: Mapping[str, Pairs], table: StudyTable) -> list[list[str]]:
 
 
 def _fingerprints(pairs: Pairs) -> list[str]:
-    """One per seed, in order of seeds."""
+    """Returns one fingerprint per seed, in order of seeds."""
     return list(dict.fromkeys(one.record.key.fingerprint for one in pairs.values()))

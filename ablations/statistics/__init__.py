@@ -1,4 +1,4 @@
-"""Methods that look at the same differences as the verdict does; adding one touches its file and this table."""
+"""The table of additional methods for the differences behind the verdict. To add one, write its file and add it here."""
 
 from ablations.statistics import bayes, effect, mcnemar, signed_rank
 from ablations.statistics.method import Method

@@ -1,9 +1,9 @@
-"""How probable it is that a variant is worse, practically the same, or better: the Bayesian correlated t test.
+"""Bayesian correlated t test: the probability that a variant is worse, practically equivalent, or better.
 
 mean difference m, fold sd s, n folds, r = test / train  ->  posterior of the true mean: Student t, n - 1 degrees of freedom,
 at m, with scale s * sqrt(1/n + r)  ->  its shares below -ROPE, within, above
 Corani & Benavoli 2015 (Machine Learning 100:285), Benavoli et al. 2017 (JMLR 18:77). They write rho / (1 - rho) with rho = test /
-(test + train), which is test / train: the scale is that of Nadeau & Bengio, and without a region the test decides as theirs does.
+(test + train), which equals test / train: the scale is that of Nadeau & Bengio. Without a region, both tests decide the same.
 """
 
 import dataclasses
@@ -16,12 +16,12 @@ from ablations.statistics.method import Evidence, Method
 from ser_core.evaluation.metrics import term
 
 ROPE = 0.01
-"""Differences up to this size make no practical difference: 1 point of UAR, .01 of CCC."""
+"""Differences up to this size count as practically equivalent: 1 point of UAR, .01 of CCC."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Posterior:
-    """Three probabilities that sum to 1; all NaN below two folds, or where the folds differ all alike and not by 0."""
+    """Three probabilities that sum to 1. All are NaN below two folds, or if all folds have the same nonzero difference."""
 
     worse: float
     equivalent: float
@@ -29,7 +29,7 @@ class Posterior:
 
 
 def correlated_bayes(differences: np.ndarray, test_to_train: float, rope: float = ROPE) -> Posterior:
-    """The posterior of the mean of one difference per fold [folds]; above 0 is better. `rope` is in the same unit, at least 0.
+    """Returns the posterior of the mean of the differences per fold [folds]; above 0 is better. `rope` (>= 0) has the same unit.
 
     >>> found = correlated_bayes(np.array([.03, .05, .01, .04, .02]), test_to_train=.25)
     >>> round(found.worse, 3), round(found.equivalent, 3), round(found.better, 3)
@@ -69,7 +69,7 @@ METHOD = Method(
 
 
 def rope_in_words(metric: str) -> str:
-    """The region in the unit of a metric.
+    """Formats the region in the unit of a metric.
 
     >>> rope_in_words("uar"), rope_in_words("ccc.valence")
     ('1 point', '.01')

@@ -1,12 +1,12 @@
-"""Whether a variant differs from the baseline, by how much, and what the study could have detected at all.
+"""Tests whether a variant differs from the baseline, by how much, and which difference the study could detect.
 
     scores --pair by (seed, fold)--> differences --mean over seeds--> one per fold --corrected t--> p --Holm--> verdict
 
 Training sets of different folds overlap, so fold differences are correlated and the plain paired t test rejects far too
-often; the variance is corrected after Nadeau & Bengio (2003, Machine Learning 52; Bouckaert & Frank 2004, PAKDD):
+often. The correction of the variance follows Nadeau & Bengio (2003, Machine Learning 52; Bouckaert & Frank 2004, PAKDD):
     var(mean) = (1/n + test/train) s^2, with n - 1 degrees of freedom.
-n counts folds, not pairs: all seeds train on the same folds, and a second seed on a fold brings no new speaker. Counted
-as repeats, 5 seeds that agree on a fold (r = .95) push the error rate from 5 to 14 % (10 folds) or 18 % (5 folds).
+n counts folds, not pairs: all seeds train on the same folds, and a second seed on a fold adds no new speaker. If 5 seeds
+that agree on a fold (r = .95) counted as repeats, the error rate would rise from 5 to 14 % (10 folds) or 18 % (5 folds).
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ from ser_core.evaluation.metrics import less_is_better, term
 LEVEL = 0.05
 """Error rate of the two-sided tests; intervals cover 1 - LEVEL."""
 POWER = 0.8
-"""With this probability a study finds a difference of the size called detectable."""
+"""Probability with which a study finds a difference of the detectable size."""
 RESOLUTION = 1e-12
-"""Scores closer than this are the same: no test set is fine enough to part them, only rounding does."""
+"""Scores closer than this are equal: only rounding separates them, since no test set has that resolution."""
 NAN = float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A value with the ends of its 95 % interval; NaN ends where none can be given."""
+    """A value with the ends of its 95 % interval. The ends are NaN if the interval is undefined."""
 
     value: float = NAN
     low: float = NAN
@@ -39,47 +39,47 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class CorrectedT:
-    """The corrected resampled t test of a mean against 0, in the unit of the values."""
+    """Corrected resampled t test of a mean against 0, in the unit of the values."""
 
     mean: Interval
     p: float
-    """Two-sided; NaN without a test."""
+    """Two-sided p; NaN without a test."""
     detectable: float
-    """Least true mean found with probability POWER at LEVEL, uncorrected for several variants; NaN without a test."""
+    """Smallest true mean found with probability POWER at LEVEL, not corrected for several variants; NaN without a test."""
     n: int
-    """Values behind the mean."""
+    """Number of values in the mean."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One variant on one metric, against the baseline. Scores and differences are fractions (CCC, PCC, MAE: as they are)."""
+    """One variant against the baseline on one metric. Scores and differences are fractions, or raw values for CCC, PCC, MAE."""
 
     variant: str
     metric: str
     score: Interval
     difference: Interval
-    """Variant less baseline over the pairs that both have; NaN for the baseline itself."""
+    """Variant minus baseline over the pairs that both have; NaN for the baseline itself."""
     p: float
     p_holm: float
     """p after Holm over the variants of this comparison."""
     mde: float
-    """Minimum detectable effect, see CorrectedT.detectable."""
+    """Minimum detectable effect; see CorrectedT.detectable."""
     pairs: int
-    """Pairs of (seed, fold) behind the difference (behind the score, for the baseline)."""
+    """Number of (seed, fold) pairs in the difference (for the baseline: in the score)."""
     folds: int
     seeds: int
     verdict: str
-    """One sentence."""
+    """Verdict in one sentence."""
 
 
 UNTESTED = CorrectedT(Interval(), NAN, NAN, 0)
 
 
 def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> CorrectedT:
-    """Corrected resampled t over one value per fold; `test_to_train` is the ratio of test to training utterances.
+    """Runs the corrected resampled t test over one value per fold. `test_to_train` is the ratio of test to training utterances.
 
-    Fewer than two values give a mean alone. So do values without any spread: their variance is unknown rather than
-    zero (a handful of small test sets can agree by chance), unless all are 0, which is no difference: p = 1.
+    Fewer than two values give only a mean. So do identical values: their variance is unknown rather than zero, since a few
+    small test sets can agree by chance. If all values are 0, there is no difference and p = 1.
 
     >>> test = corrected_t([.03, .05, .01, .04, .02], test_to_train=.25)
     >>> round(test.mean.value, 3), round(test.p, 4), round(test.detectable, 4)
@@ -107,7 +107,7 @@ def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> C
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """p values after Holm (1979, Scandinavian Journal of Statistics 6); NaN is not counted and stays NaN.
+    """Adjusts p values after Holm (1979, Scandinavian Journal of Statistics 6). NaN is not counted and stays NaN.
 
     >>> holm([.01, .04, .03]).round(2).tolist()
     [0.03, 0.06, 0.06]
@@ -120,11 +120,11 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", across: Sequence[str] = ()) -> dict[str, Comparison]:
-    """Every variant against the baseline on one test metric, in order of appearance, the baseline included.
+    """Compares every variant with the baseline on one test metric. Returns them in order of appearance, with the baseline.
 
-    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when nobody has
-    the metric.
-    A pair in which either score is NaN (CCC of a constant target) is left out, and the verdict says so.
+    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when no variant
+    has the metric.
+    Pairs in which either score is NaN (CCC of a constant target) are left out, and the verdict mentions them.
     """
     return compare_each(outcomes, baseline, [metric], across)[metric]
 
@@ -132,10 +132,10 @@ def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", acr
 def compare_each(
     outcomes: Sequence[Outcome], baseline: str, metrics: Sequence[str], across: Sequence[str] = ()
 ) -> dict[str, dict[str, Comparison]]:
-    """`compare` on each of these metrics, the outcomes paired once."""
+    """Runs `compare` on each metric, but pairs the outcomes only once."""
     study, measured = pair(outcomes, baseline, across), metrics_of(outcomes)
     if missing := [metric for metric in metrics if metric not in measured]:
-        raise ComparisonError(f"no variant has the metric {missing[0]!r}; measured are {', '.join(measured)}")
+        raise ComparisonError(f"no variant has the metric {missing[0]!r}; choose from {', '.join(measured)}")
     ratio = size_ratio(outcomes)
     return {metric: _compared(study, baseline, metric, ratio) for metric in metrics}
 
@@ -168,7 +168,7 @@ def _compared(study: Mapping[str, Pairs], baseline: str, metric: str, ratio: flo
 
 
 def amount(size: float, metric: str) -> str:
-    """A size in the words of its metric: points (hundredths) for what is printed in percent, else three decimals.
+    """Formats a size in the unit of its metric: points (hundredths) for metrics in percent, otherwise three decimals.
 
     >>> amount(.0412, "uar"), amount(.0412, "ccc.valence")
     ('4.1 points', '.041')
@@ -179,7 +179,7 @@ def amount(size: float, metric: str) -> str:
 
 
 def probability(p: float) -> str:
-    """A p value as it is printed.
+    """Formats a p value.
 
     >>> probability(.0312), probability(.00002)
     ('= .031', '< .001')
@@ -190,26 +190,26 @@ def probability(p: float) -> str:
 
 
 def size_ratio(outcomes: Sequence[Outcome]) -> float:
-    """Mean ratio of test to training utterances over all folds."""
+    """Returns the mean ratio of test to training utterances over all folds."""
     sizes = [outcome.record.sizes for outcome in outcomes]
     return math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
 
 
 def scores_of(pairs: Pairs, metric: str) -> np.ndarray:
-    """Test scores [seeds folds]; NaN where a fold has none."""
+    """Returns test scores [seeds folds]; NaN if a fold has none."""
     seeds = len({seed for seed, _ in pairs})
     return np.array([one.test.metrics.get(metric, NAN) for one in pairs.values()], float).reshape(seeds, -1)
 
 
 def over_seeds(values: np.ndarray) -> np.ndarray:
-    """One value per fold, the mean over the seeds that have one; a fold without any is left out."""
+    """Returns one value per fold, the mean over the seeds that have one. Folds without a value are left out."""
     defined = np.isfinite(values)
     folds = defined.any(axis=0)
     return np.where(defined, values, 0)[:, folds].sum(axis=0) / defined[:, folds].sum(axis=0)
 
 
 def _verdict(found: Comparison, asked: int, variants: int) -> str:
-    """One sentence; `asked` are the pairs of the study, `variants` those that Holm counts."""
+    """Returns the verdict. `asked` is the number of pairs in the study, `variants` the number that Holm counts."""
     metric, difference = found.metric, found.difference
     if not found.pairs:
         return f"no test: no fold has {metric} in both the variant and the baseline"
@@ -220,9 +220,9 @@ def _verdict(found: Comparison, asked: int, variants: int) -> str:
     if difference == Interval(0.0, 0.0, 0.0):
         return f"the same score in every fold{left}"
     if found.folds < 2:
-        return f"no test: {gap} in the one fold there is, which says nothing about other speakers{left}"
+        return f"no test: {gap} in a single fold, which says nothing about other speakers{left}"
     if math.isnan(found.p):
-        return f"no test: {gap} in every fold alike, so the spread is unknown{left}"
+        return f"no test: {gap} in every fold, so the spread is unknown{left}"
     if found.p_holm < LEVEL:
         return f"{gap} (Holm p {probability(found.p_holm)}){left}"
     once = f" after Holm over {variants} variants (p {probability(found.p)} alone)" if found.p < LEVEL else ""

@@ -1,8 +1,8 @@
-"""How large a difference is beside its own scatter: Cohen's d of paired differences.
+"""Effect size of paired differences: Cohen's d, the difference relative to its own standard deviation.
 
 d = mean of the folds' differences / their standard deviation (n - 1), seeds averaged within a fold first
-(Cohen 1988, section 2.3.5, there d_z'; Lakens 2013, Frontiers in Psychology 4:863, there d_z). Cohen's words for it are .2
-small, .5 medium, .8 large; folds that share training data scatter less than independent studies would, so it is an upper view.
+(Cohen 1988, section 2.3.5, named d_z'; Lakens 2013, Frontiers in Psychology 4:863, named d_z). Cohen calls .2 small, .5 medium
+and .8 large. Folds that share training data vary less than independent studies, so d tends to be too large.
 """
 
 import math
@@ -14,7 +14,7 @@ from ablations.statistics.method import Evidence, Method
 
 
 def effect_size(differences: np.ndarray) -> float:
-    """d of one difference per fold [folds]; NaN below two folds or without spread, 0 where all are 0.
+    """Returns d of the differences per fold [folds]; NaN below two folds or without spread, 0 if all are 0.
 
     >>> round(effect_size(np.array([.01, .03, .02])), 3)
     2.0
@@ -33,6 +33,6 @@ def _cells(evidence: Evidence) -> tuple[str, ...]:
 METHOD = Method(
     columns=("d",),
     cells=_cells,
-    note="d is the mean difference over folds by its standard deviation between folds (paired Cohen's d; above 0 is better).",
+    note="d is the mean difference divided by its standard deviation over folds (paired Cohen's d; above 0 is better).",
     keeps_its_level=True,
 )

@@ -1,11 +1,11 @@
-"""How often each test errs where there is nothing to find, and finds what is there: simulated studies, no training.
+"""Error rates and power of each test in simulated studies, without training.
 
     python -m ablations.statistics.error_rates
 A study has F folds and S seeds. The difference of two variants in a fold is
-    effect + of its data: shared by all folds (share r) and the fold's own (1 - r) + of the seed        standard deviation 1
-after the mean over seeds. r is what folds share because their training sets overlap: 1/F, as Nadeau & Bengio assume, or 0,
-for trained models taken as they are. Tests on utterances see answers drawn from the folds' differences: 100 utterances a
-fold, one speaker a fold.
+    effect + data: shared by all folds (share r) and specific to the fold (1 - r) + seed        standard deviation 1
+after averaging over seeds. r is the share that folds have in common because their training sets overlap: 1/F, as Nadeau & Bengio
+assume, or 0 if the trained models count as fixed. Tests on utterances see answers drawn from the folds' differences, with 100
+utterances and one speaker per fold.
 """
 
 import dataclasses
@@ -23,13 +23,13 @@ from ablations.statistics.pooled_scores import draw, interval
 from ablations.statistics.signed_rank import signed_rank
 
 SPREAD = 0.03
-"""Standard deviation of a fold's difference, as a share of right answers: 3 points."""
+"""Standard deviation of a fold's difference, as a share of correct answers: 3 points."""
 SAME_FOLD = 0.8
-"""Share of a difference's variance that all seeds of a fold have in common: it comes of the data."""
+"""Share of a difference's variance that all seeds of a fold have in common, since it comes from the data."""
 UTTERANCES = 100
-"""Tested in each fold."""
+"""Test utterances in each fold."""
 AGREEMENT = 0.8
-"""Share of utterances on which two variants are right or wrong together, but for what parts them on average."""
+"""Share of utterances on which two variants are right or wrong together, apart from their mean difference."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Setting:
     overlap: float
     """r, the correlation of two folds' differences."""
     effect: float
-    """True difference in standard deviations of a fold's difference."""
+    """True difference, in standard deviations of a fold's difference."""
 
     @property
     def ratio(self) -> float:
@@ -49,7 +49,7 @@ class Setting:
 
 
 def differences(setting: Setting, random: np.random.Generator) -> np.ndarray:
-    """The differences of one study [seeds folds], in shares of right answers."""
+    """Simulates the differences of one study [seeds folds], in shares of correct answers."""
     shared = math.sqrt(setting.overlap) * random.standard_normal((1, 1))
     fold = math.sqrt(1 - setting.overlap) * random.standard_normal((1, setting.folds))
     seed = random.standard_normal((setting.seeds, setting.folds))
@@ -58,7 +58,7 @@ def differences(setting: Setting, random: np.random.Generator) -> np.ndarray:
 
 
 def answers(gaps: np.ndarray, random: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per seed, whether baseline and variant are right [utterances], fold after fold; shares of right differ by `gaps`."""
+    """Returns per seed whether baseline and variant are correct [utterances], fold after fold; accuracies differ by `gaps`."""
     skill = np.clip(random.normal(0.7, 0.08, gaps.shape[1]), 0.3, 0.9)
     found = []
     for row in gaps:
@@ -99,7 +99,7 @@ def _mcnemar(gaps: np.ndarray, setting: Setting, random: np.random.Generator) ->
 
 
 def _speakers(gaps: np.ndarray, setting: Setting, random: np.random.Generator) -> bool:
-    """The interval of pooled_scores.py: all speakers have as many utterances, so the pooled score is their mean."""
+    """Applies the interval of pooled_scores.py. All speakers have equally many utterances, so the pooled score is their mean."""
     pooled = np.mean([theirs.astype(float) - ours for ours, theirs in answers(gaps, random)], axis=0)
     speakers = pooled.reshape(setting.folds, -1).mean(axis=1)
     weights = _weights(setting.folds)
@@ -123,11 +123,11 @@ DECISIONS: dict[str, Decision] = {
     "plain paired t": _plain,
     "corrected t over (seed, fold)": _pairs,
 }
-"""What is decided from the differences of a study, by name; the last two are what the platform does not do."""
+"""Decision from the differences of a study, by name. The platform does not use the last two."""
 
 
 def rejections(decision: Decision, setting: Setting, runs: int, seed: int = 0) -> float:
-    """Share of `runs` simulated studies in which the decision is that the variants differ."""
+    """Returns the share of `runs` simulated studies in which the test decides that the variants differ."""
     random = np.random.default_rng([seed, setting.folds, setting.seeds])
     return float(np.mean([decision(differences(setting, random), setting, random) for _ in range(runs)]))
 
@@ -137,7 +137,7 @@ SIZES = ((5, 1), (5, 3), (10, 1), (10, 3))
 
 
 def table(runs: int) -> Iterator[str]:
-    """The lines of a Markdown table: per cent of studies in which each test says that the variants differ."""
+    """Yields the lines of a Markdown table: percentage of studies in which each test decides that the variants differ."""
     sizes = " / ".join(f"{folds} x {seeds}" for folds, seeds in SIZES)
     yield f"| folds x seeds: {sizes} | nothing to find, r = 1/F | nothing to find, r = 0 | true difference d = 1, r = 1/F |"
     yield "|---|---:|---:|---:|"

@@ -1,9 +1,9 @@
-"""McNemar's test on utterances: of those that only one of two variants gets right, does one side have more than half?
+"""McNemar's test: of the utterances that exactly one of two variants gets right, does one variant get more than half?
 
 only the baseline right: b    only the variant right: c    under the null c ~ Binomial(b + c, 1/2), two-sided and exact
-(McNemar 1947, Psychometrika 12; Dietterich 1998, Neural Computation 10.) It takes the trained models as they are and
-utterances for independent. Seeds answer for the same utterances, so their p values depend on each other: twice their mean
-is a p value whatever the dependence (Vovk & Wang 2020, Biometrika 107), and that is what several seeds are given.
+(McNemar 1947, Psychometrika 12; Dietterich 1998, Neural Computation 10.) It treats the trained models as fixed and utterances
+as independent. Seeds share the same utterances, so their p values depend on each other. Twice their mean is a valid p value
+under any dependence (Vovk & Wang 2020, Biometrika 107), so we use that for several seeds.
 """
 
 import math
@@ -16,7 +16,7 @@ from ablations.statistics.method import Evidence, Method
 
 
 def mcnemar(baseline: np.ndarray, variant: np.ndarray) -> float:
-    """Exact two-sided p of two rows of right answers [utterances], one seed; 1 where they agree on every utterance.
+    """Returns the exact two-sided p of two rows of correct answers [utterances] of one seed; 1 if they always agree.
 
     >>> mcnemar(np.array([True, True, False, False, False]), np.array([True, False, True, True, True]))
     0.625
@@ -28,7 +28,7 @@ def mcnemar(baseline: np.ndarray, variant: np.ndarray) -> float:
 
 
 def over_dependent(p: Sequence[float]) -> float:
-    """One p value of several that may depend on each other: itself, or twice the mean, at most 1; NaN of none.
+    """Combines p values under any dependence: twice their mean, at most 1; a single p stays the same; NaN for none.
 
     >>> over_dependent([.04]), over_dependent([.01, .03])
     (0.04, 0.04)
@@ -51,9 +51,9 @@ METHOD = Method(
     columns=("McNemar p", "lost:won"),
     cells=_cells,
     note=(
-        "McNemar's exact test counts the utterances that only the baseline (lost) or only the variant (won) answers rightly, "
-        "seed by seed; p over several seeds is twice their mean (Vovk & Wang 2020). It takes utterances for "
-        "independent and the trained models as they are: another training would count differently."
+        "McNemar's exact test counts the utterances that only the baseline (lost) or only the variant (won) gets right, "
+        "seed by seed; p over several seeds is twice their mean (Vovk & Wang 2020). It treats utterances as "
+        "independent and the trained models as fixed: another training run would count differently."
     ),
     keeps_its_level=False,
 )

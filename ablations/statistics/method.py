@@ -1,6 +1,6 @@
-"""What a method of comparison is given, and what it hands to the report.
+"""The interface of a comparison method: its input (Evidence) and its output (cells of a table).
 
-outcomes --pair by (seed, fold)--> Evidence of each variant --Method.cells--> words of a table
+outcomes --pair by (seed, fold)--> Evidence of each variant --Method.cells--> cells of a table
 """
 
 import dataclasses
@@ -17,32 +17,32 @@ from ser_core.evaluation.metrics import less_is_better
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evidence:
-    """One variant against the baseline on one metric."""
+    """Data of one variant against the baseline on one metric."""
 
     metric: str
     gaps: np.ndarray
-    """Variant less baseline [seeds folds], turned so that above 0 is better; NaN where either has no score."""
+    """Variant minus baseline [seeds folds], signed so that above 0 is better; NaN if either has no score."""
     test_to_train: float
     """Ratio of test to training utterances, mean over folds."""
     right: tuple[tuple[np.ndarray, np.ndarray], ...]
-    """Per seed, whether baseline and variant answer each utterance rightly [utterances]; empty where nothing is a class."""
+    """Per seed, whether baseline and variant are correct on each utterance [utterances]; empty for metrics without classes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """A way to look at the same differences, as columns of a table."""
+    """A method of comparison, shown as columns of a table."""
 
     columns: tuple[str, ...]
     cells: Callable[[Evidence], tuple[str, ...]]
-    """The words under `columns`, for one variant."""
+    """Returns the cells under `columns` for one variant."""
     note: str
-    """What is needed to read them: formula, source, assumption."""
+    """Note for readers: formula, source, assumption."""
     keeps_its_level: bool
-    """Whether it errs in 3 to 7 % of simulated studies where it promises 5 (or promises none): else the report alone shows it."""
+    """Whether it errs in 3 to 7 % of simulated studies at a nominal 5 % (or has no rate). If not, only the report shows it."""
 
 
 def evidence(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = ()) -> dict[str, Evidence]:
-    """The evidence for every variant but the baseline. Raises ComparisonError as `pair` does."""
+    """Returns the evidence for every variant except the baseline. Raises ComparisonError as `pair` does."""
     study, ratio, sign = pair(outcomes, baseline, across), size_ratio(outcomes), -1 if less_is_better(metric) else 1
     scores = {name: sign * scores_of(pairs, metric) for name, pairs in study.items()}
     answers = {name: _right(pairs, metric) for name, pairs in study.items()}
@@ -54,7 +54,7 @@ def evidence(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Se
 
 
 def _right(pairs: dict, metric: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per seed: utterances, sorted, and whether each was answered rightly; empty for metrics that are not of classes."""
+    """Returns, per seed, the sorted utterances and whether each is correct; empty for metrics without classes."""
     try:
         answers = read(pairs, metric) if not metric.startswith("ccc.") else []
     except ComparisonError:
@@ -63,7 +63,7 @@ def _right(pairs: dict, metric: str) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _together(ours: list[tuple[np.ndarray, np.ndarray]], theirs: list[tuple[np.ndarray, np.ndarray]]) -> tuple:
-    """Both sides' answers, seed by seed; empty unless they are for the same utterances."""
+    """Pairs both sides' answers seed by seed; empty unless they cover the same utterances."""
     if len(ours) != len(theirs) or any(not np.array_equal(one[0], other[0]) for one, other in zip(ours, theirs, strict=True)):
         return ()
     return tuple((one[1], other[1]) for one, other in zip(ours, theirs, strict=True))

@@ -1,11 +1,11 @@
-"""Scores over all test utterances together, and how far they would move with other speakers.
+"""Scores over all test utterances together, with intervals over speakers.
 
     predictions --per speaker--> sums [speakers ...] --redraw speakers--> totals --formula--> scores --spread x t--> interval
-Utterances of one speaker stand or fall together, so whole speakers are redrawn with replacement (cluster bootstrap;
-Davison & Hinkley 1997, section 3.8). Seeds are pooled one by one and averaged within each redraw. Percentiles of redraws, even
-expanded ones (Hesterberg 2015, The American Statistician 69:371), are too narrow for 5 speakers: 8 % of true nulls were
-rejected. So the redraws give the standard error alone, and Student's t with speakers - 1 degrees of freedom the rest (Cameron,
-Gelbach & Miller 2008, Review of Economics and Statistics 90:414). Intervals take the trained models as they are.
+Utterances of one speaker are correlated, so the bootstrap redraws whole speakers with replacement (cluster bootstrap; Davison &
+Hinkley 1997, section 3.8). Each seed is pooled separately and averaged within each redraw. Percentiles of redraws, even expanded
+ones (Hesterberg 2015, The American Statistician 69:371), are too narrow for 5 speakers: 8 % of true nulls were rejected. The
+redraws therefore give only the standard error, and Student's t with speakers - 1 degrees of freedom gives the quantile (Cameron,
+Gelbach & Miller 2008, Review of Economics and Statistics 90:414). Intervals treat the trained models as fixed.
 """
 
 import dataclasses
@@ -23,17 +23,17 @@ from ser_core.evaluation import metrics
 
 @dataclasses.dataclass(frozen=True)
 class Pooled:
-    """One variant on all test utterances; fractions, or CCC as it is. Interval ends are NaN with a single speaker."""
+    """One variant on all test utterances, as fractions or raw CCC. Interval ends are NaN with a single speaker."""
 
     score: Interval
     difference: Interval
-    """Variant less baseline, on the same utterances and the same redrawn speakers; NaN for the baseline itself."""
+    """Variant minus baseline on the same utterances and the same redrawn speakers; NaN for the baseline itself."""
     speakers: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answers:
-    """One seed's predictions over all folds, sorted by utterance: words for a class task, floats for a dimension."""
+    """One seed's predictions over all folds, sorted by utterance: class names for a class task, floats for a dimension."""
 
     utterance: np.ndarray
     speaker: np.ndarray
@@ -50,10 +50,10 @@ def pooled_scores(
     redraws: int = 2000,
     seed: int = 0,
 ) -> dict[str, Pooled]:
-    """Every variant's pooled score and its difference to the baseline's, with 95 % bootstrap intervals over speakers.
+    """Returns each variant's pooled score and its difference to the baseline, with 95 % bootstrap intervals over speakers.
 
     A variant without the predictions that `metric` needs gets NaN. Raises ComparisonError as `compare` does, when
-    two variants were tested on different utterances, and for a metric that is neither UAR, WA, macro-F1 nor CCC.
+    two variants were tested on different utterances, and for metrics other than UAR, WA, macro-F1 and CCC.
     """
     answers = {name: read(pairs, metric) for name, pairs in pair(outcomes, baseline, across).items()}
     known = {name: by_seed for name, by_seed in answers.items() if by_seed}
@@ -78,10 +78,10 @@ def pooled_scores(
 
 
 def read(pairs: Pairs, metric: str) -> list[Answers]:
-    """The labelled predictions that `metric` scores, per seed; empty when a fold has none."""
+    """Returns the labelled predictions for `metric`, per seed; empty when a fold has none."""
     task, _, kind = metric.rpartition(".")
     if task != "ccc" and kind not in ("uar", "wa", "macro_f1"):
-        raise ComparisonError(f"no pooled score for {metric!r}; there is one for uar, wa, macro_f1 and ccc.<dimension>")
+        raise ComparisonError(f"no pooled score for {metric!r}; choose uar, wa, macro_f1 or ccc.<dimension>")
     column = f"dimensions.{kind}" if task == "ccc" else task or "emotion"
     names = ("utterance", "speaker", f"{column}.target", f"{column}.predicted")
     whole = join_predictions(pairs, names)
@@ -92,7 +92,7 @@ def read(pairs: Pairs, metric: str) -> list[Answers]:
 
 
 def _sorted(answers: Answers) -> Answers:
-    """The labelled ones, by utterance."""
+    """Returns the labelled answers, sorted by utterance."""
     labelled = answers.target != "" if answers.target.dtype.kind == "U" else ~np.isnan(answers.target)
     kept = np.flatnonzero(labelled)
     rows = kept[np.argsort(answers.utterance[kept], kind="stable")]
@@ -100,18 +100,18 @@ def _sorted(answers: Answers) -> Answers:
 
 
 def point(answers: Answers, metric: str) -> float:
-    """The score of the predictions as they are."""
+    """Returns the score of the predictions without redrawing."""
     formula = metrics.ccc if metric.startswith("ccc.") else getattr(metrics, metric.rpartition(".")[2])
     return formula(answers.target, answers.predicted)
 
 
 def draw(speakers: int, redraws: int, seed: int) -> np.ndarray:
-    """How often each speaker is in each redraw [redraws speakers]."""
+    """Returns how often each redraw contains each speaker [redraws speakers]."""
     return np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=redraws)
 
 
 def redraw(answers: Answers, metric: str, speakers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The score under every redraw [redraws]; NaN where a redraw leaves it undefined, and with a single speaker."""
+    """Returns the score under each redraw [redraws]; NaN if undefined, and with a single speaker."""
     if len(speakers) < 2:
         return np.full(len(weights), float("nan"))
     row = np.searchsorted(speakers, answers.speaker)
@@ -126,11 +126,11 @@ def redraw(answers: Answers, metric: str, speakers: np.ndarray, weights: np.ndar
 
 
 def interval(value: float, redraws: np.ndarray, speakers: int, bounds: tuple[float, float] | None = None) -> Interval:
-    """The value with its 95 % interval; ends are NaN when no redraw is defined, and with a single speaker.
+    """Returns the value with its 95 % interval. The ends are NaN when no redraw is defined, and with a single speaker.
 
-    Student's t times the standard deviation of the redraws, which is sqrt((n - 1) / n) too small for n speakers. Near one of its
-    `bounds` a score has its longer side away from it: the interval is taken on the scale that moves them to infinity (logit of
-    a share, Fisher's z of CCC).
+    The half width is Student's t times the standard deviation of the redraws, corrected since the latter is too small by
+    sqrt((n - 1) / n) for n speakers. Near one of its `bounds`, an interval should be longer on the other side, so it is
+    computed on a scale that moves the bounds to infinity (logit of a share, Fisher's z of CCC).
 
     >>> redraws = np.array([.93, .97] * 9)
     >>> [round(end, 3) for bounds in (None, (0, 1)) for end in dataclasses.astuple(interval(.95, redraws, 9, bounds))]
@@ -153,7 +153,7 @@ def interval(value: float, redraws: np.ndarray, speakers: int, bounds: tuple[flo
 
 
 def _confusion(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
-    """Utterances by speaker, true class and predicted class [speakers classes classes]."""
+    """Counts utterances by speaker, true class and predicted class [speakers classes classes]."""
     classes = np.union1d(answers.target, answers.predicted)
     counts = np.zeros((speakers, len(classes), len(classes)))
     np.add.at(counts, (row, np.searchsorted(classes, answers.target), np.searchsorted(classes, answers.predicted)), 1)
@@ -161,14 +161,14 @@ def _confusion(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
 
 
 def _moments(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
-    """Sums per speaker of 1, t, p, tt, pp, tp [speakers 6], both sides shifted alike so that squares stay small."""
+    """Returns sums per speaker of 1, t, p, tt, pp, tp [speakers 6]. Truth and prediction share a shift to keep squares small."""
     truth, guess = answers.target - answers.target.mean(), answers.predicted - answers.target.mean()
     columns = (np.ones_like(truth), truth, guess, truth**2, guess**2, truth * guess)
     return np.stack([np.bincount(row, column, speakers) for column in columns], axis=1)
 
 
 def _ccc(totals: np.ndarray) -> np.ndarray:
-    """Lin's concordance from the totals of `_moments` [redraws 6]."""
+    """Returns Lin's concordance from the totals of `_moments` [redraws 6]."""
     count = totals[:, 0]
     truth, guess, truth2, guess2, both = (_ratio(totals[:, column], count) for column in range(1, 6))
     spread = (truth2 - truth**2) + (guess2 - guess**2) + (truth - guess) ** 2
@@ -180,7 +180,7 @@ def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = float("nan")
 
 
 def _check_utterances(known: dict[str, list[Answers]]) -> None:
-    """All variants and seeds answer for the same utterances."""
+    """Checks that all variants and seeds cover the same utterances."""
     for name, seeds in known.items():
         first, expected = next((other, answers[0]) for other, answers in known.items())
         for one in seeds:

@@ -1,6 +1,6 @@
-"""The test predictions of a variant as arrays, its folds put together at once: what is pooled over folds reads these.
+"""Joins the test predictions of a variant over folds into arrays, for scores that pool folds.
 
-Pairs --one table--> {column: array} over all seeds and folds --cut--> the same of each seed
+Pairs --one table--> {column: array} over all seeds and folds --cut--> the same per seed
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from ser_core.evaluation.prediction_columns import arrays
 
 
 def join_predictions(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """The predictions of all seeds and folds in the order of `pairs`, in the columns that every fold has.
+    """Returns the predictions of all seeds and folds in the order of `pairs`, in the columns that every fold has.
 
-    `columns` are the ones that are asked for, all if empty; a word that is missing is an empty one.
+    `columns` selects columns; empty selects all. A missing text value becomes an empty string.
     """
     whole = pd.concat([one.test.predictions for one in pairs.values()], join="inner", ignore_index=True)
     asked = whole.filter(columns) if columns else whole
@@ -24,7 +24,7 @@ def join_predictions(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.
 
 
 def by_seed(pairs: Pairs, whole: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """What `join_predictions` found, cut into seeds."""
+    """Splits the result of `join_predictions` by seed."""
     sizes = [sum(len(pairs[key].test.predictions) for key in keys) for _, keys in groupby(pairs, key=lambda key: key[0])]
     ends = np.cumsum(sizes)
     return [{name: values[end - size : end] for name, values in whole.items()} for size, end in zip(sizes, ends, strict=True)]

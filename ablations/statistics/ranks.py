@@ -1,9 +1,9 @@
-"""Variants ranked over corpora: mean ranks, Friedman's test, and whose ranks lie further apart than a critical difference.
+"""Ranks variants over corpora: mean ranks, Friedman's test, and Nemenyi's critical difference between ranks.
 
-scores [corpora variants] --rank within each corpus--> mean ranks --Friedman--> p --Nemenyi--> pairs told apart, diagram
-Corpora are independent of each other, as the folds of one corpus are not: that is what these tests ask for (Demsar 2006,
-JMLR 7:1). autorank (Herbold 2020, JOSS 5:2173) computes them. It is held to ranks: by itself it takes an analysis of
-variance where scores look normal, which a handful of corpora cannot show, and for two variants a one-sided test of the better.
+scores [corpora variants] --rank within each corpus--> mean ranks --Friedman--> p --Nemenyi--> significant pairs, diagram
+These tests need independent data sets (Demsar 2006, JMLR 7:1). Corpora are independent; the folds of one corpus are not.
+autorank (Herbold 2020, JOSS 5:2173) computes the tests. We restrict it to ranks: by default it uses an analysis of variance if
+scores look normal, which a handful of corpora cannot show, and a one-sided test of the better of two variants.
 """
 
 import contextlib
@@ -22,30 +22,30 @@ from ablations.statistics.signed_rank import FEWEST as FEWEST_PAIRS
 from ablations.statistics.signed_rank import signed_rank
 
 FEWEST = 5
-"""Corpora below which nothing is tested: autorank refuses, since the approximation behind Friedman's p fails."""
+"""Minimum number of corpora for a test. Below it autorank refuses, since the approximation behind Friedman's p fails."""
 DIGITS = 12
-"""Scores are rounded to so many decimals, so that rounding of sums breaks no tie."""
+"""Scores are rounded to this many decimals, so that floating-point errors do not break ties."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Ranks:
-    """Variants over corpora."""
+    """Ranks of variants over corpora, with the test result."""
 
     corpora: int
     means: Mapping[str, float]
-    """Mean rank of each variant, the best first; 1 is best, and equal scores share their ranks."""
+    """Mean rank of each variant, best first; 1 is best, and ties share their ranks."""
     test: str
-    """Friedman, for two variants Wilcoxon, or nothing."""
+    """Name of the test: Friedman, Wilcoxon for two variants, or empty."""
     p: float
-    """NaN without a test."""
+    """p of the test; NaN without a test."""
     cd: float
-    """Nemenyi's critical difference of mean ranks; NaN without a test, and for two variants."""
+    """Nemenyi's critical difference of mean ranks; NaN without a test and for two variants."""
     apart: tuple[tuple[str, str], ...]
-    """Pairs that are told apart, each the better first; none unless the test finds a difference at LEVEL."""
+    """Significantly different pairs, better one first; empty unless the test finds a difference at LEVEL."""
 
 
 def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
-    """Ranks of variants (columns) over corpora (rows)."""
+    """Ranks variants (columns) over corpora (rows)."""
     scores = scores.round(DIGITS)
     means = scores.rank(axis="columns", ascending=less_is_better).mean().sort_values(kind="stable").to_dict()
     plain = Ranks(len(scores), {str(name): float(mean) for name, mean in means.items()}, "", NAN, NAN, ())
@@ -66,7 +66,7 @@ def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
 
 
 def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
-    """autorank's result; what it prints and warns of (constant scores, effect sizes that we do not use) is kept from the user."""
+    """Returns autorank's result. Hides its output and warnings (constant scores, effect sizes that we do not use)."""
     with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
         from autorank import autorank
 
@@ -75,12 +75,12 @@ def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
 
 
 def conclusion(ranks: Ranks) -> str:
-    """What may be said, in words."""
+    """Returns the conclusion in words."""
     over, said = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
     if not ranks.test:
         return _untested(ranks)
     if ranks.p >= LEVEL:
-        return f"{over} no variant can be told from another ({said}), which does not show that they are equal."
+        return f"{over} no variant can be told apart from another ({said}), which does not show that they are equal."
     if len(ranks.means) == 2:
         return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({said})."
     if not ranks.apart:
@@ -95,16 +95,16 @@ def conclusion(ranks: Ranks) -> str:
 def _untested(ranks: Ranks) -> str:
     needed = FEWEST if len(ranks.means) > 2 else FEWEST_PAIRS
     if ranks.corpora >= needed:
-        return f"No test: the variants score alike in each of the {ranks.corpora} corpora."
+        return f"No test: all variants have the same score in each of the {ranks.corpora} corpora."
     why = "Friedman's p is an approximation that fails" if len(ranks.means) > 2 else "Wilcoxon's test cannot reach 5 %"
     return (
-        f"No test: {ranks.corpora} corpora are too few, there must be at least {needed}, since with fewer {why}. "
-        "The mean ranks describe these corpora and no others."
+        f"No test: {ranks.corpora} corpora are too few; at least {needed} are needed, since with fewer {why}. "
+        "The mean ranks describe only these corpora."
     )
 
 
 def procedure(ranks: Ranks) -> str:
-    """What was done: ranking, test, level, critical difference."""
+    """Returns the procedure in words: ranking, test, level, critical difference."""
     ranking = f"Ranked within each corpus (1 is best, ties share), ranks averaged over {ranks.corpora} corpora"
     if ranks.test == "Wilcoxon":
         return f"{ranking}; two-sided signed-rank test of Wilcoxon at alpha {LEVEL:g} (scipy {version('scipy')})."
@@ -117,9 +117,10 @@ def procedure(ranks: Ranks) -> str:
 
 
 def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, bytes]:
-    """The critical difference diagram as `svg` and `png`; nothing without Nemenyi's test. The same scores give the same bytes.
+    """Draws the critical difference diagram as `svg` and `png`; empty without Nemenyi's test.
 
-    Variants hang from their mean ranks, the best on the right; a bar joins those within one critical difference.
+    Variants are placed at their mean ranks, best on the right; a bar joins those within one critical difference. The same
+    scores give the same bytes.
     """
     ranks = rank_variants(scores, less_is_better)
     if math.isnan(ranks.cd):
@@ -134,7 +135,7 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
         with matplotlib.rc_context(style):
             figure = Figure(figsize=(6, 1.3 + 0.2 * len(ranks.means)), facecolor="white")
             plot_stats(result, allow_insignificant=True, ax=figure.add_axes((0, 0, 1, 1)))
-            reading = "" if ranks.p < LEVEL else ": no two may be told apart, whatever the bars leave out"
+            reading = "" if ranks.p < LEVEL else ": no two differ significantly, even without a bar"
             said = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
             figure.text(0.5, 0.02, said, ha="center", va="top", fontsize=9)
             drawn = {}

@@ -1,7 +1,7 @@
-"""Wilcoxon's signed-rank test over folds: asked for by reviewers, and wrong about folds in two ways.
+"""Wilcoxon's signed-rank test over folds. Reviewers ask for it, but it does not suit folds, for two reasons.
 
-Below 6 pairs it cannot reach 5 % two-sided (2 / 2^5 = .0625), so it is not given there. From 6 on it takes folds for
-independent although they share training data, and rejects far more than 5 % of true nulls: marked, never a verdict.
+Below 6 pairs it cannot reach 5 % two-sided (2 / 2^5 = .0625), so we do not report it. From 6 pairs on, it treats folds as
+independent although they share training data, and rejects far more than 5 % of true nulls. It is marked and never decides.
 """
 
 import math
@@ -12,13 +12,13 @@ from ablations.statistics.compare import NAN, RESOLUTION, over_seeds, probabilit
 from ablations.statistics.method import Evidence, Method
 
 FEWEST = 6
-"""Pairs below which the test could not reject at 5 % whatever the data."""
+"""Minimum number of pairs with which the test can reject at 5 %."""
 
 
 def signed_rank(differences: np.ndarray) -> float:
-    """Two-sided p of one difference per fold [folds]; NaN below FEWEST folds, 1 where all are 0.
+    """Returns the two-sided p of the differences per fold [folds]; NaN below FEWEST folds, 1 if all are 0.
 
-    Exact where no two sizes are equal, the normal approximation otherwise; zeros are dropped (Wilcoxon 1945).
+    Exact without ties, otherwise the normal approximation; zeros are dropped (Wilcoxon 1945).
 
     >>> signed_rank(np.array([.01, .02, .03, .04, .05])), signed_rank(np.array([.01, .02, .03, .04, .05, .06]))
     (nan, 0.03125)
@@ -43,8 +43,8 @@ METHOD = Method(
     columns=("Wilcoxon p",),
     cells=_cells,
     note=(
-        f"Wilcoxon's signed-rank test over folds, from {FEWEST} on (with fewer it cannot reach .05), takes folds for "
-        "independent: training data they share make it reject too often."
+        f"Wilcoxon's signed-rank test over folds, from {FEWEST} on (with fewer it cannot reach .05), treats folds as "
+        "independent; shared training data make it reject too often."
     ),
     keeps_its_level=False,
 )

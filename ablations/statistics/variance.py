@@ -1,10 +1,10 @@
-"""Where the scatter of scores comes from, and what would make a study see finer: more seeds or more folds.
+"""Splits the variance of scores into its sources, and computes how many seeds or folds a smaller difference needs.
 
 score [configuration seed fold] = mean + configuration + fold + configuration x fold + seed
-Variances by the method of moments of a balanced analysis of variance (Searle, Casella & McCulloch 1992, chapter 4). Seeds are
-nested in a configuration and fold: seed 1 of one fold shares neither data nor steps with seed 1 of another.
+Variances come from the method of moments of a balanced analysis of variance (Searle, Casella & McCulloch 1992, chapter 4). Seeds
+are nested in configuration and fold: seed 1 of one fold shares neither data nor steps with seed 1 of another.
 
-A mean difference of two configurations over F folds and S seeds, with the correction of Nadeau & Bengio, has
+With the correction of Nadeau & Bengio, the mean difference of two configurations over F folds and S seeds has
     variance = (1/F + test/train) * 2 * (configuration x fold + seed / S)
 """
 
@@ -17,17 +17,17 @@ from ablations.statistics.compare import LEVEL, NAN, POWER
 
 MOST_SEEDS = 1000
 MOST_FOLDS = 200
-"""Where the search for enough seeds or folds ends."""
+"""Upper limits of the search for enough seeds or folds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Variances in the unit of the score, squared. NaN where the study cannot tell: one seed, one fold, one configuration."""
+    """Variances, in squared units of the score. NaN if one seed, fold or configuration cannot estimate them."""
 
     configuration: float
     fold: float
     configuration_by_fold: float
-    """How much configurations differ in which folds they find hard; with one seed, the seeds' scatter is in it."""
+    """Variance of the interaction of configuration and fold. With one seed, it includes the variance between seeds."""
     seed: float
     configurations: int
     seeds: int
@@ -35,7 +35,7 @@ class Split:
 
     @property
     def parts(self) -> dict[str, float]:
-        """What can be told apart, in words, as shares of the sum; nothing where all scores are equal."""
+        """Shares of the total variance by source; empty if all scores are equal."""
         joined = "variant by fold" if self.seeds > 1 else "variant by fold and seed together"
         named = {
             "between folds": self.fold,
@@ -49,7 +49,7 @@ class Split:
 
 
 def split_variance(scores: np.ndarray) -> Split:
-    """The variance of scores [configurations seeds folds]; folds that miss a score are left out, below 0 counts as 0."""
+    """Splits the variance of scores [configurations seeds folds]. Skips incomplete folds; negative estimates become 0."""
     scores = scores[:, :, np.isfinite(scores).all(axis=(0, 1))]
     configurations, seeds, folds = scores.shape
     if folds < 2:
@@ -74,10 +74,10 @@ def split_variance(scores: np.ndarray) -> Split:
 
 
 def detectable(split: Split, seeds: int, folds: int, test_to_train: float) -> float:
-    """Least true difference of two configurations found with probability POWER at LEVEL, alone among variants.
+    """Returns the smallest true difference of two configurations found with probability POWER at LEVEL, before Holm.
 
-    `test_to_train` is the study's own ratio; with other folds of the same size it is taken as ratio * (F - 1) / (F' - 1).
-    NaN below two configurations or folds, or with other seeds than the study's single one.
+    `test_to_train` is the study's own ratio. For another number of folds F' of the same size, it becomes
+    ratio * (F - 1) / (F' - 1). NaN below two configurations or folds, and if a one-seed study asks for more seeds.
     """
     from scipy.special import stdtrit
 
@@ -90,19 +90,19 @@ def detectable(split: Split, seeds: int, folds: int, test_to_train: float) -> fl
 
 
 def seeds_for(split: Split, wanted: float, test_to_train: float) -> int:
-    """Fewest seeds that can detect `wanted` with the study's folds; 0 when MOST_SEEDS cannot."""
+    """Returns the fewest seeds that detect `wanted` with the study's folds; 0 if MOST_SEEDS do not suffice."""
     tried = range(1, MOST_SEEDS + 1)
     return next((seeds for seeds in tried if detectable(split, seeds, split.folds, test_to_train) <= wanted), 0)
 
 
 def folds_for(split: Split, wanted: float, test_to_train: float) -> int:
-    """Fewest folds of the same size that can detect `wanted` with the study's seeds; 0 when MOST_FOLDS cannot."""
+    """Returns the fewest folds of the same size that detect `wanted` with the study's seeds; 0 if MOST_FOLDS do not suffice."""
     tried = range(2, MOST_FOLDS + 1)
     return next((folds for folds in tried if detectable(split, split.seeds, folds, test_to_train) <= wanted), 0)
 
 
 def _moment(deviations: np.ndarray, freedom: int) -> float:
-    """Mean square; NaN without a degree of freedom."""
+    """Returns the mean square; NaN without a degree of freedom."""
     return float((deviations**2).sum() / freedom) if freedom > 0 else NAN
 
 

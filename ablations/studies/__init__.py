@@ -1,4 +1,4 @@
-"""Every study that `ser ablate` knows; adding one touches its file and this table."""
+"""The table of studies for `ser ablate`. To add one, write its file and add it here."""
 
 from ablations.studies import (
     bridge_tokens,

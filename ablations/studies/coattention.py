@@ -1,9 +1,9 @@
-"""Does co-attention between features of tasks beat laying the channels side by side?
+"""Does co-attention between features of tasks beat concatenating the channels?
 
     ser ablate coattention tasks.gender.weight=0.1
-Both reconstructions of Wan et al. 2024 (arXiv 2412.20707), whose equations are not known, against concatenation. Zou et
-al. 2022 report 71.64 against 67.22 WA on IEMOCAP for re-weighting (arXiv 2203.15326). The paper reads speech alone, and so
-may this study: the features related are those of tasks.
+Compares both reconstructions of Wan et al. 2024 (arXiv 2412.20707), whose equations are not known, with concatenation. Zou et
+al. 2022 report 71.64 against 67.22 WA on IEMOCAP for re-weighting (arXiv 2203.15326). The paper uses only speech. This study
+may do so too, since co-attention relates the features of tasks.
 """
 
 from ablations.study import Study, fusion_overrides

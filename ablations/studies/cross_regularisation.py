@@ -1,8 +1,8 @@
-"""Do the two views of emotion, category and dimensions, regularise each other?
+"""Do the two views of emotion (categories and dimensions) regularise each other?
 
     ser ablate cross_regularisation
-Each of emotion, dimensions and gender that the corpus allows alone, every pair, and all. The report adds what each task gains
-on its own metric, beside the cosine of the tasks' gradients on the shared trunk.
+Trains emotion, dimensions and gender (as far as the corpus has labels) alone, in pairs, and together. The report adds the gain
+of each task on its own metric, next to the cosine of the tasks' gradients on the shared trunk.
 """
 
 import itertools
@@ -19,21 +19,21 @@ from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 
 NOTES = (
-    "Gain is the task's own metric (UAR in points, mean CCC over dimensions) in company less alone, paired by seed and fold; "
-    "± is half its 95 % interval (corrected resampled t), p is two-sided after Holm over the companies of the task.",
-    "Cosine is that of two tasks' gradients on all that they share (every parameter outside the heads), mean over steps and "
-    "epochs; in brackets the least and greatest of the folds and seeds. Above 0 the tasks pull alike, below 0 against each "
-    "other; unrelated gradients in so many dimensions have a cosine near 0. It speaks of the training loss; the gain, of "
-    "speakers never heard.",
+    "Gain is the task's own metric (UAR in points, mean CCC over dimensions) together minus alone, paired by seed and fold; "
+    "± is half its 95 % interval (corrected resampled t), p is two-sided after Holm over the combinations of the task.",
+    "Cosine is that of two tasks' gradients on all shared parameters (every parameter outside the heads), mean over steps and "
+    "epochs; in brackets the minimum and maximum over folds and seeds. Above 0 the tasks agree, below 0 they conflict; "
+    "unrelated gradients in that many dimensions have a cosine near 0. The cosine describes the training loss; the gain "
+    "describes unseen speakers.",
 )
 CAPTION = (
-    "Left: gain over the task alone with its 95 % interval. Right: cosine of the task's gradient with that of each companion, "
+    "Left: gain over the task alone with its 95 % interval. Right: cosine of the task's gradient with that of each other task, "
     "mean and range over folds and seeds."
 )
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """Single tasks first, emotion being the baseline, then pairs, then all; a task of weight 0 joins at ADDED_WEIGHT."""
+    """Returns single tasks first (emotion is the baseline), then pairs, then all. A task of weight 0 gets ADDED_WEIGHT."""
     tasks = config.tasks.all()
     views = [name for name in METRICS if tasks[name].available(corpus)]
     watch = () if config.weighting.monitor else ("weighting.monitor=true",)
@@ -47,7 +47,7 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 
 def sections(outcomes: Sequence[Outcome]) -> Sequence[Section]:
-    """Gains and cosines of every task in every company."""
+    """Returns gains and cosines of every task in every combination."""
     found = gains(outcomes)
     return [
         Section(

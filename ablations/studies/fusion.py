@@ -1,14 +1,14 @@
 """Does it matter how the channels are fused?
 
     ser ablate fusion
-The three forms that papers argue about most, all else equal; `ser ablate fusions` compares the whole table.
+Compares the three forms that papers debate most, with all else equal. `ser ablate fusions` compares all fusions.
 """
 
 from ablations.study import Study, fusion_overrides
 from ablations.variant import Variant
 
 COMPARED = ("concat", "cross_attention", "bridge")
-"""Few enough for the main job's three minutes."""
+"""Few enough to finish the main example in three minutes."""
 
 STUDY = Study(
     name="fusion",

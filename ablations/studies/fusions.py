@@ -1,7 +1,7 @@
-"""Which of all the fusions is best?
+"""Which fusion is best?
 
     ser ablate fusions
-Every fusion of the table against plain concatenation, with its default knobs, all else equal.
+Compares every fusion, with its default knobs, with plain concatenation, all else equal.
 """
 
 from ablations.study import Study, fusion_overrides

@@ -1,12 +1,12 @@
-"""Table 2 of Ispas et al. 2023 (arXiv 2401.00536), row by row: do its orderings hold here?
+"""Do the orderings of Table 2 of Ispas et al. 2023 (arXiv 2401.00536) hold here?
 
     ser ablate ispas2023_table2
-Five fusions, each trained on emotion and dimensions together, on emotion alone and on dimensions alone, in the paper's
-order. Left out: its first encoder pair (RoBERTa-large), because encoders are the user's choice here. Masked training
-on one task only has no row in the paper and stands here without figures.
-Reconstruction: no residual around cross-attention and bridge, unmasked padding, self-attention with residual and
-normalisation before it, hidden steps as zero vectors. Different from the paper: frozen encoders and whatever optim says;
-system=ispas2023 beneath it takes the paper's (all layers trained, Adam 3e-5, 20 epochs, batch 16).
+Trains five fusions on emotion and dimensions together, on emotion only and on dimensions only, in the paper's order.
+The first encoder pair of the paper (RoBERTa-large) is left out, since you choose the encoders here. Masked training on a
+single task has no row in the paper, so it has no published figures here.
+Reconstructed: no residual around cross-attention and bridge, unmasked padding, self-attention with residual and
+pre-normalisation, hidden steps as zero vectors. Different from the paper: frozen encoders and your optim settings. Add
+system=ispas2023 for those of the paper (all layers trained, Adam 3e-5, 20 epochs, batch 16).
 """
 
 from collections.abc import Callable, Sequence
@@ -31,14 +31,14 @@ TASKS: dict[str, tuple[str, ...]] = {
     "categorical": ("tasks.emotion.weight=1", "tasks.dimensions.weight=0"),
     "dimensional": ("tasks.emotion.weight=0", "tasks.dimensions.weight=1"),
 }
-"""The paper's loss is .33 for each of cross-entropy, 1 - CCC of valence and 1 - CCC of arousal; here CCC is a mean."""
+"""The paper weights cross-entropy, 1 - CCC of valence and 1 - CCC of arousal by .33 each; here CCC is a mean."""
 
 
 SYSTEM = SYSTEMS["ispas2023"]
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """The paper's rows; without rated dimensions the categorical ones, without classes the dimensional ones."""
+    """Returns the paper's rows: without dimension labels only the categorical ones, without classes only the dimensional ones."""
     emotion, dimensions = (task.available(corpus) for task in (config.tasks.emotion, config.tasks.dimensions))
     possible = {"multi-task": emotion and dimensions, "categorical": emotion, "dimensional": dimensions}
     rated = {dimension.name for dimension in corpus.dimensions}
@@ -52,7 +52,7 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 
 def notes() -> tuple[str, ...]:
-    """The published figures as sentences, one for each model, and what parts them from the table above them."""
+    """Returns the published figures, one sentence per model, and how they differ from the table above them."""
     said = []
     for model in MODELS:
         rows = {task: SYSTEM.figures(f"{model}, {task}") for task in TASKS}

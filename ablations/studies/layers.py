@@ -1,9 +1,9 @@
-"""How should the states of a speech encoder's trained layers be used?
+"""How should the model use the states of a speech encoder's trained layers?
 
     ser ablate layers model.speech=../shared/models/whisper-base-encoder model.speech.tune=2
-The last state against a weighted sum, all states side by side, and three reconstructions of augmented residual integration
-(Wan et al. 2024, arXiv 2412.20707, whose equations are not known), over the same trained layers. It needs trained layers: a
-checkpoint as model.speech, and model.speech.tune (-1 trains all its layers).
+Compares the last state with a weighted sum, a concatenation of all states, and three reconstructions of augmented residual
+integration (Wan et al. 2024, arXiv 2412.20707, whose equations are not known), over the same trained layers. The study needs
+trained layers: set model.speech to a checkpoint, and set model.speech.tune (-1 trains all its layers).
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from ser_core.errors import SettingError
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """The last state first. Raises SettingError where no layer of a speech encoder is trained."""
+    """Returns the last state first. Raises SettingError if no layer of a speech encoder is trained."""
     speech = config.model.speech
     if not isinstance(speech, TrainableEncoder) or not speech.tune:
         raise SettingError(
-            f"study layers compares trained layers of a speech encoder, and model.speech={speech.name} has none: "  # type: ignore[attr-defined]
+            f"study layers compares trained layers of a speech encoder, but model.speech={speech.name} has none: "  # type: ignore[attr-defined]
             "add model.speech=CHECKPOINT (its folder or name on the hub) and model.speech.tune=2 (-1: all its layers)"
         )
     read = {name: (f"model.speech.layers={name}", "model.speech.integration=none") for name in ("last", "weighted", "concat")}

@@ -1,7 +1,7 @@
 """Does hiding a channel in training help?
 
     ser ablate masking model.fusion=bridge
-Every masking of the table with its default knobs against none. Ispas et al. 2023 find no gain of masking by epoch.
+Compares every masking, with its default knobs, with none. Ispas et al. 2023 find no gain from masking by epoch.
 """
 
 from ablations.study import Study

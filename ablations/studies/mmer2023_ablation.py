@@ -1,8 +1,8 @@
 """Which of MMER's helper losses earns its place?
 
     ser ablate mmer2023_ablation model.speech=FOLDER model.text=FOLDER
-The whole system (Ghosh et al. 2023, arXiv 2203.16794), and the same without CTC, without supervised and without augmented
-contrast, as its ablation has it. A loss that the corpus has no labels for (or no channel) has no row.
+Compares the full system (Ghosh et al. 2023, arXiv 2203.16794) with the system without CTC, without supervised contrast and
+without augmented contrast, as in the paper's ablation. Losses without labels or channel in the corpus are left out.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from ser_core.systems import SYSTEMS
 SYSTEM = SYSTEMS["mmer2023"]
 WHOLE = (f"system={SYSTEM.name}",)
 LOSSES = {"CTC": "transcript", "SCL": "contrast", "ACL": "augmented_contrast"}
-"""The paper's names, in the order of what it loses without each."""
+"""The paper's names, ordered by the loss in score without each."""
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """The full system first, then without each loss that corpus and channels offer."""
+    """Returns the full system first, then the system without each loss that corpus and channels support."""
     trained = config.tasks.settled(corpus, config.model.channels).active()
     without = {name: task for name, task in LOSSES.items() if task in trained}
     return [

@@ -1,9 +1,9 @@
 """Do stages of fine-tuning help, and what should each train?
 
     ser ablate stages model.speech=FOLDER model.speech.tune=2
-As many epochs in all: one stage with optim.epochs, or two that share them. A frozen encoder is thawed only where
-model.speech.tune or model.text.tune name layers. Gao et al. 2024 (ICASSP): 74.92 UA for all, then all; 76.54 for all, then
-adapters alone (LoRA here, unless model.speech.adapter says otherwise).
+All variants train the same total number of epochs: one stage with optim.epochs, or two that share them. A frozen encoder is
+thawed only if model.speech.tune or model.text.tune selects layers. Gao et al. 2024 (ICASSP) report 74.92 UA for all, then all,
+and 76.54 for all, then adapters only (LoRA here, unless you set model.speech.adapter).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from ser_core.encoders.trainable import TrainableEncoder
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """One stage first, then two, which part its epochs among them."""
+    """Returns one stage first, then two stages that share its epochs."""
     first = max(1, config.optim.epochs // 2)
     two = ("stages=two", f"stages.first.epochs={first}", f"stages.second.epochs={max(1, config.optim.epochs - first)}")
     trained = {name: option for name in config.model.channels if (option := encoder(config, name)) and option.tune}
@@ -35,7 +35,7 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 
 def encoder(config: Config, channel: str) -> TrainableEncoder | None:
-    """The option of a channel's encoder, where it is a checkpoint."""
+    """Returns the option of a channel's encoder if it is a checkpoint, else None."""
     option = getattr(config.model, channel)
     return option if isinstance(option, TrainableEncoder) else None
 

@@ -1,7 +1,7 @@
-"""Which task earns its place beside the others?
+"""Which task earns its place next to the others?
 
     ser ablate tasks
-The tasks as configured against the same without each of them, and with each helper task added at weight 0.1.
+Compares the configured tasks with the same tasks minus one, and with each helper task added at weight 0.1.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 
 ADDED_WEIGHT = 0.1
-"""The weight that published systems settle on for helper tasks (Cai 2021, Gao 2024, MMER 2023)."""
+"""Weight that published systems use for helper tasks (Cai 2021, Gao 2024, MMER 2023)."""
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """The baseline, one variant less each task that emotion can spare, one more each task that corpus and channels allow."""
+    """Returns the baseline, a variant without each optional task, and a variant with each further task that the corpus allows."""
     offered = config.tasks.offered(corpus, config.model.channels)
     active = [name for name in config.tasks.active() if name in offered]
     absent = [name for name in offered if name not in active]
@@ -29,7 +29,7 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 
 def notices(config: Config, corpus: Corpus) -> Sequence[str]:
-    """The tasks that corpus and channels lack something for."""
+    """Returns a notice on the tasks that corpus and channels do not support."""
     offered = config.tasks.offered(corpus, config.model.channels)
     absent = [name for name in config.tasks.all() if name not in offered]
     return [f"study tasks does not compare {', '.join(absent)}: corpus and channels lack what they need"] if absent else []

@@ -1,7 +1,7 @@
-"""Does the text have to be written by people, and do their tags help?
+"""Does the text need to be a human transcript, and do its tags help?
 
     ser ablate text corpus=iemocap corpus.root=FOLDER corpus.text=column corpus.text_file=recognised.csv
-Transcripts without tags, the same with tags (which tell the emotion), and a recogniser's output where one is given.
+Compares transcripts without tags, with tags (which give away the emotion), and a recogniser's output if you provide one.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ser_core.corpus import Corpus
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """Plain first, then gold, then the text file of the base configuration, if it names one."""
+    """Returns plain text first, then gold, then the text file of the base configuration if it names one."""
     transcribed = [Variant(text, (f"corpus.text={text}", "corpus.text_file=")) for text in ("plain", "gold")]
     return [*transcribed, *([Variant("column")] if corpus.text_source.startswith("column") else [])]
 

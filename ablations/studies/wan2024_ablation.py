@@ -1,9 +1,9 @@
-"""What do two stages, metadata tasks, integration in the encoder and co-attention each bring?
+"""What do two stages, metadata tasks, integration in the encoder and co-attention each contribute?
 
     ser ablate wan2024_ablation model.speech=FOLDER
-Wan et al. 2024 (arXiv 2412.20707): a reconstruction throughout, without published figures. What layers hand on is compared
-where model.speech is a checkpoint; a metadata task that the corpus has no labels for has no row. One stage trains all tasks at
-once, under the same weights.
+Everything here reconstructs Wan et al. 2024 (arXiv 2412.20707), and no published figures are known. Integration is compared only
+if model.speech is a checkpoint. Metadata tasks without labels in the corpus are left out. One stage trains all tasks at once,
+with the same weights.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ METADATA = ("transcript", "gender", "style")
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """The whole system first; then what is taken from it, one thing at a time, the metadata tasks last."""
+    """Returns the full system first, then the system without one part at a time, metadata tasks last."""
     trained = [name for name in METADATA if name in config.tasks.settled(corpus, config.model.channels).active()]
     alone = ("stages=one", *(f"tasks.{name}.weight=0" for name in METADATA))
     if not trained:
@@ -36,7 +36,7 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 
 def inside() -> Sequence[Variant]:
-    """What the layers of the encoder may hand on instead."""
+    """Returns the alternatives to the system's integration of encoder layers."""
     others = [name for name in INTEGRATIONS if name not in ("none", "ari_re2")]
     plain = (SYSTEM, "model.speech.integration=none")
     return [

@@ -1,7 +1,7 @@
 """Is there a better way to weigh the tasks than fixed weights?
 
     ser ablate weighting
-Every weighting of the table against fixed weights, under the same tasks.<name>.weight.
+Compares every weighting with fixed weights, with the same tasks.<name>.weight.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ser_core.weighting import WEIGHTINGS
 
 
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
-    """Fixed weights first; nothing to compare where a single task is left, which every weighting sums plainly."""
+    """Returns fixed weights first; empty for a single task, which every weighting treats the same."""
     names = list(WEIGHTINGS) if len(config.tasks.settled(corpus).active()) > 1 else []
     return [Variant(name, (f"weighting={name}",)) for name in names]
 

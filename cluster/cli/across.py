@@ -1,4 +1,4 @@
-"""What `ser across` does: reads finished ablations over several corpora, ranks their variants, draws and writes what it found.
+"""`ser across`: reads finished ablations over several corpora, ranks their variants, and writes the table and the diagram.
 
 <store>/studies/across-<hash>/      table.csv table.md diagram.svg diagram.png
 """
@@ -22,7 +22,7 @@ from ser_core.evaluation.metrics import less_is_better
 
 
 def rank_across(console: Console, names: Sequence[str], folder: Path, metric: str) -> None:
-    """`ser across`: table, conclusion in words, and where they were written."""
+    """Implements `ser across`: prints the table, the conclusion in words, and the folder with the files."""
     store = RunStore(folder)
     records = [load_study(store, name) for name in names]
     studies = [_corpus_study(record, store) for record in records]
@@ -37,30 +37,30 @@ def rank_across(console: Console, names: Sequence[str], folder: Path, metric: st
 
 
 def _corpus_study(record: StudyRecord, store: RunStore) -> CorpusStudy:
-    """Raises RecordError for what is no ablation, and for one that is not whole."""
+    """Loads the outcomes of one ablation. Raises RecordError when the study is not an ablation or has missing folds."""
     outcomes = whole_outcomes(record, store)
     if record.kind != "ablation":
-        raise RecordError(f"{record.id} is a {record.kind}; only ablations have variants to rank: `ser studies` lists them")
+        raise RecordError(f"{record.id} is a {record.kind}; only ablations have variants to rank. List them with: ser studies")
     return CorpusStudy(record.id, outcomes, record.mode, record.across)
 
 
 def _shared_metric(records: Sequence[StudyRecord], studies: Sequence[CorpusStudy]) -> str:
-    """The metric that the verdicts of all studies are about."""
+    """Returns the metric that all studies are judged by. Raises SettingError when the studies disagree."""
     own = {study.named: primary_metric(record.primary, study.outcomes) for record, study in zip(records, studies, strict=True)}
     if len(set(own.values())) > 1:
         said = "; ".join(f"{named} by {metric}" for named, metric in own.items())
-        raise SettingError(f"the studies are judged by different metrics: {said}. Choose one that all have: --metric NAME")
+        raise SettingError(f"the studies are judged by different metrics: {said}. Choose one they all have with --metric NAME")
     return next(iter(own.values()))
 
 
 def _folder(store: RunStore, records: Sequence[StudyRecord], metric: str) -> Path:
-    """The same for the same studies in any order."""
+    """Returns the output folder. The order of the studies does not change it."""
     content = json.dumps([sorted(record.id for record in records), metric])
     return store.folder / "studies" / f"across-{hashlib.sha256(content.encode()).hexdigest()[:6]}"
 
 
 def write_across(found: Across, section: Section, folder: Path) -> list[str]:
-    """Names of the files: the table as CSV and Markdown and, where Nemenyi's test was made, the diagram."""
+    """Writes the table as CSV and Markdown, and the diagram if Nemenyi's test was run. Returns the file names."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = diagram(found.scores, less_is_better(found.metric))
     files = {

@@ -1,4 +1,4 @@
-"""What each command of `ser` does: run the study, print the table, say where things are."""
+"""Implements the commands of `ser`: each runs a study, prints its table, and shows where the files are."""
 
 import contextlib
 import shlex
@@ -38,7 +38,7 @@ from ser_core.errors import CorpusError, SettingError
 
 @contextlib.contextmanager
 def watching(console: Console) -> Iterator[Watch]:
-    """A progress line on a terminal; elsewhere a printed line at each stage and every tenth fold."""
+    """Shows a progress bar on a terminal. Elsewhere it prints one line per stage and one per ten folds."""
     if not console.is_terminal:
         yield _printed
         return
@@ -55,13 +55,13 @@ def watching(console: Console) -> Iterator[Watch]:
 
 
 def _printed(done: int, total: int, what: str) -> None:
-    """A stage, or every tenth and the last of the folds."""
+    """Prints each stage, every tenth fold and the last fold."""
     if done % 10 == 0 or done == total:
         print(f"{done}/{total} {what}" if total else what, flush=True)
 
 
 def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
-    """`ser ablate`: 0 when the table is whole, 1 when folds failed."""
+    """Implements `ser ablate`. Returns 0 when the table is complete and 1 when folds failed."""
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
         if mode.name == "retuned":
@@ -73,7 +73,7 @@ def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds
 
 
 def run_one(console: Console, overrides: Sequence[str]) -> None:
-    """`ser run`: one configuration in this process, fold by fold, without Ray."""
+    """Implements `ser run`: trains one configuration in this process, fold by fold, without Ray."""
     base, cluster = split_overrides(overrides)
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
@@ -95,7 +95,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
 
 
 def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> StudyRecord:
-    """The study that a single run is."""
+    """Returns the study record of a single run."""
     name = f"{planned.config.corpus.name} {planned.config.model.fusion.name}"  # type: ignore[attr-defined]
     trial = Trial(name, planned.config.seed, tuple(base), tuple(planned.keys))
     question = "How well does this configuration do on speakers it has never heard?"
@@ -104,7 +104,7 @@ def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> Study
 
 
 def report_study(console: Console, name: str, folder: Path, wanted: float) -> None:
-    """`ser report`: the table and report of a study, from its records alone."""
+    """Implements `ser report`: prints the table of a study and writes its report from records only."""
     if not wanted > 0:
         raise SettingError(f"--detect must be above 0, got {wanted:g}")
     store = RunStore(folder)
@@ -113,17 +113,17 @@ def report_study(console: Console, name: str, folder: Path, wanted: float) -> No
 
 
 def list_studies(console: Console, folder: Path) -> None:
-    """`ser studies`: what a store holds."""
+    """Implements `ser studies`: lists the studies in a store."""
     store = RunStore(folder)
     table = Table("study", "kind", "folds", "question", "command")
     for record in studies(store):
         done = len(record.keys) - len(record.missing(store))
         table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", escape(record.question), escape(record.command))
-    console.print(table if table.row_count else escape(f"no study in {store.folder} yet; begin with: ser ablate fusion"))
+    console.print(table if table.row_count else escape(f"no study in {store.folder} yet; start with: ser ablate fusion"))
 
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:
-    """`ser corpus check`: 0 when every file can be used."""
+    """Implements `ser corpus check`. Returns 0 when every file can be used and 1 otherwise."""
     from ser_core.corpus.check import check_audio
     from ser_core.dataset.channels import device_of
 
@@ -142,7 +142,7 @@ def check_corpus(console: Console, overrides: Sequence[str]) -> int:
 
 
 def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) -> int:
-    """`ser corpus audit`: 0 when no finding breaks the split; warnings are allowed."""
+    """Implements `ser corpus audit`. Returns 0 when no finding breaks the split; warnings are allowed."""
     from ser_core.audit import audit
 
     check_json_file(file)
@@ -160,7 +160,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
     write_json_file(file, audited.plain())
     counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
     summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
-    verdict = "passed" if audited.passed else "failed: the split does not test what its protocol says"
+    verdict = "passed" if audited.passed else "failed: the split does not test what its protocol claims"
     console.print(
         f"{audited.corpus}: {summary}; {counts[0]} fail, {counts[1]} warn, {counts[2]} info; {verdict}",
         highlight=False,
@@ -171,7 +171,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
 
 
 def print_card(console: Console, overrides: Sequence[str]) -> None:
-    """`ser corpus card`."""
+    """Implements `ser corpus card`: prints the protocol card."""
     base, cluster = split_overrides(overrides)
     try:
         card = plan_with_notices(base)[0].card
@@ -183,7 +183,7 @@ def print_card(console: Console, overrides: Sequence[str]) -> None:
 
 
 def _card_without_folds(config: Config) -> dict[str, Any]:
-    """What the card says of the corpus alone. Raises CorpusError when that cannot be read."""
+    """Returns the part of the card that describes the corpus. Raises CorpusError when the corpus cannot be read."""
     from ser_core.content_hashes import content_hashes
 
     corpus = config.corpus.read(config.cache)
@@ -197,18 +197,18 @@ def _print_lines(console: Console, card: Mapping[str, Any]) -> None:
 
 
 def _conclude(console: Console, finished: StudyResult) -> int:
-    """Table, report, dashboard and a closing line; 1 when the study is not whole."""
+    """Prints the table, writes the report, and updates the dashboard. Returns 1 when folds are missing."""
     if not finished.complete:
         update_dashboard(finished.tracker, finished, {})
         return print_failures(console, finished)
     files = print_report(console, finished.study, finished.store)
     update_dashboard(finished.tracker, finished, files)
-    console.print(f"{finished.trained} folds trained, {finished.found} found recorded", highlight=False)
+    console.print(f"{finished.trained} folds trained, {finished.found} already recorded", highlight=False)
     return 0
 
 
 def update_dashboard(tracker: Tracker, finished: StudyResult, files: dict[str, Path]) -> None:
-    """Brings MLflow up to date, unless it is."""
+    """Updates MLflow unless it is already up to date."""
     if finished.trained or not tracker.up_to_date():
         tracker.finish(files, whole=finished.complete)
 
@@ -230,20 +230,20 @@ def print_report(console: Console, record: StudyRecord, store: RunStore, wanted:
 
 
 def _shown(folder: Path) -> str:
-    """A folder as one would type it from here."""
+    """Returns the folder as you would type it from the current directory."""
     here = Path.cwd()
     return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
 def print_failures(console: Console, finished: StudyResult) -> int:
-    """Names what failed or is missing and what to do: 130 after Ctrl-C, 1 when anything failed."""
+    """Prints what failed or is missing and what to do next. Returns 130 after Ctrl-C and 1 when anything failed."""
     for sentence in finished.failures[:10]:
         print(f"failed: {sentence}", file=sys.stderr)
     if finished.failures:
         folder = finished.study.folder(finished.store) / "failures"
-        told = f"{len(finished.failures)} folds failed; tracebacks are in {folder}; the same command tries them again"
+        told = f"{len(finished.failures)} folds failed; tracebacks are in {folder}; run the same command to try them again"
         console.print(told, markup=False)
     if finished.interrupted:
-        console.print(f"stopped; {finished.trained} folds were trained; the same command goes on from there")
+        console.print(f"stopped; {finished.trained} folds were trained; run the same command to continue")
         return 130
     return 1 if finished.failures else 0

@@ -1,4 +1,4 @@
-"""`ser`: run, ablate, search, select, simulate, space, across, report, studies, ui, options, ...: one function each."""
+"""Defines the command `ser`, with one function per subcommand: run, ablate, search, select, report, ui, options, ..."""
 
 import errno
 import io
@@ -26,21 +26,21 @@ app.add_typer(corpus_app, name="corpus")
 console = Console(emoji=False) if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=100, emoji=False)
 
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Overrides like corpus=emodb optim.epochs=20; `ser options` prints them all.")
+    list[str] | None, typer.Argument(help="Overrides such as corpus=emodb optim.epochs=20; `ser options` lists them all.")
 ]
-Store = Annotated[Path, typer.Option(help="Folder of records and studies.", callback=lambda folder: folder.expanduser())]
+Store = Annotated[Path, typer.Option(help="Folder with records and studies.", callback=lambda folder: folder.expanduser())]
 STORE = Path("bridgework")
 MACHINE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO),
 }
-"""Errors of the file system that a user can mend: rights, names and space, not our defects."""
+"""File system errors that a user can fix (permissions, names, space), as opposed to defects of this program."""
 
 
 def main() -> None:
-    """Entry point: a user's error is one sentence and exit code 2; a defect keeps its traceback.
+    """Runs the command line. A user's error prints one sentence and exits with code 2; a defect keeps its traceback.
 
-    SIGTERM, as a batch system sends it, stops like Ctrl-C. Letters that the terminal lacks are printed as \\uXXXX.
+    SIGTERM, which batch systems send, acts like Ctrl-C. Characters the terminal cannot show are printed as \\uXXXX.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -53,11 +53,11 @@ def main() -> None:
         if error.errno not in MACHINE:
             raise
         named = f"{error.filename}: " if error.filename else ""
-        _stop(f"{named}{error.strerror}; check the path, your rights there and the space left")
+        _stop(f"{named}{error.strerror}; check the path, your permissions and the free space")
 
 
 def _stop(sentence: str) -> NoReturn:
-    """Prints what is wrong and ends with exit code 2."""
+    """Prints the error and exits with code 2."""
     Console(stderr=True, emoji=False).print(f"[red]error:[/] {_plain(sentence)}", highlight=False, soft_wrap=True)
     sys.exit(2)
 
@@ -73,17 +73,17 @@ def run(overrides: Overrides = None) -> None:
 @app.command()
 def ablate(
     context: typer.Context,
-    study: Annotated[str, typer.Argument(help="fusion, tasks, modality, ...; none with --factor.")] = "",
+    study: Annotated[str, typer.Argument(help="fusion, tasks, modality, ...; leave it out with --factor.")] = "",
     overrides: Overrides = None,
     seeds: Annotated[int, typer.Option(help="Seeds per variant, 0 to N-1.")] = 2,
-    factor: Annotated[list[str] | None, typer.Option(help="key=value,value: varies that key; give one for each factor.")] = None,
-    design: Annotated[str, typer.Option(help="full, fractional, leave_one_out, add_one or path: how factors combine.")] = "full",
-    resolution: Annotated[int, typer.Option(help="Least resolution of a fractional design.")] = 5,
-    mode: Annotated[str, typer.Option(help="fixed, retuned (a search for each variant) or masked (hidden at test).")] = "fixed",
-    space: Annotated[str, typer.Option(help="What --mode retuned searches for each variant.")] = "optimiser",
-    trials: Annotated[int, typer.Option(help="Configurations that --mode retuned tries of each variant.")] = 8,
+    factor: Annotated[list[str] | None, typer.Option(help="key=value,value varies that key; repeat it for each factor.")] = None,
+    design: Annotated[str, typer.Option(help="How factors combine: full, fractional, leave_one_out, add_one or path.")] = "full",
+    resolution: Annotated[int, typer.Option(help="Minimum resolution of a fractional design.")] = 5,
+    mode: Annotated[str, typer.Option(help="fixed, retuned (one search per variant) or masked (hidden at test).")] = "fixed",
+    space: Annotated[str, typer.Option(help="Space that --mode retuned searches for each variant.")] = "optimiser",
+    trials: Annotated[int, typer.Option(help="Configurations that --mode retuned tries per variant.")] = 8,
 ) -> None:
-    """Compare the variants of a study, or of factors, over all folds and say what may be concluded."""
+    """Compare the variants of a study, or of factors, over all folds and print what you may conclude."""
     from ablations.modes import Mode
     from ablations.study_from_command import study_from_words
     from cluster.cli.commands import ablate_study
@@ -101,24 +101,24 @@ def search(
     context: typer.Context,
     space: Annotated[str, typer.Argument(help="A search space, such as weights; `ser space NAME` prints it.")],
     overrides: Overrides = None,
-    trials: Annotated[int, typer.Option(help="Different configurations to try; 0 sets no bound.")] = 10,
-    folds: Annotated[int, typer.Option(help="Folds to train in all; 0 sets no bound.")] = 0,
-    hours: Annotated[float, typer.Option(help="Hours of this run; 0 sets no bound.")] = 0,
-    failures: Annotated[int, typer.Option(help="Folds of this run that may fail; 0 sets no bound.")] = 0,
-    gpu_hours: Annotated[float, typer.Option(help="GPU-hours of the folds trained in all; 0 sets no bound.")] = 0,
+    trials: Annotated[int, typer.Option(help="Different configurations to try; 0 sets no limit.")] = 10,
+    folds: Annotated[int, typer.Option(help="Total folds to train; 0 sets no limit.")] = 0,
+    hours: Annotated[float, typer.Option(help="Hours this run may take; 0 sets no limit.")] = 0,
+    failures: Annotated[int, typer.Option(help="Folds that may fail in this run; 0 sets no limit.")] = 0,
+    gpu_hours: Annotated[float, typer.Option(help="Total GPU-hours of the trained folds; 0 sets no limit.")] = 0,
     sampler: Annotated[str, typer.Option(help="tpe, random, qmc, gp, nsga2, cmaes or grid.")] = "tpe",
-    pruning: Annotated[str, typer.Option(help="none, asha, futility, wilcoxon or median; empty is asha.")] = "",
+    pruning: Annotated[str, typer.Option(help="none, asha, futility, wilcoxon or median; empty means asha.")] = "",
     prune_on: Annotated[str, typer.Option(help="folds, or epochs of all folds at once (needs optim.pack).")] = "folds",
     objective: Annotated[list[str] | None, typer.Option(help="Development metric, such as uar or mean(ccc); repeatable.")] = None,
     constraint: Annotated[list[str] | None, typer.Option(help="Bound, such as parameters<1e6; repeatable.")] = None,
     start: Annotated[list[str] | None, typer.Option(help="Overrides of a point to try first, in quotes; repeatable.")] = None,
     start_from: Annotated[str, typer.Option(help="Study whose best trial is tried first.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
-    fold: Annotated[int, typer.Option(help="Train and judge by this fold alone; 0 is all.")] = 0,
-    storage: Annotated[str, typer.Option(help="Postgres through which several drivers search: postgresql://USER@HOST/DB.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan and projected cost; train nothing.")] = False,
+    fold: Annotated[int, typer.Option(help="Train and judge by this fold only; 0 means all folds.")] = 0,
+    storage: Annotated[str, typer.Option(help="Postgres that several drivers share: postgresql://USER@HOST/DB.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and the projected cost; train nothing.")] = False,
 ) -> None:
-    """Search a space by development score; test parts stay sealed."""
+    """Search a space by development score. The test parts stay sealed."""
     from cluster.cli.search_commands import search_space
     from cluster.search.budget import Budget
     from cluster.search.run_search import Search
@@ -141,14 +141,14 @@ def search(
 
 @app.command()
 def select(
-    study: Annotated[str, typer.Argument(help="A search's id or name.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="Settings of cluster.* alone.")] = None,
-    top: Annotated[int, typer.Option(help="Configurations of the search, best first, that are trained anew.")] = 5,
-    seeds: Annotated[int, typer.Option(help="Fresh seeds of each.")] = 3,
+    study: Annotated[str, typer.Argument(help="Id or name of a search.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Only cluster.* settings.")] = None,
+    top: Annotated[int, typer.Option(help="Number of the best configurations to train again.")] = 5,
+    seeds: Annotated[int, typer.Option(help="New seeds per configuration.")] = 3,
     nested: Annotated[bool, typer.Option("--nested", help="Judge the search itself: repeat it inside each fold.")] = False,
     store: Store = STORE,
 ) -> None:
-    """Choose among the best of a search by development score, toward the simpler; then open the test parts of the choice."""
+    """Choose among the best of a search by development score, preferring the simpler; then open the test parts of the choice."""
     from cluster.cli.select_commands import select_from
     from cluster.selection.run_selection import SelectionSettings
 
@@ -158,27 +158,27 @@ def select(
 @app.command()
 def simulate(
     context: typer.Context,
-    study: Annotated[str, typer.Argument(help="A study of the store, replayed in random order; empty is a synthetic one.")] = "",
+    study: Annotated[str, typer.Argument(help="A study to replay in random order; empty uses a synthetic one.")] = "",
     store: Store = STORE,
     objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
-    folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. 5 and 10 if none.")] = None,
-    pruning: Annotated[list[str] | None, typer.Option(help="Pruner; repeatable. All if not given; none stands first.")] = None,
-    sampler: Annotated[str, typer.Option(help="Any sampler of `ser search`; a replayed study knows random alone.")] = "random",
+    folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. Default: 5 and 10.")] = None,
+    pruning: Annotated[list[str] | None, typer.Option(help="Pruner; repeatable. Default: all. none is included.")] = None,
+    sampler: Annotated[str, typer.Option(help="Any sampler of `ser search`; a replayed study allows only random.")] = "random",
     trials: Annotated[int, typer.Option(help="Budget, in trials that train all folds.")] = 20,
     repetitions: Annotated[int, typer.Option(help="Simulated searches per line.")] = 200,
-    configuration_sd: Annotated[float, typer.Option(help="Between random configurations, in points.")] = 2.0,
-    fold_sd: Annotated[float, typer.Option(help="Between folds, in points.")] = 2.0,
-    residual_sd: Annotated[float, typer.Option(help="Of a fold of a run, in points.")] = 1.0,
-    seed_sd: Annotated[float, typer.Option(help="Between runs of a configuration, in points.")] = 0.5,
+    configuration_sd: Annotated[float, typer.Option(help="SD between random configurations, in points.")] = 2.0,
+    fold_sd: Annotated[float, typer.Option(help="SD between folds, in points.")] = 2.0,
+    residual_sd: Annotated[float, typer.Option(help="SD of a single fold of a run, in points.")] = 1.0,
+    seed_sd: Annotated[float, typer.Option(help="SD between runs of a configuration, in points.")] = 0.5,
 ) -> None:
-    """Search without training: regret of each pruner at equal fold budgets."""
+    """Simulate searches without training and print the regret of each pruner at equal fold budgets."""
     from cluster.cli.simulate_command import simulate_records, simulate_synthetic
     from cluster.search.simulation import Variances
 
     pruners, variances = pruning or [], Variances(configuration_sd, fold_sd, residual_sd, seed_sd)
     if study:
         synthetic = ("folds", "configuration_sd", "fold_sd", "residual_sd", "seed_sd")
-        _refuse_given(context, synthetic, "where a study is replayed")
+        _refuse_given(context, synthetic, "when a study is replayed")
         simulate_records(console, study, store, objective, pruners, sampler, trials, repetitions)
     else:
         _refuse_given(context, ("store", "objective"), "on a synthetic study")
@@ -187,7 +187,7 @@ def simulate(
 
 @app.command()
 def space(name: Annotated[str, typer.Argument(help="A search space, such as weights.")]) -> None:
-    """Print a search space: ranges, conditions, what stays fixed."""
+    """Print a search space: ranges, conditions and fixed settings."""
     from cluster.cli.search_commands import print_space
 
     print_space(console, name)
@@ -195,11 +195,11 @@ def space(name: Annotated[str, typer.Argument(help="A search space, such as weig
 
 @app.command()
 def report(
-    study: Annotated[str, typer.Argument(help="A study's id or name.")],
+    study: Annotated[str, typer.Argument(help="Id or name of a study.")],
     store: Store = STORE,
-    detect: Annotated[float, typer.Option(help="Difference that advice on seeds and folds is about; .02 is 2 points.")] = 0.02,
+    detect: Annotated[float, typer.Option(help="Difference to plan seeds and folds for; .02 is 2 points.")] = 0.02,
 ) -> None:
-    """Print a study's table again and write its report: Markdown, CSV, LaTeX, HTML."""
+    """Print the table of a study again and write its report as Markdown, CSV, LaTeX and HTML."""
     from cluster.cli.commands import report_study
 
     report_study(console, study, store, detect)
@@ -207,9 +207,9 @@ def report(
 
 @app.command()
 def across(
-    studies: Annotated[list[str], typer.Argument(help="Ids of ablations with the same variants, each over another corpus.")],
+    studies: Annotated[list[str], typer.Argument(help="Ids of ablations with the same variants, one per corpus.")],
     store: Store = STORE,
-    metric: Annotated[str, typer.Option(help="Test metric to rank by, such as wa; empty is the studies' own.")] = "",
+    metric: Annotated[str, typer.Option(help="Test metric to rank by, such as wa; empty uses the studies' own.")] = "",
 ) -> None:
     """Rank the variants of an ablation over several corpora: mean ranks, Friedman's test, critical differences."""
     from cluster.cli.across import rank_across
@@ -218,8 +218,8 @@ def across(
 
 
 @app.command()
-def importance(study: Annotated[str, typer.Argument(help="A search's id or name.")], store: Store = STORE) -> None:
-    """Print which settings of a search mattered for its development score, and how sure that is."""
+def importance(study: Annotated[str, typer.Argument(help="Id or name of a search.")], store: Store = STORE) -> None:
+    """Print which settings mattered for the development score of a search, with their uncertainty."""
     from cluster.search.importance import print_importance
 
     print_importance(console, study, store)
@@ -227,7 +227,7 @@ def importance(study: Annotated[str, typer.Argument(help="A search's id or name.
 
 @app.command()
 def studies(store: Store = STORE) -> None:
-    """List the studies of a store."""
+    """List the studies in a store."""
     from cluster.cli.commands import list_studies
 
     list_studies(console, store)
@@ -237,9 +237,9 @@ def studies(store: Store = STORE) -> None:
 def ui(
     store: Store = STORE,
     port: Annotated[int, typer.Option(help="Port on this machine's loopback address.")] = 5000,
-    tracking: Annotated[str, typer.Option(help="Tracking database; empty is the store's own.")] = "",
+    tracking: Annotated[str, typer.Option(help="Tracking database; empty uses the store's own.")] = "",
 ) -> None:
-    """Open the MLflow dashboard on loopback."""
+    """Open the MLflow dashboard on the loopback address."""
     from cluster.tracking.ui import serve
     from ser_core.cross_validation.records import RunStore
 
@@ -248,7 +248,7 @@ def ui(
 
 @app.command()
 def options(overrides: Overrides = None) -> None:
-    """Print the configuration tree: every key with its value, meaning and choices."""
+    """Print the configuration tree: every key, its value, its meaning and its choices."""
     from cluster.cli.options import print_options
 
     print_options(console, overrides or [])
@@ -256,10 +256,10 @@ def options(overrides: Overrides = None) -> None:
 
 @app.command()
 def systems(
-    name: Annotated[str, typer.Argument(help="A system to print in full; empty compares them all.")] = "",
-    json: Annotated[Path | None, typer.Option(help="File to write them to.", dir_okay=False)] = None,
+    name: Annotated[str, typer.Argument(help="System to print in full; empty compares them all.")] = "",
+    json: Annotated[Path | None, typer.Option(help="File to write the systems to.", dir_okay=False)] = None,
 ) -> None:
-    """Compare the published systems: parts, weights, figures, and what of them is reconstruction or unknown."""
+    """Compare the published systems: parts, weights, figures, and which of these are reconstructed or unknown."""
     from cluster.cli.systems import print_systems
 
     print_systems(console, name, json)
@@ -267,7 +267,7 @@ def systems(
 
 @corpus_app.command()
 def check(overrides: Overrides = None) -> None:
-    """Decode every file and list those that cannot be used, with the reason. Exit code 1 when there are any."""
+    """Decode every file and list the unusable ones with the reason. Exits with code 1 when there are any."""
     from cluster.cli.commands import check_corpus
 
     sys.exit(check_corpus(console, overrides or []))
@@ -278,7 +278,7 @@ def audit(
     overrides: Overrides = None,
     json: Annotated[Path | None, typer.Option(help="File to write the findings to.", dir_okay=False)] = None,
 ) -> None:
-    """Look for leaks between the parts of the folds and for faults of texts and files. Exit code 1 when the split leaks."""
+    """Look for leaks between the parts of each fold and for bad texts and files. Exits with code 1 when the split leaks."""
     from cluster.cli.commands import audit_corpus
 
     sys.exit(audit_corpus(console, overrides or [], json))
@@ -293,7 +293,7 @@ def card(overrides: Overrides = None) -> None:
 
 
 def _refuse_given(context: typer.Context, options: Sequence[str], where: str) -> None:
-    """Raises SettingError for the first of these options that was typed: it would change nothing."""
+    """Raises SettingError for the first of these options that the user gave, since it has no effect."""
     for name in options:
         source = context.get_parameter_source(name)
         if source and source.name == "COMMANDLINE":

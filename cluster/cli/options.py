@@ -1,4 +1,4 @@
-"""Prints the configuration tree: every key with its value as configured, its meaning, and the choices of each group."""
+"""Prints the configuration tree: every key with its current value, its meaning, and the choices of each group."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from ser_core.systems import SYSTEMS
 
 
 def print_options(console: Console, overrides: Sequence[str]) -> None:
-    """`ser options`: the tree under these overrides."""
+    """Implements `ser options`: prints the tree with these overrides applied."""
     base, cluster = split_overrides(overrides)
     config = compose(base)
     laid = apply_system(base, GROUPS)
@@ -25,7 +25,7 @@ def print_options(console: Console, overrides: Sequence[str]) -> None:
     there, told = present_groups(GROUPS, names), set[str]()
     table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
     named = laid.system
-    meaning = f"none or one of {', '.join(SYSTEMS)}: a published system beneath these overrides; `ser systems` compares them"
+    meaning = f"none or one of {', '.join(SYSTEMS)}: a published system to build on; `ser systems` compares them"
     table.add_row(f"[bold]{KEY}[/]", f"[bold]{named.name if named else 'none'}[/]", meaning)
     for key, sentence in leaves(Config, GROUPS, names):
         group = max((name for name in there if key.startswith(f"{name}.")), key=len, default=key.split(".")[0])

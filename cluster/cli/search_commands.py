@@ -1,4 +1,4 @@
-"""What the commands about searches do: print a space, run a search, tell what it found and what it cost."""
+"""Implements the search commands: print a space, run a search, and report the best configurations and their cost."""
 
 import shlex
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from ser_core.cross_validation.records import FoldKey
 
 
 def print_space(console: Console, name: str) -> None:
-    """`ser space`: what varies, over what, under which condition, and what stays fixed."""
+    """Implements `ser space`: prints what varies, its range and condition, and what stays fixed."""
     space = chosen_space(name, SPACES)
     table = Table("key", "range", "asked when", title=space.question, title_justify="left")
     for row in space.rows():
@@ -35,7 +35,7 @@ def print_space(console: Console, name: str) -> None:
 
 
 def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool, storage: str = "") -> int:
-    """`ser search`: prints the best configurations by development score, and what finding them cost."""
+    """Implements `ser search`: prints the best configurations by development score and the cost of the search."""
     base, cluster = split_overrides(overrides)
     space, storage = chosen_space(name, SPACES), storage and check_storage(storage)
     with watching(console) as watch:
@@ -54,7 +54,7 @@ def search_space(console: Console, name: str, overrides: Sequence[str], search: 
 
 
 def update_shared_dashboard(finished: StudyResult, source: OptunaTrials, cluster: Cluster) -> None:
-    """Shows what all drivers have recorded, unless one is at it that will: whoever ends last shows the rest."""
+    """Shows what all drivers have recorded, unless another driver is still showing it: the last one to end shows the rest."""
     record, store = finished.study, finished.store
     shown: list[FoldKey] | None = None
     while True:
@@ -70,7 +70,7 @@ def update_shared_dashboard(finished: StudyResult, source: OptunaTrials, cluster
 
 
 def _print_outcome(console: Console, prepared: PreparedSearch, finished: StudyResult) -> None:
-    """The best, what they cost, why it ended, and the next command."""
+    """Prints the best configurations, their cost, why the search ended, and the next command."""
     source = prepared.source
     best, outside = rank_trials(source.scores, list(source.trials.values()))
     console.print(_table(best, source.scores, prepared.record.question))
@@ -85,13 +85,13 @@ def _print_outcome(console: Console, prepared: PreparedSearch, finished: StudyRe
         console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True, markup=False)
     if best:
         console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
-        console.print(f"choose honestly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
+        console.print(f"choose fairly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
     elif source.trials:
-        console.print("no configuration has a score in every fold: does the objective suit the tasks that are trained?")
+        console.print("no configuration has a score in every fold; check that --objective fits the tasks you train")
 
 
 def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
-    """The ten best, or ten of the Pareto front."""
+    """Returns a table of the ten best, or of ten points of the Pareto front."""
     goal = scores.goal
     several = len(goal.objectives) > 1
     heads = [objective.name for objective in goal.objectives] if several else ["development score"]
@@ -104,7 +104,7 @@ def _table(best: Sequence[Judged], scores: Scores, question: str) -> Table:
 
 
 def _print_plan(console: Console, prepared: PreparedSearch, search: Search, cluster: Cluster) -> None:
-    """`--dry-run`."""
+    """Prints the plan for `--dry-run`."""
     record, store, folds = prepared.record, prepared.store, prepared.folds
     budget = search.budget
     bounds = {"trials": budget.trials, "folds": budget.folds, "hours": budget.hours, "GPU-hours": budget.gpu_hours}
@@ -118,11 +118,11 @@ def _print_plan(console: Console, prepared: PreparedSearch, search: Search, clus
         f"study        {record.id}",
         f"question     {record.question}",
         f"varies       {len(prepared.source.space.rows())} settings (`ser space {prepared.source.space.name}`)",
-        f"sampler      {search.sampler}, seed {search.seed}; {known} suggestions of earlier runs are asked for again first",
-        f"objective    {aims}, over {folds} folds; development parts alone",
+        f"sampler      {search.sampler}, seed {search.seed}; {known} suggestions of earlier runs are repeated first",
+        f"objective    {aims}, over {folds} folds; development parts only",
         f"constraints  {', '.join(map(str, goal.constraints)) or 'none'}",
         f"pruning      {search.rule}",
-        f"ends after   {bounded}; a trial that is pruned costs fewer than {folds} folds",
+        f"ends after   {bounded}; a pruned trial costs fewer than {folds} folds",
         f"cost         {projected(record, store, search.budget, folds_of_one, workers)}",
     ]
     for line in lines:

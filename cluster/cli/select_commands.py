@@ -1,4 +1,4 @@
-"""`ser select`: trains the best of a search anew, says who is chosen and why, then opens the test parts of the choice."""
+"""`ser select`: trains the best of a search again, prints the choice and its reason, then opens its test parts."""
 
 import dataclasses
 import shlex
@@ -44,10 +44,13 @@ NONE = "-"
 
 
 def select_from(console: Console, asked: SelectionSettings, folder: Path, overrides: Sequence[str]) -> int:
-    """`ser select`: 0 when a choice was made and tested, 1 when folds failed. `overrides` may hold cluster settings alone."""
+    """Implements `ser select`. Returns 0 when a choice was made and tested, 1 when folds failed.
+
+    `overrides` may hold only cluster settings.
+    """
     (others, cluster), store = split_overrides(overrides), RunStore(folder)
     if others:
-        raise SettingError(f"{others[0]}: what is selected keeps the settings of its search; give settings of cluster.* alone")
+        raise SettingError(f"{others[0]}: a selection keeps the settings of its search; give only cluster.* settings")
     with watching(console) as watch:
         if asked.nested:
             search, chosen = nested_searches(asked, store, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
@@ -78,7 +81,7 @@ def _open(
     chosen: Sequence[Trial],
     told_of: tuple[Finalists, Selection] | None = None,
 ) -> int:
-    """Notes the opening, opens, prints and writes table, report and the choice."""
+    """Records the opening, opens the test parts, then prints and writes the table, the report and the choice."""
     fingerprints = list(dict.fromkeys(trial.keys[0].fingerprint for trial in chosen))
     known = record_opening(store, record.command, record.id, chosen[0].keys[0].split, fingerprints)
     overtuning = (_overtuning(*told_of, record),) if told_of else ()
@@ -97,7 +100,7 @@ def _open(
 
 
 def _standings(found: Finalists, selection: Selection) -> Section:
-    """Every finalist trained anew: what decides, what else was measured, and what it costs."""
+    """Returns one row per finalist, trained again: the deciding score, the other scores, and the cost."""
     objectives = _shown_objectives(found)
     names = [standing.finalist.name for standing in selection.standings]
     values = {name: [fresh_score(found, name, each) for each in objectives] for name in names}
@@ -124,7 +127,7 @@ def _standings(found: Finalists, selection: Selection) -> Section:
 
 
 def _weights(found: Finalists, selection: Selection) -> Section:
-    """Task weights that the search tried, with the chosen ones."""
+    """Returns the task weights that the search tried, with the chosen ones marked."""
     judged = [(means[0], trial) for trial in found.search.trials if (means := found.scores.means(trial)) is not None]
     settings = [found.store.load(trial.keys[0]).config["tasks"] for _, trial in judged]
     weights = [{name: one["weight"] for name, one in each.items() if isinstance(one, dict)} for each in settings]
@@ -147,7 +150,7 @@ def _weights(found: Finalists, selection: Selection) -> Section:
 
 
 def _overtuning(found: Finalists, selection: Selection, record: StudyRecord) -> Section:
-    """What searching promised, what training anew left of it, and what the test said."""
+    """Returns the score that the search saw, the score after training again, and the test score."""
     objective = found.scores.goal.objectives[0]
     tested: dict[str, list[float]] = {}
     for outcome in record.outcomes(found.store):
@@ -168,13 +171,13 @@ def _overtuning(found: Finalists, selection: Selection, record: StudyRecord) -> 
 
 
 def _shown_objectives(found: Finalists) -> list[str]:
-    """The search's own, and UAR and mean CCC beside them where folds have them."""
+    """Returns the objectives of the search, plus UAR and mean CCC where the folds have them."""
     names = list(dict.fromkeys([each.name for each in found.scores.goal.objectives] + ["uar", "mean(ccc)"]))
     return [name for name in names if np.isfinite(fresh_score(found, AS_GIVEN, name))]
 
 
 def _within(kept: np.ndarray, place: int) -> int:
-    """A place among all as a place among those kept; -1 for none."""
+    """Converts an index among all points to an index among the kept points; -1 means none."""
     return int(kept[:place].sum()) if place >= 0 and kept[place] else -1
 
 

@@ -1,4 +1,4 @@
-"""`ser simulate`: the table that pruners are chosen by."""
+"""`ser simulate`: prints the table that helps you choose a pruner."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def simulate_synthetic(
     trials: int,
     repetitions: int,
 ) -> None:
-    """Regret on a synthetic hill, for each number of folds."""
+    """Prints the regret on a synthetic hill for each number of folds."""
     _check(trials, repetitions)
     if any(count < 1 for count in folds):
         raise SettingError(f"--folds must be at least 1, got {min(folds)}")
@@ -51,19 +51,20 @@ def simulate_records(
     trials: int,
     repetitions: int,
 ) -> None:
-    """Regret over the finished trials of a study, replayed in random order. Development parts alone are read.
+    """Prints the regret over the finished trials of a study, replayed in random order.
 
-    The mean that a trial is judged by is also what it is worth here, so pruning can lose something and gain nothing but folds.
+    Reads development parts only. Here the true value of a trial is the same mean that judges it. Pruning can therefore only
+    lose score and save folds.
     """
     _check(trials, repetitions)
     if sampler != "random":
-        raise SettingError("a replayed study has the trials that it has: --sampler random alone; leave STUDY out for the others")
+        raise SettingError("a replayed study has a fixed set of trials: use --sampler random, or leave STUDY out")
     record, goal = load_study(RunStore(store), study), Goal.read([objective], [])
     scores = Scores(RunStore(store), goal)
     whole = [scores.first_folds(trial) for trial in record.trials if scores.means(trial) is not None]
     table = 100 * np.array([[fold[0] for fold in folds] for folds in whole if len(folds) == len(whole[0])])
     if len(table) < 5:
-        raise SettingError(f"{record.id} has {len(table)} trials with all folds; at least 5 are needed to replay it")
+        raise SettingError(f"{record.id} has {len(table)} trials with all folds, but a replay needs at least 5")
     count, budget = table.shape[1], min(trials, len(table) // 2)
     rules = suitable(pruners, count)
     worlds = [[Records(seed, table) for _ in rules] for seed in range(repetitions)]
@@ -74,7 +75,10 @@ def simulate_records(
 
 
 def suitable(names: Sequence[str], folds: int) -> list[Pruner]:
-    """The pruners named, none first; without names all that suit so many folds. Raises SettingError for one that does not."""
+    """Returns the named pruners with `none` first, or, without names, all that work with this number of folds.
+
+    Raises SettingError when a named pruner needs more folds.
+    """
     if not names:
         return [pruner for pruner in PRUNERS.values() if folds >= pruner.least_folds]
     chosen = [chosen_pruner(name) for name in names if name != "none"]
@@ -93,7 +97,7 @@ def _said(variances: Variances) -> str:
 
 
 def _table(lines: Sequence[Line], title: str) -> Table:
-    heads = ("folds", "pruning", "regret ± se", "against none ± se", "begun", "finished")
+    heads = ("folds", "pruning", "regret ± se", "against none ± se", "started", "finished")
     table = Table(*heads, title=f"{title}: points lost, equal folds", title_justify="left")
     for line in lines:
         regret = f"{line.regret:.2f} ± {line.regret_error:.2f}"

@@ -1,6 +1,6 @@
-"""Prints the published systems side by side, or one in full with its overrides ready to copy.
+"""Prints the published systems side by side, or one system in full with its overrides ready to copy.
 
-`ser systems`: parts in rows, systems in columns; below it reconstruction, differences, gaps, defects of released code
+`ser systems`: parts in rows, systems in columns; below: reconstructions, differences, unknowns, defects of released code
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, SYSTEMS, Part, System
 
 MARKS = {KNOWN: "", RECONSTRUCTION: "[?] ", DIFFERS: "[≠] "}
-LEGEND = f"{MARKS[RECONSTRUCTION]}not known, so a reconstruction here   {MARKS[DIFFERS]}known, and different here"
+LEGEND = f"{MARKS[RECONSTRUCTION]}not known, reconstructed here   {MARKS[DIFFERS]}known, different here"
 
 
 def print_systems(console: Console, name: str, file: Path | None) -> None:
-    """`ser systems`. Raises SettingError for an unknown name, or a folder that is not there."""
+    """Implements `ser systems`. Raises SettingError for an unknown name or a folder that does not exist."""
     if name and name not in SYSTEMS:
         raise SettingError(f"no system {name!r}{nearest(name, SYSTEMS)}; choose from {', '.join(SYSTEMS)}")
     check_json_file(file)
@@ -64,7 +64,7 @@ def _print_below(console: Console, systems: Sequence[System]) -> None:
         ("Defects and cautions", {system.name: list(system.cautions) for system in systems}),
     ):
         _print_list(console, title, [f"{name}: {sentence}" for name, said in found.items() for sentence in said])
-    console.print("one in full, with its overrides: ser systems NAME; to train it: ser run system=NAME", highlight=False)
+    console.print("show one in full with its overrides: ser systems NAME; train it: ser run system=NAME", highlight=False)
 
 
 def _print_list(console: Console, title: str, sentences: Sequence[str]) -> None:
@@ -88,7 +88,7 @@ def _print_whole(console: Console, system: System) -> None:
     console.print(figures if system.published else "published figures: not known", highlight=False)
     _print_list(console, "Not known", system.unknown)
     _print_list(console, "Defects and cautions", system.cautions)
-    _print_list(console, "Tested as the paper does, where the corpus allows", [shlex.join(system.folds)])
+    _print_list(console, "Folds that match the paper, where the corpus allows", [shlex.join(system.folds)])
     set_by = [f"{part.row} ({part.status}): {shlex.join(part.overrides)}" for part in system.parts if part.overrides]
     _print_list(console, "What each part sets", set_by)
     places = [f"model.{channel}=folder/of/checkpoint" for channel in system.channels]

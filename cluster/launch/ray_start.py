@@ -1,9 +1,10 @@
-"""How Ray is started on a machine that may be busy, or joined: patiently, and with a sentence for the user where it fails.
+"""Starts or joins Ray on a machine that may be busy: retries with more time, and explains a failure in one sentence.
 
     attempt of 30 s --fails--> clean up --> attempt of 60 s --> attempt of 120 s --> BridgeworkError that names Ray's logs
-Two limits of Ray 2.60 are too short under load, and neither is a setting. Its raylet ends itself when one of its agents, Python
-processes, has not written its port to a file after 15 s: here ports are chosen and written beforehand, so that it does not wait.
-And `ray.init` waits 30 s for the raylet, then raises and leaves all processes: here each attempt waits longer, and is cleared.
+Two time limits of Ray 2.60 are too short under load, and neither is configurable. First, the raylet exits when one of its agents
+(Python processes) has not written its port to a file within 15 s. We choose and write the ports beforehand, so it need not wait.
+Second, `ray.init` waits 30 s for the raylet, then raises and leaves all processes running. We wait longer in each attempt and
+clean up after it.
 """
 
 import inspect
@@ -25,13 +26,13 @@ from cluster.notices import print_notices
 from ser_core.errors import BridgeworkError
 
 PATIENCE = (30, 60, 120)
-"""Seconds that each attempt waits for a process of Ray; what it waits for in all may take longer."""
+"""Seconds that each attempt waits for one Ray process. The whole attempt may take longer."""
 SILENCE = 100
-"""Seconds beyond those after which Ray is taken to hang. It then cannot be interrupted, only ended together with this process."""
+"""Extra seconds after which we assume that Ray hangs. We cannot interrupt it then, so we end this process too."""
 AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
-"""What the raylet's agents listen on: arguments of Ray's `start_raylet`, and names of the files that the raylet waits for."""
+"""Ports of the raylet's agents: arguments of Ray's `start_raylet`, and names of the files that the raylet waits for."""
 ANSWER = 10
-"""Seconds within which the machine at `cluster.address` accepts a connection."""
+"""Seconds that the machine at `cluster.address` has to accept a connection."""
 
 
 def start_with_patience(
@@ -39,19 +40,19 @@ def start_with_patience(
 ) -> None:
     """Calls `start` until it succeeds, once per entry of `patience`, and `clean_up` after each failure.
 
-    `clean_up` ends what the attempt left running and copies its logs below `logs`, where they stay if no attempt succeeds.
-    Raises BridgeworkError when none does.
+    `clean_up` ends the processes of the attempt and copies its logs to `logs`. They stay there if no attempt succeeds.
+    Raises BridgeworkError when no attempt succeeds.
     """
     failures: list[str] = []
     for seconds in patience:
         try:
             with _end_if_silent(seconds + SILENCE, clean_up, logs), _patience_of(seconds):
                 start()
-        except Exception as error:  # Ray raises plain Exceptions, and others for the same reason
+        except Exception as error:  # Ray raises plain Exceptions, and various others, for the same reason
             failures.append(_first_line(error))
             clean_up()
             if len(failures) < len(patience):
-                print_notices([f"Ray has not started ({failures[-1]}); it has more time in the next attempt"])
+                print_notices([f"Ray has not started ({failures[-1]}); the next attempt allows more time"])
         else:
             shutil.rmtree(logs, ignore_errors=True)
             return
@@ -59,7 +60,7 @@ def start_with_patience(
 
 
 def what_helps(logs: Path) -> str:
-    """How busy the machine is, what to do, and where Ray's logs are."""
+    """Returns a message with the load of the machine, the remedies, and the path of Ray's logs."""
     import psutil
 
     temporary = tempfile.gettempdir()
@@ -71,13 +72,13 @@ def what_helps(logs: Path) -> str:
     kept = f"; Ray's logs are in {logs}" if logs.exists() else ""
     return (
         f"{state}: end other work or wait until it is quieter, lower cluster.workers, free memory or space, and repeat the "
-        f"command, which goes on where it stopped{kept}"
+        f"command, which continues where it stopped{kept}"
     )
 
 
 @contextmanager
 def _patience_of(seconds: int) -> Iterator[None]:
-    """Lets Ray wait this long for its two processes, but for the raylet no longer than it lives."""
+    """Lets Ray wait this long for its two processes, but stops waiting when the raylet ends."""
     from ray._private import services
 
     start_raylet, get_node = services.start_raylet, services.get_node
@@ -94,9 +95,9 @@ def _patience_of(seconds: int) -> Iterator[None]:
         with _nodes(address) as names:
             while name not in names():
                 if not _raylet_lives():
-                    raise BridgeworkError("its process raylet ended at once")
+                    raise BridgeworkError("its raylet process ended at once")
                 if time.monotonic() > end:
-                    raise BridgeworkError(f"its process raylet did not answer within {seconds} s")
+                    raise BridgeworkError(f"its raylet process did not answer within {seconds} s")
                 time.sleep(0.1)
         return get_node(address, name)
 
@@ -109,7 +110,7 @@ def _patience_of(seconds: int) -> Iterator[None]:
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports that nobody listens on, below those that the kernel gives to outgoing connections, which would take them."""
+    """Returns free TCP ports below the kernel's range for outgoing connections, which could otherwise take them."""
     found: dict[int, socket.socket] = {}
     try:
         while len(found) < count:
@@ -124,7 +125,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def _nodes(address: str) -> Iterator[Callable[[], set[str]]]:
-    """What asks the Ray at this address for the names of its nodes, and is answered at once."""
+    """Yields a function that returns the node ids of the Ray at this address without waiting."""
     from ray._private import services
     from ray._private.state import GlobalState
 
@@ -137,7 +138,7 @@ def _nodes(address: str) -> Iterator[Callable[[], set[str]]]:
 
 
 def _raylet_lives() -> bool:
-    """Whether a child of this process is a raylet that has not ended."""
+    """Whether a child of this process is a running raylet."""
     import psutil
 
     for child in psutil.Process().children():
@@ -151,7 +152,7 @@ def _raylet_lives() -> bool:
 
 @contextmanager
 def _end_if_silent(seconds: int, clean_up: Callable[[], object], logs: Path) -> Iterator[None]:
-    """Ends this process, with the sentence that it owes the user, if what runs within hangs in compiled code of Ray."""
+    """Ends this process with a message if the block hangs in Ray's compiled code."""
 
     def end() -> None:
         clean_up()
@@ -168,27 +169,27 @@ def _end_if_silent(seconds: int, clean_up: Callable[[], object], logs: Path) -> 
 
 
 def join(address: str, connect: Callable[[], object]) -> None:
-    """Calls `connect`, which joins the Ray at this address. Raises BridgeworkError if nothing there answers as Ray does."""
+    """Calls `connect`, which joins the Ray at this address. Raises BridgeworkError if no Ray answers there."""
     try:
         _check_answer(address)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # Ray's client warns of what it raises next
+            warnings.simplefilter("ignore", UserWarning)  # Ray's client warns about the error that it then raises
             connect()
-    except Exception as error:  # ConnectionError, ValueError, RuntimeError and others of Ray's own
+    except Exception as error:  # ConnectionError, ValueError, RuntimeError and Ray's own errors
         raise BridgeworkError(
-            f"cluster.address={address}: no Ray could be joined there ({_first_line(error)}). Start one with `ray start --head` "
-            "and give its address as HOST:6379 or ray://HOST:10001, or leave cluster.address out for a Ray on this machine alone"
+            f"cluster.address={address}: could not join a Ray there ({_first_line(error)}). Start one with `ray start --head` "
+            "and give its address as HOST:6379 or ray://HOST:10001, or leave cluster.address out to start Ray on this machine"
         ) from error
 
 
 def _check_answer(address: str) -> None:
-    """Raises OSError if HOST:PORT or ray://HOST:PORT accepts no connection; Ray would ask for minutes."""
+    """Raises OSError if HOST:PORT or ray://HOST:PORT accepts no connection. Ray itself would retry for minutes."""
     if found := re.fullmatch(r"(?:ray://)?\[?([^/\[\]]+?)\]?:(\d+)", address):
         with socket.create_connection((found[1], int(found[2])), timeout=ANSWER):
             pass
 
 
 def _first_line(error: BaseException) -> str:
-    """The first line of the message that says something, without its full stop."""
+    """Returns the first non-empty line of the message, without its full stop."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(" .:") if lines else type(error).__name__

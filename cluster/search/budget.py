@@ -1,7 +1,7 @@
-"""What a search may spend, and how it is noticed that it is spent: trials, folds trained, GPU-hours, hours, failures.
+"""The budget of a search: upper limits on trials, trained folds, GPU-hours, hours and failures.
 
-    folds and GPU-hours so far, by this study in all its runs  ·  hours and failures of this run
-A trial that is running when the budget is spent ends after its fold; with a larger budget the same command goes on from there.
+    folds and GPU-hours count over all runs of the study  ·  hours and failures count in this run
+When the budget is spent, a running trial ends after its current fold. Repeat the command with a larger budget to continue.
 """
 
 import dataclasses
@@ -12,29 +12,29 @@ from ser_core.errors import SettingError
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """Upper bounds; 0 sets none."""
+    """Upper limits; 0 sets no limit."""
 
     trials: int = 0
-    """Different configurations."""
+    """Number of different configurations."""
     folds: int = 0
-    """Folds that the study trains; those that are found recorded cost nothing."""
+    """Folds that the study trains. Folds already recorded cost nothing."""
     hours: float = 0
-    """Hours of this run."""
+    """Duration of this run, in hours."""
     failures: int = 0
-    """Folds of this run that may fail."""
+    """Folds that may fail in this run."""
     gpu_hours: float = 0
-    """GPU-hours of the folds that the study trains, as their records say."""
+    """GPU-hours of the folds that the study trains, from their records."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not 0 <= value < float("inf"):
-                raise SettingError(f"--{option(field.name)} must be at least 0 (0 sets no bound), got {value}")
+                raise SettingError(f"--{option(field.name)} must be at least 0 (0 sets no limit), got {value}")
         if not (self.trials or self.folds or self.hours or self.gpu_hours):
-            raise SettingError("a search needs an end: give --trials, --folds, --hours or --gpu-hours above 0")
+            raise SettingError("a search needs a limit: set --trials, --folds, --hours or --gpu-hours above 0")
 
     def spent(self, folds: int, hours: float, failures: int, gpu_hours: float = 0) -> str:
-        """The sentence that says what is spent; empty while nothing is. Trials are counted where they are handed out."""
+        """Returns a sentence that names the spent limit, or "" if none is. `OptunaTrials` checks the limit on trials."""
         if self.folds and folds >= self.folds:
             return f"the budget of {self.folds} folds is spent"
         if self.hours and hours >= self.hours:
@@ -47,7 +47,7 @@ class Budget:
 
 
 def option(name: str) -> str:
-    """A bound as it is called on the command line.
+    """Returns the name of a limit on the command line.
 
     >>> option("gpu_hours")
     'gpu-hours'
@@ -56,7 +56,7 @@ def option(name: str) -> str:
 
 
 class Clock:
-    """Hours since it was made."""
+    """Measures the hours since it was created."""
 
     def __init__(self) -> None:
         self.begun = time.monotonic()

@@ -1,6 +1,6 @@
-"""What a search has cost and was spared, summed over its records, and what the rest will cost.
+"""The cost of a search: what it spent and saved, summed over its records, and a projection for the rest.
 
-study.json says which folds it trained itself    records say what each took    -->    Spending, projected
+study.json: folds the search trained itself    records: time and memory of each    -->    Spending, projected
 """
 
 import dataclasses
@@ -13,36 +13,36 @@ from ser_core.cross_validation.records import FoldKey, RunStore
 
 @dataclasses.dataclass(frozen=True)
 class Spending:
-    """What a search has cost in all its runs, and what it was spared."""
+    """Cost of a search over all its runs, and the folds it saved."""
 
     trained: int
-    """Folds that it trained."""
+    """Folds that the search trained."""
     found: int
-    """Folds that other studies had trained."""
+    """Folds that other studies had already trained."""
     seconds: float
-    """Of training, over the folds that it trained."""
+    """Training time of the folds that the search trained."""
     gpu_seconds: float
     memory_gb: float
-    """Peak of any of its folds."""
+    """Peak memory of any of its folds, in GB."""
     pruned: int
-    """Trials ended by their scores."""
+    """Trials that the pruner ended."""
     spared: int
-    """Folds that pruning did not train."""
+    """Folds that pruning saved."""
     repeats: int
-    """Suggestions of this run that were known."""
+    """Suggestions of this run that were already known."""
 
     def sentences(self) -> list[str]:
-        """For people."""
+        """Returns the cost as sentences for the terminal."""
         gpu = f", {self.gpu_seconds:.0f} GPU-seconds" if self.gpu_seconds else ""
         return [
             f"spent: {self.trained} folds trained in all runs, {self.seconds:.0f} s{gpu}, at most {self.memory_gb:.2f} GB",
-            f"saved: {self.found} folds found recorded, {self.spared} folds by pruning {self.pruned} trials, "
+            f"saved: {self.found} folds already recorded, {self.spared} folds by pruning {self.pruned} trials, "
             f"{self.repeats} repeated suggestions",
         ]
 
 
 def spending(record: StudyRecord, store: RunStore, repeats: int) -> Spending:
-    """Summed from the records of the study's folds."""
+    """Sums the records of the study's folds."""
     own = {(name, fold) for name, folds in record.trained.items() for fold in folds}
     there = [key for key in record.keys if key in store]
     mine = [store.load(key) for key in there if (key.fingerprint, key.fold) in own]
@@ -61,13 +61,13 @@ def spending(record: StudyRecord, store: RunStore, repeats: int) -> Spending:
 
 
 def projected(record: StudyRecord, store: RunStore, budget: Budget, folds: list[FoldKey], workers: int) -> str:
-    """What the search will cost at most, by the seconds of its own recorded folds, or else of any fold of the same split.
+    """Projects the maximum cost of the search from the time of its own recorded folds, or of any fold of the same split.
 
-    `folds` are those of one trial. Says so while nothing is recorded.
+    `folds` are the folds of one trial. Returns an explanation when nothing is recorded yet.
     """
     own = [key for key in record.keys if key in store] or store.of_split(folds[0].split)
     if not own:
-        return "no fold of this split is recorded yet: after the first ones, --dry-run says what the rest will cost"
+        return "no fold of this split is recorded yet; --dry-run shows the cost once the first folds are done"
     typical = statistics.median(store.load(key).seconds for key in own)
     bounds = [bound for bound in (budget.trials * len(folds), budget.folds) if bound]
     said = f"a fold takes {typical:.1f} s (median of {len(own)} recorded)"
@@ -76,4 +76,4 @@ def projected(record: StudyRecord, store: RunStore, budget: Budget, folds: list[
         return f"{said}; the search ends after {' or '.join(ends)}"
     left = max(0, min(bounds) - sum(map(len, record.trained.values())))
     hours = left * typical / 3600
-    return f"{said}: at most {left} folds more, {hours:.2f} h of training, {hours / workers:.2f} h with {workers} at once"
+    return f"{said}: at most {left} more folds, {hours:.2f} h of training, {hours / workers:.2f} h with {workers} at once"

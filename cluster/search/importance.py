@@ -1,9 +1,9 @@
-"""Which settings of a search mattered for its development score, by two methods, with how sure one may be.
+"""Shows which settings of a search mattered for its development score, by two methods, with intervals.
 
 trials of a search --settings that vary--> Optuna study --PED-ANOVA, fANOVA--> shares --redraw trials--> intervals
-PED-ANOVA (Watanabe et al. 2023, arXiv 2304.10255) asks what sets the best quarter apart from the rest and takes in settings
-that only some trials have; fANOVA (Hutter et al. 2014, ICML) splits the variance of a random forest and leaves those out.
-Development scores alone are read; test parts stay sealed.
+PED-ANOVA (Watanabe et al. 2023, arXiv 2304.10255) compares the best quarter of the trials with all of them and includes
+settings that only some trials have. fANOVA (Hutter et al. 2014, ICML) splits the variance of a random forest and leaves
+those settings out. Only development scores are read; test parts stay sealed.
 """
 
 import dataclasses
@@ -30,38 +30,38 @@ from ser_core.training.evaluate import headline
 
 METHODS = ("PED-ANOVA", "fANOVA")
 REDRAWS = 30
-"""Bootstrap samples of the trials; an fANOVA takes about a second."""
+"""Number of bootstrap samples of the trials. One fANOVA takes about a second."""
 BEST = 0.25
-"""Share of the trials that PED-ANOVA sets apart from all."""
+"""Share of the best trials that PED-ANOVA compares with all trials."""
 FEWEST = 10
-"""Trials below which shares are not given."""
+"""Minimum number of trials for computing shares."""
 WIDE = 100
-"""A positive setting whose greatest value is so many times its least is looked at on a logarithmic scale."""
+"""A positive setting is treated on a log scale when its maximum is at least this many times its minimum."""
 BIAS = (
-    "A sampler that learns (TPE, GP) looks where it found good scores, which biases both methods, and more trials do not help: "
-    "in simulation fANOVA names .57 to .63 of the three settings that matter after TPE at any n, .73 to .87 after random "
-    "sampling, PED-ANOVA .40 to .53 and .63 to .93. Trust what both agree on, or search with --sampler random."
+    "A sampler that learns (TPE, GP) looks where it found good scores. This biases both methods, and more trials do not help. "
+    "In simulation, fANOVA finds .57 to .63 of the three settings that matter after TPE at any n, and .73 to .87 after random "
+    "sampling; PED-ANOVA finds .40 to .53 and .63 to .93. Trust what both agree on, or search with --sampler random."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """A trial of a search: what it set, and its mean development score."""
+    """A trial of a search: its settings and its mean development score."""
 
     settings: Mapping[str, str]
     score: float
 
 
 def varying(trials: Sequence[Scored]) -> list[str]:
-    """Settings that take more than one value among the trials that have them, or that some trials lack; sorted."""
+    """Returns the settings, sorted, that take more than one value or that some trials lack."""
     keys = sorted({key for trial in trials for key in trial.settings})
     return [key for key in keys if len({trial.settings.get(key) for trial in trials}) > 1]
 
 
 def importances(trials: Sequence[Scored], redraws: int = REDRAWS, seed: int = 0) -> dict[str, dict[str, Interval]]:
-    """Shares of importance by method and setting, with the middle 95 % over redrawn trials.
+    """Returns shares of importance by method and setting, with the middle 95 % over bootstrap samples of the trials.
 
-    NaN where a method leaves a setting out. A redraw in which a method is not defined (all scores alike) is left out.
+    NaN where a method leaves a setting out. Samples in which a method is undefined (all scores equal) are skipped.
     """
     keys, lot = varying(trials), np.random.default_rng(seed)
     found = {}
@@ -74,7 +74,7 @@ def importances(trials: Sequence[Scored], redraws: int = REDRAWS, seed: int = 0)
 
 
 def _shares(name: str, drawn: Sequence[Scored], trials: Sequence[Scored], keys: Sequence[str]) -> dict[str, float]:
-    """One evaluation over `drawn`; ranges of settings are those of all `trials`."""
+    """Evaluates one method over `drawn`, with the ranges of settings from all `trials`."""
     import optuna
 
     scores = [trial.score for trial in drawn]
@@ -99,7 +99,7 @@ def _shares(name: str, drawn: Sequence[Scored], trials: Sequence[Scored], keys: 
 
 
 def distribution(values: Sequence[str]) -> Any:
-    """The range that these values span: numbers from least to greatest, anything else a choice among them."""
+    """Returns the Optuna distribution of these values: a range for numbers, a choice for anything else."""
     from optuna import distributions
 
     try:
@@ -125,15 +125,15 @@ def _interval(value: float, redraws: Sequence[float]) -> Interval:
 
 
 def print_importance(console: Console, name: str, folder: Path) -> None:
-    """`ser importance`. Raises RecordError for what is no search, and for one with fewer than FEWEST whole trials."""
+    """Implements `ser importance`. Raises RecordError when the study is not a search or has too few complete trials."""
     store = RunStore(folder)
     record = load_study(store, name)
     if record.kind != "search":
-        raise RecordError(f"{record.id} is no search: every setting of an ablation is in its table")
+        raise RecordError(f"{record.id} is not a search; the table of an ablation already shows every setting")
     trials = scored_trials(record, store)
     if len(trials) < FEWEST:
         raise RecordError(
-            f"{record.id} has {len(trials)} whole trials, importance takes at least {FEWEST}; search on with --trials"
+            f"{record.id} has {len(trials)} complete trials, but importance needs at least {FEWEST}; search on with --trials"
         )
     found = importances(trials)
     columns = ("setting", *(f"{method}, % [95 % over redrawn trials]" for method in METHODS))
@@ -144,11 +144,11 @@ def print_importance(console: Console, name: str, folder: Path) -> None:
     console.print(BIAS, highlight=False)
     best = max(trials, key=lambda trial: trial.score)
     if command := path_command(best.settings, record.base):
-        console.print(f"from the default to the best, step by step: {command}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"go from the default to the best, step by step: {command}", highlight=False, soft_wrap=True, markup=False)
 
 
 def scored_trials(record: StudyRecord, store: RunStore) -> list[Scored]:
-    """The trials of a search whose folds are all there, with what each set beyond the base."""
+    """Returns the complete trials of a search, each with its settings beyond the base."""
     base = {override.partition("=")[0] for override in expand(record.base, GROUPS)} | {"seed"}
     found = []
     for trial in record.trials:
@@ -160,14 +160,14 @@ def scored_trials(record: StudyRecord, store: RunStore) -> list[Scored]:
 
 
 def mean_headline(trial: Trial, store: RunStore) -> float | None:
-    """Mean over the trial's folds of what early stopping listens to; None while any is missing."""
+    """Returns the mean over the trial's folds of the score that early stopping uses; None while a fold is missing."""
     if any(key not in store for key in trial.keys):
         return None
     return math.fsum(headline(store.load(key).dev) for key in trial.keys) / len(trial.keys)
 
 
 def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
-    """The ablation that walks from the default to the best, one setting after the other, options before their knobs."""
+    """Returns the `ser ablate` command that goes from the default to the best one setting at a time, options before knobs."""
     default = dict(plain_leaves(base))
     steps = sorted((key for key, value in best.items() if default.get(key) != value), key=lambda key: key.count("."))
     words = [word for key in steps for word in ("--factor", f"{key}={best[key]}")]
@@ -175,7 +175,7 @@ def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
 
 
 def plain_leaves(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every key under these overrides with its value as one would type it; an option by its name."""
+    """Yields every key under these overrides with its value as you would type it, and each option by its name."""
     config, names = compose(overrides), chosen_options(apply_system(overrides, GROUPS).overrides, GROUPS)
     for key, _ in leaves(Config, GROUPS, names):
         value = _at(config, key)

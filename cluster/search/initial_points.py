@@ -1,7 +1,7 @@
-"""Where a search starts: points given by hand and the best of another study, as answers that lead to them.
+"""The first points of a search: points you give by hand and the best trial of another study, as answers to the space.
 
     "model.fusion=bridge model.fusion.tokens=8"  --parameters-->  {"model.fusion": "bridge", "model.fusion.bridge.tokens": 8}
-What a point leaves open is chosen by the sampler.
+The sampler chooses the parameters that a point leaves open.
 """
 
 import shlex
@@ -17,13 +17,16 @@ from ser_core.errors import SettingError
 
 
 def starting_points(space: Space, lines: Sequence[str], start_from: str, scores: Scores) -> list[dict[str, Any]]:
-    """Answers for each line of overrides and for the best trial of a study. Raises SettingError for what the space lacks."""
+    """Returns answers for each line of overrides and for the best trial of a study.
+
+    Raises SettingError when the space does not vary a setting.
+    """
     starts = [by_hand(space, line) for line in lines]
     return [*starts, best_of(space, start_from, scores)] if start_from else starts
 
 
 def by_hand(space: Space, line: str) -> dict[str, Any]:
-    """The answers that lead to a line of overrides, each of which must be one that the space varies."""
+    """Returns the answers that lead to a line of overrides. The space must vary each of them."""
     try:
         given = overrides_by_key(shlex.split(line))
     except ValueError as error:
@@ -36,10 +39,10 @@ def by_hand(space: Space, line: str) -> dict[str, Any]:
 
 
 def best_of(space: Space, study: str, scores: Scores) -> dict[str, Any]:
-    """The answers that lead to the study's best trial by the first objective, as far as the space varies what it sets."""
+    """Returns the answers that lead to the study's best trial by the first objective, for the settings that the space varies."""
     known = [(means[0], trial) for trial in load_study(scores.store, study).trials if (means := scores.means(trial))]
     if not known:
-        raise SettingError(f"--start-from {study}: none of its trials has all folds with this objective")
+        raise SettingError(f"--start-from {study}: no trial has this objective in all folds; choose another study")
     best = max(known, key=lambda pair: pair[0])[1]
     answers = space.parameters(overrides_by_key(best.overrides))
     if not answers:
@@ -48,13 +51,13 @@ def best_of(space: Space, study: str, scores: Scores) -> dict[str, Any]:
 
 
 def overrides_by_key(overrides: Sequence[str]) -> dict[str, str]:
-    """Overrides as a mapping, keys with dots as a space writes them."""
+    """Returns overrides as a mapping, with dotted keys as in a space."""
     pairs = [each.partition("=") for each in expand(overrides, GROUPS)]
     return {key.replace("/", "."): value for key, _, value in pairs}
 
 
 class Given:
-    """Gives these answers and, for what they leave open, any."""
+    """Returns the given answers, and an arbitrary answer where none is given."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers

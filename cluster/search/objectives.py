@@ -1,7 +1,7 @@
-"""What a search aims at and what it must keep within, both read from the development part of fold records alone.
+"""Objectives and constraints of a search. Both use only the development part of fold records.
 
---objective uar --objective "mean(ccc)"         one value per fold, more is better inside the machine
---constraint "parameters<1e6"                    one value per trial, at most 0 when it is met
+--objective uar --objective "mean(ccc)"         one value per fold; internally, more is better
+--constraint "parameters<1e6"                    one value per trial, at most 0 when the bound is met
 """
 
 import dataclasses
@@ -15,18 +15,18 @@ from ser_core.evaluation.metrics import TERMS, term
 from ser_core.training.evaluate import headline
 
 HEADLINE = "headline"
-"""The score by which epochs are chosen: the mean of UAR and mean CCC, of those that are there."""
+"""The score that selects epochs: the mean of UAR and mean CCC, or the one that exists."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """A development metric, or the mean of all metrics of a kind, as `mean(ccc)`."""
+    """A development metric, or the mean of all metrics of a kind, such as `mean(ccc)`."""
 
     name: str
 
     @property
     def sign(self) -> int:
-        """-1 where less is better. Raises SettingError for what is no metric."""
+        """1, or -1 if less is better. Raises SettingError when the metric does not exist."""
         kind = re.fullmatch(r"mean\((\w+)\)", self.name)
         metric = kind[1] if kind else self.name
         if metric == HEADLINE:
@@ -34,11 +34,11 @@ class Objective:
         if not {metric.partition(".")[0], metric.rpartition(".")[2]} & set(TERMS):
             known = [HEADLINE, *TERMS, "mean(ccc)"]
             near = nearest(self.name, known)
-            raise SettingError(f"--objective {self.name}: no such metric{near}; there are {', '.join(known)}")
+            raise SettingError(f"--objective {self.name}: no such metric{near}; choose from {', '.join(known)}")
         return -1 if term(metric).less_is_better or metric.endswith(".gap") else 1
 
     def of(self, dev: Mapping[str, float]) -> float:
-        """The value of one fold, in the metric's own direction; NaN where the fold has none, as when the task is not trained."""
+        """Returns the value of one fold in the metric's own direction; NaN if it has none, e.g. when the task is not trained."""
         if self.name == HEADLINE:
             return headline(dev)
         if self.name.startswith("mean("):
@@ -55,48 +55,48 @@ MEASURES: dict[str, Callable[[Sequence[FoldRecord]], float]] = {
     "memory_gb": lambda folds: max(fold.spent.get("memory_gb", math.nan) for fold in folds),
     "gpu_memory_gb": lambda folds: max(fold.spent.get("gpu_memory_gb", math.nan) for fold in folds),
 }
-"""What may be bounded: of the model, per fold on average (training seconds, also per training utterance), peak of any fold."""
+"""Measures that a constraint may bound: model size, mean training seconds per fold or utterance, peak memory of any fold."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Constraint:
-    """An upper bound on what a trial costs."""
+    """An upper bound on the cost of a trial."""
 
     measure: str
     bound: float
 
     @classmethod
     def read(cls, text: str) -> "Constraint":
-        """From `parameters<1e6`. Raises SettingError for anything else."""
+        """Parses text such as `parameters<1e6`. Raises SettingError for anything else."""
         found = re.fullmatch(r"\s*(\w+)\s*<=?\s*([\d.eE+-]+)\s*", text)
         if not found or found[1] not in MEASURES:
             raise SettingError(f"--constraint {text!r}: write MEASURE<NUMBER, where MEASURE is one of {', '.join(MEASURES)}")
         try:
             return cls(found[1], float(found[2]))
         except ValueError:
-            raise SettingError(f"--constraint {text!r}: {found[2]} is no number") from None
+            raise SettingError(f"--constraint {text!r}: {found[2]} is not a number") from None
 
     def __str__(self) -> str:
         return f"{self.measure}<{self.bound:g}"
 
     def excess(self, folds: Sequence[FoldRecord]) -> float:
-        """How far the trial is above the bound; at most 0 when it keeps it. Raises SettingError if that was not recorded."""
+        """Returns how far the trial exceeds the bound; at most 0 if it is met. Raises SettingError if it was not recorded."""
         measured = MEASURES[self.measure](folds)
         if math.isnan(measured):
-            raise SettingError(f"--constraint {self}: the records in this store do not say it; they are older than the measure")
+            raise SettingError(f"--constraint {self}: the records in this store are older than this measure; leave it out")
         return measured - self.bound
 
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """Objectives and constraints of a search."""
+    """The objectives and constraints of a search."""
 
     objectives: tuple[Objective, ...] = (Objective(HEADLINE),)
     constraints: tuple[Constraint, ...] = ()
 
     @classmethod
     def read(cls, objectives: Sequence[str], constraints: Sequence[str]) -> "Goal":
-        """From what the command line says. Raises SettingError."""
+        """Parses the command-line options. Raises SettingError when one is invalid."""
         goal = cls(
             tuple(Objective(name) for name in objectives) or cls.objectives, tuple(Constraint.read(text) for text in constraints)
         )
@@ -107,16 +107,18 @@ class Goal:
 
     @property
     def signs(self) -> tuple[int, ...]:
-        """Of each objective: 1, or -1 where less is better."""
+        """Sign of each objective: 1, or -1 if less is better."""
         return tuple(objective.sign for objective in self.objectives)
 
     def values(self, record: FoldRecord) -> tuple[float, ...]:
-        """A fold's value per objective, turned so that more is better; NaN where undefined."""
+        """Returns a fold's value per objective, signed so that more is better; NaN where undefined."""
         return tuple(sign * objective.of(record.dev) for sign, objective in zip(self.signs, self.objectives, strict=True))
 
 
 def front(values: Sequence[Sequence[float]]) -> list[int]:
-    """Positions of the points that no other point equals or beats in every objective and beats in one, more being better.
+    """Returns the indices of the Pareto front (more is better).
+
+    A point is on the front if no other point equals or beats it in every objective and beats it in at least one.
 
     >>> front([(1.0, 0.0), (0.0, 1.0), (0.0, 0.5)])
     [0, 1]

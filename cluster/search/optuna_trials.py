@@ -1,9 +1,9 @@
-"""Optuna's suggestions in a space, asked and told by the driver only, judged by development scores.
+"""Trials that Optuna suggests in a space. Only the driver talks to Optuna; development scores decide.
 
-    ask --> overrides --> Trial --(all recorded?)--> tell          a suggestion that is known costs nothing
-                            |--> train fold by fold --> reported --> go on, or PRUNED with the mean so far
-Optuna's study is one more projection of the records: an earlier run's suggestions are asked for again first and answered from
-the records, so a killed search goes on as if it had not been. It lives in memory, or in a database for several drivers.
+    ask --> overrides --> Trial --(all recorded?)--> tell          a known suggestion costs nothing
+                            |--> train fold by fold --> reported --> continue, or PRUNED with the mean so far
+Optuna's study is a projection of the records. A new run first repeats the suggestions of earlier runs and answers them from
+the records, so a killed search continues as if uninterrupted. The study lives in memory, or in a database for several drivers.
 """
 
 import dataclasses
@@ -25,19 +25,19 @@ from search_spaces.space import Space
 from ser_core.cross_validation.records import RunStore
 
 POINTS_SKIPPED = 10_000
-"""So many settled points are passed over in search of one that has not been asked for."""
+"""Maximum number of the sampler's fixed points to skip in search of a new one."""
 REPEATS_IN_A_ROW = 20
-"""So many suggestions without a new configuration end a search: the space holds nothing else within reach."""
+"""A search ends after this many suggestions in a row without a new configuration."""
 
 QUEUED = "queued"
-"""Note on Optuna's trials that were asked for by answers of earlier runs, of dead drivers, or given by hand."""
+"""Attribute of Optuna trials enqueued from earlier runs, from dead drivers, or by hand."""
 OTHER_NUMBERS = 1_000_003
-"""Seeds of drivers that search together lie so far apart."""
+"""Distance between the sampler seeds of drivers that share a search."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Past:
-    """What earlier runs of the same search left: suggestions in order, trials ended early, folds trained and their GPU-hours."""
+    """State from earlier runs of the search: suggestions in order, trials that ended early, trained folds, their GPU-hours."""
 
     asked: Sequence[dict[str, Any]] = ()
     ended: Mapping[str, Ended] = dataclasses.field(default_factory=dict)
@@ -46,11 +46,11 @@ class Past:
 
 
 class OptunaTrials:
-    """A source of trials. `starts` are answers to be asked for first; `make` turns overrides into a trial.
+    """A source of trials. `starts` are answers to try first; `make` turns overrides into a trial.
 
-    With `epochs` trials are judged after epochs of all their folds instead of after folds.
+    With `epochs`, trials are judged after epochs of all their folds instead of after each fold.
 
-    Raises RecordError where several drivers share a database and it cannot be used, then and from every method.
+    The constructor and every method raise RecordError when drivers share a database and it cannot be used.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class OptunaTrials:
         self.update_record(record, store)
 
     def update_record(self, record: StudyRecord, store: RunStore) -> None:
-        """Writes what the search has come to, together with what its other drivers have written."""
+        """Writes the progress of the search, merged with what other drivers have written."""
         with self.drivers.turn(self):
             save_progress(record, self, store)
 
@@ -115,12 +115,12 @@ class OptunaTrials:
                     return piece
 
     def absorb(self, others: StudyRecord, running: Set[str]) -> None:
-        """Takes over what other drivers have noted: trials that are settled or that one of them is at (`running`)."""
+        """Adds the trials of other drivers: those that are settled, and those that a driver is training (`running`)."""
         for name, ended in others.ended.items():
             if ended.pruned:
                 self.ended.setdefault(name, ended)
         self.asked.extend(answers for answers in others.asked if answers not in self.asked)
-        for name in self._elsewhere - running:  # settled, or its driver is dead: then it will be asked for again
+        for name in self._elsewhere - running:  # settled, or its driver is dead and the trial will be suggested again
             del self.trials[name]
         self._elsewhere &= running
         for trial in others.trials:
@@ -137,13 +137,13 @@ class OptunaTrials:
                 self.finished(self.trials[name])
 
     def _piece(self, asked: Any) -> tuple[Trial, list[int]] | None:
-        """The trial of a suggestion, and the folds to train; None, and the suggestion told, when there is nothing to train."""
+        """Returns the trial of a suggestion and the folds to train. If there are none, tells Optuna the result, returns None."""
         trial = self.make(self.space.overrides(asked))
         name = trial_name(trial)
         ours = self.drivers.claim(asked, name)
         self._open.setdefault(name, []).append(asked)
         if name in self.trials or not ours or self._enough:
-            if QUEUED not in asked.user_attrs:  # what is asked for again on purpose is no suggestion
+            if QUEUED not in asked.user_attrs:  # an enqueued trial repeats on purpose, so it does not count
                 self.repeats, self._in_a_row = self.repeats + 1, self._in_a_row + 1
             if self._in_a_row >= REPEATS_IN_A_ROW:
                 self.ending = f"{self._in_a_row} suggestions in a row were known: the sampler finds nothing new in this space"
@@ -162,7 +162,7 @@ class OptunaTrials:
         return None
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
-        """Counts the fold; ends the trial when its scores or a budget say so."""
+        """Counts the fold. Returns True to end the trial when the pruner or the budget requires it."""
         name = trial_name(trial)
         self.failures += failed
         if trained:
@@ -178,20 +178,20 @@ class OptunaTrials:
         return bool(spent)
 
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
-        """Ends the trial when its course so far says so, compared with those of all others after as many epochs."""
+        """Returns True when the pruner ends the trial by its curve so far, compared with all others after as many epochs."""
         name = trial_name(trial)
         own = self._curves.setdefault(name, [])
-        own += [-math.inf] * (epoch - 1 - len(own))  # of a worker that took up what a killed one had saved
+        own += [-math.inf] * (epoch - 1 - len(own))  # a worker resumed a checkpoint of a killed one
         own[epoch - 1 :] = [dev]
         others = [self._curve(other, epoch) for each, other in self.trials.items() if each != name]
-        assert self.pruner.stop_curve is not None, "checked before the search began"
+        assert self.pruner.stop_curve is not None, "checked before the search started"
         reason = self.pruner.stop_curve(own, [curve for curve in others if curve], most)
         if reason:
             self.ended[name] = Ended(0, reason, pruned=True, curve=list(own), cost=len(trial.keys) * epoch / most)
         return bool(reason)
 
     def _curve(self, trial: Trial, epochs: int) -> list[float]:
-        """Best score so far after each epoch, as far as it is known; a finished trial stays where it ended."""
+        """Returns the best score so far after each known epoch. A finished trial repeats its last value."""
         name = trial_name(trial)
         if name in self.ended:
             return self.ended[name].curve
@@ -215,14 +215,14 @@ class OptunaTrials:
                 curve = self.ended[name].curve
                 if curve:
                     asked.report(curve[-1], step=len(curve))
-                elif len(self.scores.goal.objectives) == 1:  # Optuna has no intermediate values for several
+                elif len(self.scores.goal.objectives) == 1:  # Optuna has no intermediate values for several objectives
                     asked.report(mean(folds)[0], step=len(folds))
                 self.study.tell(asked, state=TrialState.PRUNED)
             else:
                 self.study.tell(asked, state=TrialState.FAIL)
 
     def _enqueue(self, wanted: Sequence[dict[str, Any]]) -> None:
-        """Has these answers asked for next, unless that or what includes them has been told or waits already."""
+        """Enqueues these answers, unless Optuna already has a finished or waiting trial that includes them."""
         from optuna.trial import TrialState
 
         there = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state is not TrialState.FAIL]
@@ -233,7 +233,7 @@ class OptunaTrials:
                 known.append(answers)
 
     def _ask(self) -> Any:
-        """The next Optuna trial: what waits, then what is settled beforehand, then what the sampler thinks of."""
+        """Returns the next Optuna trial: first enqueued ones, then fixed points, then suggestions of the sampler."""
         if self._points is not None and not self._waiting():
             further = itertools.islice(self._points, POINTS_SKIPPED)
             answers = next((answers for answers in further if answers not in self.asked), None)
@@ -244,17 +244,17 @@ class OptunaTrials:
         return self.study.ask()
 
     def _waiting(self) -> bool:
-        """Whether answers are yet to be asked for."""
+        """Whether enqueued answers are still waiting."""
         from optuna.trial import TrialState
 
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def _settled(self, trial: Trial) -> bool:
-        """Whether nothing of it is left to train."""
+        """Whether the trial has nothing left to train."""
         return trial_name(trial) in self.ended or not missing_folds(trial, self.scores.store)
 
     def _prunes(self, trial: Trial) -> bool:
-        """Whether the trial is ended by its scores, noting the reason."""
+        """Whether the pruner ends the trial. Records the reason."""
         name = trial_name(trial)
         if name in self.ended or self.epochs:
             return name in self.ended
@@ -270,16 +270,16 @@ class OptunaTrials:
         return self.budget.spent(folds, self._clock.hours, self.failures, self.gpu_hours)
 
     def _over(self) -> bool:
-        """Whether no further trial is to begin."""
+        """Whether the search should start no further trial."""
         self.ending = self.ending or self._spent()
         return bool(self.ending) or (self._enough and not (self.drivers.several and self._waiting()))
 
     @property
     def _enough(self) -> bool:
-        """Whether there are as many configurations as were asked for; what waits in a new database is then only told."""
+        """Whether the limit on configurations is reached. Trials waiting in a new database then only get their results."""
         return 0 < self.budget.trials <= len(self.trials)
 
 
 def trial_name(trial: Trial) -> str:
-    """A trial by its resolved configuration."""
+    """Returns the name of a trial: a hash of its resolved configuration."""
     return trial.keys[0].fingerprint

@@ -1,6 +1,6 @@
-"""Searching a space: what is asked for, where it starts, and what it has cost.
+"""Runs a search of a space: its settings, its first points, and the trials that it trains.
 
-space + overrides + Search --> OptunaTrials --> run_study --> records          decides by development scores alone
+space + overrides + Search --> OptunaTrials --> run_study --> records          only development scores decide
 """
 
 import dataclasses
@@ -33,44 +33,44 @@ from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
 
 DEFAULT_PRUNING = "asha"
-"""Best of the table of `ser simulate` (ablations/RESULTS.md, Which pruner?)."""
+"""The best pruner in the table of `ser simulate` (README, Decisions)."""
 DEFAULT_PRUNING_OF_SEVERAL = "futility"
-"""The only rule for several objectives."""
+"""The only pruner for several objectives."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """How a space is searched; everything but the budget and the starts makes it another study."""
+    """How a space is searched. Changing anything except the budget and the starting points makes a different study."""
 
     budget: Budget
     sampler: str = "tpe"
     pruning: str = ""
-    """Empty is the default: asha, or futility under several objectives."""
+    """Pruner; empty selects the default: asha, or futility for several objectives."""
     objectives: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     seed: int = 0
     starts: tuple[str, ...] = ()
-    """Points by hand, each a line of overrides."""
+    """Points to try first, each a line of overrides."""
     start_from: str = ""
-    """A study whose best trial is asked for first."""
+    """Study whose best trial is tried first."""
     prune_on: str = "folds"
-    """What trials are judged after: folds, or epochs of all folds as one program (optim.pack)."""
+    """When trials are judged: after folds, or after epochs of all folds as one program (optim.pack)."""
     fold: int = 0
-    """The one fold that is trained and whose development part decides; 0 is all of them."""
+    """The only fold to train and judge by; 0 uses all folds."""
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> "Search":
-        """From what a study's record says of it."""
+        """Reads the search from a study's record."""
         several = {name: tuple(fields[name]) for name in ("objectives", "constraints", "starts")}
         return cls(**{**fields, **several, "budget": Budget(**fields["budget"])})
 
     @property
     def rule(self) -> str:
-        """The pruner's name."""
+        """Name of the pruner."""
         return self.pruning or (DEFAULT_PRUNING_OF_SEVERAL if len(self.objectives) > 1 else DEFAULT_PRUNING)
 
     def words(self) -> list[str]:
-        """The options of `ser search` that say this."""
+        """Options of `ser search` that reproduce this search."""
         words = []
         for field in dataclasses.fields(Budget):
             if value := getattr(self.budget, field.name):
@@ -86,21 +86,21 @@ class Search:
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSearch:
-    """A search before anything is trained."""
+    """A search that is ready to train."""
 
     record: StudyRecord
     store: RunStore
     source: OptunaTrials
     plan: Plan
-    """Of the user's overrides: corpus and folds."""
+    """Plan of the user's overrides: corpus and folds."""
     folds: int
-    """Of one trial."""
+    """Folds of one trial."""
 
 
 def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Watch, storage: str = "") -> PreparedSearch:
-    """Reads the corpus and checks everything that can be known before training. Raises SettingError.
+    """Reads the corpus and checks everything that can be checked before training.
 
-    `storage` is the database, `checked`, through which several drivers work on the search; "" for one. Raises RecordError for it.
+    `storage` is the database that drivers share, from `check_storage`; "" for one driver. Raises SettingError and RecordError.
     """
     sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
@@ -140,9 +140,9 @@ def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Wat
 
 
 def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
-    """The rule by which trials end early, and the folds of a trial. Raises SettingError where they do not suit the study."""
+    """Returns the pruner and the folds of a trial. Raises SettingError when they do not fit the study."""
     if not whole.folds.develops:
-        raise SettingError("a search decides by development scores, and folds.dev=none has none; use another folds.dev")
+        raise SettingError("a search decides by development scores, but folds.dev=none leaves none; choose another folds.dev")
     if not 0 <= search.fold <= len(whole.folds):
         raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
     if search.prune_on not in ("folds", "epochs"):
@@ -151,9 +151,9 @@ def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
         raise SettingError(f"--seed must be 0 to {2**31 - 1}, got {search.seed}")
     epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(whole.folds)
     if epochs and search.fold:
-        raise SettingError("--prune-on epochs looks at all folds at once: leave --fold out")
+        raise SettingError("--prune-on epochs judges all folds at once; leave --fold out")
     if epochs and [objective.name for objective in goal.objectives] != [HEADLINE]:
-        raise SettingError("--prune-on epochs judges by the score that chooses epochs: leave --objective out")
+        raise SettingError("--prune-on epochs judges by the score that selects epochs; leave --objective out")
     if epochs and whole.config.optim.pack < len(whole.folds):
         reason = whole.one_by_one or f"optim.pack={len(whole.folds)} does"
         raise SettingError(f"--prune-on epochs needs all {len(whole.folds)} folds to train as one program: {reason}")
@@ -163,12 +163,12 @@ def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
 
 
 def _past(known: StudyRecord, store: RunStore) -> Past:
-    """What earlier runs of the search left."""
+    """Returns the state from earlier runs of the search."""
     return Past(known.asked, known.ended, known.trained, spending(known, store, 0).gpu_seconds / 3600)
 
 
 def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, notes: tuple[str, ...]) -> StudyRecord:
-    """The search's study before its first trial."""
+    """Returns the study record of the search before its first trial."""
     name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
     words = (*search.objectives, *search.constraints, *(["epochs"] if search.prune_on == "epochs" else []))
     aims = [re.sub(r"\W+", "_", word).strip("_") for word in words]
@@ -187,15 +187,15 @@ def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, note
 
 
 def run_search(prepared: PreparedSearch, search: Search, cluster: Cluster, watch: Watch) -> StudyResult:
-    """Searches by development score alone. Test parts stay sealed."""
+    """Runs the search by development score. Test parts stay sealed."""
     total = search.budget.trials * prepared.folds
     return run_study(prepared.record, prepared.store, cluster, prepared.source, watch, show_test=False, total=total)
 
 
 def _joined(base: Sequence[str], overrides: Sequence[str], space: Space) -> list[str]:
-    """Both together. Raises SettingError when the base sets what the space does."""
+    """Joins both lists. Raises SettingError when the base sets a key that the space sets."""
     own = {override.partition("=")[0] for override in expand(overrides, GROUPS)}
     for override in expand(base, GROUPS):
         if override.partition("=")[0] in own:
-            raise SettingError(f"{override}: the space {space.name} sets it itself; leave it out")
+            raise SettingError(f"{override}: the space {space.name} already sets this key; leave the override out")
     return [*base, *overrides]

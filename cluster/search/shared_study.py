@@ -1,8 +1,8 @@
-"""One driver at a search, or several that share its suggestions through one Postgres database.
+"""Runs a search with one driver, or with several that share suggestions through a Postgres database.
 
-    SoleDriver    Optuna's study in this process's memory, one more projection of the records
+    SoleDriver    Optuna's study in the memory of this process, a projection of the records
     SharedStudy   Optuna's study in the database · study.json merged under a lock · records in the store that all drivers see
-A driver holds a file lock while it lives: what a dead one left running is told as failed and asked for again.
+A driver holds a file lock while it lives. Trials of a dead driver are marked as failed and suggested again.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ SCHEMES = ("postgresql", "postgresql+psycopg")
 
 
 class Progress(Protocol):
-    """What a search has come to: its suggestions, its trials, and how they ended."""
+    """Progress of a search: its suggestions, its trials, and how they ended."""
 
     study: "Study"
     trials: dict[str, Trial]
@@ -39,37 +39,37 @@ class Progress(Protocol):
     trained: dict[str, list[int]]
 
     def absorb(self, others: StudyRecord, running: Set[str]) -> None:
-        """Takes over what other drivers have noted; `running` are the trials they are at."""
+        """Adds the progress of other drivers. `running` are the trials that they are training."""
         ...
 
 
 class Drivers(Protocol):
-    """Who else works on the search."""
+    """Coordinates the drivers of a search."""
 
     several: bool
-    """Whether there may be others."""
+    """Whether other drivers may exist."""
     number: int
-    """Of this driver, from 1: it decides which random numbers are drawn."""
+    """Number of this driver, from 1. It determines the sampler's seed."""
 
     def study(self, objectives: int, sampler: "BaseSampler") -> "Study":
-        """Optuna's study, made or joined."""
+        """Creates or joins Optuna's study."""
         ...
 
     def turn(self, source: Progress) -> contextlib.AbstractContextManager[None]:
-        """While it lasts nobody else asks or notes; the source knows what others have noted, and they will know what it has."""
+        """Locks the search. On entry the source gets the progress of other drivers; on exit it shares its own."""
         ...
 
     def claim(self, asked: "OptunaTrial", name: str) -> bool:
-        """Notes who trains this configuration; False when another driver is at it."""
+        """Claims this configuration for this driver. Returns False when another driver is training it."""
         ...
 
     def left(self, study: "Study") -> list[dict[str, Any]]:
-        """Answers that dead drivers had under way, to be asked for again."""
+        """Returns the answers that dead drivers were training, so that they can be enqueued again."""
         ...
 
 
 class SoleDriver:
-    """The one driver of its search."""
+    """The only driver of a search."""
 
     several, number = False, 1
 
@@ -90,7 +90,7 @@ class SoleDriver:
 
 
 class SharedStudy:
-    """One of several drivers of the search that `record` is of. Its address has been `check_storage`."""
+    """One of several drivers of the search in `record`. Pass an address that `check_storage` returned."""
 
     several = True
 
@@ -103,11 +103,11 @@ class SharedStudy:
         self.number, self._seat = self._seated()
 
     def study(self, objectives: int, sampler: "BaseSampler") -> "Study":
-        """Raises RecordError when the database cannot be used."""
+        """Creates or joins Optuna's study. Raises RecordError when the database cannot be used."""
         import optuna
         from optuna.storages import RDBStorage
         from optuna.study import StudyDirection
-        from sqlalchemy.pool import NullPool  # no connection is held between turns, so none can go stale
+        from sqlalchemy.pool import NullPool  # no connection stays open between turns, so none can go stale
 
         with self.lock, database_errors(self.address):
             storage = RDBStorage(_dialect(self.address), engine_kwargs={"poolclass": NullPool})
@@ -121,7 +121,7 @@ class SharedStudy:
 
     @contextlib.contextmanager
     def turn(self, source: Progress) -> Iterator[None]:
-        """Raises RecordError when the database cannot be used."""
+        """Locks the search and merges the progress of all drivers. Raises RecordError when the database cannot be used."""
         with self.lock, database_errors(self.address):
             others = next((study for study in studies(self.store) if study.id == self.record.id), None)
             if others:
@@ -139,7 +139,7 @@ class SharedStudy:
         return not busy
 
     def left(self, study: "Study") -> list[dict[str, Any]]:
-        """Tells what dead drivers had under way as failed."""
+        """Marks the trials that dead drivers were training as failed, and returns their answers."""
         from optuna.trial import TrialState
 
         found = [trial for trial in _running(study) if not self._lives(trial)]
@@ -148,7 +148,7 @@ class SharedStudy:
         return [trial.params for trial in found]
 
     def _lives(self, trial: "FrozenTrial") -> bool:
-        """Whether the driver that claimed this trial still holds its seat; the operating system frees those of the dead."""
+        """Whether the driver that claimed this trial still holds its lock. The system frees the locks of dead processes."""
         number, name = trial.user_attrs.get("driver", 0), trial.user_attrs.get("seat", "")
         if number in (0, self.number):
             return name == self.name
@@ -161,7 +161,7 @@ class SharedStudy:
         return False
 
     def _seated(self) -> tuple[int, FileLock]:
-        """The first free number, and the lock that holds it until this process ends."""
+        """Returns the first free driver number and the lock that holds it until this process ends."""
         with self.lock:
             for number in itertools.count(1):
                 seat = FileLock(self._place(number))
@@ -169,7 +169,7 @@ class SharedStudy:
                     seat.acquire(timeout=0)
                     self._place(number).with_suffix(".name").write_text(self.name)
                     return number, seat
-        raise AssertionError("numbers do not end")
+        raise AssertionError("unreachable: the count is infinite")
 
     def _place(self, number: int) -> Path:
         return self.folder / f"driver-{number}.lock"
@@ -182,9 +182,9 @@ def _running(study: "Study") -> "list[FrozenTrial]":
 
 
 def save_progress(record: StudyRecord, source: Progress, store: RunStore) -> None:
-    """Keeps a search's trials, suggestions and endings on disk as they come, so that a kill loses none."""
+    """Saves a search's trials, suggestions and endings as they arrive, so that a kill loses nothing."""
     resumed = [name for name in record.ended if name in source.trials and name not in source.ended]
-    for name in resumed:  # a larger budget has taken it up again
+    for name in resumed:  # a larger budget has resumed it
         del record.ended[name]
     grown = merge_into_record(record, source.trials.values(), source.asked, source.ended, source.trained)
     if resumed or grown or not (record.folder(store) / "study.json").exists():
@@ -198,7 +198,7 @@ def merge_into_record(
     ended: Mapping[str, Ended],
     trained: Mapping[str, Sequence[int]],
 ) -> bool:
-    """Adds to a record what it does not hold yet, and returns whether that was anything."""
+    """Adds new entries to a record and returns whether anything was new."""
     known = {trial.keys[0] for trial in record.trials}
     new_trials = [trial for trial in list(trials) if trial.keys[0] not in known]
     heard = {repr(answers) for answers in record.asked}
@@ -214,21 +214,21 @@ def merge_into_record(
 
 
 def check_storage(address: str) -> str:
-    """The address of a Postgres database. Raises SettingError for another one, and for one that holds a password."""
+    """Returns the address of a Postgres database. Raises SettingError for other schemes, and if it contains a password."""
     parts = urlsplit(address)
     if parts.scheme not in SCHEMES:
         raise SettingError(
             f"--storage {parts.scheme or address}: several drivers need a Postgres database, postgresql://USER@HOST/DATABASE; "
-            "one driver alone needs none, since its search is made anew from the records"
+            "a single driver needs none, since it rebuilds the search from the records"
         )
     if parts.password:
-        raise SettingError("--storage: a password on the command line is seen by others; put it into PGPASSWORD or ~/.pgpass")
+        raise SettingError("--storage: other users can see a password on the command line; put it into PGPASSWORD or ~/.pgpass")
     return address
 
 
 @contextlib.contextmanager
 def database_errors(address: str) -> Iterator[None]:
-    """What a database says when it cannot be used, as RecordError: the records are whole."""
+    """Turns database errors into a RecordError that says the records are safe."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -238,10 +238,10 @@ def database_errors(address: str) -> Iterator[None]:
         cause = error.__cause__ or error
         reason = str(cause).strip().splitlines()[0][:300]
         raise RecordError(
-            f"--storage {address} cannot be used ({reason}); the records are whole, and the same command goes on"
+            f"--storage {address} cannot be used ({reason}); the records are whole, so run the same command again to continue"
         ) from error
 
 
 def _dialect(address: str) -> str:
-    """The address with the driver that is installed."""
+    """Returns the address with the name of the installed database driver."""
     return address.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -1,10 +1,10 @@
-"""Searches without training: a synthetic objective, or a study's records in another order, through any sampler and pruner.
+"""Simulates searches without training: a synthetic objective or replayed records, with any sampler and pruner.
 
     score(configuration, fold) = effect + fold + seed of the run + residual        points of a percentage, Gaussian
-    repeat: ask a point, look at fold after fold, ask the pruner after each, until the budget of folds is spent
-    regret = effect of the best point of all - effect of the finished trial with the best mean
-Every pruner meets the same points, folds and residuals (with a sampler that learns, the same until it learns another thing), so
-differences between pruners are paired. One trial runs at a time.
+    repeat: ask for a point, score it fold by fold, ask the pruner after each fold, until the budget of folds is spent
+    regret = effect of the best possible point - effect of the finished trial with the best mean
+Every pruner sees the same points, folds and residuals, so differences between pruners are paired. With a sampler that learns,
+the points are the same until its history differs. One trial runs at a time.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ from ser_core.errors import SettingError
 
 SPACE = Space("synthetic", "Where is the top of a hill in four dimensions?", {f"x{axis}": Float(0, 1) for axis in range(4)})
 STEEPNESS = np.array([1.0, 0.5, 0.25, 0.125])
-"""How much each dimension of the hill matters."""
+"""Weight of each dimension of the hill."""
 Seen = tuple[float, np.ndarray]
-"""True effect of a configuration, and its scores per fold [folds]."""
+"""True effect of a configuration and its scores per fold [folds]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Variances:
     """Standard deviations of a synthetic study, in points of a percentage."""
 
     configuration: float = 2.0
-    """Between random configurations."""
+    """SD between random configurations."""
     fold: float = 2.0
-    """Between folds, common to all configurations."""
+    """SD between folds, common to all configurations."""
     residual: float = 1.0
-    """Of a fold of a run beyond that."""
+    """Residual SD of a single fold of a run."""
     seed: float = 0.5
-    """Between runs of one configuration, the same in all folds."""
+    """SD between runs of one configuration, the same in all folds."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -45,22 +45,22 @@ class Variances:
 
 
 class World(Protocol):
-    """What a simulated search looks at."""
+    """The environment of a simulated search."""
 
     top: float
-    """Effect of the best configuration of all."""
+    """Effect of the best possible configuration."""
 
     def ask(self) -> Seen | None:
-        """The next configuration, or None when there is none."""
+        """Returns the next configuration, or None when there are no more."""
         ...
 
     def tell(self, mean: float, folds: int, pruned: bool) -> None:
-        """What became of it."""
+        """Receives the outcome of the configuration: its mean over `folds`, and whether it was pruned."""
         ...
 
 
 class Hill:
-    """A quadratic hill with its top anywhere; points come from a sampler (random ones without Optuna, which is faster)."""
+    """A quadratic hill with a random top. Points come from a sampler; random points bypass Optuna, which is faster."""
 
     top = 0.0
 
@@ -101,7 +101,7 @@ class Hill:
 
 
 class Records:
-    """Finished trials of a study in random order: scores per fold [trials folds], in points; their mean is their effect."""
+    """Finished trials of a study in random order. Scores are [trials folds], in points; the mean of a trial is its effect."""
 
     def __init__(self, seed: int, scores: np.ndarray) -> None:
         self.top = float(scores.mean(axis=1).max())
@@ -128,16 +128,16 @@ def _study(sampler: Sampler, seed: int, trials: int) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedSearch:
-    """How one simulated search went."""
+    """Result of one simulated search."""
 
     regret: float
-    """In points; how far the chosen configuration lies below the best of all."""
+    """How far the chosen configuration is below the best possible one, in points."""
     begun: int
     finished: int
 
 
 def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearch:
-    """Looks at folds until `budget` of them are spent; a trial that the end of the budget cuts off is not chosen."""
+    """Scores folds until the budget is spent. A trial that the end of the budget cuts off cannot be chosen."""
     seen: list[list[float]] = []
     whole: list[tuple[float, float]] = []
     spent = 0
@@ -156,28 +156,28 @@ def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearc
         if judged == len(values):
             whole.append((mean, effect))
     if not whole:
-        raise SettingError(f"a budget of {budget} folds finishes no trial; give a larger --trials")
+        raise SettingError(f"a budget of {budget} folds finishes no trial; choose a larger --trials")
     return SimulatedSearch(world.top - max(whole)[1], len(seen), len(whole))
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """Outcome of one pruner over all repetitions, with standard errors of the mean."""
+    """Results of one pruner over all repetitions, with standard errors of the mean."""
 
     folds: int
     pruning: str
     regret: float
     regret_error: float
     difference: float
-    """Of regret to that of the first pruner, paired by repetition; below 0 is better."""
+    """Difference in regret to the first pruner, paired by repetition; below 0 is better."""
     difference_error: float
     begun: float
-    """Trials looked at, on average."""
+    """Mean number of trials started."""
     finished: float
 
 
 def compare_pruners(worlds: Sequence[Sequence[World]], pruners: Sequence[Pruner], folds: int, budget: int) -> list[Line]:
-    """One line per pruner; `worlds` holds for each repetition one equal world per pruner."""
+    """Returns one line per pruner. For each repetition, `worlds` holds one identical world per pruner."""
     outcomes = [[simulate_search(world, pruner, budget) for world, pruner in zip(row, pruners, strict=True)] for row in worlds]
     regrets = np.array([[one.regret for one in row] for row in outcomes])
     lines = []
@@ -199,7 +199,7 @@ def compare_pruners(worlds: Sequence[Sequence[World]], pruners: Sequence[Pruner]
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Of the mean.
+    """Returns the standard error of the mean.
 
     >>> round(standard_error(np.array([1.0, 2.0, 3.0, 4.0])), 4)
     0.6455
@@ -208,9 +208,9 @@ def standard_error(values: np.ndarray) -> float:
 
 
 def variance_split(scores: np.ndarray) -> Variances:
-    """Standard deviations of configurations, folds and residuals from finished trials [trials folds], by two-way layout.
+    """Estimates the SDs of configurations, folds and residuals from finished trials [trials folds], by two-way ANOVA.
 
-    A run's seed cannot be told from its configuration here, and stands within it.
+    The seed of a run cannot be separated from its configuration here and is part of it.
     """
     trials, folds = scores.shape
     residuals = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()

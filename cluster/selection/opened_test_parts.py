@@ -1,6 +1,6 @@
-"""When a selection broke the seal of test parts: noted for good, since only the first look is at speakers nobody looked at.
+"""Records each time a selection opens test parts. The record is permanent, since only the first look is unbiased.
 
-<store>/openings.jsonl      a line each: when, by which command, which study, which split, what was chosen
+<store>/openings.jsonl      one line per opening: time, command, study, split, choice
 """
 
 import dataclasses
@@ -19,16 +19,16 @@ class Opening:
     """One look at the test parts of a choice."""
 
     when: str
-    """UTC, to the second."""
+    """Time in UTC, to the second."""
     command: str
     study: str
     split: str
     chosen: tuple[str, ...]
-    """Fingerprints."""
+    """Fingerprints of the chosen configurations."""
 
 
 def openings(store: RunStore) -> list[Opening]:
-    """All of them, the first first. Raises RecordError when the file is damaged."""
+    """Returns all openings, oldest first. Raises RecordError when the file is damaged."""
     file = store.folder / "openings.jsonl"
     if not file.exists():
         return []
@@ -37,12 +37,12 @@ def openings(store: RunStore) -> list[Opening]:
         return [Opening(**{**line, "chosen": tuple(line["chosen"])}) for line in lines]
     except (ValueError, TypeError, KeyError) as error:
         raise RecordError(
-            f"{file} is damaged ({error}): it says how often test parts were opened; put it right by hand"
+            f"{file} is damaged ({error}): it records how often test parts were opened; repair it by hand"
         ) from error
 
 
 def record_opening(store: RunStore, command: str, study: str, split: str, chosen: Sequence[str]) -> list[Opening]:
-    """Notes a look before it is taken, and returns all looks."""
+    """Records an opening before it happens, and returns all openings."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     own = Opening(now, command, study, split, tuple(chosen))
     with FileLock(store.folder / ".openings.lock"):
@@ -53,7 +53,7 @@ def record_opening(store: RunStore, command: str, study: str, split: str, chosen
 
 
 def opening_sentence(known: Sequence[Opening]) -> str:
-    """What the last opening is worth, as a sentence."""
+    """Returns a sentence on how often this choice and others over the same folds have been opened."""
     own = known[-1]
     same = [each for each in known if each.chosen == own.chosen and each.split == own.split]
     others = {each.chosen for each in known if each.split == own.split} - {own.chosen}

@@ -1,8 +1,8 @@
-"""From a search to the one configuration it is worth: its best are trained anew, one is chosen, then the seal is broken.
+"""Selects one configuration from a search: trains the best again, chooses one, then opens its test parts.
 
     search --top N by development score--> finalists x fresh seeds --run_study, sealed--> records --ablations.select--> chosen
-    chosen, as given --test parts, opened and noted--> "selected" study: table, report, selected.yaml, MLflow
-Nested: each fold has a search of its own, decided by its own development part, so no speaker judges what he helped to choose.
+    chosen, as given --test parts, opened and recorded--> "selected" study: table, report, selected.yaml, MLflow
+Nested: each fold has a separate search, decided by its own development part, so no test speaker influences the choice.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ from ser_core.cross_validation.records import FoldRecord, RunStore
 from ser_core.errors import RecordError, SettingError
 
 AS_GIVEN = "as given"
-"""The configuration that the search started from: what a selection is worth is its distance to this one."""
+"""Name of the configuration that the search started from. The value of a selection is its gain over this one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SelectionSettings:
-    """What `ser select` was asked for."""
+    """Settings of `ser select`."""
 
     study: str
     top: int = 5
@@ -47,27 +47,27 @@ class SelectionSettings:
 
     @property
     def command(self) -> str:
-        """What is typed to ask for it."""
+        """The command that runs this selection."""
         words = ["ser", "select", self.study, "--top", str(self.top), "--seeds", str(self.seeds)]
         return shlex.join([*words, "--nested"] if self.nested else words)
 
 
 @dataclasses.dataclass(frozen=True)
 class Finalists:
-    """A search's finalists before they are trained anew."""
+    """The finalists of a search, before they train again."""
 
     search: StudyRecord
     scores: Scores
     record: StudyRecord
     store: RunStore
     origin: Mapping[str, Trial]
-    """The search's own trial of each finalist; none for the configuration as given."""
+    """Trial of the search for each finalist, without the configuration as given."""
 
 
 def plan_finalists(asked: SelectionSettings, store: RunStore, watch: Watch) -> Finalists:
-    """The finalists of a search (under several objectives, of its front), to be trained over all folds with fresh seeds.
+    """Plans the finalists of a search over all folds with new seeds. With several objectives, they come from the Pareto front.
 
-    Raises RecordError when there is no such search or when none of its trials has all folds.
+    Raises RecordError when the search does not exist or when none of its trials is complete.
     """
     search = _search(asked, store)
     scores = Scores(store, Goal.read(search.searched["objectives"], search.searched["constraints"]))
@@ -98,20 +98,22 @@ def plan_finalists(asked: SelectionSettings, store: RunStore, watch: Watch) -> F
 
 
 def train_finalists(found: Finalists, cluster: Cluster, watch: Watch) -> StudyResult:
-    """Trains what is missing of the finalists. Test parts stay sealed."""
+    """Trains the missing folds of the finalists. Test parts stay sealed."""
     queue = Queue(found.record.trials, found.store, cluster.folds_per_trial)
     return run_study(found.record, found.store, cluster, queue, watch, show_test=False, total=len(found.record.keys))
 
 
 def choose(found: Finalists) -> Selection:
-    """The choice among the trained finalists, by development scores of the first objective."""
+    """Chooses among the trained finalists by the development score of the first objective."""
     objective, store = found.scores.goal.objectives[0], found.store
     records = {
         name: _records(found.record, name, store) for name in dict.fromkeys(trial.variant for trial in found.record.trials)
     }
     everyone = [each for rows in records.values() for row in rows for each in row]
     if any(not each.sizes["dev"] for each in everyone):
-        raise RecordError(f"{found.record.id}: some fold has no development part, so nothing can be chosen")
+        raise RecordError(
+            f"{found.record.id}: a fold has no development part, so nothing can be chosen; search with another folds.dev"
+        )
     ratio = sum(each.sizes["dev"] / each.sizes["train"] for each in everyone) / len(everyone)
     finalists = [
         Finalist(
@@ -126,19 +128,19 @@ def choose(found: Finalists) -> Selection:
 
 
 def fresh_score(found: Finalists, name: str, objective: str) -> float:
-    """Mean development score of a finalist over fresh seeds and folds, in the metric's own direction; NaN where undefined."""
+    """Returns a finalist's mean development score over new seeds and folds, in the metric's own direction; NaN if undefined."""
     values = [Objective(objective).of(each.dev) for row in _records(found.record, name, found.store) for each in row]
     return float(np.mean(values))
 
 
 def search_score(found: Finalists, name: str, objective: str) -> float:
-    """Mean development score that the search itself saw; NaN for the configuration as given."""
+    """Returns the mean development score that the search saw; NaN for the configuration as given."""
     trial = found.origin.get(name)
     return float(np.mean([Objective(objective).of(found.store.load(key).dev) for key in trial.keys])) if trial else float("nan")
 
 
 def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -> StudyRecord:
-    """The study whose test parts are opened: the configuration as given and the chosen one, over the fresh seeds."""
+    """Returns the study whose test parts are opened: the configuration as given and the chosen one, over the new seeds."""
     kept = [trial for trial in found.record.trials if trial.variant in (AS_GIVEN, selection.chosen)]
     name = found.record.name.replace("select-", "selected-", 1)
     return StudyRecord(
@@ -157,10 +159,10 @@ def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -
 def nested_searches(
     asked: SelectionSettings, store: RunStore, cluster: Cluster, watch: Watch, hear: Callable[[StudyResult], None]
 ) -> tuple[StudyRecord, list[Trial]]:
-    """Repeats the search once for each fold, decided by that fold's development part alone; test parts stay sealed.
+    """Repeats the search once per fold, decided only by the development part of that fold. Test parts stay sealed.
 
-    Every fold's search has the budget in trials, sampler and seed of the whole one, and no pruning: all of them together
-    train as many folds as the whole one without pruning. Returns it and the chosen trial of each fold.
+    Each of these searches uses the trial budget, sampler and seed of the full search, but no pruning. Together they train as
+    many folds as the full search without pruning. Returns the full search and the chosen trial of each fold.
     """
     search = _search(asked, store)
     whole = Search.read(search.searched)
@@ -184,7 +186,7 @@ def nested_searches(
 
 
 def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence[Trial], store: RunStore) -> StudyRecord:
-    """The study whose test parts are opened: each fold's choice in that fold, beside the configuration as given."""
+    """Returns the study whose test parts are opened: the choice of each fold in that fold, and the configuration as given."""
     given = make_trial(AS_GIVEN, _placed(search.base, store), chosen[0].seed)
     procedure = Trial("chosen in each fold", chosen[0].seed, (), tuple(key for trial in chosen for key in trial.keys))
     name = f"nested-{search.name.removeprefix('search-')}"
@@ -207,7 +209,7 @@ def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence
 
 
 def run_given(nested: StudyRecord, store: RunStore, cluster: Cluster, watch: Watch) -> StudyResult:
-    """Trains the configuration as given for a nested study, as far as no record is there. Test parts stay sealed."""
+    """Trains the missing folds of the configuration as given, for a nested study. Test parts stay sealed."""
     trials = [trial for trial in nested.trials if trial.variant == AS_GIVEN]
     record = dataclasses.replace(nested, id=f"{nested.id}-given", name=f"{nested.name}-given", kind="selection", trials=trials)
     queue = Queue(trials, store, cluster.folds_per_trial)
@@ -215,13 +217,13 @@ def run_given(nested: StudyRecord, store: RunStore, cluster: Cluster, watch: Wat
 
 
 def fresh_seeds(search: StudyRecord, count: int) -> list[int]:
-    """So many seeds that the search has not used, from the first number after its own."""
+    """Returns `count` seeds that the search has not used, starting after its largest seed."""
     used = max(trial.seed for trial in search.trials)
     return list(range(used + 1, used + 1 + count))
 
 
 def tasks_of(record: FoldRecord) -> int:
-    """Tasks with a weight above 0 in some stage or in the whole."""
+    """Returns the number of tasks with a weight above 0."""
     return sum(settings.get("weight", 0) > 0 for settings in record.config["tasks"].values() if isinstance(settings, dict))
 
 
@@ -229,20 +231,20 @@ def _search(asked: SelectionSettings, store: RunStore) -> StudyRecord:
     search = load_study(store, asked.study)
     if search.kind != "search" or not search.searched:
         what = "was made by an older version" if search.kind == "search" else f"is a study of kind {search.kind}"
-        raise RecordError(f"{search.id} {what}; `ser select` needs a search: run `ser search` (again)")
+        raise RecordError(f"{search.id} {what}; `ser select` needs a search: run `ser search` again")
     if search.searched.get("fold"):
-        raise RecordError(f"{search.id} was judged by one fold alone; select from a search over all folds")
+        raise RecordError(f"{search.id} was judged by only one fold; select from a search over all folds")
     if not search.trials:
-        raise RecordError(f"{search.id} has no trial yet; search on with: {search.command}")
+        raise RecordError(f"{search.id} has no trial yet; continue the search with: {search.command}")
     return search
 
 
 def _records(study: StudyRecord, variant: str, store: RunStore) -> list[list[FoldRecord]]:
-    """The fold records of a variant, a row per seed."""
+    """Returns the fold records of a variant, one row per seed."""
     return [[store.load(key) for key in trial.keys] for trial in study.trials if trial.variant == variant]
 
 
 def _placed(overrides: Sequence[str], store: RunStore) -> list[str]:
-    """The overrides without a seed, and with the store that they were found in, should they not lead there of themselves."""
+    """Returns the overrides without a seed. Adds run.store if they would not lead to this store by themselves."""
     own = [override for override in overrides if not override.startswith(("seed=", "run.store="))]
     return own if RunStore(compose(own).run.store).folder == store.folder else [*own, f"run.store={store.folder}"]

@@ -1,7 +1,7 @@
-"""Shows studies in MLflow: study run > trial runs > fold runs. Only the driver writes, and records are what it writes from.
+"""Shows studies in MLflow as study run > trial runs > fold runs. Only the driver writes, and it writes from records.
 
-    on_fold --queue--> one thread --log_batch--> SQLite or server        finish: what is not shown yet is shown, once
-Every run carries a `ser.key` tag, by which it is found again; whatever a killed driver left half-written is replaced.
+    on_fold --queue--> one thread --log_batch--> SQLite or server        finish: shows everything not shown yet
+Every run has a `ser.key` tag, which identifies it later. Runs that a killed driver left half-written are replaced.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ TERMINAL = {"FINISHED", "FAILED", "KILLED"}
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # its own 7 retries block for minutes when a server is down
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # the default of 7 retries blocks for minutes when a server is down
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
 
 def mlflow_name(metric: str) -> str:
-    """The name under which MLflow takes a metric: signs that it refuses become their code, the one before a condition a word.
+    """Returns a metric name that MLflow accepts: `@` becomes " at ", other invalid characters become their hex code.
 
     >>> mlflow_name("test.uar@text_only")
     'test.uar at text_only'
@@ -42,7 +42,7 @@ def mlflow_name(metric: str) -> str:
 
 
 class Tracker:
-    """Projects one study into MLflow from a thread of its own, so that training never waits for it."""
+    """Projects one study into MLflow from a separate thread, so that training never waits for it."""
 
     def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
         self.study, self.store, self.uri, self.show_test = study, store, uri, show_test
@@ -52,7 +52,7 @@ class Tracker:
 
     @property
     def marker(self) -> Path:
-        """Remembers what has been shown, so that nothing to do costs nothing."""
+        """File that remembers what has been shown, so that a repeated command costs nothing."""
         return self.study.folder(self.store) / "shown.json"
 
     def _state(self) -> str:
@@ -61,26 +61,26 @@ class Tracker:
         return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
     def up_to_date(self) -> bool:
-        """Whether everything recorded is already shown there."""
+        """Whether MLflow already shows everything recorded."""
         return store_exists(self.uri) and self.marker.exists() and json.loads(self.marker.read_text()) == self._state()
 
     def start(self) -> None:
-        """Begins with opening the database, while trials are still being prepared."""
+        """Starts to open the database while trials are still being prepared."""
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
 
     def fold(self, trial: Trial, key: FoldKey) -> None:
-        """A record has been written."""
+        """Queues a fold whose record has been written."""
         self._queue.put(lambda projection: projection.fold(trial, key))
 
     def failure(self, trial: Trial, fold: int, sentence: str) -> None:
-        """A fold could not be trained."""
+        """Queues a fold that failed to train."""
         self._queue.put(lambda projection: projection.failure(trial, fold, sentence))
 
     def finish(self, reports: Mapping[str, Path], whole: bool) -> str:
-        """Shows the rest and the reports, ends every run, and returns the study's run id.
+        """Shows the remaining records and the reports, ends every run, and returns the study's run id.
 
-        Raises RecordError when MLflow cannot be used, and whatever else the thread met.
+        Raises RecordError when MLflow cannot be used, and re-raises any other error of the thread.
         """
         if self._thread is None:
             self.start()
@@ -107,7 +107,7 @@ class Tracker:
 
 
 class Projection:
-    """The runs of one study, made or found again."""
+    """The MLflow runs of one study, created or found again."""
 
     def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
         os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
@@ -122,7 +122,7 @@ class Projection:
             self._trial(trial)
 
     def fold(self, trial: Trial, key: FoldKey) -> None:
-        """Shows one record, unless it is shown already."""
+        """Shows one record unless MLflow already shows it."""
         name = f"{self._trial_key(trial)}/{key}"
         if self.runs.get(name, ("", ""))[1] == "FINISHED":
             return
@@ -133,11 +133,11 @@ class Projection:
         self._end(name, run, "FINISHED")
 
     def failure(self, trial: Trial, fold: int, sentence: str) -> None:
-        """Notes on the trial's run why a fold is missing."""
+        """Tags the trial's run with the reason why a fold is missing."""
         self.client.set_tag(self._trial(trial), f"ser.failure.{fold:02d}", sentence[:4000])
 
     def finish(self, reports: Mapping[str, Path], whole: bool) -> str:
-        """Shows every record not shown yet, the means per trial, the reports; ends all runs."""
+        """Shows the remaining records, the means per trial and the reports, and ends all runs."""
         for trial in self.study.trials:
             for key in trial.keys:
                 if key in self.store:
@@ -152,19 +152,19 @@ class Projection:
         return self.root
 
     def _outcome(self, trial: Trial, run: str) -> str:
-        """A trial's status: FINISHED with all folds, KILLED when it was ended early (pruned: a tag says why), else FAILED."""
+        """Returns a trial's status: FINISHED with all folds, KILLED if it ended early (a tag says why), else FAILED."""
         if all(key in self.store for key in trial.keys):
             return "FINISHED"
         ended = self.study.ended.get(trial.keys[0].fingerprint)
         if ended is None:
             return "FAILED"
-        if ended.pruned:  # a budget's end is undone by a larger one, and leaves no tag that would outlive it
+        if ended.pruned:  # a larger budget may resume the other trials, so they get no tag
             done = f"{len(ended.curve)} epochs" if ended.curve else f"{ended.folds} folds"
             self.client.set_tag(run, "ser.pruned", f"after {done}: {ended.reason}")
         return "KILLED"
 
     def _experiment(self, uri: str) -> str:
-        """One experiment per store; its artifacts lie beside the records when the database does."""
+        """Returns the experiment of this store. Its artifacts are next to the records when the database is."""
         name = "bridgework"
         known = self.client.get_experiment_by_name(name)
         if known is not None:
@@ -173,7 +173,7 @@ class Projection:
         return self.client.create_experiment(name, artifact_location=beside)
 
     def _known(self) -> dict[str, tuple[str, str]]:
-        """(run id, status) of this study's runs by key; unfinished fold runs are deleted, to be written anew."""
+        """Returns (run id, status) of this study's runs by key. Deletes unfinished fold runs, so they are written again."""
         runs: dict[str, tuple[str, str]] = {}
         token = None
         while True:
@@ -190,7 +190,7 @@ class Projection:
                 return runs
 
     def _run(self, key: str, name: str, parent: str | None, tags: Mapping[str, str]) -> str:
-        """The run of that key, reopened or made."""
+        """Reopens or creates the run with this key."""
         if key in self.runs:
             run, status = self.runs[key]
             if status in TERMINAL:
@@ -204,7 +204,7 @@ class Projection:
         return run
 
     def _trial(self, trial: Trial) -> str:
-        """The run of a trial, made or found again once, with its overrides as parameters."""
+        """Returns the run of a trial, with its overrides as parameters. Creates it on first use."""
         name = self._trial_key(trial)
         if name in self.trials:
             return self.trials[name]
@@ -220,7 +220,7 @@ class Projection:
         return f"{self.study.id}/{trial.variant}/{trial.seed}"
 
     def _means(self, trial: Trial) -> dict[str, float]:
-        """Fold means of the trial's development metrics, and of its test metrics where they may be shown."""
+        """Returns fold means of the trial's development metrics, and of its test metrics when these may be shown."""
         recorded = [key for key in trial.keys if key in self.store]
         collected: dict[str, list[float]] = {}
         for key in recorded:
@@ -234,7 +234,7 @@ class Projection:
         return {name: sum(values) / len(values) for name, values in collected.items()}
 
     def _metrics(self, record: FoldRecord, tested: Mapping[str, float]) -> list[tuple[str, float, int]]:
-        """(name, value, step) of a fold: scores, then the course of its training."""
+        """Returns (name, value, step) of a fold: its scores, then its training curves."""
         scores = {**{f"dev.{k}": v for k, v in record.dev.items()}, **{f"test.{k}": v for k, v in tested.items()}}
         scores |= {"seconds": record.seconds, "chosen_epoch": float(record.chosen_epoch)}
         course = [
@@ -246,7 +246,7 @@ class Projection:
         return [(name, value, 0) for name, value in scores.items()] + course
 
     def _log(self, run: str, metrics: list[tuple[str, float, int]], parameters: Mapping[str, str]) -> None:
-        """One `log_batch` per thousand metrics; NaN has no place in MLflow and is left out."""
+        """Calls `log_batch` once per thousand metrics. Skips NaN, which MLflow cannot store."""
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)

@@ -1,6 +1,7 @@
-"""The tracking store: which one, how it is made, and what is said when it cannot be used.
+"""The tracking store: how to find it, create it safely, and report when it cannot be used.
 
-MLflow makes a SQLite database in seconds of migrations; one killed half-way, or made by two at once, never opens again.
+MLflow creates a SQLite database with several seconds of migrations. If the process is killed meanwhile, or if two processes
+create it at once, the database never opens again.
 """
 
 import re
@@ -14,29 +15,29 @@ from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
 
 NO_ADDRESS = re.compile(r"\?|%[0-9A-Fa-f]{2}")
-"""What SQLAlchemy takes for the options of an address, or for an escaped letter."""
+"""Characters that SQLAlchemy reads as the options of an address or as an escaped letter."""
 
 
 def tracking_uri(store: RunStore, configured: str) -> str:
-    """The configured address, or the SQLite database beside the records.
+    """Returns the configured address, or that of the SQLite database next to the records.
 
-    Raises SettingError for a folder that no such address can name.
+    Raises SettingError when the address cannot contain the folder's name.
     """
     if not configured and (sign := NO_ADDRESS.search(str(store.folder))):
         raise SettingError(
-            f"{store.folder}: the address of MLflow's database cannot hold {sign[0]}; give run.store a folder without it"
+            f"{store.folder}: the address of MLflow's database cannot contain {sign[0]}; set run.store to a folder without it"
         )
     return configured or f"sqlite:///{store.folder / 'mlflow.db'}"
 
 
 def store_exists(uri: str) -> bool:
-    """Whether the store can hold anything yet: a SQLite file that is gone has forgotten everything."""
+    """Whether the store exists. A deleted SQLite file has lost everything that was shown."""
     file = _file(uri)
     return file is None or file.exists()
 
 
 def open_client(uri: str) -> Any:
-    """A client of that tracking store. A SQLite database that is not there yet is made by one process, whole or not at all."""
+    """Returns a client of the tracking store. If its SQLite database does not exist, one process creates it atomically."""
     import mlflow
 
     if file := _file(uri):
@@ -51,7 +52,7 @@ def open_client(uri: str) -> Any:
 
 
 def as_sentence(error: BaseException, uri: str) -> BaseException:
-    """MLflow's and the network's complaints as a sentence; a defect stays what it is."""
+    """Turns errors of MLflow and the network into a RecordError with one sentence. Returns other errors unchanged."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -60,7 +61,7 @@ def as_sentence(error: BaseException, uri: str) -> BaseException:
     reason = str(error).strip().splitlines()[0][:300]
     damaged = "; if the file is damaged, move it away" if _file(uri) else ""
     return RecordError(
-        f"MLflow at {uri} cannot be used ({reason}); the records are whole, and the same command shows them{damaged}"
+        f"MLflow at {uri} cannot be used ({reason}); the records are whole, so run the same command again to show them{damaged}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Serves the MLflow dashboard on loopback, without its job runner, and says how to open it."""
+"""Serves the MLflow dashboard on the loopback address, without its job runner, and prints how to open it."""
 
 import contextlib
 import os
@@ -13,14 +13,14 @@ from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
 
 ENVIRONMENT = {
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 GB of idle processes
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves 2 GB of idle processes
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
 }
 
 
 def server_command(store: RunStore, uri: str, port: int) -> list[str]:
-    """The MLflow server for a tracking database; artifacts lie beside the records."""
+    """Returns the command of an MLflow server for a tracking database. Artifacts are next to the records."""
     return [
         *(sys.executable, "-m", "mlflow", "server"),
         *("--backend-store-uri", uri, "--artifacts-destination", str(store.folder / "artifacts")),
@@ -32,7 +32,7 @@ def serve(store: RunStore, tracking: str, port: int) -> int:
     """Runs the dashboard until Ctrl-C. Raises RecordError when there is nothing to show, SettingError for a port in use."""
     uri = tracking_uri(store, tracking)
     if uri.startswith(("http:", "https:")):
-        raise SettingError(f"{uri} is a server already; open it in a browser")
+        raise SettingError(f"{uri} is already a server; open it in a browser")
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise RecordError(f"nothing to show in {store.folder} yet; run `ser ablate fusion` first")
     with socket.socket() as probe:
@@ -41,7 +41,7 @@ def serve(store: RunStore, tracking: str, port: int) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise SettingError(f"--port {port} cannot be used ({error.strerror}); choose another") from None
-    print(f"MLflow on http://127.0.0.1:{port} in about 20 s (Ctrl-C stops it)", flush=True)
+    print(f"MLflow on http://127.0.0.1:{port} in about 20 s (press Ctrl-C to stop it)", flush=True)
     command, environment = server_command(store, uri, port), {**os.environ, **ENVIRONMENT}
     server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
     try:
@@ -53,7 +53,7 @@ def serve(store: RunStore, tracking: str, port: int) -> int:
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:
-    """Ends the server with all its processes, kindly at first."""
+    """Stops the server and all its processes, first with SIGTERM."""
     for way in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, way)

@@ -1,1 +1,1 @@
-"""Trains trials with Ray Tune: the session, the trainable, the queue that feeds it, and GPU shares."""
+"""Trains trials with Ray Tune: the session, the training loop, the queue that feeds it, and GPU shares."""

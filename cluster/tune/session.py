@@ -1,10 +1,10 @@
-"""Starts or joins Ray and leaves nothing behind: no process, no folder, and no port that answers without our token.
+"""Starts or joins Ray and cleans up afterwards: no process or folder remains, and no port answers without our token.
 
-    <store>/ray/<host>-<pid>-<start>/    Tune's folder while the driver lives; its name says whose it is
-    <store>/ray/logs/...                 Ray's logs of a start that failed (cluster/launch/ray_start.py)
-    /tmp/ser-<pid>-<start>/              Ray's sockets and logs, open to this user alone
-Every Ray process carries the driver's name in its environment, by which the next driver finds what a killed one left.
-Ray listens on all addresses whatever it is told; its ports want the token, which lives in the environment alone.
+    <store>/ray/<host>-<pid>-<start>/    Tune's folder while the driver lives; its name identifies the driver
+    <store>/ray/logs/...                 Ray's logs of a failed start (cluster/launch/ray_start.py)
+    /tmp/ser-<pid>-<start>/              Ray's sockets and logs, readable only by this user
+Every Ray process carries the driver's name in its environment, so the next driver finds what a killed one left behind.
+Ray always listens on all addresses. Its ports require the token, which exists only in the environment.
 """
 
 import dataclasses
@@ -26,28 +26,28 @@ MARK = "SER_DRIVER"
 """Environment variable that names the driver of a Ray process."""
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else each worker would start through `uv run` anew
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else each worker would start through `uv run` again
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_memory_monitor_refresh_ms": "0",  # its kill would abort the whole study, not one trial
+    "RAY_memory_monitor_refresh_ms": "0",  # killing a worker would abort the whole study, not one trial
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_raylet_start_wait_time_s": "240",  # else a driver ends itself when a busy raylet is silent for 30 s,
-    "RAY_agent_register_timeout_ms": "240000",  # and a raylet when one of its agents is
-    "RAY_enable_metrics_collection": "0",  # else three ports tell everyone about this machine
+    "RAY_raylet_start_wait_time_s": "240",  # else a driver exits when a busy raylet is silent for 30 s,
+    "RAY_agent_register_timeout_ms": "240000",  # and a raylet exits when one of its agents is silent
+    "RAY_enable_metrics_collection": "0",  # else three ports expose details of this machine
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: Tune would return as if all had been trained
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # records are what is resumed from, never Tune's own state
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we handle Ctrl-C: Tune would return as if everything had trained
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # we resume from records, never from Tune's own state
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Driver:
-    """A process that runs a study, named so that another can tell whether it still lives."""
+    """A process that runs a study. Its name lets other processes check whether it is still alive."""
 
     host: str
     pid: int
     started: int
-    """Start of the process in seconds since 1970: a pid alone is used again."""
+    """Start of the process in seconds since 1970, since the system reuses pids."""
 
     @classmethod
     def current(cls) -> "Driver":
@@ -57,7 +57,7 @@ class Driver:
 
     @classmethod
     def named(cls, name: str) -> "Driver":
-        """The driver whose `name` this is."""
+        """Returns the driver with this `name`."""
         host, pid, started = name.rsplit("-", 2)
         return cls(host, int(pid), int(started))
 
@@ -67,12 +67,12 @@ class Driver:
 
     @property
     def session(self) -> Path:
-        """Ray's folder; short, since the paths of sockets may have 107 bytes."""
+        """Ray's folder. It is short because socket paths are limited to 107 bytes."""
         temporary = tempfile.gettempdir()
         return Path(temporary if len(temporary) < 30 else "/tmp") / f"ser-{self.pid}-{self.started}"  # noqa: S108
 
     def dead(self) -> bool:
-        """Whether it ran on this machine and is no more; of other machines nothing is known."""
+        """Whether the driver ran on this machine and has ended. False for drivers on other machines."""
         import psutil
 
         if self.host != socket.gethostname():
@@ -83,7 +83,7 @@ class Driver:
             return True
 
     def processes(self) -> list[Any]:
-        """The Ray processes it started, with all their children."""
+        """Returns the Ray processes that the driver started, with all their children."""
         import psutil
 
         found: dict[int, Any] = {}
@@ -98,13 +98,13 @@ class Driver:
 
 @contextmanager
 def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
-    """Joins or starts Ray, yields a folder for Tune, and stops and deletes what it began.
+    """Joins or starts Ray, yields a folder for Tune, then stops Ray and deletes the folder.
 
-    Leftovers of a killed study in this store are ended first.
+    First ends the leftover processes of killed studies in this store.
     """
     settings = ENVIRONMENT if cluster.address else {**ENVIRONMENT, **_token()}
     os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
-    import ray  # reads the environment as it is imported
+    import ray  # reads the environment on import
 
     end_leftovers(store)
     driver = Driver.current()
@@ -121,12 +121,12 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
 
 
 def _token() -> dict[str, str]:
-    """A fresh token for a Ray of our own, in the environment of its processes alone: Ray's own file is open to all."""
+    """Returns a new token for a Ray that we start. It stays in the environment, since Ray's token file is readable by all."""
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def _begin(cluster: Cluster, driver: Driver, store: Path) -> None:
-    """Joins the cluster of that address, or starts one for this machine alone. Raises BridgeworkError when it cannot."""
+    """Joins the cluster at the address, or starts one on this machine. Raises BridgeworkError when that fails."""
     import ray
 
     if cluster.address:
@@ -138,7 +138,7 @@ def _begin(cluster: Cluster, driver: Driver, store: Path) -> None:
 
 
 def _start(cluster: Cluster, driver: Driver) -> None:
-    """Starts a Ray for this machine alone."""
+    """Starts a Ray on this machine only."""
     import ray
 
     driver.session.mkdir(mode=0o700, exist_ok=True)
@@ -154,21 +154,21 @@ def _start(cluster: Cluster, driver: Driver) -> None:
             _temp_dir=str(driver.session / "ray"),
         )
     except Exception:
-        ray.shutdown()  # else the next attempt finds half of this one
+        ray.shutdown()  # else the next attempt finds a half-started Ray
         raise
 
 
 def _clear_failed_start(driver: Driver, logs: Path) -> None:
-    """Ends the processes of a start that failed, and copies their logs."""
+    """Ends the processes of a failed start and copies their logs."""
     _end(driver.processes())
     for session in (driver.session / "ray").glob("session_*[0-9]"):
-        with suppress(OSError, shutil.Error):  # a full disk, perhaps what the start failed of
+        with suppress(OSError, shutil.Error):  # the disk may be full, perhaps the cause of the failed start
             shutil.copytree(session / "logs", logs / session.name)
     shutil.rmtree(driver.session, ignore_errors=True)
 
 
 def end_leftovers(store: Path) -> int:
-    """Ends Ray processes that a killed driver of this store left behind; those of living drivers are let be."""
+    """Ends Ray processes that killed drivers of this store left behind, and leaves those of living drivers alone."""
     ended = 0
     for folder in (store / "ray").glob("*-*-*"):
         driver = Driver.named(folder.name)
@@ -181,7 +181,7 @@ def end_leftovers(store: Path) -> int:
 
 
 def _end(processes: list[Any]) -> int:
-    """Kills these processes and waits until they are gone; returns how many there were."""
+    """Kills these processes, waits until they are gone, and returns their number."""
     import psutil
 
     ended = 0

@@ -1,6 +1,6 @@
-"""Trains what a source hands out: Ray Tune runs the trials, the driver hears of each fold as its record is written.
+"""Trains the trials of a source: Ray Tune runs them, and each worker reports every fold once its record is written.
 
-source --suggest--> Tune --workers--> report(fold) --> scheduler (go on?) --> on_fold(trial, key)   on_failure(trial, fold, why)
+source --suggest--> Tune --workers--> report(fold) --> scheduler (stop?) --> on_fold(trial, key)   on_failure(trial, fold, why)
 """
 
 import logging
@@ -21,16 +21,16 @@ OnFailure = Callable[[Trial, int, str, str], None]
 
 
 def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnFold, on_failure: OnFailure) -> None:
-    """Runs every trial of the source. `on_fold` hears (trial, key, trained now), `on_failure` (trial, fold, why, traceback).
+    """Runs every trial of the source. Calls `on_fold(trial, key, trained_now)` and `on_failure(trial, fold, why, traceback)`.
 
-    Raises whatever Ray raises when the cluster itself cannot be used, and BridgeworkError as the source does.
+    Raises Ray's own errors when the cluster cannot be used, and BridgeworkError as the source does.
     """
     shares = GpuShares(cluster, store)
     with ray_running(cluster, store.folder) as folder:
         import ray
         from ray import tune
 
-        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what a worker dies of, `on_failure` hears
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # `on_failure` already reports why a worker died
         searcher, trials = tune_searcher(source, Path.cwd(), cluster, shares)
         there = ray.cluster_resources()
         tuner = tune.Tuner(
@@ -62,7 +62,7 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
 
 
 def _ours(error: BaseException) -> BridgeworkError | None:
-    """What we raised within Tune, which wraps it into a traceback of its own."""
+    """Returns our own error from inside Tune, which wraps it in its own traceback."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, BridgeworkError):
         found = found.__cause__ or found.__context__
@@ -70,7 +70,7 @@ def _ours(error: BaseException) -> BridgeworkError | None:
 
 
 def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
-    """Passes each report on to the driver's two functions."""
+    """Returns a Tune callback that passes each report to `on_fold` or `on_failure`."""
     from ray.tune import Callback
 
     class Listener(Callback):
@@ -93,7 +93,7 @@ def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: O
                 on_failure(each, 0, "the worker died", text or "no traceback was left")
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
-            """Tune pickles its callbacks into a state that is never read; an empty object stands for ours."""
+            """Tune pickles its callbacks into a state that we never read, so an empty object replaces ours."""
             return object, ()
 
     return Listener()

@@ -1,6 +1,6 @@
-"""Where trials come from and who may end them early: Tune sees one small Searcher and one small scheduler over a source.
+"""Connects a source of trials to Ray Tune: a small Searcher hands out trials, a small scheduler ends them early.
 
-TrialQueue [a, b, c]   --next-->  Trial --> Tune --fold--> reported --> go on, or stop
+TrialQueue [a, b, c]   --next-->  Trial --> Tune --fold--> reported --> continue or stop
 OptunaTrials           --next-->                --end---> finished
 """
 
@@ -18,10 +18,10 @@ from ser_core.cross_validation.records import RunStore
 
 
 class Source(Protocol):
-    """Hands out trials with the folds still to train, and hears when they are done."""
+    """Hands out trials with the folds still to train, and is notified when they are done."""
 
     epochs: bool
-    """Whether it wants to hear of epochs, where all folds of a trial train as one program."""
+    """Whether `progressed` should be called after each epoch, when all folds of a trial train as one program."""
 
     @property
     def shared(self) -> bool:
@@ -33,33 +33,33 @@ class Source(Protocol):
         ...
 
     def update_record(self, record: StudyRecord, store: RunStore) -> None:
-        """Writes what the source has decided since the last call."""
+        """Writes the decisions of the source since the last call."""
         ...
 
     def next(self) -> Piece | None:
-        """The next trial, or None when there are no more."""
+        """Returns the next trial, or None when there are no more."""
         ...
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
-        """Hears of a fold (0: the trial as a whole); True ends the trial there."""
+        """Handles a reported fold (0: the whole trial). Returns True to end the trial."""
         ...
 
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
-        """Hears the best development score so far, mean over folds, after an epoch of `most`; True ends the trial there."""
+        """Handles `dev`, the best development score so far (mean over folds), after `epoch` of `most`. True ends the trial."""
         ...
 
     def finished(self, trial: Trial) -> None:
-        """The trial has trained what it could, or was ended."""
+        """Handles the end of a trial, whether it was complete, failed or stopped."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class HandedTrials:
-    """What one of Tune's trials trains, handed out again if its worker dies: Tune gives up when one dies between two trials."""
+    """The pieces of one Tune trial. They are handed out again if the worker dies; Tune does not retry between two trials."""
 
     pieces: list[Piece]
     retries: int
-    """How often it will be handed out again."""
+    """How many more times it may be handed out."""
 
     @property
     def trials(self) -> list[Trial]:
@@ -67,11 +67,11 @@ class HandedTrials:
 
 
 HandedOut = dict[str, HandedTrials]
-"""By the id of Tune's trial."""
+"""Handed-out trials by the id of the Tune trial."""
 
 
 class StartedSource:
-    """A source whose first trial has been taken, to see whether there is anything to train at all."""
+    """A source whose first trial is already taken, to check whether there is anything to train."""
 
     def __init__(self, source: Source) -> None:
         self.source, self.epochs = source, source.epochs
@@ -82,7 +82,7 @@ class StartedSource:
         return first or self.source.next()
 
     def gathered(self, pack: int) -> list[Piece]:
-        """The next trial; and, where trials may be stacked, those after it until they have `pack` folds. [] at the end."""
+        """Returns the next trial; if trials may be stacked, adds more until they hold `pack` folds. Returns [] at the end."""
         pieces: list[Piece] = []
         while piece := self.next():
             pieces.append(piece)
@@ -101,7 +101,10 @@ class StartedSource:
 
 
 class TrialQueue:
-    """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole), fixed packs never; complete ones are left out."""
+    """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole trials). Skips complete trials.
+
+    A fixed pack is never cut.
+    """
 
     epochs = shared = False
 
@@ -115,13 +118,13 @@ class TrialQueue:
         record.save(store)
 
     def update_record(self, record: StudyRecord, store: RunStore) -> None:
-        """Nothing: the list is known before it trains."""
+        """Does nothing, since the list is fixed before training."""
 
     def next(self) -> Piece | None:
         return next(self._waiting, None)
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
-        """What is compared is trained whole: an ablation prunes nothing."""
+        """Returns False: an ablation never prunes, so every trial trains all folds."""
         return False
 
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
@@ -132,7 +135,7 @@ class TrialQueue:
 
 
 def _cut(folds: Sequence[int], size: int, pack: int) -> list[list[int]]:
-    """Folds in pieces of `size` (0: all), or a fixed pack each: one worker would wait for another that trains half of its own.
+    """Cuts folds into pieces of `size` (0: one piece), or of a fixed pack, since a split pack would make one worker wait.
 
     >>> _cut([1, 2, 3, 4, 5], 2, 1), _cut([2, 3, 4, 5], 1, 3)
     ([[1, 2], [3, 4], [5]], [[2, 3], [4, 5]])
@@ -144,12 +147,12 @@ def _cut(folds: Sequence[int], size: int, pack: int) -> list[list[int]]:
 
 
 def missing_folds(trial: Trial, store: RunStore) -> list[int]:
-    """Numbers of the trial's folds that have no record."""
+    """Returns the numbers of the trial's folds that have no record."""
     return [key.fold for key in trial.keys if key not in store]
 
 
 def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares: GpuShares) -> tuple[Any, HandedOut]:
-    """A Tune Searcher over a source, and what it has handed out. Where trials may be stacked, one of Tune's has `pack` folds."""
+    """Returns a Tune Searcher over a source, and its handed-out trials. One Tune trial may stack about `pack` folds."""
     from ray.tune.search import Searcher
 
     handed_out: HandedOut = {}
@@ -183,14 +186,14 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
             """Nothing to restore."""
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
-            """Tune pickles its searcher into a state that is never read; an empty object stands for ours."""
+            """Tune pickles its searcher into a state that we never read, so an empty object replaces ours."""
             return object, ()
 
     return SourceSearcher(metric="fold", mode="max"), handed_out
 
 
 def tune_scheduler(source: Source, handed_out: HandedOut) -> Any:
-    """A Tune scheduler that ends a trial when the source says so, of several that are trained together when it does of all."""
+    """Returns a Tune scheduler that ends a trial when the source asks for it. Stacked trials end only when all should end."""
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
     over: dict[str, set[int]] = {}
@@ -213,7 +216,7 @@ def tune_scheduler(source: Source, handed_out: HandedOut) -> Any:
                     source.reported(each, 0, False, True)
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
-            """As the searcher: what Tune keeps of it is never read."""
+            """Tune never reads its pickled state, as for the searcher."""
             return object, ()
 
     return SourceScheduler()

@@ -58,7 +58,7 @@ def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
         "text only (model.speech=none) changes more than it names: tasks.transcript.weight from 0.1 to 0.0 (against both)"
         in str(refused.value)
     )
-    assert "Set tasks.transcript.weight alike for both" in str(refused.value)
+    assert "Set tasks.transcript.weight to the same value for both" in str(refused.value)
 
 
 def test_changed_names_both_values_and_leaves_out_seed_and_place():

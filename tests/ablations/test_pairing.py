@@ -50,7 +50,7 @@ def test_another_card_is_refused_and_the_entry_named(base, more, entry):
 
 def test_a_seed_under_another_card_is_refused_too(base, more):
     late = under(more, metrics="metrics-0")
-    with pytest.raises(ComparisonError, match="'more' stands under another protocol card"):
+    with pytest.raises(ComparisonError, match="'more' has another protocol card"):
         pair([*base, *more[:1], *late[1:]], "base")
 
 

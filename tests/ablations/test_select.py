@@ -59,7 +59,7 @@ def test_one_fold_gives_no_error_and_the_best_score_wins():
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ComparisonError, match="nothing to choose from"):
         select([], 0.2)
-    with pytest.raises(ComparisonError, match="other folds or seeds"):
+    with pytest.raises(ComparisonError, match="differ in folds or seeds"):
         select([finalist("a", [0.5, 0.6]), finalist("b", [0.5])], 0.2)
     with pytest.raises(ComparisonError, match=r"has no ccc in some fold"):
         select([finalist("a", [0.5, float("nan")])], 0.2, "ccc")

@@ -22,7 +22,7 @@ def test_a_fresh_study_prints_table_verdicts_and_paths(studied):
     assert all(f"\n {name} " in out for name in [*COMPARED, "linear", "majority"])
     assert all(f"\n{name}: " in out for name in COMPARED if name != "concat")
     assert "could have detected" in out.replace("\n", " ")
-    assert f"{len(COMPARED) * FOLDS} folds trained, 0 found recorded" in out
+    assert f"{len(COMPARED) * FOLDS} folds trained, 0 already recorded" in out
     for line in out.splitlines():
         if line.startswith("report "):
             assert (studied.folder / line.split()[1]).exists()
@@ -66,7 +66,7 @@ def test_reports_lie_in_the_study_and_in_mlflow(studied):
 
 def test_more_seeds_train_only_the_new(studied):
     new = len(COMPARED) * FOLDS
-    assert f"{new} folds trained, {new} found recorded" in studied.second.out
+    assert f"{new} folds trained, {new} already recorded" in studied.second.out
     after = records(studied.folder)
     assert len(after) == 2 * new
     assert studied.before.items() <= after.items()
@@ -76,7 +76,7 @@ def test_the_same_command_again_trains_nothing_and_loads_neither_ray_nor_mlflow(
     before, again = records(studied.folder), ser(studied.folder, "ablate", "fusion", *SMALL, "--seeds", "2")
     assert again.code == 0
     assert again.loaded == []
-    assert f"0 folds trained, {2 * len(COMPARED) * FOLDS} found recorded" in again.out
+    assert f"0 folds trained, {2 * len(COMPARED) * FOLDS} already recorded" in again.out
     assert table(again.out) == table(studied.second.out)
     assert records(studied.folder) == before
     print(f"a study that is complete took {again.seconds:.1f} s")
@@ -106,5 +106,5 @@ def test_a_study_that_another_process_trains_is_left_alone(studied, tmp_path):
 def test_one_configuration_runs_without_ray_and_finds_the_folds_of_the_study(studied):
     ran = ser(studied.folder, "run", *SMALL, "model.fusion=bridge", "run.store=bridgework")
     assert ran.code == 0
-    assert "0 folds trained, 4 found recorded" in ran.out
+    assert "0 folds trained, 4 already recorded" in ran.out
     assert "ray" not in ran.loaded

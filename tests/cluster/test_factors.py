@@ -49,7 +49,7 @@ COUNTS = {
 def test_a_study_that_grows_trains_exactly_what_is_new(grown, step):
     trained, found = COUNTS[step]
     assert grown.runs[step].code == 0, grown.runs[step].err
-    assert f"{trained} folds trained, {found} found recorded" in grown.runs[step].out
+    assert f"{trained} folds trained, {found} already recorded" in grown.runs[step].out
     steps = list(COUNTS)
     before = grown.kept[steps[steps.index(step) - 1]] if step != "first" else {}
     assert len(grown.kept[step]) - len(before) == trained
@@ -62,13 +62,13 @@ def test_the_same_factors_again_train_nothing(grown):
         *("--factor", THREE, "--seeds", "2"),
     )
     assert again.loaded == []
-    assert "0 folds trained, 12 found recorded" in again.out
+    assert "0 folds trained, 12 already recorded" in again.out
 
 
 def test_the_table_says_question_mode_effects_and_how_to_ask_again(grown):
     out = " ".join(grown.runs["crossed"].out.split())
     assert "What do model.fusion and optim.batch change (every combination of the factors' values)?" in out
-    assert "Mode fixed: all other settings stay as they are." in out
+    assert "Mode fixed: all other settings stay the same." in out
     assert "Main effects and interactions (UAR)" in out and "fusion=bridge x batch=32" in out
     assert "Variance of UAR: " in out
     store = RunStore(grown.folder / "bridgework")

@@ -78,7 +78,7 @@ def test_a_study_survives_what_kills_it(tmp_path):
     folds = collections.Counter(run.tags["ser.key"] for run in runs if run.kind == "fold")
     assert len(folds) == FOLDS
     assert set(folds.values()) == {1}
-    trained, found = map(int, re.findall(r"(\d+) folds trained, (\d+) found recorded", last.out)[0])
+    trained, found = map(int, re.findall(r"(\d+) folds trained, (\d+) already recorded", last.out)[0])
     assert trained + found == FOLDS
     assert found >= len(stamps)
 

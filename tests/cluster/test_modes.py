@@ -50,7 +50,7 @@ def test_retuned_variants_have_a_search_each_and_keep_what_it_found(folder):
 
 def test_what_cannot_be_asked_is_refused(folder):
     refused = ser(folder, "ablate", "fusion", *SMALL, "--mode", "masked")
-    assert refused.code == 2 and "modality can be asked with --mode masked" in refused.err
+    assert refused.code == 2 and "use --mode masked with modality" in refused.err
     with pytest.raises(SettingError, match="no such mode"):
         Mode("tuned")
     with pytest.raises(SettingError, match="--trials"):

@@ -198,8 +198,8 @@ def test_weights_by_hand_are_scaled_to_one(weights):
 @pytest.mark.parametrize(
     ("varied", "value", "complaint"),
     [
-        (Float(0, 1), "2", "lies outside the space, which goes from 0 to 1"),
-        (Float(0, 1), "high", "is no number"),
+        (Float(0, 1), "2", "is outside the space, which goes from 0 to 1"),
+        (Float(0, 1), "high", "is not a number"),
         (Int(1, 4), "2.5", "whole numbers from 1 to 4"),
         (Choice(("x", "y")), "z", "which has x, y"),
         (OneOf({"x": {}}), "z", "which has x"),

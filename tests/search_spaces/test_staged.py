@@ -113,9 +113,9 @@ def test_a_point_by_hand_may_leave_things_open_and_name_parts_in_any_order():
 @pytest.mark.parametrize(
     ("given_", "complaint"),
     [
-        ({"stages": "three"}, "stages=three lies outside the space, which has one, two"),
+        ({"stages": "three"}, "stages=three is outside the space, which has one, two"),
         ({"stages.first.trains": "[heads]"}, r"which has \[heads,fusion\], \[heads,fusion,adapters,encoder\]"),
-        ({"stages.first.trains": "[heads,fusion,ears]"}, r"trains=\[heads,fusion,ears\] lies outside"),
+        ({"stages.first.trains": "[heads,fusion,ears]"}, r"trains=\[heads,fusion,ears\] is outside"),
         ({"stages.first.epochs": "21"}, "goes from 2 to 20"),
         ({"stages.first.trains": "[heads,fusion,adapters,encoder]", "stages.first.encoder_rate": "2"}, "goes from 0.01 to 1"),
     ],
@@ -128,11 +128,11 @@ def test_a_point_outside_is_refused(given_, complaint):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"most": 4}, "there can be 1 to 3, got 4"),
-        ({"parts": (("heads", "ears"),)}, "there is no part 'ears'"),
-        ({"rates": {"ears_rate": RATE}}, "there is no part 'ears'"),
-        ({"rates": {"encoder_rate": Float(0, 1)}}, "encoder_rate must begin above 0"),
-        ({"parts": (("encoder",),), "there": ("heads", "fusion")}, "give a selection from heads, fusion"),
+        ({"most": 4}, "the number must be 1 to 3, got 4"),
+        ({"parts": (("heads", "ears"),)}, "no such part 'ears'"),
+        ({"rates": {"ears_rate": RATE}}, "no such part 'ears'"),
+        ({"rates": {"encoder_rate": Float(0, 1)}}, "encoder_rate must start above 0"),
+        ({"parts": (("encoder",),), "there": ("heads", "fusion")}, "give one from heads, fusion"),
     ],
 )
 def test_a_range_that_cannot_be_is_refused(changes, complaint):

@@ -1,4 +1,4 @@
-"""Every pruner that `ser search` knows; adding one touches its file and this table."""
+"""The table of pruners for `ser search`. To add one, write its file and add it here."""
 
 from cluster.search.pruners import asha, futility, median, none, wilcoxon
 from cluster.search.pruners.pruner import Pruner
@@ -10,7 +10,7 @@ PRUNERS: dict[str, Pruner] = {
 
 
 def chosen_pruner(name: str) -> Pruner:
-    """The pruner of that name. Raises SettingError listing the others."""
+    """Returns the pruner with this name. Raises SettingError that lists the valid names."""
     if name not in PRUNERS:
         raise SettingError(f"--pruning must be one of {', '.join(PRUNERS)}; got {name!r}{nearest(name, PRUNERS)}")
     return PRUNERS[name]

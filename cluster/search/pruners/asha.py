@@ -1,9 +1,9 @@
-"""Asynchronous successive halving: at 1, 3, 9, ... folds only the best third goes on (Li et al. 2020, arXiv 1810.05934).
+"""Asynchronous successive halving: at 1, 3, 9, ... folds only the best third continues (Li et al. 2020, arXiv 1810.05934).
 
-On epochs, with all folds at once, at a 27th, a 9th and a third of the most epochs.
+On epochs, with all folds at once, the rungs are at 1/27, 1/9 and 1/3 of the maximum number of epochs.
 
-Its rungs are made anew from the records at every question. Folds must come in one order for all trials: shuffled per trial, an
-easy first fold would decide (the best configuration is then lost in one study of four or five).
+The rungs are recomputed from the records at every call. All trials must use the same fold order. If the order were shuffled
+per trial, an easy first fold would decide, and one study in four or five would lose the best configuration.
 """
 
 import math
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from cluster.search.pruners.pruner import Pruner, Scores
 
 REDUCTION = 3
-"""One of so many goes on."""
+"""Reduction factor: one in this many trials continues."""
 
 
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
-    """At a rung: unless the mean so far is among the best third of all that reached it, if three have."""
+    """Stops a trial at a rung unless its mean so far is in the best third there. Needs at least three trials at the rung."""
     done = len(own)
     if done >= folds or not _is_rung(done):
         return ""
@@ -25,7 +25,7 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
 
 
 def stop_curve(own: Scores, others: Sequence[Scores], epochs: int) -> str:
-    """The same for the best score so far after so many of `epochs`."""
+    """Applies the same rule to the best score so far, at rungs of `epochs`."""
     done = len(own)
     if done >= epochs or done not in [math.ceil(epochs / REDUCTION**power) for power in (3, 2, 1)]:
         return ""

@@ -1,11 +1,11 @@
-"""Paired predictive futility: a trial ends when it will hardly be ahead of the best finished trial once all folds are done.
+"""Paired predictive futility: a trial ends when it is unlikely to beat the best finished trial after all folds.
 
-d_1 .. d_n: paired differences so far, mean D, of K folds; their sd s pooled over all finished trials (below). Under a flat prior
-on the true difference, the mean difference after all K folds is predicted as
-    D_K ~ D + s sqrt(m / (n K)) t_df          m = K - n folds to come
-and the trial ends when P(D_K > 0) < 5 %. Fold difficulty cancels in the pairs (Dmitrienko & Wang 2006, 10.1002/sim.2204, for the
-predictive probability; pairing by fold is ours). s^2 pools the residuals of finished trials after their own and their fold's mean
-(twice, since a difference has two) with the spread of d itself: df = (trials - 1)(K - 1) + n - 1. With df = 0 nothing is decided.
+d_1 .. d_n are the paired differences so far, out of K folds, with mean D; their SD s is pooled over all finished trials (below).
+With a flat prior on the true difference, the predicted mean difference after all K folds is
+    D_K ~ D + s sqrt(m / (n K)) t_df          m = K - n remaining folds
+The trial ends when P(D_K > 0) < 5 %. Pairing cancels the difficulty of folds. The predictive probability follows Dmitrienko &
+Wang (2006, 10.1002/sim.2204); pairing by fold is ours. s^2 pools the residuals of finished trials, after removing trial and fold
+means (doubled, since a difference has two), with the variance of d: df = (trials - 1)(K - 1) + n - 1. With df = 0 no trial ends.
 """
 
 import math
@@ -20,7 +20,7 @@ LEVEL = 0.05
 
 
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
-    """When the predictive probability of ending above the best finished trial is below 5 %."""
+    """Stops a trial when its predictive probability of beating the best finished trial is below 5 %."""
     done, whole = len(own), finished(others, folds)
     if done >= folds or not len(whole):
         return ""
@@ -36,9 +36,9 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
 
 
 def chance_to_end_above(own: np.ndarray, best: np.ndarray, whole: np.ndarray) -> float:
-    """Predictive probability that `own` [n] ends with a greater mean than `best` [K]; `whole` [trials K] are all finished trials.
+    """Returns the predictive probability that `own` [n] ends with a greater mean than `best` [K].
 
-    1 where nothing can be decided yet.
+    `whole` [trials K] holds all finished trials. Returns 1 if the data cannot decide yet.
     """
     from scipy.special import stdtr
 

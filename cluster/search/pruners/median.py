@@ -1,6 +1,6 @@
 """The median rule: a trial ends when its mean so far is below the median of the others over the same folds.
 
-Golovin et al. 2017, 10.1145/3097983.3098043, there on the curves of training.
+Golovin et al. 2017, 10.1145/3097983.3098043, who apply it to training curves.
 """
 
 import statistics
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from cluster.search.pruners.pruner import Pruner, Scores
 
 FIRST_TRIALS = 5
-"""So many others must have come as far."""
+"""Minimum number of other trials that must have reached the same point."""
 
 
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
-    """Once five others have as many folds and the mean so far lies below their median."""
+    """Stops a trial when at least five others have as many folds and its mean so far is below their median."""
     done = len(own)
     if done >= folds:
         return ""
@@ -23,7 +23,7 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
 
 
 def stop_curve(own: Scores, others: Sequence[Scores], epochs: int) -> str:
-    """The same for the best score so far, from a ninth of the epochs on: before, all are poor."""
+    """Applies the same rule to the best score so far, from 1/9 of the epochs on. Before that, all scores are poor."""
     done = len(own)
     if not epochs / 9 <= done < epochs:
         return ""

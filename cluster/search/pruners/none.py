@@ -6,7 +6,7 @@ from cluster.search.pruners.pruner import Pruner, Scores
 
 
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
-    """Never."""
+    """Never stops a trial."""
     return ""
 
 

@@ -1,6 +1,6 @@
-"""Pruning under several objectives: a trial ends only when one finished trial is ahead of it by a margin in all of them.
+"""Pruning for several objectives: a trial ends only when one finished trial is ahead of it by a margin in all of them.
 
-for each finished trial: rule(own, [that trial alone as incumbent], objective by objective)  --all say stop-->  dominated
+for each finished trial: rule(own, [only that trial as incumbent], per objective)  --all stop-->  dominated
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from cluster.search.pruners.futility import LEVEL, chance_to_end_above
 from cluster.search.pruners.pruner import Pruner
 
 Values = Sequence[Sequence[float]]
-"""[folds objectives] of one trial, more is better."""
+"""Scores of one trial [folds objectives]; more is better."""
 
 
 def reason_to_stop(pruner: Pruner, own: Values, others: Sequence[Values], folds: int) -> str:
-    """Why the trial is to end, or nothing. One objective: the pruner decides. Several: a trial must be dominated by a margin."""
+    """Returns the reason to end the trial, or "". With several objectives, a finished trial must dominate it by a margin."""
     if not own or len(own) >= folds or pruner.name == "none":
         return ""
     objectives = len(own[0])

@@ -1,7 +1,7 @@
 """Signed ranks of paired fold differences against the best finished trial (Wilcoxon 1945), one-sided at p < .1.
 
-With n folds p cannot be below 2^-n: .125 after 3 folds, .0625 after 4. On 5 folds the rule could spare one fold at most, so it is
-refused below 10.
+With n folds p cannot be below 2^-n: .125 after 3 folds, .0625 after 4. On 5 folds the rule could save at most one fold, so it
+requires at least 10.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import numpy as np
 from cluster.search.pruners.pruner import Pruner, Scores, finished
 
 LEVEL = 0.1
-"""p below which the trial ends."""
+"""A trial ends when p is below this level."""
 
 
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
-    """When the ranks say that the trial is below the best finished one over the folds that both have."""
+    """Stops a trial when signed ranks put it below the best finished trial over the folds that both have."""
     from scipy.stats import wilcoxon
 
     done, whole = len(own), finished(others, folds)

@@ -1,4 +1,4 @@
-"""Every sampler that `ser search` knows; adding one touches its file and this table."""
+"""The table of samplers for `ser search`. To add one, write its file and add it here."""
 
 from cluster.search.samplers.cmaes import CmaEs
 from cluster.search.samplers.gp import Gp
@@ -14,7 +14,7 @@ SAMPLERS: dict[str, Sampler] = {each.name: each for each in (Tpe(), Random(), Qm
 
 
 def chosen_sampler(name: str) -> Sampler:
-    """The sampler of that name. Raises SettingError listing the others."""
+    """Returns the sampler with this name. Raises SettingError that lists the valid names."""
     if name not in SAMPLERS:
         raise SettingError(f"--sampler must be one of {', '.join(SAMPLERS)}; got {name!r}{nearest(name, SAMPLERS)}")
     return SAMPLERS[name]

@@ -1,6 +1,6 @@
 """Covariance matrix adaptation: a normal distribution that moves and stretches toward good points.
 
-Hansen 2016, arXiv 1604.00772. For numbers alone, all of them asked for always; worth it from about a hundred trials.
+Hansen 2016, arXiv 1604.00772. Needs a space of unconditional numbers; pays off from about a hundred trials.
 """
 
 from typing import TYPE_CHECKING

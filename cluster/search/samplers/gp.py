@@ -1,6 +1,6 @@
-"""Gaussian process with a Matern kernel and expected improvement: the fewest trials on few numbers, .8 s of thought per trial.
+"""Gaussian process with a Matern kernel and expected improvement: needs the fewest trials on few numbers, .8 s per suggestion.
 
-A parameter under a condition would be drawn outside of the process; such spaces are refused.
+Optuna would draw a conditional parameter outside the process, so spaces with conditions raise an error.
 """
 
 from typing import TYPE_CHECKING
@@ -20,5 +20,5 @@ class Gp(Sampler):
     def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of a package that would make it faster
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns about a package that would make it faster
         return optuna.samplers.GPSampler(seed=seed + known, n_startup_trials=min(10, max(2, trials // 2)))

@@ -1,7 +1,7 @@
-"""Every combination once, in an order shuffled by the seed, so that a study that ends early has still looked everywhere.
+"""Every combination once, in an order shuffled by the seed, so that a search that ends early still covers the whole space.
 
-A number takes LEVELS values from end to end (a whole number all of its own, if it has no more), a choice each of its values;
-under a condition only what is asked there. Made here and not by Optuna, whose grid under ask and tell raises at its end.
+A number takes LEVELS evenly spaced values (an integer takes all its values if it has no more), and a choice takes each of its
+values. Conditional parameters count only where their condition holds. Optuna's own grid raises at its end under ask and tell.
 """
 
 import random
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 LEVELS = 5
-"""Values of a number that varies continuously."""
+"""Number of grid values of a continuous number."""
 MOST_POINTS = 20_000
-"""More points than anybody trains: such a grid is a mistake."""
+"""A grid with more points than this is a mistake."""
 
 
 class Walk:
-    """Answers each question with the branch that a path names, and notes how many branches there are."""
+    """Answers each question with the branch that a path names, and records the number of branches."""
 
     def __init__(self, path: Sequence[int]) -> None:
         self.path, self.widths, self.answers = path, [], {}
@@ -47,7 +47,7 @@ class Walk:
 
 
 def list_points(space: Space) -> list[dict[str, Any]]:
-    """The answers that lead to each different point of the grid. Raises SettingError beyond MOST_POINTS paths."""
+    """Returns the answers that lead to each distinct point of the grid. Raises SettingError beyond MOST_POINTS paths."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     path: list[int] = []
     for _ in range(MOST_POINTS):
@@ -63,7 +63,7 @@ def list_points(space: Space) -> list[dict[str, Any]]:
 
 
 class Grid(Sampler):
-    """Every combination, in shuffled order."""
+    """Every combination in shuffled order."""
 
     name = "grid"
 
@@ -73,7 +73,7 @@ class Grid(Sampler):
     def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
         import optuna
 
-        return optuna.samplers.RandomSampler(seed=seed)  # never draws: every point is settled beforehand
+        return optuna.samplers.RandomSampler(seed=seed)  # never draws: all points are fixed in advance
 
     def points(self, space: Space, seed: int) -> Iterator[dict[str, Any]] | None:
         answers = list_points(space)

@@ -1,7 +1,7 @@
-"""Scrambled Sobol points: as independent of the scores as random ones, but spread evenly (Owen 1998, 10.1006/jcom.1998.0487).
+"""Scrambled Sobol points: independent of the scores, like random points, but evenly spread (Owen 1998, 10.1006/jcom.1998.0487).
 
 point i -> one number in [0, 1) per question of the space, conditional ones included -> answers
-Made here and not by Optuna, whose own leaves choices and conditions to plain chance and forgets its place between runs.
+Optuna's own sampler draws choices and conditional parameters at random, and loses its position between runs.
 """
 
 import warnings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Placed:
-    """Answers from one number in [0, 1) per row of the space."""
+    """Answers each question from one number in [0, 1) per row of the space."""
 
     def __init__(self, shares: Mapping[str, float]) -> None:
         self.shares, self.answers = shares, {}
@@ -38,7 +38,7 @@ class Placed:
 
 
 def between(low: float, high: float, share: float, log: bool) -> float:
-    """The number that lies at `share` of the way from low to high.
+    """Returns the number at `share` of the way from low to high, on a log scale if `log`.
 
     >>> between(1, 3, 0.5, False), round(between(1, 100, 0.5, True), 6)
     (2.0, 10.0)
@@ -56,7 +56,7 @@ class Qmc(Sampler):
     def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
         import optuna
 
-        return optuna.samplers.RandomSampler(seed=seed)  # never draws: every point is settled beforehand
+        return optuna.samplers.RandomSampler(seed=seed)  # never draws: all points are fixed in advance
 
     def points(self, space: Space, seed: int) -> Iterator[dict[str, Any]] | None:
         from scipy.stats.qmc import Sobol
@@ -64,7 +64,7 @@ class Qmc(Sampler):
         names = [row.asked or row.name for row in space.rows()]
         places = Sobol(len(names), rng=np.random.default_rng(seed))
         while True:
-            with warnings.catch_warnings(action="ignore", category=UserWarning):  # of sizes that are no power of two
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # about sizes that are not a power of two
                 (place,) = places.random(1)
             placed = Placed(dict(zip(names, map(float, place), strict=True)))
             space.overrides(placed)

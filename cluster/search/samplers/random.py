@@ -1,6 +1,6 @@
-"""Every point independently and uniformly: what other samplers have to beat, and what importance can be read from.
+"""Independent uniform points: the baseline for other samplers, and the safest source for importance.
 
-(importance and pruning statistics are unbiased over such points alone; Bergstra & Bengio 2012, JMLR 13)
+Only such points give unbiased statistics of importance and pruning (Bergstra & Bengio 2012, JMLR 13).
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""What every sampler has: what it can be asked for, and how it is made for a study.
+"""The interface of a sampler: which spaces it supports, and how to build it for a study.
 
 check(space, objectives) -> build(seed, trials, known) -> an Optuna sampler
-                         -> points(space, seed) -> answers, one after another, where all is settled beforehand
+                         -> points(space, seed) -> answers, one after another, if all points are fixed in advance
 """
 
 import abc
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
 
 class Sampler(abc.ABC):
-    """One way of choosing points. Given seed and history it always chooses the same ones."""
+    """A way to choose points. The same seed and history always give the same points."""
 
     name: ClassVar[str]
     several_objectives: ClassVar[bool] = True
     numbers_alone: ClassVar[bool] = False
-    """Whether it needs a space of numbers, all of them asked for always."""
+    """Whether it needs a space of unconditional numbers."""
 
     def check(self, space: Space, objectives: int) -> None:
-        """Raises SettingError when it cannot serve this space or so many objectives."""
+        """Raises SettingError when it does not support this space or this number of objectives."""
         if objectives > 1 and not self.several_objectives:
-            raise SettingError(f"--sampler {self.name} knows one objective, got {objectives}; use tpe or nsga2")
+            raise SettingError(f"--sampler {self.name} supports one objective, got {objectives}; use tpe or nsga2")
         if self.numbers_alone and not space.numeric:
             raise SettingError(
-                f"--sampler {self.name} chooses among numbers alone, and the space {space.name} has choices or conditions "
+                f"--sampler {self.name} supports only numbers, but the space {space.name} has choices or conditions "
                 f"(`ser space {space.name}`); use tpe, random, qmc or grid"
             )
 
     @abc.abstractmethod
     def build(self, seed: int, trials: int, known: int) -> "BaseSampler":
-        """The Optuna sampler of a study of `trials` trials of which `known` are there already.
+        """Builds the Optuna sampler for a study of `trials` trials, of which `known` exist already.
 
-        What draws one random number after another draws from seed + known, so that it goes on and does not repeat itself.
+        A sampler with a random stream uses seed + known, so that it continues instead of repeating itself.
         """
 
     def points(self, space: Space, seed: int) -> Iterator[dict[str, Any]] | None:
-        """Answers that are settled beforehand, one point after another; None when Optuna is asked."""
+        """Returns the answers of points that are fixed in advance, or None if Optuna suggests them."""
         return None
 
 
 def without_experimental_warnings() -> "warnings.catch_warnings[None]":
-    """Parts of Optuna that we mean to use although they may change: the lock file pins them."""
+    """Silences warnings about experimental parts of Optuna. The lock file pins them, so we can rely on them."""
     from optuna.exceptions import ExperimentalWarning
 
     return warnings.catch_warnings(action="ignore", category=ExperimentalWarning)

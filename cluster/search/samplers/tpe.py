@@ -1,8 +1,8 @@
-"""Tree-structured Parzen estimator: points where good trials are dense and poor ones are not (Bergstra et al. 2011, NeurIPS).
+"""Tree-structured Parzen estimator: samples where good trials are dense and poor ones are not (Bergstra et al. 2011, NeurIPS).
 
-multivariate: joint densities; group: one for each set of parameters asked together, since without it parameters under a condition
-would be drawn independently and nobody told. constant_liar counts running trials as poor, so that workers spread; a study lives
-in memory, and a killed driver leaves no running trial behind to mislead it.
+`multivariate` uses joint densities. `group` fits one for each set of parameters that occur together; without it, Optuna would
+silently draw conditional parameters independently. `constant_liar` counts running trials as poor, so that workers spread out.
+A study lives in memory, so a killed driver leaves no running trial behind to mislead it.
 """
 
 from typing import TYPE_CHECKING

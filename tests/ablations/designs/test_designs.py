@@ -183,9 +183,9 @@ def test_what_does_not_fit_is_refused_with_a_sentence(case):
 
 
 def test_names_and_factors_do_not_mix_and_overrides_may_come_first():
-    with pytest.raises(SettingError, match="fusion is a study with variants of its own"):
+    with pytest.raises(SettingError, match="fusion is a study with its own variants"):
         study_from_words("fusion", [], [BATCH])
-    with pytest.raises(SettingError, match=r"no study is named; choose from fusion, .* or give --factor"):
+    with pytest.raises(SettingError, match=r"no study given; choose from fusion, .* or give --factor"):
         study_from_words("", [], [])
     study, rest = study_from_words("corpus=emodb", ["model.width=16"], [BATCH])
     assert rest == ["corpus=emodb", "model.width=16"] and study.words == ["--factor", BATCH]

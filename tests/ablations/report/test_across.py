@@ -61,7 +61,7 @@ def test_an_error_is_better_the_smaller_it_is():
 def test_fewer_than_five_corpora_are_ranked_and_not_tested():
     section = across_section(across_corpora(studies(4), "uar"))
     assert [row[0] for row in section.rows] == ["bridge", "mbt", "concat"] and section.rows[0][-1] == "1.00"
-    assert section.notes[0].startswith("No test: 4 corpora are too few, there must be at least 5")
+    assert section.notes[0].startswith("No test: 4 corpora are too few; at least 5 are needed")
 
 
 def test_the_table_tells_what_each_corpus_holds():
@@ -71,7 +71,7 @@ def test_the_table_tells_what_each_corpus_holds():
     notes = "\n".join(section.notes)
     assert "emodb: 2 classes (anger, neutral) · protocol loso · split 000000000000 · development another session" in notes
     assert "size 3 folds x 2 seeds" in notes and "metrics metrics-1" in notes
-    assert "Classes number 2 or 3: compare scores within a column" in notes
+    assert "Corpora have 2 or 3 classes: compare scores within a column" in notes
     assert "Besides" not in notes
 
 
@@ -131,7 +131,7 @@ def test_missing_folds_and_seeds_are_named():
     gap = study("ravdess")
     gap = dataclasses.replace(gap, outcomes=gap.outcomes[:-1])
     refused([study("emodb"), gap], r"fusion-000001 \(ravdess\): the study is incomplete: 'mbt' lacks fold 3 of seed 1")
-    refused([study("emodb"), study("ravdess", seeds=(0,))], r"fusion-000001 \(ravdess\) lacks seed 1\. Run each with as many")
+    refused([study("emodb"), study("ravdess", seeds=(0,))], r"fusion-000001 \(ravdess\) lacks seed 1\. Run each with the same")
 
 
 def test_a_metric_that_a_variant_lacks_is_refused():

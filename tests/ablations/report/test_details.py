@@ -79,11 +79,11 @@ def test_of_many_variants_the_baseline_and_the_best_in_development_are_drawn(spo
     drawn = panels(table, outcomes, details)
     assert drawn == [*names[: MOST_PANELS - 1], names[-1]] and list(details.bins) == names
     page = to_html(table, outcomes, details)
-    assert f"Drawn are {MOST_PANELS} of {MOST_PANELS + 3} variants" in " ".join(page.split())
+    assert f"The figure shows {MOST_PANELS} of {MOST_PANELS + 3} variants" in " ".join(page.split())
     few = [one for one in outcomes if one.variant in names[:MOST_PANELS]]
     table = study_table(few, "Rates", "Which?")
     assert panels(table, few, study_details(table, few)) == names[:MOST_PANELS]
-    assert "Drawn are" not in to_html(table, few, study_details(table, few))
+    assert "The figure shows" not in to_html(table, few, study_details(table, few))
 
 
 def test_markdown_and_csv_hold_every_metric_of_every_variant(details):

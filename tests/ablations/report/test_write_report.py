@@ -91,7 +91,7 @@ def test_page_says_everything(page, table):
     for name, verdict in table.verdicts.items():
         assert f"{name}: {verdict}." in text
     titles = ("Details", "Confusions", "Calibration")
-    for title in (*titles, "Verdicts", "Scores", "Drawings", "fold by fold", "Protocol card", "How to reproduce", "Licence"):
+    for title in (*titles, "Verdicts", "Scores", "Figures", "per fold", "Protocol card", "How to reproduce", "Licence"):
         assert title in text
     assert "speaker 06" in text
     assert "fingerprints bridge-0, bridge-1" in text

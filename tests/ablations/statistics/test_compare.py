@@ -134,7 +134,7 @@ def test_verdicts_are_sentences(scored):
     detectable = 100 * corrected_t(NOISE, 10 / 80).detectable
     assert found["noise"] == f"within noise; 5 folds x 2 seeds could have detected {detectable:.1f} points"
     assert found["twin"] == "the same score in every fold"
-    assert found["alike"] == "no test: better by 10.0 points in every fold alike, so the spread is unknown"
+    assert found["alike"] == "no test: better by 10.0 points in every fold, so the spread is unknown"
     ccc = compare(scored({"base": A[:1], "noise": A[:1] + NOISE}, "ccc.valence"), "base", "ccc.valence")["noise"]
     size = f"{corrected_t(NOISE, 10 / 80).detectable:.3f}".removeprefix("0")
     assert ccc.verdict == f"within noise; 5 folds x 1 seed could have detected {size}"
@@ -154,7 +154,7 @@ def test_holm_can_take_a_verdict_back(scored):
 
 def test_one_fold_is_no_test(scored):
     found = compare(scored({"base": [[0.5], [0.6]], "more": [[0.6], [0.8]]}), "base")["more"]
-    assert found.verdict == "no test: better by 15.0 points in the one fold there is, which says nothing about other speakers"
+    assert found.verdict == "no test: better by 15.0 points in a single fold, which says nothing about other speakers"
     assert math.isnan(found.p)
 
 
@@ -184,8 +184,8 @@ def _refusal(outcomes, **options):
 
 def test_refusals_say_what_is_missing(scored, one_outcome):
     whole = scored({"base": A, "more": A})
-    assert _refusal([]) == "the baseline 'base' has no folds; there are none at all: run the study again"
-    assert "'base' has no folds; there are 'more'" in _refusal(whole[10:])
+    assert _refusal([]) == "the baseline 'base' has no folds; variants with folds: none. Run the study again"
+    assert "'base' has no folds; variants with folds: 'more'" in _refusal(whole[10:])
     assert _refusal(whole[:-2]) == (
         "the study is incomplete: 'more' lacks fold 4, 5 of seed 1. Run the study again: it trains only what is missing"
     )
@@ -193,11 +193,11 @@ def test_refusals_say_what_is_missing(scored, one_outcome):
     assert "'base' lacks fold 1 of seed 0." in _refusal(whole[1:])
     assert _refusal([*whole, whole[0]]) == "'base' has fold 1 of seed 0 twice; give each once"
     split = _refusal(scored({"base": A}) + scored({"more": A}, split="ffffffffffff"))
-    assert "'more' stands under another protocol card than the baseline 'base': split ffffffffffff against 0123456789ab" in split
+    assert "'more' has another protocol card than the baseline 'base': split ffffffffffff against 0123456789ab" in split
     assert "run the study again with the same corpus" in split
     sizes = _refusal(scored({"base": A}) + scored({"more": A}, sizes=(80, 9)))
     assert sizes.startswith("'more' was tested on 9 utterances in fold 1 of seed 0, the baseline 'base' on 10")
-    assert _refusal(whole, metric="wa") == "no variant has the metric 'wa'; measured are uar"
+    assert _refusal(whole, metric="wa") == "no variant has the metric 'wa'; choose from uar"
     mixed = [*whole[:9], dataclasses.replace(one_outcome("base", 1, 5, {"uar": 0.5}, split="eeeeeeeeeeee"))]
     assert "split eeeeeeeeeeee against 0123456789ab" in _refusal(mixed)
 

@@ -156,5 +156,5 @@ def test_refuses_other_utterances_and_other_metrics(spoken):
     outcomes[-1].test.predictions["utterance"] = table["utterance"].replace("u06-003", "u99")
     with pytest.raises(ComparisonError, match=r"'more' and 'base' .* different utterances, such as 'u06-003'; run the"):
         pooled_scores(outcomes, "base")
-    with pytest.raises(ComparisonError, match=r"no pooled score for 'loss'; there is one for uar, wa, macro_f1 and ccc"):
+    with pytest.raises(ComparisonError, match=r"no pooled score for 'loss'; choose uar, wa, macro_f1 or ccc"):
         pooled_scores(outcomes, "base", "loss")

@@ -76,7 +76,7 @@ def test_a_difference_without_a_pair_is_said_to_be_that():
 def test_few_corpora_get_ranks_without_a_test(corpora):
     found = rank_variants(scores([0, 0, 9], corpora))
     assert found.test == "" and math.isnan(found.p) and not found.apart and found.means["bridge"] == 1
-    assert f"No test: {corpora} corpora are too few, there must be at least {FEWEST}, since" in conclusion(found)
+    assert f"No test: {corpora} corpora are too few; at least {FEWEST} are needed, since" in conclusion(found)
     assert procedure(found).endswith("not tested.")
     assert diagram(scores([0, 0, 9], corpora)) == {}
 
@@ -86,7 +86,7 @@ def test_two_variants_are_compared_by_a_two_sided_test():
     assert (found.test, found.p, found.apart) == ("Wilcoxon", pytest.approx(2 / 2**6), (("attention", "concat"),))
     assert conclusion(found) == "Over 6 corpora attention is ahead of concat (Wilcoxon p = .031)."
     assert "two-sided" in procedure(found) and math.isnan(found.cd)
-    assert "5 corpora are too few, there must be at least 6" in conclusion(rank_variants(scores([0, 30], 5)))
+    assert "5 corpora are too few; at least 6 are needed" in conclusion(rank_variants(scores([0, 30], 5)))
     level = [rank_variants(scores([0, 0], 10, seed=seed)).p < 0.05 for seed in range(300)]
     assert binomtest(sum(level), 300, 0.05).pvalue > 0.01
 
@@ -97,7 +97,7 @@ def test_ties_share_ranks_and_break_on_no_rounding():
     found = rank_variants(table)
     assert found.means["bridge"] == found.means["concat"]
     table["attention"] = table["concat"]
-    assert conclusion(rank_variants(table)) == "No test: the variants score alike in each of the 6 corpora."
+    assert conclusion(rank_variants(table)) == "No test: all variants have the same score in each of the 6 corpora."
 
 
 def test_constant_scores_raise_no_warning(capsys):
@@ -112,10 +112,10 @@ def test_the_diagram_names_every_variant_and_is_the_same_again():
     drawn = diagram(table)
     text = drawn["svg"].decode()
     assert all(name in text for name in ("concat", "attention", "bridge", "two: $frozen$, then &lt;thawed&gt;", "CD"))
-    assert "mean rank over 8 corpora, Friedman p" in text and "no two may be told apart" not in text
+    assert "mean rank over 8 corpora, Friedman p" in text and "no two differ significantly" not in text
     assert drawn["png"].startswith(b"\x89PNG")
     assert diagram(table) == drawn
-    assert "no two may be told apart" in diagram(scores([0, 0, 0], 6))["svg"].decode()
+    assert "no two differ significantly" in diagram(scores([0, 0, 0], 6))["svg"].decode()
 
 
 def test_it_draws_without_a_display_and_warns_of_nothing():

@@ -84,7 +84,7 @@ def test_another_metric_has_a_folder_of_its_own(store):
 def test_few_corpora_are_ranked_without_test_and_diagram(store):
     ran = across(store.folder, *(recorded(store, corpus) for corpus in CORPORA[:3]))
     assert ran.exit_code == 0
-    assert "No test: 3 corpora are too few, there must be at least 5" in " ".join(ran.output.split())
+    assert "No test: 3 corpora are too few; at least 5 are needed" in " ".join(ran.output.split())
     assert set(files(store)) == {"table.csv", "table.md"}
 
 
@@ -94,7 +94,7 @@ def test_what_it_refuses(store):
         (first, recorded(store, "ravdess", kind="search")): (RecordError, "search: its test parts stay sealed"),
         (first, recorded(store, "cremad", kind="selection")): (RecordError, "selection: its test parts stay sealed"),
         (first, recorded(store, "meld", kind="run")): (RecordError, "only ablations have variants to rank"),
-        (first, recorded(store, "iemocap", lost=True)): (RecordError, "1 of 6 folds are missing; the same command trains them"),
+        (first, recorded(store, "iemocap", lost=True)): (RecordError, "1 of 6 folds are missing; train them with"),
         (first, recorded(store, "demo", primary="wa")): (
             SettingError,
             r"different metrics: .*\(emodb\) by uar; .* by wa",

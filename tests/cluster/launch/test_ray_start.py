@@ -52,14 +52,14 @@ def test_the_third_attempt_succeeds_and_leaves_nothing(tmp_path):
     ran = start_ray(tmp_path, 2)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "1 node\n"
-    assert ran.stderr.count("note: Ray has not started (its process raylet ended at once)") == 2
+    assert ran.stderr.count("note: Ray has not started (its raylet process ended at once)") == 2
     assert not list((tmp_path / "ray").glob("*/*"))
 
 
 def test_after_three_attempts_a_sentence_names_the_logs(tmp_path):
     ran = start_ray(tmp_path, 9)
     sentence = ran.stderr.splitlines()[-1]
-    assert "Ray has not started in 3 attempts (its process raylet ended at once). The machine has a load of" in sentence
+    assert "Ray has not started in 3 attempts (its raylet process ended at once). The machine has a load of" in sentence
     kept = Path(sentence.rpartition("Ray's logs are in ")[2])
     assert len(list(kept.glob("session_*/gcs_server.out"))) == 3
     assert [folder.name for folder in (tmp_path / "ray").iterdir()] == ["logs"]
@@ -99,7 +99,7 @@ def test_an_address_that_does_not_answer_is_named_at_once(address):
     address = address.format(unused_port())
     with pytest.raises(BridgeworkError) as raised:
         join(address, lambda: pytest.fail("Ray was asked, which takes minutes"))
-    assert str(raised.value).startswith(f"cluster.address={address}: no Ray could be joined there (")
+    assert str(raised.value).startswith(f"cluster.address={address}: could not join a Ray there (")
 
 
 def test_what_ray_says_of_a_wrong_address_is_one_sentence(tmp_path):
@@ -109,6 +109,6 @@ def test_what_ray_says_of_a_wrong_address_is_one_sentence(tmp_path):
     ran = subprocess.run([sys.executable, "-c", command, str(tmp_path)], capture_output=True, text=True, timeout=100)
     sentence = ran.stderr.splitlines()[-1].partition(": ")[2]
     assert sentence.startswith(
-        "cluster.address=nonsense: no Ray could be joined there (Invalid address format: nonsense). Start one"
+        "cluster.address=nonsense: could not join a Ray there (Invalid address format: nonsense). Start one"
     )
     assert not list((tmp_path / "ray").iterdir())

@@ -118,8 +118,8 @@ def test_a_search_is_read_from_its_records_and_printed_with_its_warning(tmp_path
 
 def test_too_few_trials_and_ablations_are_refused(tmp_path):
     searched(tmp_path / "few", 4)
-    with pytest.raises(RecordError, match="has 4 whole trials, importance takes at least 10"):
+    with pytest.raises(RecordError, match="has 4 complete trials, but importance needs at least 10"):
         print_importance(Console(), "search-x", tmp_path / "few")
     searched(tmp_path / "other", 2, kind="ablation")
-    with pytest.raises(RecordError, match="is no search"):
+    with pytest.raises(RecordError, match="is not a search"):
         print_importance(Console(), "search-x", tmp_path / "other")

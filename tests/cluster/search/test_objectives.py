@@ -82,7 +82,7 @@ def test_what_is_no_constraint_is_refused(text):
 
 
 def test_what_was_not_recorded_is_not_guessed():
-    with pytest.raises(SettingError, match="the records in this store do not say it"):
+    with pytest.raises(SettingError, match="the records in this store are older than this measure"):
         Constraint.read("gpu_memory_gb<3").excess([FOLD])
     assert "gpu_memory_gb" in MEASURES
 

@@ -192,5 +192,5 @@ def test_spending_is_the_sum_of_the_records(tmp_path):
     assert (found.found, found.trained) == (trained, 120 - trained)
     keys = list(next(iter(source.trials.values())).keys)
     said = projected(study(source), RunStore(tmp_path), Budget(20), keys, workers=2)
-    assert f"a fold takes 1.0 s (median of 120 recorded): at most {200 - trained} folds more" in said
+    assert f"a fold takes 1.0 s (median of 120 recorded): at most {200 - trained} more folds" in said
     assert "no fold of this split" in projected(study(source), RunStore(tmp_path / "none"), Budget(20), keys, 2)

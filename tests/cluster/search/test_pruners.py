@@ -124,7 +124,7 @@ def test_signed_ranks_by_enumeration():
 
 
 def test_rules_that_do_not_suit_are_refused():
-    with pytest.raises(SettingError, match="--pruning wilcoxon needs at least 10 folds and there are 5"):
+    with pytest.raises(SettingError, match="--pruning wilcoxon needs at least 10 folds, but this study has 5"):
         PRUNERS["wilcoxon"].check(5, 1)
     with pytest.raises(SettingError, match="--pruning asha compares one objective, got 2"):
         PRUNERS["asha"].check(5, 2)

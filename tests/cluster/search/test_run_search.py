@@ -104,10 +104,10 @@ def test_a_dry_run_tells_what_is_left_and_trains_nothing(searched):
     before = records(folder)
     told = ser(folder, "search", "weights", *SMALL, "--trials", "5", "--pruning", "none", "--dry-run")
     assert told.code == 0 and told.loaded == ["optuna"]
-    assert "at most 8 folds more" in told.out and "recorded): " in told.out
+    assert "at most 8 more folds" in told.out and "recorded): " in told.out
     assert "3 suggestions of earlier runs" in told.out
     other = ser(folder, "search", "weights", *SMALL, "--trials", "5", "--objective", "mean(ccc)", "--dry-run")
-    assert "mean(ccc), over 4 folds" in other.out and "asha" in other.out and "at most 20 folds more" in other.out
+    assert "mean(ccc), over 4 folds" in other.out and "asha" in other.out and "at most 20 more folds" in other.out
     assert records(folder) == before
 
 

@@ -47,7 +47,7 @@ def test_conditions_are_kept(name, tmp_path):
 @pytest.mark.parametrize("name", CONTINUOUS)
 @pytest.mark.parametrize("space", ["fusion", "bridge_tokens"])
 def test_what_knows_numbers_alone_refuses_choices(name, space):
-    with pytest.raises(SettingError, match=f"--sampler {name} chooses among numbers alone"):
+    with pytest.raises(SettingError, match=f"--sampler {name} supports only numbers"):
         SAMPLERS[name].check(SPACES[space], 1)
     SAMPLERS[name].check(SPACES["weights"], 1)
 
@@ -57,7 +57,7 @@ def test_several_objectives_are_served_or_refused(name):
     if SAMPLERS[name].several_objectives:
         SAMPLERS[name].check(LINE, 3)
     else:
-        with pytest.raises(SettingError, match="knows one objective, got 3"):
+        with pytest.raises(SettingError, match="supports one objective, got 3"):
             SAMPLERS[name].check(LINE, 3)
 
 

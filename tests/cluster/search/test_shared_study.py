@@ -121,7 +121,7 @@ def test_a_lost_database_is_made_again_from_the_records(server, tmp_path):
 
 
 def test_addresses_that_will_not_do_say_why():
-    with pytest.raises(SettingError, match="one driver alone needs none"):
+    with pytest.raises(SettingError, match="a single driver needs none"):
         check_storage("sqlite:///here.db")
     with pytest.raises(SettingError, match="PGPASSWORD"):
         check_storage("postgresql://ser:secret@host/db")

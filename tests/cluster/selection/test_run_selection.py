@@ -27,7 +27,7 @@ def selected(studied, tmp_path_factory):
     folder = tmp_path_factory.mktemp("selected")
     shutil.copytree(studied.folder / "bridgework" / "cache", folder / "bridgework" / "cache")
     found = ser(folder, "search", "weights", *SMALL, "--trials", "3", "--sampler", "random", "--pruning", "none")
-    assert found.code == 0 and "choose honestly among the best with: ser select search-weights" in found.out
+    assert found.code == 0 and "choose fairly among the best with: ser select search-weights" in found.out
     return folder, ser(folder, "select", *WORDS)
 
 
@@ -71,7 +71,7 @@ def test_the_choice_is_run_again_from_its_file_without_training(selected):
     (file,) = (folder / "bridgework" / "studies").glob("selected-weights-*/selected.yaml")
     before = records(folder)
     ran = ser(folder, "run", f"@{file}")
-    assert ran.code == 0 and "0 folds trained, 4 found recorded" in ran.out
+    assert ran.code == 0 and "0 folds trained, 4 already recorded" in ran.out
     assert records(folder) == before
 
 
@@ -99,7 +99,7 @@ def test_noise_in_every_test_part_changes_no_choice(selected, tmp_path):
     [
         ("nothing", [], "no study 'nothing'"),
         ("select-weights", [], "needs a search"),
-        ("search-weights", ["optim.epochs=3"], "optim.epochs=3: what is selected"),
+        ("search-weights", ["optim.epochs=3"], "optim.epochs=3: a selection keeps"),
     ],
 )
 def test_what_cannot_be_selected_is_one_sentence(selected, study, overrides, sentence):

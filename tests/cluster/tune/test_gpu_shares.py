@@ -93,5 +93,5 @@ def test_sharing_and_a_fixed_part_contradict_each_other(cluster):
 
 
 def test_sharing_without_a_gpu_is_a_sentence():
-    with pytest.raises(SettingError, match="Ray knows of no GPU"):
+    with pytest.raises(SettingError, match="Ray finds no GPU"):
         Cluster(share_gpus=True).trials_at_once(8, 0)
