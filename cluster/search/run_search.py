@@ -33,7 +33,7 @@ from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
 
 DEFAULT_PRUNING = "asha"
-"""The best pruner in the table of `ser simulate` (README, Decisions)."""
+"""The best pruner in the table of `ser simulate` (ablations/RESULTS.md)."""
 DEFAULT_PRUNING_OF_SEVERAL = "futility"
 """The only pruner for several objectives."""
 
