@@ -240,8 +240,8 @@ class Config(Option):
         if self.optim.accumulate == 1 or not over_batches:
             return []
         return [
-            f"optim.accumulate={self.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} still "
-            f"covers one batch of {self.optim.batch} utterances; a memory of earlier batches (tasks.*.memory) helps"
+            f"optim.accumulate={self.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} is "
+            f"one over a batch, of {self.optim.batch} utterances as before; a memory of earlier batches (tasks.*.memory) helps"
         ]
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
