@@ -85,7 +85,7 @@ class Stage(Option):
         for part in PARTS:
             at_least(self, f"{part}_rate", 0)
         if unknown := [part for part in self.trains if part not in PARTS]:
-            raise SettingError(f"stages.*.trains: no part is called {unknown[0]!r}; choose from {', '.join(PARTS)}")
+            raise SettingError(f"stages.*.trains: there is no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
 
 
 @dataclasses.dataclass(frozen=True)

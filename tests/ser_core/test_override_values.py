@@ -103,7 +103,7 @@ def test_lists_and_mappings_need_no_quotes_for_letters_of_any_script() -> None:
         ("corpus.classes=[a,,b]", "empty entry"),
         ("corpus.title=a\0b", "NUL"),
         ("corpus.title=a\udcffb", "not UTF-8"),
-        ("corpus.path =a", "leave out the space"),
+        ("corpus.path =a", "remove the spaces"),
         (f"corpus.path={'a' * 300}", "corpus.path='a+...a+' cannot be used: File name too long"),
         ("run.store=/dev/null", "run.store='/dev/null' is a file; give a folder"),
         ("corpus=emodb", "corpus is given twice"),

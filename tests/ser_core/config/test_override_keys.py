@@ -91,6 +91,6 @@ def test_a_group_within_a_group_is_there_if_the_chosen_option_has_it() -> None:
 
 
 def test_a_group_that_is_not_there_is_refused_with_its_owner() -> None:
-    with pytest.raises(SettingError, match=r"model\.speech=logmel has no knob 'adapter'; it belongs to checkpoint: add"):
+    with pytest.raises(SettingError, match=r"model\.speech=logmel has no setting 'adapter'; it belongs to checkpoint: add"):
         check_keys(Config, GROUPS, expand(["model.speech.adapter=lora"], GROUPS))
     check_keys(Config, GROUPS, expand(["model.speech=a/b", "model.speech.adapter=lora", "model.speech.adapter.rank=2"], GROUPS))
