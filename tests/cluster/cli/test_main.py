@@ -64,7 +64,7 @@ MISTAKES = {
     "a search without development": (["search", "weights", "folds.dev=none"], "a search decides by development scores"),
     "a rule that the corpus cannot follow": (
         ["run", "folds=loso", "folds.dev=partner"],
-        "nobody shares a session with the test part",
+        "no speaker outside the test part",
     ),
     "a knob of another rule": (["run", "folds.dev.share=0.1"], "it belongs to utterances"),
     "a study with a near name": (["ablate", "fusoin"], "did you mean fusion?"),
