@@ -154,7 +154,7 @@ def test_a_table_that_is_a_pickle_alone_is_refused(tmp_path: Path, table: str) -
     with pytest.raises(CorpusError, match=rf"table {table} has no file db\.{table}\.csv or \.parquet"):
         read(root, gender="gender")
     (root / f"db.{table}.pkl").write_bytes(pickle.dumps(Poison(proof)))
-    with pytest.raises(CorpusError, match=rf"table {table} is there as .*pkl alone, and a pickle is never opened.*db\.save"):
+    with pytest.raises(CorpusError, match=rf"table {table} is only stored as .*pkl, and a pickle is never opened.*db\.save"):
         read(root, gender="gender")
     assert not proof.exists()
 
@@ -205,8 +205,8 @@ def test_damage_is_named(tmp_path: Path) -> None:
         ("db.emotion.csv", "audio/d.wav", "audio/a.wav", r"table emotion has a row twice: audio/a\.wav|appears more than once"),
         ("db.files.csv", "audio/d.wav", "audio/a.wav", r"table files has a row twice: audio/a\.wav"),
         ("db.files.csv", "03", "", "row 1 has no speaker"),
-        ("db.yaml", "name: made", "nome: made", r"db\.yaml is no header of a database"),
-        ("db.yaml", "", "just words # ", "is no header of a database|is not plain YAML"),
+        ("db.yaml", "name: made", "nome: made", r"db\.yaml is not the header of a database"),
+        ("db.yaml", "", "just words # ", "is not the header of a database|is not plain YAML"),
     ):
         whole = (root / name).read_text()
         (root / name).write_text(whole.replace(old, new) if old else new)

@@ -305,7 +305,7 @@ def test_json_that_is_no_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"column 'speaker' holds lists or structures"):
         read(file)
     pd.DataFrame({"file": ["a.wav"], "speaker": ["1"]}).to_json(file)
-    with pytest.raises(CorpusError, match=r"is JSON by columns; write one object on each line"):
+    with pytest.raises(CorpusError, match=r"is JSON by columns; write one object per line"):
         read(file)
 
 
