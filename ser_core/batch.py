@@ -125,7 +125,7 @@ def batches_within_length(
 ) -> Iterator[list[int]]:
     """Yields batches that, padded, are no longer than `size` utterances of mean length: few long or many short utterances.
 
-    A batch holds at least two utterances, even if they are longer than that, and the last one may hold three. Utterances that
+    A batch holds at least two utterances, even if two are longer than that; the last batch may then hold three. Utterances that
     do not fill a batch, the shortest of a bucket, wait for the next bucket.
     """
     lengths = [max(1, length) for length in lengths]

@@ -44,7 +44,7 @@ def remembered_ccc_loss(
 
     The past is constant, so only the batch's share of the ratings has a gradient. The gradient is divided by that share: if the
     past held all other utterances, predicted by the current model, the mean gradient over batches would be that of the whole
-    set. In fact a slightly older model predicted the past; a larger memory is older.
+    set. In practice a slightly older model predicted the past, and a larger memory reaches further back.
     """
     pairs = zip((predicted, truth, rated), (past_predicted, past_truth, past_rated), strict=True)
     loss = ccc_loss(*(torch.cat(pair) for pair in pairs))

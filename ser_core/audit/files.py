@@ -149,7 +149,7 @@ def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]
 
 
 def overlapping(corpus: Corpus) -> list[tuple[int, int]]:
-    """Returns pairs of segments of one file that overlap in time: the same sound in two utterances, whatever the fingerprints."""
+    """Returns pairs of segments of one file that overlap in time: the same sound in two utterances, without fingerprints."""
     ends = [math.inf if math.isnan(end) else end for end in corpus.column("end").tolist()]
     starts = np.nan_to_num(corpus.column("start")).tolist()
     files = corpus.column("file").tolist()

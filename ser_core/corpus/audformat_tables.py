@@ -124,7 +124,7 @@ def tables_with(database: "Database", wanted: Sequence[str], column: str) -> lis
     for table in wanted:
         own = [table] if table in database.tables else [f"{table}.{split}" for split in SPLITS]
         if not (own := [name for name in own if name in database.tables]):
-            raise CorpusError(f"corpus audformat: no table {table!r} of corpus.tables; there are {', '.join(database.tables)}")
+            raise CorpusError(f"corpus audformat: no table {table!r} of corpus.tables; choose from {', '.join(database.tables)}")
         tables += own
     return tables
 
@@ -138,7 +138,9 @@ def find(database: "Database", knob: str, name: str, own: Sequence[str], labels:
     table, slash, column = name.rpartition("/")
     if slash:
         if table not in database.tables or column not in database.tables[table].columns:
-            raise CorpusError(f"corpus audformat: corpus.{knob}={name} is not there; there are {', '.join(columns_of(database))}")
+            raise CorpusError(
+                f"corpus audformat: corpus.{knob}={name} does not exist; choose from {', '.join(columns_of(database))}"
+            )
         return Place(table, column)
     if all(name in database.tables[each].columns for each in own):
         return Place("", name)
@@ -154,7 +156,9 @@ def find(database: "Database", knob: str, name: str, own: Sequence[str], labels:
     if labels and name in fields:
         return dataclasses.replace(labels, field=name)
     have = f", and the labels of the speakers have {', '.join(fields) or 'no fields'}" if labels else ""
-    raise CorpusError(f"corpus audformat: corpus.{knob}={name} is in no table; there are {', '.join(columns_of(database))}{have}")
+    raise CorpusError(
+        f"corpus audformat: corpus.{knob}={name} is in no table; choose from {', '.join(columns_of(database))}{have}"
+    )
 
 
 def scheme_of(database: "Database", place: Place, own: Sequence[str]) -> Any:

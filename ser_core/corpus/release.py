@@ -159,4 +159,4 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
 def check_some_file(corpus: str, files: Sequence[str]) -> None:
     """Raises CorpusError if none of the files exists, so the paths are wrong. The run decides about single missing files."""
     if not any(is_file(Path(file)) for file in files):
-        raise CorpusError(f"corpus {corpus}: none of {len(files)} audio files is there, first {files[0]}; correct corpus.root")
+        raise CorpusError(f"corpus {corpus}: none of {len(files)} audio files exists, first {files[0]}; correct corpus.root")

@@ -78,7 +78,7 @@ class TrainableEncoder(EncoderOption):
         raise NotImplementedError
 
     def identity(self) -> dict[str, Any]:
-        """Returns the weights' hash in place of their path and the number of layers in place of -1; omits idle settings."""
+        """Returns the weights' hash in place of their path and the layer count for -1; idle settings get a fixed value."""
         untuned = {} if self.tune else {"rate": 0, "decay": 0}
         tune = self.layers_trained() if self.tune < 0 else self.tune
         return {"path": weights_hash(checkpoint.find(self.path, self.key)), "tune": tune, "checkpointing": False, **untuned}

@@ -30,7 +30,7 @@ class MaskingOption(Option):
         return {} if len(channels) > 1 else {"": f"the model reads {' '.join(channels)} alone, which nothing may hide"}
 
     def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
-        """Returns the fusion, preceded by whatever layer hides channels."""
+        """Returns the fusion, preceded by the layer that hides channels."""
         raise NotImplementedError
 
     def plan(self, channels: Sequence[str], epochs: int, generator: torch.Generator) -> tuple[str, ...]:

@@ -174,13 +174,16 @@ def test_a_header_that_runs_something_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"tables": ["emotions"]}, "no table 'emotions' of corpus.tables; there are emotion, files, ratings"),
+        ({"tables": ["emotions"]}, "no table 'emotions' of corpus.tables; choose from emotion, files, ratings"),
         ({"emotion": "mood"}, "not one table has the column 'mood' of corpus.emotion: there are emotion/emotion, files/speaker"),
         (
             {"speaker": "who"},
-            r"corpus\.speaker=who is in no table; there are emotion/emotion, files/speaker, files/transcription",
+            r"corpus\.speaker=who is in no table; choose from emotion/emotion, files/speaker, files/transcription",
         ),
-        ({"speaker": "people/speaker"}, r"corpus\.speaker=people/speaker is not there; there are emotion/emotion, files/speaker"),
+        (
+            {"speaker": "people/speaker"},
+            r"corpus\.speaker=people/speaker does not exist; choose from emotion/emotion, files/speaker",
+        ),
         ({"gender": "sex"}, r"corpus\.gender=sex is in no table; .*, and the labels of the speakers have gender, age"),
         ({"dimensions": ["loose"]}, "the scheme of column 'loose' has no minimum and maximum; give its scale"),
         ({"text": "ratings/loose"}, "ratings/loose is of segments, table emotion of whole files"),
@@ -214,7 +217,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
             read(root)
         (root / name).write_text(whole)
     shutil.rmtree(root / "audio")
-    with pytest.raises(CorpusError, match=r"none of 4 audio files is there"):
+    with pytest.raises(CorpusError, match=r"none of 4 audio files exists"):
         read(root)
     (root / "db.yaml").unlink()
     with pytest.raises(CorpusError, match=r"no db\.yaml in"):

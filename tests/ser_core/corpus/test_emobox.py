@@ -189,7 +189,7 @@ def test_a_missing_folder_and_wrong_paths_are_refused(tmp_path: Path) -> None:
         read(tmp_path / "no")
     with pytest.raises(CorpusError, match="no lines in"):
         read(tmp_path)
-    with pytest.raises(CorpusError, match=r"none of 4 audio files is there, first .*correct corpus\.root"):
+    with pytest.raises(CorpusError, match=r"none of 4 audio files exists, first .*correct corpus\.root"):
         read(emodb(tmp_path), root=str(tmp_path / "elsewhere"))
     composed = compose(["corpus=emobox", f"corpus.path={tmp_path}", r"corpus.speaker='_(\d\d)$'"]).corpus
     assert isinstance(composed, EmoBox) and composed.speaker == r"_(\d\d)$"
