@@ -1,4 +1,4 @@
-"""Protocols by name, one per file. FOLDS is the only list; `folds=NAME` and `folds.dev=NAME` choose from it and DEVELOPMENT.
+"""Protocols by name, one per file. FOLDS is the only list; `folds=NAME` chooses from it, `folds.dev=NAME` from DEVELOPMENT.
 
     speakers  A B C D E F          fold 1: test A, development B, training C D E F
 No speaker is in two parts of a fold, and every utterance is tested once, unless the protocol's own file says otherwise.

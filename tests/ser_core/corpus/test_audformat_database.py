@@ -186,7 +186,7 @@ def test_a_header_that_runs_something_is_not_read(tmp_path: Path) -> None:
         ),
         ({"gender": "sex"}, r"corpus\.gender=sex is in no table; .*, and the labels of the speakers have gender, age"),
         ({"dimensions": ["loose"]}, "the scheme of column 'loose' has no minimum and maximum; give its scale"),
-        ({"text": "ratings/loose"}, "ratings/loose is of segments, table emotion of whole files"),
+        ({"text": "ratings/loose"}, "ratings/loose has segments, table emotion has whole files"),
         ({"classes": ["envy"]}, r"corpus\.classes names 'envy'; the table has excited, joy, sad"),
     ],
 )
