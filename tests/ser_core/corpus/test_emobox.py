@@ -282,7 +282,7 @@ def test_lines_as_other_systems_write_them(tmp_path: Path) -> None:
             folder.rmdir()
     assert read(place, root="/nowhere").table.equals(expected)
     (place / "emodb.jsonl").write_bytes(text.encode() + '{"key": "\u00e9"'.encode("latin-1"))
-    with pytest.raises(CorpusError, match=r"line 5 of .*emodb\.jsonl is not in UTF-8; save it so"):
+    with pytest.raises(CorpusError, match=r"line 5 of .*emodb\.jsonl is not in UTF-8; save the file as UTF-8"):
         read(place)
 
 

@@ -121,7 +121,7 @@ def test_separators_and_quotes(tmp_path: Path, text: str, cells: list[str]) -> N
         (PLAIN + 'c.wav,1,"' + "x\n" * 100_000, "line 4: a cell has more than .* is a quote left open"),
         ("file,text,text,text\na,b,c,d\n", r"column 'text' appears 3 times \(columns 2, 3, 4 from the left\)"),
         (PLAIN.replace("hi", "h\0i"), "line 2: a NUL byte"),
-        (PLAIN.encode() + b"c.wav,1,\xff\n", "line 4: byte 0xff is no UTF-8, although the rest of the file is"),
+        (PLAIN.encode() + b"c.wav,1,\xff\n", "line 4: byte 0xff is not UTF-8, although the rest of the file is"),
         (b"file,text\na,\x81\n", "line 2: byte 0x81 fits neither UTF-8 nor Windows-1252"),
         (PLAIN.encode("utf-16")[:-1], "the file begins as utf-16, but"),
         (np.random.default_rng(0).bytes(3000), "neither text nor Parquet, but binary data"),
