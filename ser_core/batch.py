@@ -1,4 +1,4 @@
-"""A sequence never travels without its mask: Stream, Batch, and the seeded order in which batches are drawn."""
+"""Sequences and their masks, which always travel together: Stream, Batch, and the seeded order in which batches are drawn."""
 
 import dataclasses
 from collections import Counter
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """Steps of a batch of sequences and which of them are real; padding steps are zero."""
+    """Steps of a batch of sequences, and a mask of the real ones. Padding steps are zero."""
 
     steps: Tensor
     """[batch time dim], or raw: features [batch time layers dim], word numbers [batch time]."""
@@ -22,21 +22,21 @@ class Stream:
         return Stream(send(self.steps, device), send(self.mask, device))
 
     def like(self, steps: Float[Tensor, "batch time width"]) -> "Stream":
-        """These steps under the same mask, zero where it has none."""
+        """Returns these steps under the same mask, zero where the mask is False."""
         return Stream(steps * self.mask.unsqueeze(-1).to(steps.dtype), self.mask)
 
     def mean(self) -> Float[Tensor, "batch dim"]:
-        """Mean over the real steps; 0 for a sequence without any."""
+        """Returns the mean over the real steps; 0 for a sequence without any."""
         mask = self.mask.unsqueeze(-1).to(self.steps.dtype)
         return (self.steps * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Some utterances: one raw Stream per channel, one target tensor per task, and which utterances they are.
+    """Some utterances: one raw Stream per channel, one target tensor per task, and the numbers of the utterances.
 
-    `views` are the same utterances once more, another version of each, or empty: no rows of their own, so that no task is
-    trained on them; what compares an utterance with its view finds it there.
+    `views` holds another version of each utterance, or is empty. Views are no rows of their own, so no task is trained on
+    them; only heads that compare an utterance with its view read them.
     """
 
     streams: Mapping[str, Stream]
@@ -54,13 +54,13 @@ class Batch:
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on a device. To a GPU by way of pinned memory: from elsewhere a copy waits for the steps still under way."""
+    """Sends a tensor to a device. A copy to a GPU uses pinned memory; otherwise it would wait for the steps in progress."""
     pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
     return pinned.to(device, non_blocking=True)
 
 
 def pad(sequences: Sequence[Tensor]) -> Stream:
-    """Stacks sequences [time ...] of different lengths into one Stream, zeros behind the shorter ones.
+    """Stacks sequences [time ...] of different lengths into one Stream and pads the shorter ones with zeros.
 
     >>> pad([torch.ones(1, 2), torch.ones(3, 2)]).mask.tolist()
     [[True, False, False], [True, True, True]]
@@ -76,10 +76,10 @@ def pad(sequences: Sequence[Tensor]) -> Stream:
 
 
 def balanced_shares(labels: Sequence[str]) -> list[float]:
-    """Each position's share of balanced draws: classes have equal shares, spread evenly over their positions; sums to 1.
+    """Returns each position's share of balanced draws. Classes have equal shares, spread evenly over their positions; sums to 1.
 
-    A position without a label ("") keeps the share it has in shuffled order, 1/n. [] where fewer than two classes are there,
-    since nothing can be balanced then.
+    A position without a label ("") keeps the share it has in shuffled order, 1/n. Returns [] if fewer than two classes are
+    present, because there is nothing to balance.
 
     >>> balanced_shares(["a", "a", "a", "b", ""])
     [0.13333333333333333, 0.13333333333333333, 0.13333333333333333, 0.4, 0.2]
@@ -92,7 +92,7 @@ def balanced_shares(labels: Sequence[str]) -> list[float]:
 
 
 def draw_order(count: int, generator: torch.Generator, shares: Sequence[float] = ()) -> list[int]:
-    """Positions 0..count-1 shuffled, or as many draws by `shares`, with replacement."""
+    """Returns positions 0..count-1 shuffled, or `count` draws with replacement by `shares`."""
     if shares:
         return torch.multinomial(torch.tensor(shares), count, replacement=True, generator=generator).tolist()
     return torch.randperm(count, generator=generator).tolist()
@@ -101,11 +101,11 @@ def draw_order(count: int, generator: torch.Generator, shares: Sequence[float] =
 def batches_by_length(
     lengths: Sequence[int], size: int, generator: torch.Generator, shares: Sequence[float] = ()
 ) -> Iterator[list[int]]:
-    """Positions 0..n-1 in batches of `size`, each of similar lengths, in an order drawn from `generator`.
+    """Yields positions 0..n-1 in batches of `size`, each of similar lengths, in an order drawn from `generator`.
 
-    Every position once; with `shares` (positive, one per position) as many draws as positions, with replacement. A bucket
-    holds eight batches: long enough to stay random, short enough to pad little. A last batch of one is joined to the one before,
-    because a statistic over a single utterance (CCC) does not exist.
+    Every position appears once; with `shares` (positive, one per position), n positions are drawn with replacement. A bucket
+    holds eight batches: large enough to stay random, small enough to pad little. A last batch of one utterance joins the one
+    before, because a statistic over a single utterance (CCC) does not exist.
     """
     order = draw_order(len(lengths), generator, shares)
     batches: list[list[int]] = []
@@ -123,10 +123,10 @@ def batches_by_length(
 def batches_within_length(
     lengths: Sequence[int], size: int, generator: torch.Generator, shares: Sequence[float] = ()
 ) -> Iterator[list[int]]:
-    """The same in batches that are, padded, no longer than `size` utterances of mean length: few long ones or many short ones.
+    """Yields batches that, padded, are no longer than `size` utterances of mean length: few long or many short utterances.
 
-    Only where two utterances alone are longer does a batch hold two all the same, and the last one at most three. What fills no
-    batch, the shortest of a bucket, waits for the next bucket.
+    A batch holds at least two utterances, even if two are longer than that; the last batch may then hold three. Utterances that
+    do not fill a batch, the shortest of a bucket, wait for the next bucket.
     """
     lengths = [max(1, length) for length in lengths]
     budget = size * sum(lengths)

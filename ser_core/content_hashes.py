@@ -1,9 +1,9 @@
-"""SHA-256 of files, remembered by path, size and modification time, so that a second run reads none of them.
+"""SHA-256 of files, cached by path, size and modification time, so that a second run reads none of them.
 
     contents.json   {"/data/03a01Fa.flac": [71234, 1730000000000000000, "9f86d081884c7d65...", 2], ...}
 
-A file of a kind that is decoded otherwise than it used to be hashes otherwise too: what was made of it is made again.
-The memory is a convenience: processes that write it at once may lose each other's entries, which costs another hash.
+If a kind of file is now decoded differently, its hash changes too, so everything derived from it is computed again.
+The cache is only an optimisation: processes that write it at the same time may lose entries, which costs another hash.
 """
 
 import hashlib
@@ -18,15 +18,15 @@ from ser_core.progress import track
 NAME = "contents.json"
 DIGITS = 32
 HASHING = 2
-"""Raised by one when a file hashes otherwise than before: what is remembered from earlier is then hashed again."""
+"""Increased by one when the hash of a file changes; older cache entries are then ignored."""
 DECODED_ANEW = dict.fromkeys((b"ID3", b"RF64", *(bytes((255, byte)) for byte in (226, 227, 242, 243, 250, 251))), "2")
-"""How often the decoding of a kind of file has changed, by the file's first bytes: MP3 and RF64, which were cut in silence."""
+"""Version of the decoding of a kind of file, by the first bytes of the file: MP3 and RF64, which used to be cut silently."""
 
 
 def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = False) -> dict[str, str]:
-    """SHA-256 (its first 32 hex digits) of each file, by its path as given; "" for a file that cannot be read.
+    """Returns the first 32 hex digits of each file's SHA-256, by the path as given; "" for a file that cannot be read.
 
-    `cache` is the folder of `contents.json`; it is made where it is missing.
+    `cache` is the folder of `contents.json`. It is created if it does not exist.
     """
     known = _known(cache / NAME)
     hashes: dict[str, str] = {}
@@ -34,7 +34,7 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
     for file in track(list(dict.fromkeys(str(file) for file in files)), "hashing", progress):
         try:
             place, state = str(Path(file).absolute()), Path(file).stat()
-            if not stat.S_ISREG(state.st_mode):  # a named pipe would be waited for
+            if not stat.S_ISREG(state.st_mode):  # opening a named pipe would block
                 hashes[file] = ""
                 continue
             entry = known.get(place)
@@ -51,7 +51,7 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
 
 
 def file_hash(file: Path | str) -> str:
-    """SHA-256 of one file's bytes and of how they are decoded, its first 32 hex digits. Raises OSError if it cannot be read."""
+    """Returns the first 32 hex digits of the SHA-256 of a file's bytes and decoding. Raises OSError if it cannot be read."""
     with Path(file).open("rb") as stream:
         head = stream.read(4)
         stream.seek(0)
@@ -61,7 +61,7 @@ def file_hash(file: Path | str) -> str:
 
 
 def joint_hash(hashes: Iterable[str]) -> str:
-    """One hash over many, in whatever order they come: `joint_hash(content_hashes(...).values())` for a corpus card.
+    """Returns one hash over many, independent of their order: `joint_hash(content_hashes(...).values())` for a corpus card.
 
     >>> joint_hash(["b", "a"]) == joint_hash(["a", "b"]) != joint_hash(["ab"])
     True
@@ -70,14 +70,14 @@ def joint_hash(hashes: Iterable[str]) -> str:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Writes a small file whole or not at all, whoever reads or writes it at the same time."""
+    """Writes a small file completely or not at all, even if other processes read or write it at the same time."""
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     draft.write_text(text)
     draft.replace(file)
 
 
 def _known(file: Path) -> dict[str, list[int | str]]:
-    """What is remembered; nothing when the memory is missing or damaged, since it can be made again."""
+    """Returns the cached hashes; {} if the cache is missing or damaged, because it can be rebuilt."""
     try:
         known = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):

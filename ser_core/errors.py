@@ -1,4 +1,4 @@
-"""The errors a user can mend: each message names the thing and the remedy, and the command line prints it alone."""
+"""The errors that you can fix: each message names the problem and the remedy, and the command line prints only the message."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -6,27 +6,27 @@ from typing import Any
 
 
 class BridgeworkError(Exception):
-    """Base of every error whose message is written for the user; anything else is a defect and shows its traceback."""
+    """Base of every error with a message for the user. Any other exception is a bug and shows its traceback."""
 
 
 class SettingError(BridgeworkError, ValueError):
-    """An override names an unknown key, an option not chosen, a wrong type or a value out of range."""
+    """An override with an unknown key, an option that is not chosen, a wrong type or a value out of range."""
 
 
 class CorpusError(BridgeworkError):
-    """A corpus is missing, lacks a column, or holds rows that cannot be used."""
+    """A corpus that is missing, lacks a column, or has rows that cannot be used."""
 
 
 class AudioError(BridgeworkError):
-    """A file is missing, empty, undecodable, silent, non-finite or too short; the message is the reason alone."""
+    """A file that is missing, empty, undecodable, silent, non-finite or too short. The message is only the reason."""
 
 
 class TrainingError(BridgeworkError):
-    """A fold cannot be trained: a loss became non-finite, or the split leaves nothing to learn from."""
+    """A fold that cannot be trained: a loss became non-finite, or the split leaves nothing to learn from."""
 
 
 class FoldsError(TrainingError):
-    """Some folds cannot be trained; the others are recorded. `folds` says of each why."""
+    """Some folds that cannot be trained; the others are recorded. `folds` holds the reason for each."""
 
     def __init__(self, folds: Mapping[int, str]) -> None:
         self.folds = dict(folds)
@@ -36,10 +36,10 @@ class FoldsError(TrainingError):
 
 
 class RecordError(BridgeworkError):
-    """A record is missing, damaged, or was asked for by someone who may not read it."""
+    """A record that is missing or damaged, or that the caller may not read."""
 
 
 def nearest(word: str, words: Sequence[str] | Mapping[str, Any]) -> str:
-    """A question that names the closest of `words`, or nothing."""
+    """Returns a question that suggests the closest of `words`, or ""."""
     close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -17,7 +17,7 @@ _MULTIPLIERS = (-4658895280553007687, -7723592293110705685)
 
 
 def uniform(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
-    """Numbers in [0, 1) of the given shape, fixed by `key` (int64 scalar) and `site`; a longer shape begins with the same ones.
+    """Returns numbers in [0, 1) that `key` (int64 scalar) and `site` determine. A longer shape begins with the same numbers.
 
     >>> torch.equal(uniform(torch.tensor(7), 1, (2, 3)), uniform(torch.tensor(7), 1, (2, 3)))
     True
@@ -26,7 +26,7 @@ def uniform(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
 
 
 class _Uniform(torch.autograd.Function):
-    """`uniform` with a batching rule: a CPU draws for one model after the other, whose numbers then stay in its cache."""
+    """`uniform` with a batching rule. On a CPU it draws for one model after the other, so that the numbers stay in cache."""
 
     @staticmethod
     def forward(key: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
@@ -46,7 +46,7 @@ class _Uniform(torch.autograd.Function):
 
 
 def _drawn(keys: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
-    """[*keys *shape]: of each 64 bits of SplitMix two numbers, of the low half and of the high half."""
+    """Returns [*keys *shape]: two numbers from each 64 bits of SplitMix, one per half."""
     count = math.prod(shape)
     state = _positions((count + 1) // 2, keys.device) + (keys ^ site << 48).unsqueeze(-1)
     state.bitwise_xor_(_shift(state, 30)).mul_(_MULTIPLIERS[0])
@@ -58,34 +58,34 @@ def _drawn(keys: Tensor, site: int, shape: tuple[int, ...]) -> Tensor:
 
 @functools.lru_cache(maxsize=32)
 def _positions(count: int, device: torch.device) -> Tensor:
-    """What the positions 1, 2, ... add to a state."""
+    """Returns what the positions 1, 2, ... add to a state."""
     return torch.arange(1, count + 1, device=device) * _INCREMENT
 
 
 def _shift(state: Tensor, bits: int) -> Tensor:
-    """Logical right shift of int64."""
+    """Shifts int64 to the right logically."""
     return (state >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class DropoutKey:
-    """The randomness of one training step; `DropoutKey(None)` is none at all (evaluation)."""
+    """The randomness of one training step. `DropoutKey(None)` means no dropout (evaluation)."""
 
     key: Tensor | None
 
     def other(self) -> "DropoutKey":
-        """DropoutKey of the same step that has nothing to do with this one, for a second look at the same utterances."""
+        """Returns an independent DropoutKey of the same step, for a second view of the same utterances."""
         return DropoutKey(None if self.key is None else ~self.key)
 
 
 class Site(nn.Module):
-    """Base of the layers that draw from the noise, each under a number of its own."""
+    """Base of the layers that draw random numbers. Each layer has its own number."""
 
     site: int = 0
 
 
 class Dropout(Site):
-    """Drops whole dimensions of an utterance, the same ones at all its steps, and scales up the rest."""
+    """Drops whole dimensions of an utterance, the same at all its steps, and scales up the others."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Dropout(Site):
 
 
 def number_sites(model: nn.Module) -> None:
-    """Gives every layer of a model that draws a site of its own, so that their masks are independent."""
+    """Gives every layer that draws random numbers its own site, so that their masks are independent."""
     sites = [module for module in model.modules() if isinstance(module, Site)]
     for number, module in enumerate(sites, start=1):
         module.site = number

@@ -1,11 +1,11 @@
-"""Losses as pure functions: formula, citation, range."""
+"""Losses as pure functions, each with formula, citation and range."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 NEVER = -1e9
-"""Score of what does not take part in a softmax: finite, so that a row without anything still has a gradient of 0."""
+"""Score of an entry excluded from a softmax: finite, so that a row without entries still has a gradient of 0."""
 
 
 def ccc_loss(
@@ -28,7 +28,7 @@ def ccc_loss(
 def squared_error(
     predicted: Float[Tensor, "batch dims"], truth: Float[Tensor, "batch dims"], rated: Float[Tensor, "batch dims"]
 ) -> Float[Tensor, ""]:
-    """Mean squared error over the ratings that exist; 0 without any."""
+    """Returns the mean squared error over the ratings that exist; 0 without any."""
     return ((predicted - truth) ** 2 * rated).sum() / rated.sum().clamp(min=1)
 
 
@@ -40,11 +40,11 @@ def remembered_ccc_loss(
     past_truth: Float[Tensor, "past dims"],
     past_rated: Float[Tensor, "past dims"],
 ) -> Float[Tensor, ""]:
-    """1 - CCC over the batch and what is remembered of the batches before: with enough memory no longer biased by small batches.
+    """Returns 1 - CCC over the batch and remembered earlier batches, so that small batches bias it less.
 
-    The past is constant, so only the batch's share of the ratings pulls. The gradient is divided by that share: were the past
-    all other utterances, predicted by the model as it is now, the mean over batches would be the gradient of the whole.
-    What is remembered was predicted by a slightly older model: the larger the memory, the older.
+    The past is constant, so only the batch's share of the ratings has a gradient. The gradient is divided by that share: if the
+    past held all other utterances, predicted by the current model, the mean gradient over batches would be that of the whole
+    set. In practice a slightly older model predicted the past, and a larger memory reaches further back.
     """
     pairs = zip((predicted, truth, rated), (past_predicted, past_truth, past_rated), strict=True)
     loss = ccc_loss(*(torch.cat(pair) for pair in pairs))
@@ -62,9 +62,9 @@ def soft_class_loss(
 ) -> Float[Tensor, ""]:
     """Mean of sum_c w_c q_c (1 - p_c)^gamma (-log p_c), utterances counted by sum_c w_c q_c; at least 0, 0 without labels.
 
-    q are the `shares` of the classes (NaN: unlabelled), of which `smoothing` is spread evenly; p is the softmax of `output`.
-    gamma 0 is cross-entropy, above 0 the focal loss (Lin et al. 2017, arXiv 1708.02002; for shares the same, class by class).
-    `divergence` takes the entropy of q off (Kullback and Leibler 1951): the same gradient, and 0 where p is q.
+    q are the `shares` of the classes (NaN: unlabelled), with `smoothing` of them spread evenly; p is the softmax of `output`.
+    gamma 0 is cross-entropy; above 0 it is the focal loss (Lin et al. 2017, arXiv 1708.02002), for shares class by class.
+    `divergence` subtracts the entropy of q (Kullback and Leibler 1951): the gradient is the same, and the loss is 0 where p is q.
     """
     labelled = shares.isfinite().all(-1, keepdim=True).to(output.dtype)
     counted = (shares.nan_to_num(0.0) * weights).sum()
@@ -80,10 +80,10 @@ def soft_class_loss(
 def supervised_contrast(
     scores: Float[Tensor, "batch others"], same: Bool[Tensor, "batch others"], allowed: Bool[Tensor, "batch others"]
 ) -> Float[Tensor, ""]:
-    """-log softmax over the allowed others, mean over the same, mean over anchors that have such; 0 without any.
+    """-log softmax over the allowed others, mean over those in `same`, mean over anchors that have any; 0 without any.
 
-    SupCon, L_out of Khosla et al. 2020, arXiv 2004.11362, with the mean over anchors that their code takes where the
-    formula sums; `scores` are cosines over the temperature. At least 0.
+    SupCon, L_out of Khosla et al. 2020, arXiv 2004.11362, with the mean over anchors that their code uses where the
+    formula has a sum. `scores` are cosines divided by the temperature. At least 0.
     """
     logs = _log_shares(scores, allowed)
     anchors = same.any(-1).to(logs.dtype)
@@ -103,8 +103,8 @@ def symmetric_contrast(
 ) -> Float[Tensor, ""]:
     """InfoNCE in both directions, mean over the pairs that are the same; 0 without any. At least 0.
 
-    Each pair stands alone against the negatives of its anchor and against those of its view (van den Oord et al. 2018,
-    arXiv 1807.03748; both directions as in Radford et al. 2021, arXiv 2103.00020): other views of the same are no negatives.
+    Each pair is compared with the negatives of its anchor and with those of its view (van den Oord et al. 2018,
+    arXiv 1807.03748; both directions as in Radford et al. 2021, arXiv 2103.00020). Other views of the same are no negatives.
     """
     against = scores.masked_fill(~negative, NEVER)
     forth = torch.logaddexp(scores, against.logsumexp(1, keepdim=True)) - scores
@@ -115,8 +115,8 @@ def symmetric_contrast(
 def self_contrast(features: Float[Tensor, "batch tasks width"], taking_part: Float[Tensor, "batch"]) -> Float[Tensor, ""]:
     """Sum over pairs of tasks of 1 - cos, mean over the utterances that take part; 0 without any. At least 0.
 
-    SCLcos of Gao et al. 2024 (ICASSP), -cos(e, g) - cos(e, s) - cos(g, s), and one for each pair: the same gradient, and never
-    negative, which weightings that compare losses need.
+    SCLcos of Gao et al. 2024 (ICASSP), -cos(e, g) - cos(e, s) - cos(g, s), plus one for each pair. The gradient is the same, and
+    the loss is never negative, as weightings that compare losses require.
     """
     directions = torch.nn.functional.normalize(features, dim=-1)
     cosines = directions @ directions.mT

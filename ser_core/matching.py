@@ -1,4 +1,4 @@
-"""Which utterances match in something: equal values, groups of pairs, transcripts that differ in few words."""
+"""Which utterances match: by equal values, by groups of pairs, or by transcripts that differ in few words."""
 
 import dataclasses
 
@@ -8,42 +8,42 @@ import scipy.sparse.csgraph
 
 LEAST_JACCARD = 0.7
 FEWEST_TOKENS = 4
-"""Distinct tokens that both texts need to be called near duplicates: short answers are alike by chance."""
+"""Minimum distinct tokens in both texts to call them near duplicates; short answers are often similar by chance."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Keys:
-    """What each row is compared by: a number, -1 for nothing to compare; `alike` [keys keys] says which numbers match."""
+    """What rows are compared by: one number per row, -1 for none. `alike` [keys keys] says which numbers match."""
 
     numbers: np.ndarray
     alike: scipy.sparse.csr_array
 
     @property
     def size(self) -> int:
-        """Different keys."""
+        """Returns the number of different keys."""
         return len(self.alike.indptr) - 1
 
     def touched(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Those of `rows` that have a match among `others`."""
+        """Returns the `rows` that have a match among `others`."""
         rows, others = rows[self.numbers[rows] >= 0], others[self.numbers[others] >= 0]
         present = np.bincount(self.numbers[others], minlength=self.size)
         return rows[(self.alike @ present)[self.numbers[rows]] > 0]
 
     def partner(self, row: int, others: np.ndarray) -> int:
-        """The first match of a touched row."""
+        """Returns the first match of a row that has one."""
         near = self.alike[[self.numbers[row]]].indices
         return int(others[np.isin(self.numbers[others], near)][0])
 
 
 def equal(values: np.ndarray) -> Keys:
-    """Rows of the same value match; "" matches nothing."""
+    """Matches rows with the same value; "" matches nothing."""
     names, numbers = np.unique(values, return_inverse=True)
     alike = scipy.sparse.csr_array(scipy.sparse.eye_array(len(names), format="csr"))
     return Keys(np.where(values == "", -1, numbers), alike)
 
 
 def grouped(pairs: list[tuple[int, int]], rows: int) -> Keys:
-    """Rows match that any chain of pairs connects."""
+    """Matches rows that are connected by any chain of pairs."""
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     graph = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(rows, rows))
     _, groups = scipy.sparse.csgraph.connected_components(graph, directed=False)
@@ -52,7 +52,7 @@ def grouped(pairs: list[tuple[int, int]], rows: int) -> Keys:
 
 
 def near_texts(texts: np.ndarray) -> Keys:
-    """Different texts (normalised) match when their token sets have a Jaccard index of at least LEAST_JACCARD."""
+    """Matches different texts (normalised) whose token sets have a Jaccard index of at least LEAST_JACCARD."""
     names, numbers = np.unique(texts, return_inverse=True)
     sets = [set(name.split()) for name in names.tolist()]
     column = {token: number for number, token in enumerate(sorted(set().union(*sets)))}

@@ -1,4 +1,4 @@
-"""SpeechEmotionModel: each channel through its stem, all through the fusion, one prediction per task of weight > 0.
+"""SpeechEmotionModel: one stem per channel, a fusion of all channels, and one prediction per task with weight > 0.
 
 speech --stem--\\              /-- emotion
                 fusion -- z --+--- dimensions
@@ -25,11 +25,11 @@ from ser_core.keyed_dropout import DropoutKey, number_sites
 from ser_core.tasks import Head, Memory, Views
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})
-"""No head remembers anything."""
+"""Memory when no head remembers anything."""
 
 
 class SpeechEmotionModel(nn.Module):
-    """Stems, fusion and heads. `forward` is a pure function of parameters, batch, noise and memory."""
+    """Stems, fusion and heads. `forward` is a pure function of parameters, batch, dropout key and memory."""
 
     def __init__(self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class SpeechEmotionModel(nn.Module):
     def forward(
         self, batch: Batch, noise: DropoutKey, memory: Mapping[str, Memory] = NOTHING, tasks: Collection[str] | None = None
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Output and loss of these tasks, or of all. `memory` holds what some heads remember of batches before, in training."""
+        """Returns output and loss of these tasks (default: all). `memory` holds what some heads remember of earlier batches."""
         views = self.views(batch.streams, noise)
         if batch.views:
             views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
@@ -54,18 +54,18 @@ class SpeechEmotionModel(nn.Module):
         return outputs, losses
 
     def views(self, raw: Mapping[str, Stream], noise: DropoutKey) -> Views:
-        """What heads see of these utterances."""
+        """Returns what heads see of these utterances."""
         streams = {name: cast(Stream, stem(raw[name], noise)) for name, stem in self.stems.items()}
         return Views(streams, self.fusion(streams, noise))
 
 
 def build_model(config: Config, inputs: Dataset, train: Tensor, seed: int) -> SpeechEmotionModel:
-    """A fresh model for these inputs; whatever is fitted without gradients is fitted on the rows of `train` alone."""
+    """Builds a new model for these inputs. Parts fitted without gradients see only the rows of `train`."""
     tasks = config.tasks.settled(inputs.corpus, inputs.channels).active()
     if not tasks:
         raise SettingError(
-            f"no task is left: all weights are 0, or corpus {inputs.corpus.name} lacks the labels (or the "
-            f"model the channel) of those that are not"
+            f"no task is left: every task has weight 0, or corpus {inputs.corpus.name} lacks the labels (or the "
+            f"model lacks the channel) for the others"
         )
     width, dropout = config.model.width, config.model.dropout
     with torch.random.fork_rng(devices=[]):
@@ -83,7 +83,7 @@ def build_model(config: Config, inputs: Dataset, train: Tensor, seed: int) -> Sp
 
 
 def derived_seed(seed: int, fold: int, purpose: str) -> int:
-    """A seed of its own for each fold and purpose.
+    """Returns a separate seed for each fold and purpose.
 
     >>> derived_seed(0, 1, "weights") == derived_seed(0, 1, "weights") != derived_seed(0, 2, "weights")
     True

@@ -1,4 +1,4 @@
-"""How an option states its knobs: a frozen dataclass, one sentence under each field, bounds checked on creation.
+"""How an option defines its settings: a frozen dataclass, one sentence under each field, bounds checked on creation.
 
 @dataclass(frozen=True)
 class Bridge(FusionOption):
@@ -24,60 +24,60 @@ from ser_core.override_values import shown
 
 @dataclasses.dataclass(frozen=True)
 class Situation:
-    """What decides whether a setting has an effect."""
+    """Everything that decides whether a setting has an effect."""
 
     config: Any
-    """The whole Config, as it is asked for."""
+    """The whole Config as you asked for it."""
     corpus: Any
     """The Corpus that is read."""
     folds: Any
-    """The Folds that are made; None where none are."""
+    """The Folds of the split, or None if no folds were made."""
     given: Mapping[str, str]
-    """Value of every key that the user gives."""
+    """Value of every key that you set."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """Base of everything in the configuration tree; `key` is where it hangs, for messages."""
+    """Base of everything in the configuration tree. `key` is its place in the tree, used in messages."""
 
     key: ClassVar[str] = ""
     edition: ClassVar[int] = 1
-    """Raised by one when a default or the mathematics of this option changes, so that records made with it get new names."""
+    """Increased by one when a default or the mathematics of this option changes, so that new records get new names."""
     neutral: ClassVar[bool] = False
-    """Whether a configuration with this option trains what one without its place in the tree would: masking `none`, one stage.
-    It holds for the class that says so, never for what derives from it."""
+    """Whether a configuration with this option trains the same as a tree without the option's place: masking `none`, one stage.
+    This holds only for the class that sets it, never for its subclasses."""
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
-        """Fields that change nothing in this situation, each with the reason, as a user reads it; "" is the whole option."""
+        """Returns the fields that change nothing in this situation, each with the reason; "" stands for the whole option."""
         return {}
 
 
 LEFT_OUT = {"location", "tolerance", "content"}
-"""Kinds of fields that say nothing of what is trained: see `location_field`, `tolerance_field` and `content_field`."""
+"""Kinds of fields that do not affect what is trained: see `location_field`, `tolerance_field` and `content_field`."""
 
 
 def location_field(default: str) -> Any:
-    """A field that says where something lies: made absolute by `compose`, left out of the fingerprint."""
+    """Returns a field that holds a path. `compose` makes it absolute; the fingerprint leaves it out."""
     return dataclasses.field(default=default, metadata={"location": True})
 
 
 def tolerance_field(default: str) -> Any:
-    """A field that says what is accepted, not what is trained on: left out of the fingerprint like a place."""
+    """Returns a field that sets what is accepted, not what is trained on. The fingerprint leaves it out, like a path."""
     return dataclasses.field(default=default, metadata={"tolerance": True})
 
 
 def content_field(default: str) -> Any:
-    """A field that says what the corpus holds and nothing else: the split is named by that, so the fingerprint leaves it out."""
+    """Returns a field that only describes the corpus's content. The fingerprint leaves it out, because the split covers it."""
     return dataclasses.field(default=default, metadata={"content": True})
 
 
 def at_least(option: Option, field: str, low: float) -> None:
-    """Refuses a value below `low` (or not finite) with a SettingError that names the key, the bound and the value."""
+    """Raises SettingError, with the key, the bound and the value, for a value below `low` or not finite."""
     within(option, field, low, math.inf)
 
 
 def within(option: Option, field: str, low: float, high: float) -> None:
-    """Refuses a value outside [low, high] with a SettingError that names the key, the bounds and the value."""
+    """Raises SettingError, with the key, the bounds and the value, for a value outside [low, high]."""
     value = getattr(option, field)
     if not (low <= value <= high) or not math.isfinite(value):
         first, last = (f"{bound:.0f}" if float(bound).is_integer() else f"{bound:g}" for bound in (low, high))
@@ -86,7 +86,7 @@ def within(option: Option, field: str, low: float, high: float) -> None:
 
 
 def one_of(option: Option, field: str, choices: tuple[str, ...]) -> None:
-    """Refuses a word that is not among `choices` with a SettingError that lists them."""
+    """Raises SettingError, with the list of `choices`, for any other word."""
     value = getattr(option, field)
     if value not in choices:
         raise SettingError(f"{option.key}.{field} must be one of {', '.join(choices)}; got {shown(value)}".lstrip("."))
@@ -94,7 +94,7 @@ def one_of(option: Option, field: str, choices: tuple[str, ...]) -> None:
 
 @functools.cache
 def field_sentences(option: type) -> dict[str, str]:
-    """The sentence under each field of an option class, inherited fields included."""
+    """Returns the sentence under each field of an option class, including inherited fields."""
     sentences: dict[str, str] = {}
     for owner in reversed(option.__mro__):
         if not dataclasses.is_dataclass(owner):

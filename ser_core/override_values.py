@@ -1,9 +1,9 @@
-"""How the text after the first `=` of an override becomes a value: as typed for text, checked for numbers, lists, mappings.
+"""How the text after the first `=` of an override becomes a value: text stays as typed; numbers, lists and mappings are checked.
 
-corpus.path=my files/epoch=3 (#2).csv    text stands as it was typed; one pair of quotes around all of it goes
-optim.epochs=20  optim.refit=false       null where a field may be null
-corpus.classes=[angry, "a, b", 日本]      commas part entries; quotes keep commas and outer spaces
-corpus.columns={label: emotion}          the first colon parts name and value
+corpus.path=my files/epoch=3 (#2).csv    text stays as typed; one pair of quotes around all of it is removed
+optim.epochs=20  optim.refit=false       null if the field may be null
+corpus.classes=[angry, "a, b", 日本]      commas separate entries; quotes protect commas and outer spaces
+corpus.columns={label: emotion}          the first colon separates name and value
 """
 
 import re
@@ -15,18 +15,18 @@ from typing import Any, Union, get_args, get_origin
 from ser_core.errors import SettingError
 
 LONGEST_SHOWN = 120
-"""Characters of a value that a message repeats."""
+"""Maximum characters of a value that a message repeats."""
 LARGEST = 2**63 - 1
-"""Whole numbers beyond it fit no tensor and no random generator."""
+"""Largest whole number that fits a tensor and a random generator."""
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 QUOTED = r"""(?:'(?:[^'\\]|\\[\s\S])*+'|"(?:[^"\\]|\\[\s\S])*+")"""
 PART = rf"(?:\s*{QUOTED}\s*(?=[,:]|$)|[^,:]*)"
 
 
 def read_value(key: str, typed: str, kind: Any) -> Any:
-    """The value of a field of type `kind`: str, int, float, bool, one of them or None, a list or a dict of them.
+    """Returns the value of a field of type `kind`: str, int, float, bool, one of them or None, a list or a dict of them.
 
-    Raises SettingError that names the key, what is wanted and what was typed.
+    Raises SettingError with the key, the expected type and the typed text.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
@@ -43,9 +43,9 @@ def read_value(key: str, typed: str, kind: Any) -> Any:
 
 
 def unquoted(typed: str) -> str:
-    r"""The text within one pair of quotes, where they enclose all of it; otherwise the text as it is.
+    r"""Removes one pair of quotes if they enclose the whole text; returns any other text unchanged.
 
-    As Hydra reads quotes: a backslash before a quote keeps it, two are one; elsewhere backslashes are letters.
+    Quotes work as in Hydra: a backslash before a quote keeps it, two backslashes are one; elsewhere a backslash is a letter.
 
     >>> unquoted("'a, b'"), unquoted("it's"), unquoted("'a' or 'b'"), unquoted(r"'it\'s'"), unquoted(r"C:\new")
     ('a, b', "it's", "'a' or 'b'", "it's", 'C:\\new')
@@ -56,26 +56,26 @@ def unquoted(typed: str) -> str:
 
 
 def shown(value: str) -> str:
-    """A value as a message repeats it: in quotes, and cut in its middle where it is long."""
+    """Returns a value as a message repeats it: in quotes, and shortened in the middle if it is long."""
     return repr(shortened(value))
 
 
 def shortened(text: str) -> str:
-    """The text, cut in its middle where it is too long for a message."""
+    """Returns the text, shortened in the middle if it is too long for a message."""
     half = LONGEST_SHOWN // 2
     return text if len(text) <= LONGEST_SHOWN else f"{text[:half]}...{text[-half:]}"
 
 
 def _present(key: str, text: str) -> str:
-    """The text itself. Raises SettingError for the mark that OmegaConf takes for a value that is not there."""
+    """Returns the text. Raises SettingError for ???, which OmegaConf reads as a missing value."""
     if text == "???":
-        raise SettingError(f"{key}=???: ??? stands for a value that is missing; write another text")
+        raise SettingError(f"{key}=???: ??? stands for a missing value; write another text")
     return text
 
 
 def _number(key: str, typed: str, kind: Any) -> Any:
-    """A whole number, a number, or true and false."""
-    wanted = {int: "a whole number, as 20", float: "a number, as 0.5", bool: "true or false"}[kind]
+    """Reads a whole number, a number, or true and false."""
+    wanted = {int: "a whole number such as 20", float: "a number such as 0.5", bool: "true or false"}[kind]
     try:
         if kind is bool:
             return {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}[typed.lower()]
@@ -88,7 +88,7 @@ def _number(key: str, typed: str, kind: Any) -> Any:
 
 
 def _entries(key: str, typed: str, brackets: str) -> list[str]:
-    """What commas part within the brackets, quotes around whole entries kept. Raises SettingError."""
+    """Splits the text within the brackets at commas and keeps quotes around whole entries. Raises SettingError."""
     opened, closed = brackets
     typed = typed.strip()
     if not (len(typed) > 1 and typed[0] == opened and typed[-1] == closed):
@@ -101,19 +101,19 @@ def _entries(key: str, typed: str, brackets: str) -> list[str]:
     if found == [""]:
         return []
     if "" in found:
-        raise SettingError(f"{key}={shown(typed)} has an empty entry between its commas; take one comma out, or write ''")
+        raise SettingError(f"{key}={shown(typed)} has an empty entry between commas; remove one comma, or write ''")
     return found
 
 
 def _pairs(key: str, typed: str, kind: Any) -> Iterator[tuple[str, Any]]:
-    """The names and values of a mapping. Raises SettingError for an entry without a colon or a name that comes twice."""
+    """Yields names and values of a mapping. Raises SettingError for an entry without a colon or a repeated name."""
     seen = set[str]()
     for entry in _entries(key, typed, "{}"):
         name, *rest = parted(entry, ":")
         value = entry[len(name) + 1 :].strip()
         name = name.strip()
         if not rest or not name:
-            raise SettingError(f"{key}: {shown(entry)} is no pair; write NAME: VALUE, a name with a colon in quotes")
+            raise SettingError(f"{key}: {shown(entry)} is not a pair; write NAME: VALUE, and quote a name with a colon")
         name = unquoted(name)
         if name in seen:
             raise SettingError(f"{key}: {shown(name)} is given twice; keep one")
@@ -122,7 +122,7 @@ def _pairs(key: str, typed: str, kind: Any) -> Iterator[tuple[str, Any]]:
 
 
 def parted(text: str, mark: str = ",") -> list[str]:
-    """The text parted at every comma, or at every colon; quotes keep both where they open an entry or follow a colon.
+    """Splits the text at every comma, or at every colon. Quotes protect both if they open an entry or follow a colon.
 
     >>> parted("it's, 'a, b' ,c:'d, e'", ","), parted("'a:b':c", ":")
     (["it's", " 'a, b' ", "c:'d, e'"], ["'a:b'", 'c'])
@@ -138,7 +138,7 @@ def parted(text: str, mark: str = ",") -> list[str]:
 
 
 def _without_quotes(entry: str) -> str:
-    """An entry of a list, each of its parts between colons without the quotes around it.
+    """Returns an entry of a list without the quotes around its parts between colons.
 
     >>> _without_quotes("excited: 'very happy'")
     'excited:very happy'

@@ -1,4 +1,4 @@
-"""A bar on stderr for what takes long; nothing where stderr is no terminal."""
+"""A progress bar on stderr for long work; silent if stderr is not a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,14 +10,14 @@ Element = TypeVar("Element")
 
 @runtime_checkable
 class Bar(Protocol):
-    """What moves on as work gets done."""
+    """A function that advances the bar as work gets done."""
 
     def __call__(self, done: int = 1) -> None: ...
 
 
 @contextmanager
 def bar(total: int, what: str, wanted: bool) -> Iterator[Bar]:
-    """Yields what to call after each finished piece of `total`; silent unless wanted and stderr is a terminal."""
+    """Yields a function to call after each finished piece of `total`. Silent unless wanted and stderr is a terminal."""
     if not wanted or not total or not sys.stderr.isatty():
         yield lambda done=1: None
         return
@@ -31,7 +31,7 @@ def bar(total: int, what: str, wanted: bool) -> Iterator[Bar]:
 
 
 def track(pieces: Sequence[Element], what: str, wanted: bool) -> Iterable[Element]:
-    """The pieces one by one, with a bar that moves on after each."""
+    """Yields the pieces one by one and advances a bar after each."""
     with bar(len(pieces), what, wanted) as advance:
         for piece in pieces:
             yield piece

@@ -1,8 +1,8 @@
-"""Fine-tuning stages: what trains, how long, at which rate, under which task weights, and when the stage ends.
+"""Fine-tuning stages: what trains, for how long, at which rate, under which task weights, and when the stage ends.
 
     fresh model --first--> its best epoch --second--> its best epoch --third--> ... --> tested
-A field left at null is as optim and tasks say, so that stages=one is plain training. Each stage has an optimiser, a schedule
-and a batch order of its own; the weights go on. While the encoder is frozen, its states are computed once for the stage.
+A null field takes its value from optim or tasks, so stages=one is plain training. Each stage has its own optimiser, schedule and
+batch order; the weights carry over. While a stage freezes the encoder, the encoder's states are computed once for that stage.
 """
 
 import dataclasses
@@ -13,32 +13,32 @@ from ser_core.errors import SettingError
 from ser_core.options import Option, Situation, at_least
 
 PARTS = ("heads", "fusion", "adapters", "encoder")
-"""What a stage can train: the tasks' heads; what lies between encoder and heads; what was added inside the encoder; its
-own upper layers, as far as model.speech.tune and model.text.tune reach."""
+"""The parts that a stage can train: the tasks' heads; everything between encoder and heads; adapters inside the encoder; the
+encoder's own upper layers, as far as model.speech.tune and model.text.tune reach."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskWeights(Option):
-    """Weights of the tasks in one stage, each at least 0, in place of tasks.<name>.weight; null keeps that."""
+    """Weights of the tasks in one stage, each at least 0. They replace tasks.<name>.weight; null keeps it."""
 
     emotion: float | None = None
-    """Weight of the emotion category in this stage; null is as tasks.emotion.weight."""
+    """Weight of the emotion category in this stage; null means tasks.emotion.weight."""
     dimensions: float | None = None
-    """Weight of the dimensions in this stage; null is as tasks.dimensions.weight."""
+    """Weight of the dimensions in this stage; null means tasks.dimensions.weight."""
     gender: float | None = None
-    """Weight of gender in this stage; null is as tasks.gender.weight."""
+    """Weight of gender in this stage; null means tasks.gender.weight."""
     transcript: float | None = None
-    """Weight of the transcript in this stage; null is as tasks.transcript.weight."""
+    """Weight of the transcript in this stage; null means tasks.transcript.weight."""
     style: float | None = None
-    """Weight of style in this stage; null is as tasks.style.weight."""
+    """Weight of style in this stage; null means tasks.style.weight."""
     speaker: float | None = None
-    """Weight of the speaker in this stage; null is as tasks.speaker.weight."""
+    """Weight of the speaker in this stage; null means tasks.speaker.weight."""
     contrast: float | None = None
-    """Weight of contrast in this stage; null is as tasks.contrast.weight."""
+    """Weight of contrast in this stage; null means tasks.contrast.weight."""
     augmented_contrast: float | None = None
-    """Weight of augmented contrast in this stage; null is as tasks.augmented_contrast.weight."""
+    """Weight of augmented contrast in this stage; null means tasks.augmented_contrast.weight."""
     self_contrast: float | None = None
-    """Weight of self-contrast in this stage; null is as tasks.self_contrast.weight."""
+    """Weight of self-contrast in this stage; null means tasks.self_contrast.weight."""
 
     key: ClassVar[str] = "stages.*.weights"
 
@@ -47,7 +47,7 @@ class TaskWeights(Option):
             at_least(self, name, 0)
 
     def given(self) -> dict[str, float]:
-        """The weights that this stage sets itself, by task."""
+        """Returns the weights that this stage sets itself, by task."""
         values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
         return {name: value for name, value in values if value is not None}
 
@@ -58,25 +58,25 @@ class Stage(Option):
 
     key: ClassVar[str] = "stages.*"
     epochs: int | None = None
-    """Most passes over the training part, at least 1; null is optim.epochs."""
+    """Maximum number of passes over the training part, at least 1; null means optim.epochs."""
     patience: int | None = None
-    """Epochs without a better development score that end the stage; 0 runs and keeps them all, null is optim.patience."""
+    """Epochs without a better development score that end the stage; 0 runs and keeps all epochs, null means optim.patience."""
     batch: int | None = None
-    """Utterances per step, at least 2, as optim.batching counts them; null is optim.batch."""
+    """Utterances per step, at least 2, counted as in optim.batching; null means optim.batch."""
     trains: list[str] = dataclasses.field(default_factory=lambda: list(PARTS))
-    """What is trained, of heads, fusion (with the channels' projections), adapters and encoder; the rest is frozen."""
+    """Parts to train: heads, fusion (with the channels' projections), adapters, encoder. The others are frozen."""
     top: int | None = None
-    """Uppermost encoder layers trained, of those that model.speech.tune and model.text.tune name, at least 0; null is all."""
+    """Uppermost encoder layers to train, among those of model.speech.tune and model.text.tune, at least 0; null means all."""
     heads_rate: float = 1.0
     """Factor on the learning rate of the heads, at least 0."""
     fusion_rate: float = 1.0
-    """Factor on the learning rate of channels' projections and fusion, at least 0."""
+    """Factor on the learning rate of the fusion and the channels' projections, at least 0."""
     adapters_rate: float = 1.0
-    """Factor on the learning rate of what was added inside the encoder, at least 0."""
+    """Factor on the learning rate of adapters inside the encoder, at least 0."""
     encoder_rate: float = 1.0
-    """Factor on the learning rate of the encoder's layers, beside model.speech.rate and its decay, at least 0."""
+    """Factor on the learning rate of the encoder's layers, on top of model.speech.rate and its decay, at least 0."""
     weights: TaskWeights = dataclasses.field(default_factory=TaskWeights)
-    """What each task counts in this stage."""
+    """Task weights in this stage."""
 
     def __post_init__(self) -> None:
         for field, low in (("epochs", 1), ("patience", 0), ("batch", 2), ("top", 0)):
@@ -90,12 +90,12 @@ class Stage(Option):
 
 @dataclasses.dataclass(frozen=True)
 class StagesOption(Option):
-    """Base of the numbers of stages."""
+    """Base of the options for the number of stages."""
 
     key: ClassVar[str] = "stages"
 
     def all(self) -> dict[str, Stage]:
-        """The stages by name, in order."""
+        """Returns the stages by name, in order."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "name"}
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
@@ -117,7 +117,7 @@ class StagesOption(Option):
         return found
 
     def among(self, tasks: Collection[str]) -> "StagesOption":
-        """The same stages without weights for tasks that are not there."""
+        """Returns the same stages without weights for missing tasks."""
         kept = {
             name: dataclasses.replace(
                 stage, weights=TaskWeights(**{task: value for task, value in stage.weights.given().items() if task in tasks})
@@ -129,7 +129,7 @@ class StagesOption(Option):
 
 @dataclasses.dataclass(frozen=True)
 class One(StagesOption):
-    """Everything at once."""
+    """One stage that trains everything at once."""
 
     neutral: ClassVar[bool] = True
     name: str = "one"
@@ -163,7 +163,7 @@ STAGES: dict[str, type[StagesOption]] = {"one": One, "two": Two, "three": Three}
 
 @dataclasses.dataclass(frozen=True)
 class StagePlan:
-    """A stage with nothing left open."""
+    """A stage with every field filled in."""
 
     name: str
     epochs: int
@@ -178,9 +178,9 @@ class StagePlan:
 
 
 def plan_stages(stages: StagesOption, epochs: int, patience: int, batch: int, tasks: Mapping[str, float]) -> Sequence[StagePlan]:
-    """The stages in order, what they leave open filled in; `tasks` holds the weight of every task that is built.
+    """Returns the stages in order, with open fields filled in. `tasks` holds the weight of every task that is built.
 
-    Raises SettingError when a stage is left without a task.
+    Raises SettingError if a stage has no task.
     """
     plans = []
     for name, stage in stages.all().items():
@@ -188,8 +188,8 @@ def plan_stages(stages: StagesOption, epochs: int, patience: int, batch: int, ta
         weights = {task: weight for task, weight in weights.items() if weight > 0}
         if not weights:
             raise SettingError(
-                f"stages.{name} has no task left: all its weights are 0, or corpus and channels lack what the others need; "
-                f"give stages.{name}.weights a task, or leave the stage out"
+                f"stages.{name} has no task left: all its weights are 0, or corpus and channels do not support the others; "
+                f"give a task a weight in stages.{name}.weights, or use fewer stages"
             )
         plans.append(
             StagePlan(

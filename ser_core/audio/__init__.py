@@ -1,4 +1,4 @@
-"""Audio: a file becomes a waveform, or is refused for a reason; what its container cannot tell is told as a doubt."""
+"""Audio: a file becomes a waveform or is rejected with a reason; if its container cannot prove completeness, that is a doubt."""
 
 from ser_core.audio.decode import LONGEST_SECONDS, SAMPLE_RATE_HZ, Sound, decode, doubt_of
 from ser_core.audio.load import Audio, load, usable

@@ -1,8 +1,8 @@
-"""Where the audio of an uncompressed container lies, how much its header promises and how much is there.
+"""Where the audio of an uncompressed container lies, how much of it the header promises, and how much exists.
 
     WAV, RF64, W64, AIFF, 8SVX, CAF: chunks, of which one is the audio         AU, NIST SPHERE: a header, then the audio
 
-A figure that no such file can mean (0, or near 2, 4 or 2^63 bytes) is what writers put who do not know yet.
+Writers that do not know the length yet put in a number that no such file can have (0, or near 2, 4 or 2^63 bytes).
 """
 
 import re
@@ -14,14 +14,14 @@ from ser_core.audio.container import Container, read_at, size_of, unknown_length
 from ser_core.audio.mpeg import inspect_mpeg
 
 MPEG_CODES = (0x50, 0x55)
-"""What a WAV calls MPEG audio of layers 1 and 2, and of layer 3."""
+"""WAV codes for MPEG audio of layers 1 and 2, and of layer 3."""
 GSM_CODE, GSM_BYTES, GSM_SAMPLES = 0x31, 65, 320
-"""What it calls GSM 6.10, and the size of a block. libsndfile makes another block of the byte that pads an odd number of them."""
+"""WAV code for GSM 6.10, and its block size. libsndfile reads an extra block from the byte that pads an odd number of them."""
 PLACEHOLDERS = ((1 << 31) - (1 << 16), (1 << 31) + 1), ((1 << 32) - (1 << 16), 1 << 32)
-"""Figures near the largest that 32 bits hold, with and without a sign; some writers take the header off."""
+"""Numbers near the largest that 32 bits hold, signed and unsigned; some writers subtract the header."""
 W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 UNEXPLAINED = 4096
-"""From so many bytes behind the audio on that are no chunk, a header is suspected to say too little."""
+"""Minimum bytes after the audio that are no chunk for the header's length to count as too small."""
 
 
 class Extent(NamedTuple):
@@ -30,13 +30,13 @@ class Extent(NamedTuple):
     begin: int
     promised: int
     place: int
-    """Where the promise stands."""
+    """Position of the length in the header."""
     form: str
-    """How it is written, for `struct`."""
+    """Format of the length, for `struct`."""
     more: int = 0
-    """What the figure there counts besides the audio."""
+    """Bytes that the length counts in addition to the audio."""
     code: int = 0
-    """How a WAV is coded."""
+    """Coding of a WAV."""
 
 
 Chunk = tuple[bytes, int, int, int]
@@ -44,7 +44,7 @@ Chunk = tuple[bytes, int, int, int]
 
 
 def inspect_chunked(stream: BinaryIO) -> Container:
-    """Tells a figure that is no length from one that is, and refuses a file that holds less than it says."""
+    """Detects a placeholder length, and rejects a file that holds less than its header promises."""
     extent, size = _extent(stream), size_of(stream)
     if extent is None:
         return Container()
@@ -55,7 +55,7 @@ def inspect_chunked(stream: BinaryIO) -> Container:
     if extent.code in MPEG_CODES:
         return inspect_mpeg(stream, extent.begin, size if unknown else min(size, extent.begin + promised))
     if promised == 0 and _is_name(read_at(stream, extent.begin, 4)):
-        return Container()  # what follows is the next chunk: there is no audio
+        return Container()  # only further chunks follow: there is no audio
     if unknown and held:
         told = struct.pack(extent.form, held + extent.more)
         pieces = [[(0, extent.place), told, (extent.place + len(told), size)]]
@@ -73,7 +73,7 @@ def inspect_chunked(stream: BinaryIO) -> Container:
 
 
 def _extent(stream: BinaryIO) -> Extent | None:
-    """The audio of a file; None where this is not found."""
+    """Returns the extent of the audio; None if it is not found."""
     head = read_at(stream, 0, 1024)
     find = next((find for sign, find in FORMS.items() if head.startswith(sign)), None)
     try:
@@ -83,7 +83,7 @@ def _extent(stream: BinaryIO) -> Extent | None:
 
 
 def _wave(stream: BinaryIO, head: bytes) -> Extent | None:
-    """WAV, with its bytes either way round, and RF64, whose lengths of 64 bits stand in a chunk of their own."""
+    """Finds the audio of WAV in either byte order, and of RF64, which keeps 64-bit lengths in a separate chunk."""
     code, long = 0, (0, 0)
     order = ">" if head.startswith(b"RIFX") else "<"
     for name, place, begin, size in _chunks(stream, 12, order):
@@ -99,7 +99,7 @@ def _wave(stream: BinaryIO, head: bytes) -> Extent | None:
 
 
 def _iff(stream: BinaryIO, head: bytes) -> Extent | None:
-    """AIFF, AIFF-C and 8SVX."""
+    """Finds the audio of AIFF, AIFF-C and 8SVX."""
     for name, place, begin, size in _chunks(stream, 12, ">"):
         if name == b"BODY":
             return Extent(begin, size, place, ">I")
@@ -110,7 +110,7 @@ def _iff(stream: BinaryIO, head: bytes) -> Extent | None:
 
 
 def _chunks(stream: BinaryIO, position: int, order: str) -> Iterator[Chunk]:
-    """The chunks from a position on, each of which begins at an even byte."""
+    """Yields the chunks from a position on. Each begins at an even byte."""
     while len(head := read_at(stream, position, 8)) == 8:
         size = struct.unpack(order + "I", head[4:])[0]
         yield head[:4], position + 4, position + 8, size
@@ -148,7 +148,7 @@ def _au(stream: BinaryIO, head: bytes) -> Extent | None:
 
 
 def _nist(stream: BinaryIO, head: bytes) -> Extent | None:
-    """NIST SPHERE, whose header is a text."""
+    """Finds the audio of NIST SPHERE, whose header is text."""
     fields = dict(re.findall(rb"^(\w+) -\w+ (\S+)", head, re.MULTILINE))
     if not fields.get(b"sample_coding", b"pcm").split(b",")[0].startswith((b"pcm", b"ulaw", b"mu-law", b"alaw")):
         return None
@@ -175,4 +175,4 @@ FORMS: dict[bytes, Callable[[BinaryIO, bytes], Extent | None]] = {
     b"dns.": _au,
     b"NIST_1A": _nist,
 }
-"""How the audio is found, by the first bytes of a file."""
+"""Functions that find the audio, by the first bytes of a file."""

@@ -1,9 +1,9 @@
-"""How a file becomes frames, and every reason for which it does not.
+"""How a file becomes frames, and every reason why it may not.
 
     file --container.py: whole? how long?--> pieces --libsndfile, block by block--> [frames channels]
 
-The length is what decodes. libsndfile alone is too trusting: it returns a truncated WAV, MP3 or Ogg as a shorter one and
-sizes its buffer by whatever the header says. So a container is looked through first, and its count compared.
+The length is the number of frames that decode. libsndfile alone trusts too much: it returns a truncated WAV, MP3 or Ogg as a
+shorter one, and it sizes its buffer by the header. So the container is inspected first, and its count is compared.
 """
 
 import contextlib
@@ -29,18 +29,18 @@ from ser_core.errors import AudioError
 
 SAMPLE_RATE_HZ = 16_000
 LONGEST_SECONDS = 3600.0
-"""A file that is longer wants cutting by `start` and `end`."""
+"""Maximum length of a file; cut longer ones with `start` and `end`."""
 SLACK_SECONDS = 0.1
-"""How far an annotated end may lie behind the file's: annotations are rounded."""
+"""How far an annotated end may exceed the file's end, because annotations are rounded."""
 BLOCK_FRAMES = 1 << 18
 MOST_CHANNELS = 32
 MOST_FILTER_TAPS = 1 << 26
 PROMISE = re.compile(r"^\s*(?:data|BODY|Data (?:Size|Length))\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-"""What libsndfile says of containers that are not looked through here."""
+"""libsndfile's log lines about containers that are not inspected here."""
 LOOKED_THROUGH = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "RAW")
 GSM_FRAME = 33
 SKIPPED_SECONDS = 60.0
-"""Up to here an MP3 is read rather than sought in: mpg123 complains on stderr of frames that lean on those before."""
+"""Up to this position an MP3 is read instead of sought; mpg123 complains on stderr about frames that need earlier ones."""
 KINDS = {
     stat.S_ISDIR: "a folder, not a file",
     stat.S_ISFIFO: "a named pipe, not a file",
@@ -52,7 +52,7 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """Decoded frames, float32 [frames channels], their rate in Hz, and why they may not be all; "" where they are."""
+    """Decoded frames, float32 [frames channels], their rate in Hz, and why they may be incomplete; "" if they are complete."""
 
     channels: np.ndarray
     rate: int
@@ -60,19 +60,19 @@ class Sound:
 
 
 class _Forward(soundfile.SoundFile):
-    """Reads on where it is. soundfile seeks there after every read, which costs time, and mpg123 complains on stderr."""
+    """Reads forward only. soundfile seeks after every read, which is slow and makes mpg123 complain on stderr."""
 
     def seekable(self) -> bool:
         return False
 
     @property
     def can_seek(self) -> bool:
-        """Whether the format can, whatever `seekable` says to soundfile."""
+        """Whether the format can seek, regardless of what `seekable` returns to soundfile."""
         return super().seekable()
 
 
 def decode(path: Path, start: float, end: float) -> Sound:
-    """Frames of a file or of a segment; `start` and `end` in seconds, NaN for the file's own. Raises AudioError."""
+    """Decodes a file or a segment. `start` and `end` are in seconds, NaN for the file's own. Raises AudioError."""
     container = inspect(path)
     if container.damage:
         raise AudioError(container.damage)
@@ -93,7 +93,7 @@ def decode(path: Path, start: float, end: float) -> Sound:
 
 
 def doubt_of(path: Path | str, end: float) -> str:
-    """Why a file that could be decoded up to `end` may not be all there; "" where it is, or cannot be read any more."""
+    """Returns why a file that decodes up to `end` may be incomplete; "" if it is complete or not readable any more."""
     try:
         return inspect(Path(path)).doubt if math.isnan(end) else ""
     except AudioError:
@@ -101,7 +101,7 @@ def doubt_of(path: Path | str, end: float) -> str:
 
 
 def inspect(path: Path) -> Container:
-    """What a file's container says, without decoding it. Raises AudioError where there is no file to open."""
+    """Inspects a file's container without decoding it. Raises AudioError if there is no file to open."""
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
@@ -123,7 +123,7 @@ def _dangling(path: Path) -> str:
 
 
 def _inspector(head: bytes, suffix: str) -> Callable[[BinaryIO], Container]:
-    """What looks through a file that begins like this."""
+    """Returns the inspector for a file that begins with these bytes."""
     if head.startswith(tuple(FORMS)):
         return inspect_chunked
     if head.startswith(b"OggS"):
@@ -136,7 +136,7 @@ def _inspector(head: bytes, suffix: str) -> Callable[[BinaryIO], Container]:
 
 
 def _tagged(stream: BinaryIO) -> Container:
-    """A FLAC behind tags, or MPEG audio."""
+    """Inspects a FLAC after tags, or MPEG audio."""
     if read_at(stream, after_id3(stream), 4) == b"fLaC":
         return inspect_flac(stream)
     other = name_of(read_at(stream, 0, 64))
@@ -149,13 +149,13 @@ def _unknown(stream: BinaryIO) -> Container:
 
 
 def _open(path: Path, piece: Sequence | None, stack: contextlib.ExitStack) -> _Forward:
-    """A file, or what is put together from its parts. Raises AudioError."""
+    """Opens a file, or a file assembled from parts. Raises AudioError."""
     try:
         source = path if piece is None else cast(BinaryIO, stack.enter_context(VirtualFile(path, piece)))
         return stack.enter_context(_Forward(source))
     except soundfile.LibsndfileError as error:
         raise AudioError(f"undecodable: {_why(error)}; if a player opens it, convert it: ffmpeg -i FILE FILE.wav") from error
-    except TypeError as error:  # soundfile asks for the rate of what is called .raw
+    except TypeError as error:  # soundfile needs to know the rate of a file called .raw
         raise AudioError("undecodable: no header says how it is coded; convert it: ffmpeg -i FILE FILE.wav") from error
     except OSError as error:
         raise AudioError(f"unreadable: {error.strerror or error}") from error
@@ -166,7 +166,7 @@ def _why(error: soundfile.LibsndfileError) -> str:
 
 
 def _headerless(path: Path, sound: _Forward) -> Container | None:
-    """What libsndfile takes for audio by the name of the file alone. Raises AudioError unless that is likely."""
+    """Checks what libsndfile reads as audio only because of the file name. Raises AudioError unless that is plausible."""
     if sound.format != "RAW":
         return None
     if sound.subtype == "GSM610":
@@ -181,7 +181,7 @@ def _headerless(path: Path, sound: _Forward) -> Container | None:
 
 
 def _check_header(sound: _Forward) -> None:
-    """Refuses what the header gives away as damaged, before anything is allocated by its figures."""
+    """Rejects a file with an implausible header before anything is allocated from its numbers."""
     if sound.frames == 0:
         raise AudioError("empty: no audio frames")
     if sound.channels > MOST_CHANNELS:
@@ -195,7 +195,7 @@ def _check_header(sound: _Forward) -> None:
 
 
 def _stretch(frames: int, rate: int, start: float, end: float) -> tuple[int, int]:
-    """First frame and number of frames between two times in seconds, NaN for the file's own ends."""
+    """Returns first frame and number of frames between two times in seconds, NaN for the file's own ends."""
     first = 0 if math.isnan(start) else round(start * rate)
     last = frames if math.isnan(end) else round(end * rate)
     if first < 0 or first >= frames or last > frames + SLACK_SECONDS * rate:
@@ -208,7 +208,7 @@ def _stretch(frames: int, rate: int, start: float, end: float) -> tuple[int, int
 
 
 def _read_all(sounds: Sequence[_Forward], first: int, count: int) -> np.ndarray:
-    """`count` frames from frame `first` on of sounds that follow each other, float32 [count channels]."""
+    """Reads `count` frames from frame `first` of consecutive sounds, float32 [count channels]."""
     blocks = []
     for sound in sounds:
         skipped = min(first, sound.frames)
@@ -220,7 +220,7 @@ def _read_all(sounds: Sequence[_Forward], first: int, count: int) -> np.ndarray:
 
 
 def _read(sound: _Forward, first: int, count: int) -> list[np.ndarray]:
-    """Frames of one sound, block by block: memory grows with what is there."""
+    """Reads frames of one sound block by block, so that memory grows only with existing audio."""
     blocks: list[np.ndarray] = []
     missing = count
     try:
@@ -242,7 +242,7 @@ def _read(sound: _Forward, first: int, count: int) -> list[np.ndarray]:
 
 
 def _skip(sound: _Forward, count: int) -> None:
-    """Reads past the first frames of what cannot seek."""
+    """Skips the first frames of a sound that cannot seek, by reading them."""
     while count:
         read = len(sound.read(min(count, BLOCK_FRAMES), dtype="float32", always_2d=True))
         if not read:

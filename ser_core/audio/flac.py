@@ -1,8 +1,8 @@
-"""How many samples a FLAC has by its last frame, and where that number belongs when its header leaves it out.
+"""How the number of samples of a FLAC follows from its last frame, and where it goes if the header omits it.
 
     fLaC | STREAMINFO ... rate 20 bits, channels 3, width 5, samples 36, MD5 | ... | frame | frame | last frame
 
-Format: RFC 9639. A frame names its place, so the last one gives the length; libFLAC then checks every frame's sum.
+Format: RFC 9639. A frame stores its position, so the last one gives the length; libFLAC then checks every frame's checksum.
 """
 
 import re
@@ -12,14 +12,14 @@ from typing import BinaryIO
 from ser_core.audio.container import Container, after_id3, read_at, size_of, unknown_length
 
 FIELD = 21
-"""Where in the file the 36 bits of the length lie: the lower half of this byte and the four after it."""
+"""Where the 36 bits of the length lie in the file: the lower half of this byte and the next four."""
 LARGEST_FRAME = 1 << 20
 SYNC = re.compile(rb"\xff[\xf8\xf9]")
 BLOCKS = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}, **{code: 256 << (code - 8) for code in range(8, 16)}}
 
 
 def inspect_flac(stream: BinaryIO) -> Container:
-    """Completes a header without a length, and refuses one that promises more samples than there are."""
+    """Completes a header without a length, and rejects one that promises more samples than exist."""
     head, begin, size = read_at(stream, 0, 42), 0, size_of(stream)
     if head.startswith(b"ID3"):
         begin = after_id3(stream)
@@ -41,7 +41,7 @@ def inspect_flac(stream: BinaryIO) -> Container:
 
 
 def _samples(stream: BinaryIO, head: bytes, begin: int, size: int) -> int | None:
-    """Where the last frame ends, in samples; None where no frame is found."""
+    """Returns the end of the last frame in samples; None if there is no frame."""
     block, largest = int.from_bytes(head[8:10], "big"), int.from_bytes(head[15:18], "big")
     reach = min(size - begin, largest + 16 if largest else 1 << 14)
     while True:
@@ -55,7 +55,7 @@ def _samples(stream: BinaryIO, head: bytes, begin: int, size: int) -> int | None
 
 
 def _end_of(frame: bytes, block: int, head: bytes) -> int | None:
-    """Where a frame ends, in samples, by its header; None where these bytes are no header of this stream."""
+    """Returns the end of a frame in samples from its header; None if these bytes are no header of this stream."""
     if len(frame) < 6 or frame[1] & 0xFE != 0xF8 or frame[3] & 1 or frame[2] >> 4 == 0 or frame[2] & 15 == 15:
         return None
     channels, coded = (head[20] >> 1 & 7) + 1, frame[3] >> 4
@@ -80,7 +80,7 @@ def _end_of(frame: bytes, block: int, head: bytes) -> int | None:
 
 
 def _crc8(content: bytes) -> int:
-    """The sum over a frame's header: polynomial x^8 + x^2 + x + 1."""
+    """Returns the checksum over a frame's header: polynomial x^8 + x^2 + x + 1."""
     crc = 0
     for byte in content:
         crc ^= byte

@@ -1,4 +1,4 @@
-"""What of an utterance is read, as one waveform at 16 kHz, and the last reasons for which it is refused.
+"""How an utterance becomes one waveform at 16 kHz, and the last reasons to reject it.
 
 file --decode.py--> [frames channels] --mean--> crop --check--> resample to 16 kHz --> float32 [samples]
 """
@@ -18,20 +18,20 @@ from ser_core.options import Option, at_least, one_of
 SILENT_PEAK = 1e-4
 """A waveform that never exceeds this (-80 dB of full scale, 3 steps of a 16-bit recorder) is silent."""
 LOUDEST_PEAK = 100.0
-"""Full scale is 1. Mixing and effects in floating point overshoot it by a few dB, no recording by 40; what does is damaged,
-or on the scale of integers."""
+"""Full scale is 1. Mixing and effects in floating point exceed it by a few dB, but no recording does by 40. Such a file is
+damaged, or its samples are integers."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Audio(Option):
-    """What of an utterance is read."""
+    """How much of an utterance is read."""
 
     key: ClassVar[str] = "audio"
 
     max_seconds: float = 15.0
-    """Longest stretch of an utterance that is read, in seconds, at least 0.1."""
+    """Maximum length that is read of an utterance, in seconds, at least 0.1."""
     longer: str = "start"
-    """What becomes of a longer utterance: its start or its centre is kept, or refuse names it as unusable."""
+    """What happens to a longer utterance: its start or its centre is kept, or refuse marks it as unusable."""
 
     def __post_init__(self) -> None:
         at_least(self, "max_seconds", 0.1)
@@ -39,9 +39,9 @@ class Audio(Option):
 
 
 def load(file: Path | str, start: float, end: float, audio: Audio, minimum_samples: int = 400) -> np.ndarray:
-    """The utterance as float32 [samples], mono, 16 kHz; `start` and `end` in seconds, NaN for the file's own.
+    """Loads the utterance as float32 [samples], mono, 16 kHz. `start` and `end` are in seconds, NaN for the file's own.
 
-    Raises AudioError with the reason alone: missing, empty, undecodable, truncated, segment outside the file, longer
+    Raises AudioError, whose message is only the reason: missing, empty, undecodable, truncated, segment outside the file, longer
     than allowed, non-finite, far beyond full scale, silent, or shorter than `minimum_samples` at 16 kHz.
     """
     sound = decode(Path(file), start, end)
@@ -49,8 +49,8 @@ def load(file: Path | str, start: float, end: float, audio: Audio, minimum_sampl
 
 
 def usable(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int = 400) -> np.ndarray:
-    """What `load` makes of decoded frames [frames channels]. Raises AudioError with the reason alone."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and is named below
+    """Converts decoded frames [frames channels] as `load` does. Raises AudioError, whose message is only the reason."""
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is not finite and is reported below
         wave = _crop(channels.mean(axis=1, dtype=np.float32), rate, audio)
     if not np.isfinite(wave).all():
         raise AudioError("holds values that are not finite")
@@ -72,7 +72,7 @@ def usable(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int =
 
 
 def _crop(wave: np.ndarray, rate: int, audio: Audio) -> np.ndarray:
-    """At most `max_seconds` of a waveform [samples]. Raises AudioError where a longer one is to be refused."""
+    """Crops a waveform [samples] to `max_seconds`. Raises AudioError if longer ones are to be refused."""
     most = round(audio.max_seconds * rate)
     if len(wave) <= most:
         return wave

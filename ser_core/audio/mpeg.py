@@ -1,9 +1,9 @@
-"""How many frames an MPEG audio stream has, counted one by one, and the header that says so when its own does not.
+"""How the frames of an MPEG audio stream are counted one by one, and the header that states the count if its own does not.
 
     ID3v2 | Xing, Info or VBRI: number of frames, delay | frame | frame | ... | ID3v1, APE
 
-Without the header libsndfile multiplies the size of the first frames (libsndfile issue 1001): of MP3s with a variable
-bitrate it then reads too little, of others it expects too much. So what goes to libsndfile begins with a header made here.
+Without that header, libsndfile extrapolates from the size of the first frames (libsndfile issue 1001): it reads too little of
+MP3s with a variable bitrate and expects too much of others. So libsndfile gets the stream with a header made here.
 """
 
 import struct
@@ -18,34 +18,34 @@ KBPS = {
     (2, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""Bitrates by version (1, or 2 for 2 and 2.5) and layer; layers 2 and 3 of version 2 share theirs."""
+"""Bitrates by version (1, or 2 for 2 and 2.5) and layer; layers 2 and 3 of version 2 share them."""
 RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 DECODER_DELAY = 529
-"""Samples by which every decoder of layer 3 is late."""
+"""Delay of every layer 3 decoder, in samples."""
 IN_A_ROW = 3
-"""So many headers, each where the one before says, are no accident."""
+"""Number of consecutive headers, each at the position that the previous one gives, that cannot be a coincidence."""
 SEARCHED = 1 << 20
-"""How far into a file the first frame is looked for, and the next one behind damage."""
+"""How far into a file the first frame is searched for, and the next one after damage."""
 
 
 class Frame(NamedTuple):
-    """What the four bytes before each frame say."""
+    """The content of the four bytes before each frame."""
 
     size: int
     samples: int
     kind: tuple[int, int, int]
-    """Version, layer and rate: the same throughout a stream."""
+    """Version, layer and rate: constant within a stream."""
     mono: bool
     summed: bool
-    """Whether a sum of two bytes follows the header."""
+    """Whether a two-byte checksum follows the header."""
 
 
 class Header(NamedTuple):
-    """The first frame of many files: no sound, but what the encoder knew."""
+    """The first frame of many files: no sound, only information from the encoder."""
 
     frames: int
     delay: int
-    """Samples that the encoder put before the first one, -1 where it does not say."""
+    """Samples that the encoder put before the first one; -1 if unknown."""
     size: int
 
 
@@ -56,13 +56,13 @@ class Walk(NamedTuple):
     end: int
     """Position after the last whole frame."""
     cut: bool
-    """Whether the last frame is not all there."""
+    """Whether the last frame is incomplete."""
     strange: int = -1
-    """First position between two frames that is neither a frame nor a tag; -1 where there is none."""
+    """First position between two frames that is neither a frame nor a tag; -1 if there is none."""
 
 
 def inspect_mpeg(stream: BinaryIO, begin: int, size: int) -> Container:
-    """Counts the frames between two positions and completes or replaces the header where it does not say that number."""
+    """Counts the frames between two positions, and completes or replaces a header that does not state this number."""
     first = _sync(stream, after_id3(stream, begin), size, None)
     if first is None:
         return Container(damage="undecodable: no MPEG audio frames")
@@ -91,7 +91,7 @@ def inspect_mpeg(stream: BinaryIO, begin: int, size: int) -> Container:
 
 
 def frame_of(head: bytes) -> Frame | None:
-    """The frame that these bytes begin; None where they begin none, or one of free bitrate, which names no size."""
+    """Returns the frame that these bytes begin; None if they begin none, or one of free bitrate, which has no size."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -110,14 +110,14 @@ def frame_of(head: bytes) -> Frame | None:
 
 
 def made_header(head: bytes, frames: int, delay: int) -> bytes:
-    """A frame like the one of layer 3 in `head`, with the number of frames in place of sound.
+    """Makes a frame like the layer 3 frame in `head`, with the number of frames instead of sound.
 
-    mpg123 drops `delay` samples and its own DECODER_DELAY from the beginning of what follows. Where the encoder names no
-    delay (-1) it is to drop nothing, so a silent frame follows that is dropped.
+    mpg123 drops `delay` samples and its own DECODER_DELAY from the beginning. If the encoder states no delay (-1), nothing may
+    be dropped, so an extra silent frame follows that is dropped instead.
     """
     start = bytearray(head[:4])
-    start[1] |= 1  # no sum
-    start[2] = 0xE0 | start[2] & 0x0C  # the highest bitrate: there is room for all fields
+    start[1] |= 1  # no checksum
+    start[2] = 0xE0 | start[2] & 0x0C  # the highest bitrate has room for all fields
     frame = frame_of(bytes(start))
     assert frame is not None
     silence = bytes(start).ljust(frame.size, b"\0") if delay < 0 else b""
@@ -127,12 +127,12 @@ def made_header(head: bytes, frames: int, delay: int) -> bytes:
 
 
 def _side(frame: Frame) -> int:
-    """Bytes between a header and the sound, where Xing's fields begin."""
+    """Returns the bytes between a header and the sound, where Xing's fields begin."""
     return {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}[frame.kind[0] == 3, frame.mono]
 
 
 def _header(head: bytes, frame: Frame) -> Header | None:
-    """What the first frame says about the others; None where it is one of sound."""
+    """Returns what the first frame states about the others; None if it holds sound."""
     for place in {4 + _side(frame), 4 + _side(frame) + 2 * frame.summed}:
         if head[place : place + 4] in (b"Xing", b"Info"):
             flags = int.from_bytes(head[place + 4 : place + 8], "big")
@@ -146,7 +146,7 @@ def _header(head: bytes, frame: Frame) -> Header | None:
 
 
 def _walk(stream: BinaryIO, position: int, size: int, like: Frame) -> Walk:
-    """Goes from header to header, over tags in between; what is neither is strange unless no frame follows."""
+    """Walks from header to header and skips tags in between. Anything else is strange, unless no frame follows."""
     frames, end = 0, position
     while position < size:
         head = read_at(stream, position, 16)
@@ -169,7 +169,7 @@ def _walk(stream: BinaryIO, position: int, size: int, like: Frame) -> Walk:
 
 
 def _tag(stream: BinaryIO, position: int, head: bytes) -> int:
-    """Bytes of the tag, or of the zeros, that begin here; 0 where neither does."""
+    """Returns the size of the tag, or of the zeros, that begin here; 0 without either."""
     if head[:3] == b"ID3":
         return after_id3(stream, position) - position
     if head[:3] == b"TAG":
@@ -184,7 +184,7 @@ def _tag(stream: BinaryIO, position: int, head: bytes) -> int:
 
 
 def _sync(stream: BinaryIO, position: int, size: int, like: Frame | None) -> int | None:
-    """The first position from here on where several frames follow each other, or the last one ends with the stream."""
+    """Returns the first position from here with several consecutive frames, or with a last frame that ends the stream."""
     searched = read_at(stream, position, min(SEARCHED, size - position))
     offset = searched.find(b"\xff")
     while offset >= 0:
@@ -198,7 +198,7 @@ def _sync(stream: BinaryIO, position: int, size: int, like: Frame | None) -> int
 
 
 def _row(stream: BinaryIO, position: int, size: int, like: Frame) -> int:
-    """How many frames of one kind follow each other from here, up to IN_A_ROW; 0 where they end amid the stream."""
+    """Counts the consecutive frames of one kind from here, up to IN_A_ROW; 0 if they end in the middle of the stream."""
     for number in range(1, IN_A_ROW + 1):
         position += like.size
         head = read_at(stream, position, 4)

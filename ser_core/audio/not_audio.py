@@ -1,4 +1,4 @@
-"""What people have in place of audio that can be read, by its first bytes, and what helps."""
+"""What people often have instead of readable audio, by its first bytes, and how to fix it."""
 
 import re
 
@@ -22,11 +22,11 @@ SIGNS: dict[bytes, tuple[str, str]] = {
     rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF": ("a picture or a PDF, not a sound", "correct the path"),
     rb"\x93NUMPY": ("a NumPy array, not a sound", "write it as WAV"),
 }
-"""Pattern of the first bytes: what this is, and the remedy, which is to convert it where none is named."""
+"""Pattern of the first bytes: what the file is, and the remedy; an empty remedy means to convert it."""
 
 
 def name_of(head: bytes) -> str:
-    """What a file that no decoder reads is, with the remedy; "" where that is not known.
+    """Names the kind of a file that no decoder reads, with the remedy; "" if it is unknown.
 
     >>> name_of(b"version https://git-lfs.github.com/spec/v1")
     'a Git LFS pointer, not the file; run: git lfs pull'

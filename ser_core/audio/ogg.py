@@ -1,8 +1,8 @@
-"""Whether an Ogg file is whole, page by page, and where one stream ends and the next begins.
+"""How an Ogg file is checked page by page, and where one stream ends and the next begins.
 
     page: OggS, version, flags (4: last of its stream), granule, serial, number, sum, lacing | packets       RFC 3533
 
-libsndfile returns a file without its last pages as a shorter one, and of streams that follow each other only the first.
+libsndfile returns a file without its last pages as a shorter one, and reads only the first of several consecutive streams.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ FIRST, LAST = 2, 4
 """Flags of a page: the first of its stream, the last."""
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 CODECS = {b"\x7fFLAC": "FLAC", b"Speex  ": "Speex", b"\x80theora": "Theora", b"fishead\0": "Skeleton"}
-"""What an Ogg file may hold that libsndfile does not read."""
+"""Contents of an Ogg file that libsndfile does not read."""
 
 
 @dataclasses.dataclass
@@ -31,12 +31,12 @@ class Stream:
 
     @property
     def ends(self) -> bool:
-        """Whether the last page says that it is the last."""
+        """Whether the last page is marked as the last."""
         return bool(self.page[5] & LAST)
 
     @property
     def piece(self) -> list[Part]:
-        """The stream with a last page that says so; libsndfile calls an Opus without one malformed."""
+        """Returns the stream with a marked last page; libsndfile calls an Opus stream without one malformed."""
         page = bytearray(self.page)
         page[5] |= LAST
         page[22:26] = _sum(page)
@@ -44,11 +44,11 @@ class Stream:
 
 
 class _Damage(Exception):
-    """What is wrong with a page."""
+    """A fault of a page."""
 
 
 def inspect_ogg(stream: BinaryIO) -> Container:
-    """Checks every page. Streams that follow each other become pieces."""
+    """Checks every page. Consecutive streams become pieces."""
     try:
         streams = _streams(stream)
     except _Damage as damage:
@@ -65,7 +65,7 @@ def inspect_ogg(stream: BinaryIO) -> Container:
 
 
 def _streams(stream: BinaryIO) -> list[Stream]:
-    """The streams that follow each other; those that run side by side count as one. Raises _Damage."""
+    """Returns the consecutive streams; interleaved streams count as one. Raises _Damage."""
     streams: list[Stream] = []
     numbers: dict[int, int] = {}
     opening = False
@@ -85,7 +85,7 @@ def _streams(stream: BinaryIO) -> list[Stream]:
 
 
 def _pages(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Position and bytes of every page. Raises _Damage for one that is not whole."""
+    """Yields position and bytes of every page. Raises _Damage for an incomplete one."""
     position, size, last = 0, size_of(stream), False
     while position < size:
         head = read_at(stream, position, 27)
@@ -105,6 +105,6 @@ def _pages(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _sum(page: bytes | bytearray) -> bytes:
-    """The sum of a page, CRC-32 with its bits the other way round than in zlib, begun at 0."""
+    """Returns the checksum of a page: CRC-32 with the reverse bit order of zlib, starting at 0."""
     plain = bytes(page[:22] + bytes(4) + page[26:]).translate(MIRRORED)
     return (zlib.crc32(plain, 0xFFFFFFFF) ^ 0xFFFFFFFF).to_bytes(4, "big").translate(MIRRORED)

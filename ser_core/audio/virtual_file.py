@@ -1,4 +1,4 @@
-"""A file that is put together from bytes in memory and ranges of a real file, read without copying the real one.
+"""A file assembled from bytes in memory and ranges of a real file, read without copying the real one.
 
 [corrected header][bytes 144 to 9000 of speech.mp3]      what libsndfile reads
 """
@@ -16,10 +16,10 @@ Part = bytes | Range
 
 
 class VirtualFile:
-    """What soundfile asks of a file-like object: seek, tell, readinto.
+    """Implements what soundfile needs of a file-like object: seek, tell, readinto.
 
-    Never raises while it is read: libsndfile calls it from C, where an exception would go astray. What the real file does
-    not give any more is then missing, and the count of frames shows it.
+    Reading never raises, because libsndfile calls it from C, where an exception would get lost. If the real file has lost
+    bytes, they are missing, and the frame count reveals it.
     """
 
     def __init__(self, path: str | os.PathLike[str], parts: Sequence[Part]) -> None:
@@ -37,7 +37,7 @@ class VirtualFile:
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer as far as the file goes and returns the number of bytes."""
+        """Fills the buffer as far as the file reaches and returns the number of bytes."""
         target, filled = memoryview(buffer).cast("B"), 0
         while filled < len(target) and self._position < self._begins[-1]:
             number = bisect.bisect_right(self._begins, self._position) - 1

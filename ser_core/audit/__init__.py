@@ -1,8 +1,8 @@
-"""What leaks between the parts of a split, what transcripts give away, and what is wrong with the files: corpus -> findings.
+"""The audit: what leaks between the parts of a split, what transcripts give away, and which files are faulty.
 
     corpus --listen, each file once--> Heard --> files
        |---- folds ------------------------+--> overlap, texts, balance, pretraining --> [Finding, ...]
-Nothing here trains, and nothing reads what a model predicted.
+Nothing here trains or reads predictions.
 """
 
 from ser_core.audit.audit import Audited, audit, findings_of

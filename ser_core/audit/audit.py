@@ -1,4 +1,4 @@
-"""The audit of a configuration: its corpus as a run would use it, its folds, its encoders, and every check over them."""
+"""The audit of a configuration: every check over its corpus as a run would use it, its folds and its encoders."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from ser_core.folds import Folds, make_folds, unused_notice
 
 @dataclasses.dataclass(frozen=True)
 class Audited:
-    """The findings of an audit, gravest first, and what was audited."""
+    """The findings of an audit, most severe first, and what was audited."""
 
     corpus: str
     utterances: int
@@ -35,7 +35,7 @@ class Audited:
     """Hash of the split, as on the protocol card."""
     findings: list[Finding]
     notices: tuple[str, ...] = ()
-    """Those of the corpus, and of settings without effect."""
+    """Notices about the corpus, and about settings without effect."""
 
     @property
     def passed(self) -> bool:
@@ -43,14 +43,14 @@ class Audited:
         return all(finding.severity != "fail" for finding in self.findings)
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Returns plain data for JSON."""
         return {**dataclasses.asdict(self), "passed": self.passed}
 
 
 def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False) -> Audited:
-    """Audits what `config` would train and test on, as `run.on_bad_audio=skip` would leave it.
+    """Audits what `config` would train and test on, with the utterances that `run.on_bad_audio=skip` would keep.
 
-    `overrides` are those that `config` was composed from: the notices name the ones without effect.
+    `overrides` are the overrides that composed `config`; the notices name those without effect.
 
     Raises CorpusError when the corpus cannot be read, no audio can be used, or the folds cannot be made.
     """
@@ -68,7 +68,7 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
         heard = [each for each in heard if not each.reason]
         corpus = corpus.without(bad)
     hashes = content_hashes(corpus.table["file"], cache, progress)
-    # Unknown speakers are a finding here and no reason to stop: everything else is reported too.
+    # Unknown speakers are a finding and not an error here, so that all other findings appear too.
     accepting = dataclasses.replace(corpus, unknown_speakers="each") if corpus.why_unknown else corpus
     folds = make_folds(accepting, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
     notices += tuple(unused_notice(accepting, config.folds, folds))
@@ -81,7 +81,7 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
 
 
 def findings_of(corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Audio) -> list[Finding]:
-    """Every check over a corpus, its folds and its audio, which is given in the order of the corpus table."""
+    """Runs every check over a corpus, its folds and its audio, which is given in the order of the corpus table."""
     content = np.array([each.content for each in heard], dtype=str)
     pairs = sorted({*same_recordings([each.words for each in heard]), *overlapping(corpus)})
     return [

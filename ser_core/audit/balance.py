@@ -1,4 +1,4 @@
-"""Who and what the parts of the folds hold: classes that are missing, single speakers, one gender."""
+"""What the parts of the folds contain: missing classes, single speakers, one gender."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from ser_core.folds import Folds
 
 PARTS = ("train", "dev", "test")
 UNEVEN, VERY_UNEVEN = 1.5, 5.0
-"""Largest over smallest class from which imbalance is noted, and warned of."""
+"""Ratio of largest to smallest class from which imbalance is a note, and a warning."""
 LEAST_OF_A_GENDER = 0.3
-"""Share of the rarer gender below which a part counts as lopsided."""
+"""Share of the rarer gender below which a part counts as unbalanced."""
 
 
 def balance(corpus: Corpus, folds: Folds) -> list[Finding]:
-    """Class imbalance, parts without a class, parts of one speaker, parts of uneven gender."""
+    """Reports class imbalance, parts without a class, parts with one speaker, parts with uneven gender."""
     return [*_classes(corpus), *_missing(corpus, folds), *_single(corpus, folds), *_genders(corpus, folds)]
 
 
@@ -43,7 +43,7 @@ def _classes(corpus: Corpus) -> list[Finding]:
 
 
 def _parts(folds: Folds) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(part, what to call it, rows) for every part of every fold."""
+    """Yields (part, its name in messages, rows) for every part of every fold."""
     for fold in folds.folds:
         for part in PARTS:
             yield part, f"fold {fold.number} {part}", getattr(fold, part)
@@ -107,7 +107,7 @@ def _genders(corpus: Corpus, folds: Folds) -> list[Finding]:
         known = genders[rows][genders[rows] != ""]
         names, counts = np.unique(known, return_counts=True)
         if len(set(speakers[rows])) == 1 or not len(known):
-            continue  # one speaker has one gender; that is the finding above
+            continue  # one speaker has one gender, which the finding above covers
         if len(names) < 2 or counts.min() / counts.sum() < LEAST_OF_A_GENDER:
             uneven[part].append(f"{name}: " + ", ".join(f"{n} {g}" for g, n in zip(names, counts.tolist(), strict=True)))
     counts = {part: len(found) for part, found in uneven.items() if found}

@@ -1,4 +1,4 @@
-"""What is wrong with the audio itself: unusable, perhaps cut, clipped, longer than is read, there twice."""
+"""What is wrong with the audio itself: unusable, possibly cut, clipped, too long, or duplicated."""
 
 import math
 from collections import Counter
@@ -13,7 +13,7 @@ from ser_core.corpus.corpus import Corpus
 from ser_core.matching import grouped
 
 CLIPPED_RUN = 8
-"""Samples at full scale in a row from which an utterance counts as clipped: a peak that was scaled to 1 has one or two."""
+"""Consecutive samples at full scale from which an utterance counts as clipped. A peak scaled to 1 has one or two."""
 CLIPPED_SHARE = 0.001
 """Share of samples at full scale from which an utterance counts as clipped."""
 MANY = 0.05
@@ -21,7 +21,7 @@ MANY = 0.05
 
 
 def unusable(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
-    """Utterances whose audio cannot be used, counted by kind of reason."""
+    """Reports utterances with unusable audio, counted by kind of reason."""
     reasons = {name: each.reason for name, each in zip(corpus.column("utterance").tolist(), heard, strict=True) if each.reason}
     if not reasons:
         return []
@@ -33,7 +33,7 @@ def unusable(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
             f"{len(reasons)} of {len(corpus)} utterances have unusable audio: "
             + ", ".join(f"{count} {name}" for name, count in kinds.most_common())
             + ".",
-            "`ser corpus check` lists them all; mend them, or leave them out with run.on_bad_audio=skip.",
+            "`ser corpus check` lists them all; repair them, or leave them out with run.on_bad_audio=skip.",
             {"utterances": len(reasons), **kinds},
             [f"{name}: {reason}" for name, reason in reasons.items()][:EXAMPLES],
         )
@@ -41,7 +41,7 @@ def unusable(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
 
 
 def doubtful(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
-    """Utterances that may have been cut, because their files do not say how long they are."""
+    """Reports utterances that may have been cut, because their files do not store their length."""
     doubts = {
         name: each.doubt
         for name, each in zip(corpus.column("utterance").tolist(), heard, strict=True)
@@ -63,7 +63,7 @@ def doubtful(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
 
 
 def kind(reason: str) -> str:
-    """The part of a reason that is the same for all files of its kind.
+    """Returns the part of a reason that all files of its kind share.
 
     >>> kind("silent: never above 0.0001 of full scale"), kind("the segment 3.00 to 4.00 s lies outside 0 to 2.00 s")
     ('silent', 'segment outside its file')
@@ -77,7 +77,7 @@ def kind(reason: str) -> str:
 
 
 def clipped(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
-    """Utterances that were recorded or scaled beyond full scale."""
+    """Reports utterances that were recorded or scaled beyond full scale."""
     hit = np.array([each.run >= CLIPPED_RUN or each.full_scale >= CLIPPED_SHARE for each in heard])
     if not hit.any():
         return []
@@ -97,7 +97,7 @@ def clipped(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
 
 
 def longer(corpus: Corpus, heard: Sequence[Heard], audio: Audio) -> list[Finding]:
-    """Utterances of which `audio.max_seconds` cuts something off."""
+    """Reports utterances that `audio.max_seconds` cuts."""
     seconds = np.array([each.seconds for each in heard])
     hit = seconds > audio.max_seconds
     if not hit.any():
@@ -121,7 +121,7 @@ def longer(corpus: Corpus, heard: Sequence[Heard], audio: Audio) -> list[Finding
 
 
 def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:
-    """Recordings that are in the corpus more than once, wherever the folds put them; grave where their labels differ."""
+    """Reports recordings that are in the corpus more than once, in any fold; severe if their labels differ."""
     names, numbers = np.unique(content, return_inverse=True)
     first = {number: row for row, number in reversed(list(enumerate(numbers.tolist())))}
     equal = [(first[number], row) for row, number in enumerate(numbers.tolist()) if names[number] and first[number] != row]
@@ -149,7 +149,7 @@ def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]
 
 
 def overlapping(corpus: Corpus) -> list[tuple[int, int]]:
-    """Pairs of segments of one file that overlap in time: the same sound in two utterances, whatever their fingerprints."""
+    """Returns pairs of segments of one file that overlap in time: the same sound in two utterances, without fingerprints."""
     ends = [math.inf if math.isnan(end) else end for end in corpus.column("end").tolist()]
     starts = np.nan_to_num(corpus.column("start")).tolist()
     files = corpus.column("file").tolist()
@@ -165,6 +165,6 @@ def overlapping(corpus: Corpus) -> list[tuple[int, int]]:
 
 
 def _per_class(corpus: Corpus, hit: np.ndarray) -> dict[str, str]:
-    """How many of each class are hit, of how many."""
+    """Counts the hits of each class and its utterances."""
     labels = corpus.column("emotion")
     return {name or "unlabelled": f"{(hit & (labels == name)).sum()} of {(labels == name).sum()}" for name in np.unique(labels)}

@@ -1,8 +1,8 @@
-"""What an audit reports: one sentence per finding, how grave it is, the counts and examples behind it, and what to do.
+"""What an audit reports: one sentence per finding, its severity, the counts and examples behind it, and the remedy.
 
 fail   the split does not test what its protocol says (a speaker or a recording in two parts)
-warn   scores will be flattered or folds will be poor unless something is done
-info   true, by design or harmless, and worth a line in the paper
+warn   scores will be too high or folds will be poor unless you act
+info   true by design or harmless, and worth a line in the paper
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ EXAMPLES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing found. A check that finds nothing reports nothing."""
+    """One finding. A check without a finding reports nothing."""
 
     name: str
     severity: str
@@ -28,7 +28,7 @@ class Finding:
     counts: dict[str, Any] = dataclasses.field(default_factory=dict)
     examples: Sequence[str] = ()
     source: str = ""
-    """Where the claim rests on somebody's paper: author, year, number."""
+    """The paper behind the claim, if any: author, year, number."""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -36,12 +36,12 @@ class Finding:
 
 
 def gravest_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings by severity, otherwise in the order given."""
+    """Sorts findings by severity and otherwise keeps their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def percent(share: float) -> str:
-    """A share as one reads it.
+    """Formats a share as a percentage.
 
     >>> percent(0.2251)
     '22.5 %'

@@ -1,9 +1,9 @@
-"""Finds the same recording twice after a change of level, a re-encoding or a trim, and leaves other takes alone.
+"""How the same recording is found after a change of level, a re-encoding or a trim, while other takes are not confused.
 
-    wave --STFT--> energy of 33 bands --is the step between neighbours growing?--> one 32-bit word per 16 ms
+    wave --STFT--> energy of 33 bands --does the step between neighbours grow?--> one 32-bit word per 16 ms
     clips that share a word at some shift --count differing bits over all loud words at that shift--> same or not
 Haitsma and Kalker, A Highly Robust Audio Fingerprinting System, ISMIR 2002; frames and bands are sized for short utterances.
-Cost: about 2 ms per second of speech. It does not find a clip played faster, pitched, or laid under loud noise.
+Cost: about 2 ms per second of speech. It does not find a clip at another speed or pitch, or under loud noise.
 """
 
 import itertools
@@ -14,26 +14,26 @@ import scipy.fft
 from jaxtyping import Float, UInt32
 
 FRAME = 2048
-"""Samples at 16 kHz: 128 ms, long against the hop, so that a trim between two hops changes few bits."""
+"""Samples at 16 kHz: 128 ms, long compared with the hop, so that a trim between two hops changes few bits."""
 HOP = 256
 EDGES = np.unique(np.geomspace(300, 3400, 34) * FRAME / 16_000).astype(int)
 """First FFT bin of each band and the end of the last."""
 LOUD_DB = 40.0
-"""Words whose frame lies further below the clip's loudest are not compared: they describe the noise floor."""
+"""Words with a frame this far below the clip's loudest are not compared, because they describe the noise floor."""
 MOST_DIFFERING = 0.25
-"""Share of differing bits up to which two clips are the same; unrelated ones lie near 0.5."""
+"""Maximum share of differing bits for two clips to be the same; unrelated clips are near 0.5."""
 FEWEST_WORDS = 20
-"""Loud words that two clips must share, 0.32 s."""
+"""Minimum number of loud words that two clips must share, 0.32 s."""
 COMMONEST = 60
-"""A word that occurs more often proposes no pairs: it says that a sound is common, not that a recording is."""
+"""Words that occur more often propose no pairs: they indicate a common sound, not a common recording."""
 
 Words = tuple[UInt32[np.ndarray, "_"], np.ndarray]
-"""The words of a clip, and which of them are loud."""
+"""The words of a clip, and a mask of the loud ones."""
 SILENCE: Words = (np.zeros(0, np.uint32), np.zeros(0, bool))
 
 
 def fingerprint(wave: Float[np.ndarray, "samples"]) -> Words:
-    """The words of a waveform at 16 kHz; none when it is shorter than two frames."""
+    """Returns the words of a waveform at 16 kHz; none if it is shorter than two frames."""
     count = (len(wave) - FRAME) // HOP + 1
     if count < 2:
         return SILENCE
@@ -49,7 +49,7 @@ def fingerprint(wave: Float[np.ndarray, "samples"]) -> Words:
 
 
 def same_recordings(clips: Sequence[Words]) -> list[tuple[int, int]]:
-    """Pairs of clips (lower number first) that are one recording, at least half of the shorter one in common."""
+    """Returns pairs of clips (lower number first) that are the same recording over at least half of the shorter one."""
     found: set[tuple[int, int]] = set()
     for one, other, shift in _proposed(clips):
         if (one, other) not in found and _alike(clips[one], clips[other], shift):
@@ -58,7 +58,7 @@ def same_recordings(clips: Sequence[Words]) -> list[tuple[int, int]]:
 
 
 def _proposed(clips: Sequence[Words]) -> Iterator[tuple[int, int, int]]:
-    """(clip, clip, shift) wherever two clips share a loud word that is not a common one."""
+    """Yields (clip, clip, shift) for every pair of clips that share a loud word that is not a common one."""
     if not clips:
         return
     places = [np.flatnonzero(loud) for _, loud in clips]
@@ -78,12 +78,12 @@ def _proposed(clips: Sequence[Words]) -> Iterator[tuple[int, int, int]]:
 
 
 def _alike(one: Words, other: Words, shift: int) -> bool:
-    """Whether the loud words that overlap when the second clip starts `shift` words earlier are the same but for a few bits."""
+    """Whether the overlapping loud words agree up to a few bits if the second clip starts `shift` words earlier."""
     return differing(one, other, shift) <= MOST_DIFFERING
 
 
 def differing(one: Words, other: Words, shift: int) -> float:
-    """Share of differing bits at a shift; 1 where too little of the clips overlaps."""
+    """Returns the share of differing bits at a shift; 1 if the clips overlap too little."""
     first, last = max(0, -shift), min(len(one[0]), len(other[0]) - shift)
     if last <= first:
         return 1.0

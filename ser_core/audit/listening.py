@@ -1,4 +1,4 @@
-"""What an audit hears: every utterance is decoded once, whole, and all that any check asks of its audio is measured then."""
+"""How an audit reads audio: every utterance is decoded once, completely, and everything that any check needs is measured."""
 
 import dataclasses
 import hashlib
@@ -15,29 +15,29 @@ from ser_core.corpus.corpus import Corpus
 from ser_core.errors import AudioError
 
 FULL_SCALE = 0.999
-"""Magnitude from which a sample counts as being at full scale, 1.0; 16-bit audio ends at 0.99997."""
+"""Magnitude from which a sample counts as full scale, 1.0; 16-bit audio ends at 0.99997."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Heard:
-    """One utterance's audio: why it cannot be used, or "" and its measures."""
+    """The audio of one utterance: the reason why it cannot be used, or "", and its measurements."""
 
     reason: str = ""
     doubt: str = ""
-    """Why it may be only a part of what was recorded."""
+    """Why it may be incomplete."""
     seconds: float = 0.0
     full_scale: float = 0.0
     """Share of samples at full scale, over all channels."""
     run: int = 0
-    """Most samples at full scale in a row."""
+    """Maximum number of consecutive samples at full scale."""
     content: str = ""
-    """Hash of the decoded samples: the same for a WAV and its FLAC copy; "" where nothing could be decoded."""
+    """Hash of the decoded samples: the same for a WAV and its FLAC copy; "" if nothing could be decoded."""
     words: Words = SILENCE
     """Fingerprint."""
 
 
 def listen(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: bool = False) -> list[Heard]:
-    """One Heard per utterance, in the order of the corpus table."""
+    """Returns one Heard per utterance, in the order of the corpus table."""
 
     def hear(file: str, start: float, end: float) -> Heard:
         try:
@@ -50,7 +50,7 @@ def listen(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: b
 
 
 def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int) -> Heard:
-    """The measures of decoded frames [frames channels]; of those that cannot be used only reason, length and content."""
+    """Measures decoded frames [frames channels]. For unusable frames it returns only reason, length and content."""
     seconds = len(channels) / rate
     content = hashlib.sha256(f"{rate} {channels.shape[1]} ".encode() + channels.tobytes()).hexdigest()[:32]
     try:
@@ -66,14 +66,14 @@ def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: in
 
 
 def at_16_khz(wave: np.ndarray, rate: int) -> np.ndarray:
-    """A waveform at the rate that fingerprints are made at."""
+    """Resamples a waveform to the rate of the fingerprints."""
     if rate == SAMPLE_RATE_HZ:
         return wave
     return torchaudio.functional.resample(torch.from_numpy(wave), rate, SAMPLE_RATE_HZ).numpy()
 
 
 def longest_run(flags: np.ndarray) -> int:
-    """Length of the longest stretch of True.
+    """Returns the length of the longest run of True.
 
     >>> longest_run(np.array([True, False, True, True]))
     2

@@ -1,7 +1,7 @@
-"""What the parts of a fold have in common that they should not: speakers, sessions, texts, recordings.
+"""What the parts of a fold share but should not: speakers, sessions, texts, recordings.
 
-each row has a key (its speaker, its text, its recording); keys may be alike (texts that differ in a word)
-a row of one part is touched when the other part holds an equal or alike key
+each row has a key (its speaker, its text, its recording); keys may be similar (texts that differ in a word)
+a row of one part is touched if the other part holds an equal or similar key
 """
 
 import dataclasses
@@ -21,12 +21,12 @@ PAIRS = (("test", "train"), ("test", "dev"), ("dev", "train"))
 
 @dataclasses.dataclass(frozen=True)
 class Shared:
-    """Where keys occur in two parts: rows touched by pair of parts, over all folds, and an example for the first few."""
+    """Where keys occur in two parts: touched rows by pair of parts, over all folds, and an example for the first few."""
 
     rows: dict[str, int]
     folds: int
     tested: int
-    """Different utterances that are touched as test utterances."""
+    """Number of different utterances that are touched as test utterances."""
     examples: list[str]
 
     def __bool__(self) -> bool:
@@ -38,7 +38,7 @@ class Shared:
 
 
 def find_shared(corpus: Corpus, folds: Folds, keys: Keys, column: str = "") -> Shared:
-    """Where the parts of the folds share keys. Examples name utterances, or the values of `column`."""
+    """Finds keys that parts of the folds share. Examples name utterances, or the values of `column`."""
     rows: dict[str, int] = {}
     hit: set[int] = set()
     tested: set[int] = set()
@@ -64,7 +64,7 @@ def _pairs(folds: Folds) -> Iterator[tuple[Fold, tuple[str, str], np.ndarray, np
 
 
 def people(corpus: Corpus, folds: Folds) -> list[Finding]:
-    """Speakers that are not known, and speakers and sessions that are in two parts of a fold."""
+    """Reports unknown speakers, and speakers and sessions that are in two parts of a fold."""
     findings = unknown_speakers(corpus, str(folds.protocol["protocol"]))
     speakers = find_shared(corpus, folds, equal(corpus.column("speaker")), "speaker")
     if speakers:
@@ -98,7 +98,7 @@ def people(corpus: Corpus, folds: Folds) -> list[Finding]:
 
 
 def unknown_speakers(corpus: Corpus, protocol: str) -> list[Finding]:
-    """That speakers are not known; grave where the protocol keeps speakers apart and the user has not accepted it."""
+    """Reports unknown speakers; severe if the protocol separates speakers and you have not accepted it."""
     if not corpus.why_unknown:
         return []
     promised = protocol not in GIVEN
@@ -117,7 +117,7 @@ def unknown_speakers(corpus: Corpus, protocol: str) -> list[Finding]:
 
 
 def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:
-    """Recordings that are in two parts: by the hash of their samples, and, beyond those, by their fingerprint."""
+    """Reports recordings in two parts: by the hash of their samples and, beyond that, by their fingerprint."""
     exact = find_shared(corpus, folds, equal(content))
     near = find_shared(corpus, folds, grouped([(a, b) for a, b in pairs if content[a] != content[b]], len(corpus)))
     findings = []

@@ -1,4 +1,4 @@
-"""Which encoders met which corpus before a study begins: a short list of what their authors state."""
+"""Which encoders were pre-trained on which corpora: a short list from their authors' statements."""
 
 import contextlib
 import dataclasses
@@ -30,11 +30,11 @@ REGISTRY = (
     Met("superb-er$", ("iemocap",), True, SUPERB),
     Met("emotion-recognition-.*-iemocap", ("iemocap",), True, "the checkpoint's name and model card"),
 )
-"""Only what is certain. An encoder that is not here may still have met a corpus: ask its paper."""
+"""Only certain cases. An encoder that is not listed may still have seen a corpus; check its paper."""
 
 
 def pretraining(corpus: Corpus, encoders: dict[str, list[str]]) -> list[Finding]:
-    """A finding per encoder that has met the corpus. `encoders`: names that each channel's checkpoint goes by."""
+    """Reports each encoder that has seen the corpus. `encoders`: the names of each channel's checkpoint."""
     findings = []
     title = re.sub(r"[^a-z0-9]", "", corpus.name.lower())
     for channel, names in encoders.items():
@@ -48,7 +48,7 @@ def pretraining(corpus: Corpus, encoders: dict[str, list[str]]) -> list[Finding]
                         "pre-training overlap",
                         "warn",
                         f"{channel}={name} was trained on {corpus.name} {how}, so it knows the speakers of every test part.",
-                        "Compare with an encoder that has not met the corpus, or say so beside the score.",
+                        "Compare with an encoder that has not seen the corpus, or say so next to the score.",
                         {"labels": met.labels},
                         (name,),
                         met.source,
@@ -58,7 +58,7 @@ def pretraining(corpus: Corpus, encoders: dict[str, list[str]]) -> list[Finding]
 
 
 def checkpoint_names(path: str) -> list[str]:
-    """What a checkpoint is called: its folder, and the name it was published under where its config.json keeps it."""
+    """Returns the names of a checkpoint: its folder, and its published name if its config.json has one."""
     names = [path.rstrip("/")] if path else []
     with contextlib.suppress(OSError, ValueError, AttributeError):  # no folder, no JSON, no mapping: no name
         names.append(str(json.loads((Path(path) / "config.json").read_text()).get("_name_or_path", "")))

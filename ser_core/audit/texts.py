@@ -1,7 +1,7 @@
-"""What transcripts give away: sentences in two parts, labels that a look-up finds, annotators' tags.
+"""What transcripts give away: sentences in two parts, labels that a look-up predicts, annotators' tags.
 
-Speaker-independent is not text-independent: in IEMOCAP 22.5 % of test utterances have their exact transcript in training, and
-24.1 % a near duplicate whose emotion is the same in 76.5 % (computed on the 5531 utterances of four classes).
+Speaker-independent does not mean text-independent: in IEMOCAP, 22.5 % of test utterances have their exact transcript in training,
+and 24.1 % a near duplicate, which has the same emotion in 76.5 % (computed on the 5531 utterances of four classes).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ PEPINO = "Pepino et al. 2020, ICASSP; Atmaja and Sasou 2022, arXiv 2210.14501"
 
 
 def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:
-    """Texts in two parts, and whether looking them up predicts the label better than the majority class does."""
+    """Reports texts in two parts, and whether looking them up predicts the label better than the majority class."""
     texts = np.array([normalise(text) for text in corpus.column("text")], dtype=str)
     if not (texts != "").any():
         return []
@@ -35,7 +35,7 @@ def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:
 
 
 def _overlap(name: str, what: str, where: Shared, corpus: Corpus, looked_up: dict[str, float]) -> Finding:
-    """The finding of a kind of text overlap; a warning when the look-up beats the majority class clearly."""
+    """Builds the finding for a kind of text overlap; a warning if the look-up clearly beats the majority class."""
     gain = looked_up["lookup"] - looked_up["majority"]
     telling = gain > max(0.02, 2 * looked_up["standard_error"])
     found = (
@@ -43,19 +43,19 @@ def _overlap(name: str, what: str, where: Shared, corpus: Corpus, looked_up: dic
         f"{percent(looked_up['lookup'])}, the majority class in {percent(looked_up['majority'])}."
     )
     remedy = (
-        "Use folds=text_disjoint or script_disjoint, or report these utterances apart; a text encoder can learn them by heart."
+        "Use folds=text_disjoint or script_disjoint, or report these utterances separately; a text encoder can memorise them."
         if telling
-        else "None needed where sentences are acted in every emotion by design; say so beside scores of a text channel."
+        else "None needed if sentences are acted in every emotion by design; say so next to scores of a text channel."
     )
     severity = "warn" if telling else "info"
     return Finding(f"{name} overlap", severity, found, remedy, {**where.counts, **looked_up}, where.examples, PEPINO)
 
 
 def _looked_up(corpus: Corpus, folds: Folds, keys: Keys) -> dict[str, float]:
-    """Over the test utterances of all folds: share with a match in training, and there the accuracy of two guesses.
+    """Returns, over the test utterances of all folds, the share with a match in training and the accuracy of two guesses there.
 
-    `lookup` guesses the commonest label of the matches, `majority` the commonest of the training part; the standard
-    error is that of the difference between the two.
+    `lookup` guesses the most frequent label of the matches, `majority` the most frequent one of the training part. The standard
+    error is that of their difference.
     """
     classes = np.array(["", *corpus.classes])
     labels = np.searchsorted(np.sort(classes), corpus.column("emotion"))
@@ -69,7 +69,7 @@ def _looked_up(corpus: Corpus, folds: Folds, keys: Keys) -> dict[str, float]:
         near = keys.alike @ table
         usual = np.bincount(labels[fold.train][labels[fold.train] > 0], minlength=len(classes))
         for row in keys.touched(test, train):
-            best = (near[keys.numbers[row]] + usual / (1 + usual.sum())).argmax()  # ties go to the more usual label
+            best = (near[keys.numbers[row]] + usual / (1 + usual.sum())).argmax()  # ties go to the more frequent label
             guesses.append((best == labels[row], usual.argmax() == labels[row]))
     right = np.array(guesses, dtype=float).reshape(-1, 2)
     if not len(right):
@@ -80,7 +80,7 @@ def _looked_up(corpus: Corpus, folds: Folds, keys: Keys) -> dict[str, float]:
 
 
 def tags(corpus: Corpus) -> list[Finding]:
-    """Annotators' tags such as [LAUGHTER], counted per class: they may name the emotion."""
+    """Reports annotators' tags such as [LAUGHTER], counted per class, because they may name the emotion."""
     texts, labels = corpus.column("text"), corpus.column("emotion")
     tagged = np.array([bool(TAG.search(text)) for text in texts])
     if not tagged.any():
@@ -94,7 +94,7 @@ def tags(corpus: Corpus) -> list[Finding]:
             f"{int(tagged.sum())} transcripts hold annotators' tags ({', '.join(sorted(kinds)[:EXAMPLES])}): "
             + ", ".join(f"{count} {name or 'unlabelled'}" for name, count in per_class.items())
             + ".",
-            "Leave them out with corpus.text=plain; a recogniser would not write them.",
+            "Remove them with corpus.text=plain; a recogniser would not write them.",
             {"utterances": int(tagged.sum()), "per class": per_class},
             [f"{name}: {text}" for name, text in zip(corpus.column("utterance")[tagged], texts[tagged], strict=True)][:EXAMPLES],
         )

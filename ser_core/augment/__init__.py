@@ -1,7 +1,7 @@
-"""One file per way of changing a waveform. AUGMENTATIONS is the only list; an entry is NAME or NAME:VALUE, as noise:10.
+"""One file per augmentation of a waveform. AUGMENTATIONS is the only list; an entry is NAME or NAME:VALUE, such as noise:10.
 
-    noise      drawn anew for each utterance, within the bounds of its file        noise:10      10 dB for all of them
-What is drawn follows from the utterance and the entry alone, so that the same features serve every seed and every trial.
+    noise      drawn separately for each utterance, within the bounds in its file        noise:10      10 dB for all of them
+The draw depends only on the utterance and the entry, so the same features serve every seed and every trial.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "codec": Codec,
 }
 EDITION = 1
-"""Raised by one when an augmentation of the same name and value does something else: its features are then extracted anew."""
+"""Increased by one when an augmentation with the same name and value changes; its features are then extracted again."""
 
 
 def augmentation(entry: str, key: str) -> Augmentation:
-    """The augmentation that an entry names; `key` is where the entry stands, for messages. Raises SettingError for any other."""
+    """Returns the augmentation of an entry. `key` is the setting, for messages. Raises SettingError for an unknown one."""
     name, colon, value = entry.partition(":")
     if name not in AUGMENTATIONS or (colon and not value):
-        raise SettingError(f"{key}: {entry!r} is no augmentation; write NAME or NAME:VALUE with {', '.join(AUGMENTATIONS)}")
+        raise SettingError(f"{key}: {entry!r} is not an augmentation; write NAME or NAME:VALUE with {', '.join(AUGMENTATIONS)}")
     found = AUGMENTATIONS[name](value)
     found.check(f"{key}: {entry}")
     return found
 
 
 def augment(wave: np.ndarray, entry: str, utterance: str) -> np.ndarray:
-    """The waveform [samples] at 16 kHz as the entry changes it; `utterance` names what is heard and seeds what is drawn."""
+    """Applies the entry to a waveform [samples] at 16 kHz. `utterance` identifies the audio and seeds the draw."""
     digest = hashlib.sha256(f"{utterance} {entry}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     changed = augmentation(entry, "augmentation").changed(torch.from_numpy(wave), generator)

@@ -1,6 +1,6 @@
-"""Codecs: the waveform written in a lossy format, in memory, and read back; libsndfile has them all.
+"""Codecs: the waveform is encoded in a lossy format in memory and decoded again, all by libsndfile.
 
-16 kHz --(telephone: 8 kHz)--> encoder --> bytes --> decoder --> 16 kHz, as long as before
+16 kHz --(telephone: 8 kHz)--> encoder --> bytes --> decoder --> 16 kHz, same length as before
 """
 
 import io
@@ -23,11 +23,11 @@ CODECS: dict[str, tuple[str, str, int]] = {
     "vorbis": ("OGG", "VORBIS", SAMPLE_RATE_HZ),
     "opus": ("OGG", "OPUS", SAMPLE_RATE_HZ),
 }
-"""Container, codec and rate in Hz: two of the telephone (ITU-T G.711, GSM 06.10), three of the internet."""
+"""Container, codec and rate in Hz: two telephone codecs (ITU-T G.711, GSM 06.10) and three internet codecs."""
 
 
 class Codec(Augmentation):
-    """Coding and decoding."""
+    """Encoding and decoding."""
 
     unit: ClassVar[str] = "the codec's name"
 

@@ -1,6 +1,6 @@
 """White noise at a signal-to-noise ratio: equal power at every frequency.
 
-wave + g * noise      g so that 10 log10(power of wave / power of g * noise) = SNR, both over the whole utterance
+wave + g * noise      with g such that 10 log10(power of wave / power of g * noise) = SNR, both over the whole utterance
 """
 
 from typing import ClassVar
@@ -25,5 +25,5 @@ class Noise(Augmentation):
         return add_noise(wave, self.sound(len(wave), generator), ratio)
 
     def sound(self, samples: int, generator: torch.Generator) -> Float[Tensor, "samples"]:
-        """The noise, at any level."""
+        """Returns the noise, at any level."""
         return torch.randn(samples, generator=generator)

@@ -1,6 +1,6 @@
-"""Pink noise at a signal-to-noise ratio: power falls as 1/f, as in rooms and streets, so that it covers what speech has.
+"""Pink noise at a signal-to-noise ratio: power falls as 1/f, as in rooms and streets, so it covers the range of speech.
 
-white noise --FFT--> divided by sqrt(f), nothing at 0 Hz --inverse FFT--> pink --> added as white noise is
+white noise --FFT--> divided by sqrt(f), 0 at 0 Hz --inverse FFT--> pink --> added like white noise
 """
 
 import torch

@@ -1,6 +1,6 @@
-"""Pitch: every frequency times 2^(semitones / 12), the tempo kept.
+"""Pitch: every frequency is multiplied by 2^(semitones / 12) at the same tempo.
 
-    [samples] --phase vocoder--> longer by the factor --resampled--> as long and loud as before, higher by the factor
+    [samples] --phase vocoder--> longer by the factor --resampled--> same length and power, higher by the factor
 The factor is rounded to hundredths (at most 9 cents off), which keeps the resampling filter short. Formants move with the
 pitch, as they would with another speaker.
 """
@@ -19,7 +19,7 @@ HOP_SAMPLES = 128
 
 
 class Pitch(Augmentation):
-    """Speaking higher (above 0) or lower."""
+    """Raises (above 0) or lowers the pitch."""
 
     unit: ClassVar[str] = "a shift in semitones"
     bounds: ClassVar[tuple[float, float]] = (-12.0, 12.0)

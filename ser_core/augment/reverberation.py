@@ -1,7 +1,7 @@
 """Reverberation: the sound of a room, whose impulse response is noise that decays by 60 dB in T60 seconds.
 
     wave * (direct sound, then exp(-6.9 t / T60) noise, 6 dB below it)      cut to the wave's length, at the wave's power
-A statistical room (Polack 1988; Moorer 1979): late reflections alone, and no room that was ever measured.
+A statistical room (Polack 1988; Moorer 1979): only late reflections, not a measured room.
 """
 
 import math
@@ -19,7 +19,7 @@ DIRECT_TO_REVERBERANT_DB = 6.0
 
 
 class Reverberation(Augmentation):
-    """Speaking in a room."""
+    """Adds the reverberation of a room."""
 
     unit: ClassVar[str] = "the reverberation time T60 in seconds"
     bounds: ClassVar[tuple[float, float]] = (0.05, 3.0)

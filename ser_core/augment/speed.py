@@ -1,4 +1,4 @@
-"""Speed: the waveform played faster or slower, pitch and tempo together (Ko et al. 2015, Interspeech, "Audio augmentation").
+"""Speed: plays the waveform faster or slower, pitch and tempo together (Ko et al. 2015, Interspeech, "Audio augmentation").
 
 [samples] --resampled--> [samples / factor]        factor in hundredths, which keeps the resampling filter short
 """
@@ -14,7 +14,7 @@ from ser_core.augment.augmentation import Augmentation
 
 
 class Speed(Augmentation):
-    """Playing faster (above 1) or slower."""
+    """Plays faster (above 1) or slower."""
 
     unit: ClassVar[str] = "a factor on the tempo"
     bounds: ClassVar[tuple[float, float]] = (0.5, 2.0)

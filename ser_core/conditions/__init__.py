@@ -1,9 +1,9 @@
-"""Under what a trained fold is tested beside the whole: one file per condition. CONDITIONS is the only list.
+"""The extra conditions under which a trained fold is tested: one file per condition. CONDITIONS is the only list.
 
-    speech_only  text_only        a channel is hidden, as masking hides it in training; nothing is trained anew
+    speech_only  text_only        a channel is hidden, as in masking; nothing is retrained
     text:asr                      another text, from the column `asr`
-    noise:10  codec:gsm  ...      the speech through an augmentation, each utterance under its own noise
-An entry of `conditions` is NAME or NAME:VALUE; its scores are called METRIC@ENTRY, as uar@noise:10.
+    noise:10  codec:gsm  ...      the speech after an augmentation, with separate noise for each utterance
+An entry of `conditions` is NAME or NAME:VALUE. Its scores are called METRIC@ENTRY, for example uar@noise:10.
 """
 
 from ser_core.augment import AUGMENTATIONS
@@ -23,10 +23,10 @@ CONDITIONS: dict[str, type[Condition]] = {
 
 
 def condition(entry: str) -> Condition:
-    """The condition that an entry names. Raises SettingError for any other."""
+    """Returns the condition that an entry names. Raises SettingError for an unknown one."""
     name = entry.partition(":")[0]
     if name not in CONDITIONS:
-        raise SettingError(f"conditions: {entry!r} is no condition; there are {', '.join(CONDITIONS)}")
+        raise SettingError(f"conditions: {entry!r} is not a condition; choose from {', '.join(CONDITIONS)}")
     return CONDITIONS[name](entry)
 
 

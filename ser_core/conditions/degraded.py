@@ -1,4 +1,4 @@
-"""Degraded speech, as `noise:10`: every utterance through an augmentation, whose draw follows from the utterance alone."""
+"""Degraded speech such as `noise:10`: an augmentation of every utterance, with a draw that depends only on the utterance."""
 
 from collections.abc import Collection
 
@@ -7,7 +7,7 @@ from ser_core.conditions.condition import Condition
 
 
 class Degraded(Condition):
-    """Speech through an augmentation."""
+    """Speech after an augmentation."""
 
     @property
     def changes_speech(self) -> str:

@@ -1,6 +1,6 @@
-"""Another text than the model was trained on, as `text:asr`: a recogniser's, say, from a column of the corpus's table.
+"""Text that the model was not trained on, such as `text:asr`: for example recogniser output, from a column of the corpus's table.
 
-Any corpus may have such columns through corpus.columns_file, a table of its own (corpus=table) has them itself.
+Any corpus can have such columns in corpus.columns_file; a table corpus (corpus=table) can have them in its own table.
 """
 
 from collections.abc import Collection
@@ -18,5 +18,5 @@ class OtherText(Condition):
 
     def check(self, channels: Collection[str]) -> None:
         if not self.reads_text:
-            raise SettingError("conditions: text names its column, as text:asr")
+            raise SettingError("conditions: text needs the name of its column, for example text:asr")
         self.needs("text", channels)

@@ -1,4 +1,4 @@
-"""Speech alone: the text is hidden from a model that was trained with it."""
+"""Speech only: the text is hidden from a model that was trained with it."""
 
 from collections.abc import Collection
 

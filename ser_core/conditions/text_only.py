@@ -1,4 +1,4 @@
-"""Text alone: the speech is hidden from a model that was trained with it."""
+"""Text only: the speech is hidden from a model that was trained with it."""
 
 from collections.abc import Collection
 

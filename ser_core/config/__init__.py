@@ -1,1 +1,1 @@
-"""The configuration: one tree of options, composed from overrides, checked key by key, and hashed into the name of a fold."""
+"""The configuration: one tree of options, composed from overrides, checked key by key, and hashed to name each fold."""

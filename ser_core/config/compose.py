@@ -1,9 +1,9 @@
-"""Overrides -> one frozen, checked Config.
+"""How overrides become one frozen, checked Config.
 
     ["corpus=emodb", "model.fusion.tokens=4", ...] --expand, check--> Hydra --> Config
                                                    --read_value--> 4 --^
-Hydra composes the options that are chosen and nothing else: no value goes through its grammar, so that a path may hold any
-letter. `_target_`, interpolation, `+key` and `~key` are refused.
+Hydra only composes the chosen options. Values never pass through its grammar, so a path may contain any character.
+`_target_`, interpolation, `+key` and `~key` are rejected.
 """
 
 import copy
@@ -28,12 +28,12 @@ Tree = TypeVar("Tree")
 
 
 def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
-    """The Config that these overrides resolve to. Relative paths start from `folder` (default: the working folder).
+    """Composes the Config that these overrides describe. Relative paths start from `folder` (default: the working folder).
 
-    `system=NAME` lays a published system beneath the others, which win over it (ser_core/config/published_system.py).
+    `system=NAME` applies the settings of a published system first; your other overrides win (see config/published_system.py).
 
-    Raises SettingError, naming the nearest valid key, for an unknown key, a knob of an option not chosen, a value of
-    the wrong type or out of range.
+    Raises SettingError, which suggests the nearest valid key, for an unknown key, a setting of an option that is not chosen,
+    a value of the wrong type, or a value out of range.
     """
     return compose_tree(Config, GROUPS, apply_system(overrides, GROUPS).overrides, folder)
 
@@ -41,7 +41,7 @@ def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Config
 def compose_tree(
     root: type[Tree], groups: dict[str, tuple[dict[str, type[Any]], str]], overrides: Sequence[str], folder: Path | None
 ) -> Tree:
-    """`compose` for any tree of options: `groups` are its nodes chosen by name."""
+    """Does what `compose` does for any tree of options. `groups` lists the nodes that are chosen by name."""
     from hydra.errors import HydraException
 
     written = expand(overrides, groups)
@@ -66,13 +66,13 @@ def compose_tree(
 
 
 def as_dict(config: Any) -> dict[str, Any]:
-    """The Config as plain data, everything in it."""
+    """Returns the whole Config as plain data."""
     return dataclasses.asdict(config)
 
 
 @functools.cache
 def _schema(option: type) -> DictConfig:
-    """A structured node whose read-only flag (it comes from `frozen`) is off, so that overrides merge into it."""
+    """Returns a structured node with the read-only flag (set by `frozen`) cleared, so that overrides can be merged into it."""
     node = OmegaConf.structured(option)
 
     def soften(part: Any) -> None:
@@ -81,7 +81,7 @@ def _schema(option: type) -> DictConfig:
             child = part._get_node(key)
             if isinstance(child, DictConfig):
                 soften(child)
-                if OmegaConf.get_type(child) is dict:  # a knob that maps names the user gives, such as corpus.columns
+                if OmegaConf.get_type(child) is dict:  # a mapping with names from the user, such as corpus.columns
                     OmegaConf.set_struct(child, False)
 
     soften(node)
@@ -90,7 +90,7 @@ def _schema(option: type) -> DictConfig:
 
 @functools.lru_cache(maxsize=64)
 def _tree(root: type, nodes: tuple[tuple[str, str, str, tuple[tuple[str, type], ...]], ...]) -> DictConfig:
-    """What Hydra composes of these (group, default, choice, options). Kept: variants mostly differ in values alone."""
+    """Composes (group, default, choice, options) with Hydra. Cached, because most variants differ only in values."""
     from hydra import compose as hydra_compose
     from hydra import initialize
     from hydra.core.config_store import ConfigStore
@@ -115,14 +115,14 @@ def _tree(root: type, nodes: tuple[tuple[str, str, str, tuple[tuple[str, type], 
 
 @functools.cache
 def _offer(group: str, name: str, option: type) -> None:
-    """Registers an option with Hydra, once: every registration copies its schema."""
+    """Registers an option with Hydra once, because every registration copies its schema."""
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store(group=group, name=name, node=_schema(option))
 
 
 def _locations(root: type, tree: DictConfig, prefix: str = "") -> list[tuple[str, str, str]]:
-    """(owner, key, value) of every field that says where something lies."""
+    """Returns (owner, key, value) for every field that holds a path."""
     found = []
     for name in tree:
         child = tree._get_node(name)
@@ -137,9 +137,9 @@ def _locations(root: type, tree: DictConfig, prefix: str = "") -> list[tuple[str
 
 
 def _place(owner: str, key: str, value: str, folder: Path) -> str:
-    """The absolute path of a place, ~ expanded; "" for a checkpoint that is not on this machine, but has a name on the hub.
+    """Returns the absolute path, with ~ expanded, or "" for a checkpoint that is not on this machine but has a hub name.
 
-    Raises SettingError for a name that is too long, a folder that may not be read, and a store that is a file.
+    Raises SettingError if the name is too long, the folder is not readable, or the store is a file.
     """
     place = Path(folder, os.path.expanduser(value)).absolute()  # noqa: PTH111 (Path.expanduser raises for ~STRANGER)
     try:
@@ -149,14 +149,14 @@ def _place(owner: str, key: str, value: str, folder: Path) -> str:
     except OSError as error:
         raise SettingError(f"{key}={shown(value)} cannot be used: {error.strerror}; give another path") from None
     if key == "run.store" and there and there != stat.S_IFDIR:
-        raise SettingError(f"{key}={shown(value)} is a file; give a folder, which is made where it is missing")
+        raise SettingError(f"{key}={shown(value)} is a file; give a folder, which is created if it does not exist")
     if there and not os.access(place, os.R_OK | (os.X_OK if there == stat.S_IFDIR else 0)):
-        raise SettingError(f"{key}={shown(value)} cannot be read: permission denied; ask its owner for the right to read it")
+        raise SettingError(f"{key}={shown(value)} cannot be read: permission denied; ask its owner for read permission")
     return str(place) if there or owner == "corpus" or key.rpartition(".")[2] != "path" else ""
 
 
 def _readable(error: Exception) -> SettingError:
-    """A SettingError with the first sentence of OmegaConf's complaint about a key, else of Hydra's, or the one behind it."""
+    """Returns a SettingError with the first sentence of OmegaConf's key error, else Hydra's, or the SettingError behind it."""
     cause: BaseException | None = error
     spoken = error
     while cause is not None:

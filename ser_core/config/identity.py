@@ -1,11 +1,11 @@
-"""What names a fold: a hash of what is built, so that growth of the program renames nothing.
+"""How a fold gets its name: a hash of what is trained, designed so that new features of the program rename nothing.
 
 Config --described--> {"model": {"fusion": {"name": "bridge", "tokens": 4}}, "seed": 3, ...} --sha256--> 16 hex digits
 
-Only what differs is written down: values at their default, tasks of weight 0 and options that stand for "as before" are
-left out, so a new knob, task, corpus or group leaves every name as it is. What a default stands for must then never change
-in silence: an option that trains other numbers, or has another default, raises its `edition` (tests/ser_core/config/defaults.json
-pins them all), and only records that used it get new names.
+The hash covers only what differs from the defaults. Default values, tasks of weight 0 and neutral options are left out, so a
+new setting, task, corpus or group leaves every name unchanged. The meaning of a default must therefore never change silently:
+an option that trains different numbers, or has a new default, raises its `edition`, and only records that used it get new
+names. tests/ser_core/config/defaults.json pins all defaults.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ MISSING = object()
 
 
 def fingerprint(config: Config, beside: str = "") -> str:
-    """The name of what a Config trains and scores. `beside` names what it reads beyond the corpus's content.
+    """Returns the name of what a Config trains and scores. `beside` names what it reads in addition to the corpus's content.
 
-    Left out: `run.*`, and fields that say where something lies, what is accepted, or what the corpus holds (the split's own
-    hash covers the corpus; a checkpoint counts by the hash of its weights).
+    `run.*` is left out. So are fields that hold a path, a tolerance, or the content of the corpus: the hash of the split
+    covers the corpus, and a checkpoint is represented by the hash of its weights.
     """
     content = {**described(config), "program": ser_core.EDITION}
     content.pop("run", None)
@@ -34,15 +34,15 @@ def fingerprint(config: Config, beside: str = "") -> str:
 
 
 def channels_fingerprint(config: Config) -> str:
-    """The name of the features that a Config reads: equal for all fusions, tasks and seeds over the same channels."""
+    """Returns the name of the features that a Config reads: equal for all fusions, tasks and seeds over the same channels."""
     parts = (config.audio, config.model.speech, config.model.text)
     return _digest([ser_core.EDITION, *map(described, parts), config.tasks.emotion.weight > 0])
 
 
 def described(option: Option | Tasks) -> dict[str, Any]:
-    """What of an option decides what is trained, as plain data: its name, its edition from 2 on, values off their default.
+    """Returns the part of an option that decides what is trained: its name, its edition from 2 on, and non-default values.
 
-    A nested option is there if anything of it is; a task, and an option that does something, always are.
+    A nested option appears if any part of it does. A task, or an option that changes training, always appears.
     """
     if isinstance(option, Tasks):
         return {name: described(task) for name, task in option.active().items()}
@@ -63,12 +63,12 @@ def described(option: Option | Tasks) -> dict[str, Any]:
 
 
 def is_neutral(option: type) -> bool:
-    """Whether the class itself is marked neutral: an adapter that derives from `none` is not."""
+    """Whether the class itself is marked neutral. An adapter that derives from `none` is not."""
     return bool(vars(option).get("neutral"))
 
 
 def default_of(field: "dataclasses.Field[Any]") -> Any:
-    """The value a field has where nobody sets it; MISSING where it has none."""
+    """Returns the default of a field, or MISSING if it has none."""
     if field.default is not dataclasses.MISSING:
         return field.default
     return MISSING if field.default_factory is dataclasses.MISSING else field.default_factory()

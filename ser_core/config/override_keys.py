@@ -1,4 +1,4 @@
-"""Checks the keys of overrides before Hydra sees them, so that a misspelling is answered with the nearest valid key."""
+"""How the keys of overrides are checked before Hydra sees them, so that a misspelled key gets the nearest valid one."""
 
 import dataclasses
 import difflib
@@ -15,25 +15,25 @@ Groups = Mapping[str, tuple[Mapping[str, type[Any]], str]]
 
 
 def rewrite(override: str, groups: Groups) -> str:
-    """One override with its key as Hydra spells it: `model.fusion=bridge` chooses an option like `model/fusion=bridge`.
+    """Rewrites the key of one override as Hydra spells it: `model.fusion=bridge` becomes `model/fusion=bridge`.
 
-    What stands behind the first `=` stays as typed. Raises SettingError for anything but key=value.
+    The text after the first `=` stays unchanged. Raises SettingError for anything but key=value.
     """
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
-        raise SettingError(f"{shown(override)} is not an override; write key=value, as optim.epochs=20")
+        raise SettingError(f"{shown(override)} is not an override; write key=value, for example optim.epochs=20")
     if key[0] in "+~" or "_target_" in key or "${" in override or "@" in key:
         raise SettingError(f"{shown(override)}: only key=value is accepted, without +, ~, @, ${{}} and _target_")
     if key != key.strip():
-        raise SettingError(f"{shown(override)}: leave out the space before =, and before the key")
+        raise SettingError(f"{shown(override)}: remove the spaces before the key and before =")
     if unreadable := _unreadable(override):
-        raise SettingError(f"{key}={shown(value)} holds {unreadable}; rename what it names, or write another text")
+        raise SettingError(f"{key}={shown(value)} contains {unreadable}; rename the file or folder, or write a different text")
     dotted = key.replace("/", ".")
     return f"{dotted.replace('.', '/')}={unquoted(value.strip())}" if dotted in groups else f"{dotted}={value}"
 
 
 def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
-    """Rewrites every override; a place given for an encoder, `model.speech=../models/whisper`, becomes `checkpoint` there."""
+    """Rewrites every override. A path given for an encoder, `model.speech=../models/whisper`, becomes `checkpoint` and a path."""
     expanded = []
     for place, override in enumerate(overrides):
         if "=" not in override and place and override[:1] not in "+~":
@@ -51,14 +51,14 @@ def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
 
 
 def _unreadable(override: str) -> str:
-    """What of an override no file, table or terminal could hold; "" for nothing."""
+    """Describes the part of an override that no file, table or terminal can hold; "" if there is none."""
     if "\0" in override:
         return "a NUL character"
     return "bytes that are not UTF-8" if any("\ud800" <= letter <= "\udfff" for letter in override) else ""
 
 
 def chosen_options(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
-    """The option that each group ends up with. Raises SettingError for a name that its table lacks."""
+    """Returns the option chosen for each group. Raises SettingError for a name that is not in the group's table."""
     names = {key: default for key, (_, default) in groups.items()}
     for override in overrides:
         key, _, value = override.partition("=")
@@ -74,7 +74,7 @@ def chosen_options(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
 
 
 def present_groups(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[Mapping[str, type[Any]], str]]:
-    """The groups of a tree with these choices: one within another is there if the option chosen for the other has it."""
+    """Returns the groups that exist with these choices. A nested group exists if the option chosen for its parent has it."""
     found = {}
     for key in groups:
         outer = max((other for other in groups if key.startswith(f"{other}.")), key=len, default="")
@@ -85,11 +85,11 @@ def present_groups(groups: Groups, names: Mapping[str, str]) -> dict[str, tuple[
 
 
 def remaining_overrides(base: Sequence[str], changes: Sequence[str], groups: Groups) -> list[str]:
-    """What these changes leave of the base, both as `expand` writes them.
+    """Returns the overrides of the base that the changes leave in effect, both written as `expand` writes them.
 
-    A key that the changes set is theirs. Where they choose another option than the base does, the base's knobs of its own
-    option go; where the base chooses none, those go that the chosen option lacks. A task that they give weight 0 has no
-    weight in any stage.
+    A key that the changes set replaces the base's. If the changes choose another option than the base, the settings of the
+    base's option are dropped. If the base chooses no option, the settings that the newly chosen option lacks are dropped.
+    A task that the changes give weight 0 has no weight in any stage.
     """
     changed = {key: value for key, _, value in (change.partition("=") for change in changes)}
     now = {key.replace("/", "."): value for key, value in changed.items() if key.replace("/", ".") in groups}
@@ -107,7 +107,7 @@ def remaining_overrides(base: Sequence[str], changes: Sequence[str], groups: Gro
 
 
 def _joined(key: str, one: str, other: str) -> str:
-    """What to do with two overrides of a key: entries in brackets can be written into one.
+    """Suggests what to do with two overrides of one key. Entries in brackets can be merged into one override.
 
     >>> _joined("a", "a={x: y}", "a={z: w}"), _joined("a", "a=1", "a=2")
     ("keep one, or write both into one: 'a={x: y, z: w}'", 'keep one')
@@ -120,7 +120,7 @@ def _joined(key: str, one: str, other: str) -> str:
 
 
 def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
-    """Raises SettingError for a key that the tree lacks or that belongs to an option not chosen."""
+    """Raises SettingError for a key that is not in the tree, or that belongs to an option that is not chosen."""
     names = chosen_options(overrides, groups)
     valid, there = dict(leaves(root, groups, names)), present_groups(groups, names)
     seen: dict[str, str] = {}
@@ -132,24 +132,24 @@ def check_keys(root: type, groups: Groups, overrides: Sequence[str]) -> None:
         if dotted in there:
             continue
         if dotted.rpartition(".")[2] == "name" and dotted.rpartition(".")[0] in groups:
-            raise SettingError(f"{dotted} follows the choice: write {dotted.rpartition('.')[0]}=NAME instead")
+            raise SettingError(f"{dotted} is set by the choice itself: write {dotted.rpartition('.')[0]}=NAME instead")
         if dotted not in valid:
             raise SettingError(_unknown(dotted, groups, names, list(valid)))
 
 
 def leaves(root: type, groups: Groups, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Every settable key with its sentence, for the given choices."""
+    """Yields every key that can be set, with its sentence, for the given choices."""
     for key, owner, field in _leaf_fields(root, groups, names, ""):
         yield key, field_sentences(owner).get(field, "")
 
 
 def leaf_types(root: type, groups: Groups, names: Mapping[str, str]) -> dict[str, Any]:
-    """The type of every settable key, for the given choices."""
+    """Returns the type of every key that can be set, for the given choices."""
     return {key: get_type_hints(owner)[field] for key, owner, field in _leaf_fields(root, groups, names, "")}
 
 
 def _leaf_fields(root: type, groups: Groups, names: Mapping[str, str], prefix: str) -> Iterator[tuple[str, type, str]]:
-    """Every settable key with the option and the field that it names."""
+    """Yields every key that can be set, with its option and field."""
     hints = get_type_hints(root)
     for field in dataclasses.fields(root):
         key = f"{prefix}{field.name}"
@@ -162,7 +162,7 @@ def _leaf_fields(root: type, groups: Groups, names: Mapping[str, str], prefix: s
 
 
 def _lost(key: str, group: str, now: str, before: str, groups: Groups) -> bool:
-    """Whether `key` is a knob of the option `before` of this group that goes with the choice of `now`."""
+    """Whether `key` is a setting of this group's option `before` that disappears when `now` is chosen."""
     if not key.startswith(f"{group}."):
         return False
     knob = key[len(group) + 1 :].partition(".")[0]
@@ -178,7 +178,7 @@ def _zero(value: str) -> bool:
 
 
 def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str]) -> str:
-    """The message for a key that is not in the tree as chosen."""
+    """Writes the message for a key that is not in the tree with these choices."""
     group = max((name for name in groups if key.startswith(f"{name}.")), key=len, default=None)
     if group:
         knob = key[len(group) + 1 :]
@@ -186,8 +186,8 @@ def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str
         if owners:
             close = difflib.get_close_matches(key, valid, n=1, cutoff=0.9)
             return (
-                f"{key}: {group}={names[group]} has no knob {knob!r}{f', the nearest is {close[0]}' if close else ''}; "
-                f"it belongs to {', '.join(owners)}: add {group}={owners[0]} or leave {key} out"
+                f"{key}: {group}={names[group]} has no setting {knob!r}{f', the nearest is {close[0]}' if close else ''}; "
+                f"it belongs to {', '.join(owners)}: add {group}={owners[0]} or remove {key}"
             )
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
-    return f"unknown key {key}{f'; the nearest is {close[0]}' if close else ''} (`ser options` prints them all)"
+    return f"unknown key {key}{f'; the nearest is {close[0]}' if close else ''} (`ser options` lists them all)"

@@ -1,6 +1,6 @@
-"""What `system=NAME` comes to: the system's overrides beneath the user's own, less those that the user's replace.
+"""How `system=NAME` works: the system's overrides come first, except for those that your own overrides replace.
 
-["system=mmer2023", "model.width=64"] --> [the system's, without model.width and knobs of options not chosen] + [own]
+["system=mmer2023", "model.width=64"] --> [the system's, without model.width and settings of options not chosen] + [own]
 """
 
 import dataclasses
@@ -12,22 +12,22 @@ from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
 
 KEY = "system"
 ENCODERS = ("model.speech", "model.text")
-"""Groups whose knobs, in a system, are those of a checkpoint: which one is the user's choice."""
+"""Groups whose settings, in a system, are those of a checkpoint. The user chooses which checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AppliedSystem:
-    """Overrides in Hydra's spelling without `system=`, and how they came about."""
+    """Overrides in Hydra's spelling without `system=`, and where they come from."""
 
     system: System | None
     overrides: tuple[str, ...]
     left_out: tuple[str, ...] = ()
-    """What of the system speaks to a checkpoint where there is none."""
+    """Settings of the system that need a checkpoint where none is chosen."""
     encoders: tuple[tuple[str, str], ...] = ()
-    """Key and choice of each encoder."""
+    """Key and chosen option of each encoder."""
 
     def notes(self) -> list[str]:
-        """What stands below a table: what is reconstruction, what differs here, what could not be followed."""
+        """Returns the notes below a table: what is reconstructed, what differs here, and what could not be followed."""
         if self.system is None:
             return []
         reconstructed, different = (list(self.system.departures(status)) for status in (RECONSTRUCTION, DIFFERS))
@@ -36,7 +36,7 @@ class AppliedSystem:
         return [*listed, *self.not_followed()]
 
     def not_followed(self) -> list[str]:
-        """What the chosen encoders keep from following, with the remedy."""
+        """Returns what cannot be followed because of the chosen encoders, with the remedy."""
         if self.system is None:
             return []
         name, sentences = self.system.name, []
@@ -54,9 +54,9 @@ class AppliedSystem:
 
 
 def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
-    """Lays the system that these overrides name, if any, beneath the others.
+    """Applies the system that these overrides name, if any, and the other overrides on top.
 
-    Raises SettingError for an unknown system, for more than one, and as `expand` and `chosen`.
+    Raises SettingError for an unknown system, for more than one system, and wherever `expand` and `chosen_options` do.
     """
     named = [override for override in overrides if override.partition("=")[0].strip() == KEY]
     own = expand([override for override in overrides if override not in named], groups)
@@ -82,7 +82,7 @@ def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
 
 
 def named_systems(lists: Iterable[Sequence[str]], groups: Groups) -> list[AppliedSystem]:
-    """Each system that these lists of overrides name, as the first of them that names it applies it."""
+    """Returns each system that these lists of overrides name, as applied by the first list that names it."""
     found: dict[str, AppliedSystem] = {}
     for overrides in lists:
         made = apply_system(overrides, groups)

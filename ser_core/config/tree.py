@@ -1,4 +1,4 @@
-"""The whole configuration tree on one screen. `ser options` prints it; a leaf is set by an override like optim.epochs=20.
+"""The whole configuration tree on one screen. `ser options` prints it; an override such as optim.epochs=20 sets a leaf.
 
     seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  stages  optim  conditions  run
 Options with a file of their own (corpora, protocols, encoders, fusions, weightings) are chosen by name: weighting=dwa.
@@ -43,7 +43,7 @@ GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "weighting": (WEIGHTINGS, "fixed"),
     "stages": (STAGES, "one"),
 }
-"""Every node chosen by name: its table and the default. One within another is there if the option chosen for that has it."""
+"""Every node chosen by name: its table and its default. A nested node exists if the option chosen for its parent has it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Model(Option):
     fusion: FusionOption = dataclasses.field(default_factory=FusionOption)
     """How the channels become one vector."""
     masking: MaskingOption = dataclasses.field(default_factory=MaskingOption)
-    """Whether training hides a channel now and then."""
+    """Whether training hides a channel from time to time."""
     width: int = 128
     """Width that every channel is projected to, at least 4."""
     dropout: float = 0.3
@@ -70,17 +70,17 @@ class Model(Option):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels that are read."""
+        """Returns the names of the channels that the model reads."""
         return tuple(name for name in CHANNELS if getattr(self, name).name != "none")
 
     @property
     def tuned(self) -> tuple[TrainableEncoder, ...]:
-        """The encoders of which some layers are trained."""
+        """Returns the encoders that have trained layers."""
         return tuple(option for option in (self.speech, self.text) if isinstance(option, TrainableEncoder) and option.tune)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What there is to train, of stages.PARTS."""
+        """Returns the parts of stages.PARTS that this model can train."""
         added = any({option.adapter.name, option.integration.name} != {"none"} for option in self.tuned)
         there = {"heads": True, "fusion": True, "adapters": added, "encoder": any(option.rate > 0 for option in self.tuned)}
         return tuple(part for part in PARTS if there[part])
@@ -88,26 +88,26 @@ class Model(Option):
 
 @dataclasses.dataclass(frozen=True)
 class Optim(Option):
-    """How a fold is trained: AdamW with warm-up and cosine decay, early stopping on the development part."""
+    """How a fold is trained: AdamW with warm-up and learning rate decay, early stopping on the development part."""
 
     key: ClassVar[str] = "optim"
     epochs: int = 20
-    """Most passes over the training part, at least 1."""
+    """Maximum number of passes over the training part, at least 1."""
     patience: int = 5
-    """Epochs without a better development score before a fold stops, at least 1."""
+    """Number of epochs without a better development score after which a fold stops, at least 1."""
     sampling: str = "shuffled"
-    """An epoch's utterances: shuffled (each once) or balanced (as many draws with replacement, emotions alike on average)."""
+    """How an epoch draws utterances: shuffled (each once) or balanced (with replacement, emotions equally often on average)."""
     monitor: str = "score"
-    """What the chosen epoch is best in, as a running mean over epochs: score (development UAR and mean CCC) or loss."""
+    """Criterion that chooses the epoch, as a running mean over epochs: score (development UAR and mean CCC) or loss."""
     refit: bool = True
-    """Whether the tested model is trained anew on training and development part together, for the chosen number of epochs."""
+    """Whether the tested model is retrained on training and development part together, for the chosen number of epochs."""
     batch: int = 32
     """Utterances per step, at least 2."""
     batching: str = "count"
-    """What fills a step: count (optim.batch utterances) or length (few long ones or many short ones, at least two, together and
-    padded no longer than optim.batch of mean length; an utterance counts the less, the more there are in its step)."""
+    """What fills a step: count (optim.batch utterances) or length (few long or many short utterances, at least two, padded to no
+    more than optim.batch utterances of mean length; the more utterances a step holds, the less each one counts)."""
     accumulate: int = 1
-    """Batches whose gradients are averaged into one step, at least 1; CCC and contrast still see one batch at a time."""
+    """Batches whose gradients are averaged into one step, at least 1. CCC and contrast still see one batch at a time."""
     learning_rate: float = 1.5e-3
     """Peak learning rate, above 0."""
     layer_rate: float = 10.0
@@ -115,15 +115,15 @@ class Optim(Option):
     warmup: float = 0.1
     """Share of all steps over which the rate rises from 0, from 0 (none) to 1."""
     schedule: str = "cosine"
-    """How the rate goes on from its peak: cosine or linear (to 0 at the last step), or constant."""
+    """Learning rate after the peak: cosine or linear (decay to 0 at the last step), or constant."""
     weight_decay: float = 0.05
     """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
     clip: float = 1.0
-    """Largest norm of the gradient, above 0."""
+    """Maximum norm of the gradient, above 0."""
     pack: int = 1
-    """Folds trained as one program, at least 0: 1 is each by itself, K the first K folds, the next K, ...; part of what is
-    trained, since last bits of sums depend on what is computed beside them. 0 is whatever is trained at the same time, other
-    configurations too (cluster.pack): records are then the same up to rounding alone."""
+    """Folds trained as one program, at least 0. 1 trains each fold alone. K stacks the first K folds, then the next K, and so
+    on; it is part of the fold's identity, because the last bits of sums depend on what is stacked. 0 stacks all folds a worker
+    trains, across configurations (cluster.pack); records may then differ in the last bits."""
     bf16: bool = True
     """Whether a GPU computes in bfloat16; a CPU always computes in float32."""
 
@@ -162,21 +162,21 @@ class Optim(Option):
 
 @dataclasses.dataclass(frozen=True)
 class Run(Option):
-    """Where and how to run; nothing here changes what is trained, so nothing here is part of a fold's identity."""
+    """Where and how to run. Nothing here changes what is trained, so nothing here is part of a fold's identity."""
 
     key: ClassVar[str] = "run"
     store: str = location_field("bridgework")
     """Folder of records, studies, features and the tracking database."""
     device: str = "auto"
-    """Where models train: auto (a GPU if there is one), cpu or cuda."""
+    """Where models train: auto (a GPU if one is available), cpu or cuda."""
     threads: int = 1
-    """CPU threads of one trial, at least 1; the last bits of a sum may differ between numbers of threads."""
+    """CPU threads of one trial, at least 1. The last bits of a sum may depend on the number of threads."""
     checkpoint_seconds: float = 60.0
-    """Least seconds between two saved states of a fold in training, at least 0; a killed fold goes on from the last one."""
+    """Minimum seconds between two checkpoints of a fold, at least 0. A killed fold resumes from its last checkpoint."""
     on_bad_audio: str = "stop"
-    """What a file that cannot be used does: stop the run, or skip (left out of every part, counted in the record)."""
+    """What happens when an audio file cannot be used: stop the run, or skip the file (in every part, counted in the record)."""
     features_gb: float = 0.0
-    """GB of features on disk, at least 0 (no bound); beyond, those that were not used for the longest go, and are made again."""
+    """Limit for stored features in GB, at least 0 (no limit). Beyond it, the least recently used features are deleted."""
 
     def __post_init__(self) -> None:
         at_least(self, "threads", 1)
@@ -193,25 +193,25 @@ class Config(Option):
     seed: int = 0
     """Seed of initial weights, batch order and dropout, at least 0."""
     corpus: CorpusOption = dataclasses.field(default_factory=CorpusOption)
-    """The utterances."""
+    """Source of the utterances."""
     folds: FoldsOption = dataclasses.field(default_factory=FoldsOption)
-    """How speakers are dealt into training, development and test parts."""
+    """How speakers are split into training, development and test parts."""
     audio: Audio = dataclasses.field(default_factory=Audio)
     """How files become waveforms."""
     model: Model = dataclasses.field(default_factory=Model)
     """The network."""
     tasks: Tasks = dataclasses.field(default_factory=Tasks)
-    """What it predicts, with weights."""
+    """What the model predicts, with weights."""
     weighting: WeightingOption = dataclasses.field(default_factory=WeightingOption)
-    """How those weights change while it learns."""
+    """How those weights change during training."""
     stages: StagesOption = dataclasses.field(default_factory=StagesOption)
-    """In which stages it is trained."""
+    """The stages of training."""
     optim: Optim = dataclasses.field(default_factory=Optim)
-    """How it is trained."""
+    """How the model is trained."""
     conditions: list[str] = dataclasses.field(default_factory=list)
-    """Under what a trained fold is scored too, if any: speech_only, text_only, text:COLUMN, or an augmentation as noise:10."""
+    """Extra conditions for scoring a trained fold: speech_only, text_only, text:COLUMN, or an augmentation such as noise:10."""
     run: Run = dataclasses.field(default_factory=Run)
-    """Where it runs."""
+    """Where and how to run."""
 
     def __post_init__(self) -> None:
         at_least(self, "seed", 0)
@@ -225,17 +225,17 @@ class Config(Option):
         self._check_versions()
 
     def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Config":
-        """The same experiment without the tasks that corpus and channels do not offer: asking for them in vain is no other."""
+        """Returns the same experiment without tasks that corpus and channels do not support; requesting them changes nothing."""
         tasks = self.tasks.settled(corpus, channels)
         return dataclasses.replace(self, tasks=tasks, stages=self.stages.among(tasks.active()))
 
     def stage_plans(self) -> Sequence[StagePlan]:
-        """The stages in order, with nothing left open. Raises SettingError when one is left without a task."""
+        """Returns the stages in order, with every field filled in. Raises SettingError when a stage has no task."""
         weights = {name: task.weight for name, task in self.tasks.active().items()}
         return plan_stages(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
 
     def small_batches(self) -> list[str]:
-        """Which losses over a batch do not see the larger one that accumulation makes."""
+        """Returns notices about losses over a batch that do not see the larger batch made by accumulation."""
         over_batches = [name for name, task in self.tasks.active().items() if task.over_batch]
         if self.optim.accumulate == 1 or not over_batches:
             return []
@@ -270,11 +270,11 @@ class Config(Option):
 
     @property
     def cache(self) -> Path:
-        """Folder of the feature store, the demo corpus and the hashes of files."""
+        """Returns the folder of the feature store, the demo corpus and the file hashes."""
         return Path(self.run.store) / "cache"
 
     def _check_versions(self) -> None:
-        """Raises SettingError for a condition or a view that the channels do not allow, and for balancing twice."""
+        """Raises SettingError for a condition or view that the channels do not allow, and for balancing twice."""
         for entry in self.conditions:
             condition(entry).check(self.model.channels)
             if self.conditions.count(entry) > 1:

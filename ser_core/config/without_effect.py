@@ -1,4 +1,4 @@
-"""Which of the settings that a user gives have no effect here, and why: every option says it of its own knobs.
+"""Which of your settings have no effect here, and why. Every option explains its own settings.
 
 overrides --> keys given --+
 Config --options--> without_effect(situation) --> {knob: why} --> "tasks.style.weight=0.5 has no effect: ..."
@@ -17,10 +17,10 @@ from ser_core.override_values import shortened
 
 
 def settings_without_effect(config: Config, corpus: Corpus, overrides: Sequence[str], folds: Folds | None = None) -> list[str]:
-    """A sentence for each reason why settings among these overrides change nothing in this configuration over this corpus.
+    """Returns one sentence for each reason why some of these overrides change nothing for this configuration and corpus.
 
-    `config` is what they compose to, before tasks without labels are settled. Of a system's own settings only tasks count:
-    what else it cannot follow stands in its notes. Without `folds` nothing is said of the split.
+    `config` is composed from these overrides, before tasks without labels are removed. Of a published system's own settings
+    only the tasks count; its notes cover the rest. Without `folds`, settings of the split are not checked.
     """
     given = _given(overrides)
     situation = Situation(config, corpus, folds, given)
@@ -35,7 +35,7 @@ def settings_without_effect(config: Config, corpus: Corpus, overrides: Sequence[
 
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
-    """Each key that the overrides give, with dots, and its value; of a system its tasks' weights alone."""
+    """Returns each key that the overrides set, with dots, and its value. Of a system only the task weights count."""
     own = expand([each for each in overrides if not each.startswith(f"{KEY}=")], GROUPS)
     pairs = {key.replace("/", "."): value for key, _, value in (each.partition("=") for each in own)}
     laid = [each.partition("=") for each in apply_system(overrides, GROUPS).overrides]
@@ -43,7 +43,7 @@ def _given(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _options(option: Option, path: str) -> Iterator[tuple[str, Option]]:
-    """Every option of the tree with its place in it."""
+    """Yields every option of the tree with its path."""
     yield path, option
     for field in dataclasses.fields(option):
         inner = getattr(option, field.name)

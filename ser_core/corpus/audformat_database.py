@@ -1,8 +1,8 @@
-"""Any database in audformat, as audb and audEERING publish them: db.yaml with its schemes, db.<table>.csv or .parquet.
+"""Reads any database in audformat, the format of audb and audEERING: db.yaml with its schemes, db.<table>.csv or .parquet.
 
 tables: [emotion]      rows: one file each, or one segment each      emotion: emotion        the column with the label
-speaker: files/speaker       of another table                        gender: gender          a field of the speaker's labels
-Pickled tables are never opened, nor YAML that is more than data.
+speaker: files/speaker       a column of another table               gender: gender          a field of the speaker's labels
+Pickled tables are never opened, and neither is YAML with more than plain data.
 """
 
 import dataclasses
@@ -38,35 +38,35 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Audformat(CorpusOption):
-    """Knobs of an audformat database."""
+    """Settings of an audformat database."""
 
     name: str = "audformat"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the database: the one that holds db.yaml, and from which its files are named."""
+    """Folder of the database: it holds db.yaml, and the file names start from it."""
     tables: list[str] = dataclasses.field(default_factory=list)
-    """Tables whose rows are the utterances; emotion stands for emotion.train, emotion.test where there is no such table,
-    and empty for the only table that has the emotion column."""
+    """Tables whose rows are the utterances. If no table emotion exists, emotion means emotion.train, emotion.test and so on.
+    Empty means the only table that has the emotion column."""
     emotion: str = "emotion"
-    """Where the emotion is: a column of these tables, or table/column for one of another; empty leaves emotions out."""
+    """Place of the emotion: a column of these tables, or table/column for another table; empty leaves emotions out."""
     speaker: str = "speaker"
-    """Where the speaker is: likewise, and a column that only one other table has needs no table/."""
+    """Place of the speaker: as for emotion; a column that only one other table has needs no table/."""
     gender: str = ""
-    """Where the gender is: likewise, or a field of the speakers' labels; empty leaves it out."""
+    """Place of the gender: as for speaker, or a field of the speakers' labels; empty leaves it out."""
     session: str = ""
-    """Where the session is: likewise; empty leaves it out."""
+    """Place of the session: as for speaker; empty leaves it out."""
     text: str = ""
-    """Where the text is, such as transcription: likewise; empty leaves it out."""
+    """Place of the text, such as transcription: as for speaker; empty leaves it out."""
     dimensions: list[str] = dataclasses.field(default_factory=list)
-    """Columns that are dimensions: [valence] on the scale of its scheme, or ["valence:1:5"] on the one given."""
+    """Columns that are dimensions: [valence] with the scale of its scheme, or ["valence:1:5"] with this scale."""
     classes: list[str] = dataclasses.field(default_factory=list)
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
-    """Labels to rename before anything else, as [excited:happy]."""
+    """Labels to rename before anything else, for example [excited:happy]."""
     similar_names: str = tolerance_field("refuse")
-    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
+    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse or allow."""
     unknown_speakers: str = tolerance_field("refuse")
-    """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
+    """If (almost) every utterance names another speaker: refuse folds by speaker, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parse_merge(self.merge)
@@ -76,17 +76,17 @@ class Audformat(CorpusOption):
             if ":" in entry:
                 parse_scale(entry)
         if not self.speaker:
-            raise SettingError("corpus.speaker must name a column: folds keep speakers apart, so every utterance has one")
+            raise SettingError("corpus.speaker must name a column: folds separate speakers, so every utterance needs one")
         if not (self.emotion or self.tables):
-            raise SettingError("corpus.tables must name the tables of the utterances where corpus.emotion is empty")
+            raise SettingError("corpus.tables must name the tables of the utterances if corpus.emotion is empty")
 
     def terms(self) -> str:
-        """Licence and usage by the header. Raises CorpusError when there is none."""
+        """Returns licence and usage from the header. Raises CorpusError if there is no header."""
         header = read_header(release_folder("audformat", self.root))
         return f"licence:        {header.get('license', 'not stated')}\nusage:          {header.get('usage', 'not stated')}"
 
     def read(self, cache: Path) -> Corpus:
-        """The rows of the tables. Raises CorpusError naming the table, column or scheme that cannot be used."""
+        """Reads the rows of the tables. Raises CorpusError with the table, column or scheme that cannot be used."""
         root = release_folder("audformat", self.root)
         with open_database(root) as database:
             own = tables_with(database, self.tables, self.emotion)
@@ -114,14 +114,14 @@ class Audformat(CorpusOption):
         )
 
     def _places(self, database: "Database", own: list[str]) -> dict[str, Place]:
-        """Where the words of the schema are that are asked for."""
+        """Returns the places of the requested words of the schema."""
         speaker = find(database, "speaker", self.speaker, own)
         asked = {"emotion": self.emotion, "gender": self.gender, "session": self.session, "text": self.text}
         found = {knob: find(database, knob, name, own, speaker) for knob, name in asked.items() if name}
         return {"speaker": speaker, **found}
 
     def _scale(self, database: "Database", own: list[str], entry: str) -> tuple[Place, Dimension]:
-        """Where a dimension is, and its scale. Raises CorpusError when neither the entry nor the scheme has one."""
+        """Returns the place of a dimension and its scale. Raises CorpusError if neither the entry nor the scheme has one."""
         place = find(database, "dimensions", entry.partition(":")[0], own)
         if ":" in entry:
             return place, dataclasses.replace(parse_scale(entry), name=place.column)
@@ -129,13 +129,13 @@ class Audformat(CorpusOption):
         if scheme is None or scheme.minimum is None or scheme.maximum is None:
             raise CorpusError(
                 f"corpus audformat: the scheme of column {entry!r} has no minimum and maximum; "
-                f'give its scale, as corpus.dimensions=["{entry}:1:5"]'
+                f'give its scale, for example corpus.dimensions=["{entry}:1:5"]'
             )
         return place, Dimension(place.column, float(scheme.minimum), float(scheme.maximum))
 
 
 def _rows(database: "Database", root: Path, name: str) -> pd.DataFrame:
-    """File, segment, name and split of every row of a table. A segment from 0 to an open end is the whole file."""
+    """Returns file, segment, name and split of every row of a table. A segment from 0 to an open end is the whole file."""
     check_stored(root, name)
     table = database.tables[name]
     with naming_file(root, name):
@@ -150,12 +150,12 @@ def _rows(database: "Database", root: Path, name: str) -> pd.DataFrame:
 
 
 def _words(found: list[Any]) -> list[str]:
-    """Cells as text, "" where absent."""
+    """Returns cells as text, "" for missing ones."""
     return ["" if pd.isna(cell) else str(cell) for cell in found]
 
 
 def _numbers(scale: Dimension, found: list[Any]) -> list[float]:
-    """Cells as numbers. Raises CorpusError for one that is none."""
+    """Returns cells as numbers. Raises CorpusError for a cell that is not a number."""
     try:
         return [float("nan") if pd.isna(cell) else float(cell) for cell in found]
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""An audformat database opened without running anything it holds, and where in it a column lies.
+"""How an audformat database is opened without running code from it, and how its columns are found.
 
-audformat itself reads a table's .pkl where there is one, and its header with YAML's tags; either can run code of whoever
-wrote the file. Here it sees a folder with the header as plain data and links to the .csv and .parquet tables alone.
+audformat itself reads a table's .pkl if one exists, and its header with YAML tags; both can run code from an untrusted file.
+Here it sees a folder with the header as plain data, and links only to the .csv and .parquet tables.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEADER = "db.yaml"
 TABLES = (".csv", ".parquet")
 SPLITS = ("train", "dev", "devel", "valid", "test")
-"""Parts of a table's name that are its split, as in emotion.train."""
+"""Suffixes of a table's name that are its split, as in emotion.train."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Place:
 
 
 def read_header(root: Path) -> dict[str, Any]:
-    """The header as plain data. Raises CorpusError when it is missing or more than plain data."""
+    """Reads the header as plain data. Raises CorpusError if it is missing or holds more than plain data."""
     file = root / HEADER
     if not file.is_file():
         raise CorpusError(f"corpus audformat: no {HEADER} in {root}; correct corpus.root")
@@ -45,13 +45,13 @@ def read_header(root: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CorpusError(f"corpus audformat: {file} is not plain YAML, so it is not read: {error}") from None
     if not isinstance(header, dict):
-        raise CorpusError(f"corpus audformat: {file} is no header of a database")
+        raise CorpusError(f"corpus audformat: {file} is not the header of a database")
     return header
 
 
 @contextlib.contextmanager
 def open_database(root: Path) -> Iterator["Database"]:
-    """The database below `root`, whose tables load while this is open. Raises CorpusError for a header that is none."""
+    """Opens the database below `root`; its tables load while it is open. Raises CorpusError for an invalid header."""
     import audformat
 
     header = read_header(root)
@@ -64,32 +64,32 @@ def open_database(root: Path) -> Iterator["Database"]:
         try:
             database = audformat.Database.load(str(folder))
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise CorpusError(f"corpus audformat: {root / HEADER} is no header of a database: {error!r}") from None
+            raise CorpusError(f"corpus audformat: {root / HEADER} is not the header of a database: {error!r}") from None
         for table in database.misc_tables:
             check_stored(root, table)
         yield database
 
 
 def check_stored(root: Path, table: str) -> None:
-    """Raises CorpusError unless the table lies there as CSV or Parquet."""
+    """Raises CorpusError unless the table is stored as CSV or Parquet."""
     if any((root / f"db.{table}{suffix}").is_file() for suffix in TABLES):
         return
     if (root / f"db.{table}.pkl").is_file():
         raise CorpusError(
-            f"corpus audformat: table {table} is there as {root / f'db.{table}.pkl'} alone, and a pickle is never opened, "
-            "since it can run code; whoever trusts it saves it anew with audformat: db.save(root, storage_format='parquet')"
+            f"corpus audformat: table {table} is only stored as {root / f'db.{table}.pkl'}, and a pickle is never opened "
+            "because it can run code; if you trust it, save it again with audformat: db.save(root, storage_format='parquet')"
         )
     raise CorpusError(f"corpus audformat: table {table} has no file db.{table}.csv or .parquet in {root}")
 
 
 def stored_file(root: Path, table: str) -> Path:
-    """The file that a table lies in; Parquet comes first, as it does in audformat."""
+    """Returns the file of a table; Parquet comes first, as in audformat."""
     return next(file for suffix in reversed(TABLES) if (file := root / f"db.{table}{suffix}").is_file())
 
 
 @contextlib.contextmanager
 def naming_file(root: Path, table: str) -> Iterator[None]:
-    """Raises CorpusError with the file and what is wrong in it where audformat cannot load a table."""
+    """Raises CorpusError with the file and the fault if audformat cannot load a table."""
     try:
         yield
     except BridgeworkError:
@@ -97,19 +97,19 @@ def naming_file(root: Path, table: str) -> Iterator[None]:
     except (ValueError, KeyError, TypeError, OSError) as error:
         file = stored_file(root, table)
         read_user_table(file).raise_faults("audformat")
-        raise CorpusError(f"corpus audformat: {file} is no table that audformat reads: {str(error).splitlines()[0]}") from None
+        raise CorpusError(f"corpus audformat: {file} is not a table that audformat reads: {str(error).splitlines()[0]}") from None
 
 
 def columns_of(database: "Database") -> list[str]:
-    """Every column of the tables of utterances, as table/column."""
+    """Returns every column of the utterance tables, as table/column."""
     return [f"{table}/{column}" for table in database.tables for column in database.tables[table].columns]
 
 
 def tables_with(database: "Database", wanted: Sequence[str], column: str) -> list[str]:
-    """The tables whose rows are the utterances: those wanted, or the only one that has the column.
+    """Returns the tables whose rows are the utterances: the wanted ones, or the only one that has the column.
 
-    A table that is not there stands for its splits: emotion for emotion.train and emotion.test. Raises CorpusError for a
-    table that is not there, and where none is wanted and not exactly one has the column.
+    A missing table stands for its splits: emotion means emotion.train and emotion.test. Raises CorpusError for an unknown
+    table, and if none is wanted and not exactly one table has the column.
     """
     if not wanted:
         found = [table for table in database.tables if column in database.tables[table].columns]
@@ -124,21 +124,23 @@ def tables_with(database: "Database", wanted: Sequence[str], column: str) -> lis
     for table in wanted:
         own = [table] if table in database.tables else [f"{table}.{split}" for split in SPLITS]
         if not (own := [name for name in own if name in database.tables]):
-            raise CorpusError(f"corpus audformat: no table {table!r} of corpus.tables; there are {', '.join(database.tables)}")
+            raise CorpusError(f"corpus audformat: no table {table!r} of corpus.tables; choose from {', '.join(database.tables)}")
         tables += own
     return tables
 
 
 def find(database: "Database", knob: str, name: str, own: Sequence[str], labels: Place | None = None) -> Place:
-    """Where `name` is: table/column, a column of the utterances' own tables, of the only other table that has it, or a
-    field of the labels of another column (the speaker's).
+    """Returns the place of `name`: table/column, a column of the utterances' own tables or of the only other table that has
+    it, or a field of the labels of another column (the speaker's).
 
-    Raises CorpusError, naming the knob and what is there, when it is nowhere or in several places.
+    Raises CorpusError, with the setting and the available columns, if it is nowhere or in several places.
     """
     table, slash, column = name.rpartition("/")
     if slash:
         if table not in database.tables or column not in database.tables[table].columns:
-            raise CorpusError(f"corpus audformat: corpus.{knob}={name} is not there; there are {', '.join(columns_of(database))}")
+            raise CorpusError(
+                f"corpus audformat: corpus.{knob}={name} does not exist; choose from {', '.join(columns_of(database))}"
+            )
         return Place(table, column)
     if all(name in database.tables[each].columns for each in own):
         return Place("", name)
@@ -154,16 +156,18 @@ def find(database: "Database", knob: str, name: str, own: Sequence[str], labels:
     if labels and name in fields:
         return dataclasses.replace(labels, field=name)
     have = f", and the labels of the speakers have {', '.join(fields) or 'no fields'}" if labels else ""
-    raise CorpusError(f"corpus audformat: corpus.{knob}={name} is in no table; there are {', '.join(columns_of(database))}{have}")
+    raise CorpusError(
+        f"corpus audformat: corpus.{knob}={name} is in no table; choose from {', '.join(columns_of(database))}{have}"
+    )
 
 
 def scheme_of(database: "Database", place: Place, own: Sequence[str]) -> Any:
-    """The scheme of a column, None where it has none."""
+    """Returns the scheme of a column; None if it has none."""
     return database.tables[place.table or own[0]].columns[place.column].scheme
 
 
 def label_fields(database: "Database", place: Place, own: Sequence[str]) -> list[str]:
-    """What the labels of a column's scheme say of each label: keys of their dictionaries, or columns of a misc table."""
+    """Returns the fields of a column's labels: keys of their dictionaries, or columns of a misc table."""
     scheme = scheme_of(database, place, own)
     if scheme is None or isinstance(scheme.labels, list | None):
         return []
@@ -173,9 +177,9 @@ def label_fields(database: "Database", place: Place, own: Sequence[str]) -> list
 
 
 def values(database: "Database", root: Path, place: Place, own: Sequence[str]) -> list[Any]:
-    """The cells of a place for every utterance of the own tables, NaN where it says nothing of one.
+    """Returns the cells of a place for every utterance of the own tables; NaN if it has no cell for one.
 
-    Raises CorpusError for a table stored as pickle alone, one with a row twice, labels that the scheme does not list, and
+    Raises CorpusError for a table stored only as pickle, a duplicate row, labels that the scheme does not list, and
     segments looked up for whole files.
     """
     cells: list[Any] = []
@@ -186,14 +190,14 @@ def values(database: "Database", root: Path, place: Place, own: Sequence[str]) -
             if database.tables[place.table].is_filewise:
                 index = index.get_level_values("file")
             elif database.tables[table].is_filewise:
-                raise CorpusError(f"corpus audformat: {place.table}/{place.column} is of segments, table {table} of whole files")
+                raise CorpusError(f"corpus audformat: {place.table}/{place.column} has segments, table {table} has whole files")
             series = series.reindex(index)
         cells += series.tolist()
     return cells
 
 
 def _column(database: "Database", root: Path, place: Place) -> pd.Series:
-    """One column, or the field of its labels."""
+    """Returns one column, or the field of its labels."""
     check_stored(root, place.table)
     table = database.tables[place.table]
     with naming_file(root, place.table):
@@ -207,7 +211,7 @@ def _column(database: "Database", root: Path, place: Place) -> pd.Series:
 
 
 def check_labels(root: Path, place: Place, scheme: Any) -> None:
-    """Raises CorpusError for labels that the scheme does not list, which audformat would take for absent."""
+    """Raises CorpusError for labels that the scheme does not list, which audformat would treat as missing."""
     if scheme is None or scheme.labels is None:
         return
     raw = read_user_table(stored_file(root, place.table))
@@ -217,5 +221,5 @@ def check_labels(root: Path, place: Place, scheme: Any) -> None:
     if strange := sorted({str(cell) for cell in raw.column(place.column)} - listed - {""}):
         raise CorpusError(
             f"corpus audformat: column {place.table}/{place.column} has {strange[0]!r}, which its scheme does not list: "
-            f"{', '.join(sorted(listed))}; correct the one or the other"
+            f"{', '.join(sorted(listed))}; correct one of them"
         )

@@ -1,4 +1,4 @@
-"""Which utterances of a corpus cannot be used, and which may have been cut: every one is decoded whole."""
+"""How every utterance of a corpus is decoded completely, to find those that cannot be used or may have been cut."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from ser_core.progress import bar
 Answer = TypeVar("Answer")
 
 WORKERS = 2
-"""Decoding threads; libsndfile works outside Python's lock."""
+"""Decoding threads; libsndfile runs without Python's lock."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Checked:
-    """What a check of all audio found, by utterance."""
+    """Results of a check of all audio, by utterance."""
 
     unusable: dict[str, str]
     """Why it cannot be used."""
     doubtful: dict[str, str]
-    """Why it may be only a part of what was recorded, though it can be used."""
+    """Why it may be incomplete, although it can be used."""
 
 
 def check_audio(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: bool = False) -> Checked:
-    """Decodes every utterance. `minimum_samples` is what the encoder needs, at 16 kHz."""
+    """Decodes every utterance. `minimum_samples` is the minimum of the encoder, at 16 kHz."""
 
     def answer(file: str, start: float, end: float) -> tuple[str, str]:
         try:
@@ -47,7 +47,7 @@ def check_audio(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progre
 
 
 def notice_of(doubts: dict[str, str], utterances: int) -> tuple[str, ...]:
-    """One sentence about utterances that may have been cut, with the first of them; none where there are none."""
+    """Returns one sentence about utterances that may have been cut, with the first of them; () if there are none."""
     if not doubts:
         return ()
     name, doubt = next(iter(doubts.items()))
@@ -58,7 +58,7 @@ def notice_of(doubts: dict[str, str], utterances: int) -> tuple[str, ...]:
 
 
 def of_each(corpus: Corpus, work: Callable[[str, float, float], Answer], what: str, progress: bool) -> list[Answer]:
-    """What `work` answers to the file, start and end of every utterance, in the order of the corpus table."""
+    """Calls `work` with file, start and end of every utterance and returns the results in the order of the corpus table."""
     places = list(corpus.table[["file", "start", "end"]].itertuples(index=False, name=None))
     with bar(len(places), what, progress) as advance, ThreadPoolExecutor(WORKERS) as pool:
 

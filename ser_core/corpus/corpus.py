@@ -1,7 +1,7 @@
-"""What every reader returns: a table of utterances with a checked schema, a label scheme, a licence, a protocol card.
+"""What every reader returns: a table of utterances with a checked schema, a label scheme, a licence and a protocol card.
 
 utterance  file  start  end  speaker  gender  session  text  emotion  <dimension> ...
-(one row each; absent values are empty strings or NaN, never guessed)
+(one row each; missing values are empty strings or NaN, never guessed)
 """
 
 import dataclasses
@@ -24,19 +24,19 @@ from ser_core.errors import CorpusError
 from ser_core.options import Option, location_field
 
 WORDS = ("utterance", "file", "speaker", "gender", "session", "text", "emotion", "split", "script")
-"""Columns of text; "" where the corpus does not say. `split` is the corpus's own part, spelled as it spells it; `script` the
-sentence, script or scenario that was acted."""
+"""Text columns; "" for missing values. `split` is the corpus's own part in its own spelling; `script` is the sentence, script
+or scenario that was acted."""
 SECONDS = ("start", "end")
-"""Where the utterance lies in its file, in seconds; NaN is the file's own start or end."""
+"""Place of the utterance in its file, in seconds; NaN means the file's own start or end."""
 NOTICES = "notices"
-"""Where a table carries what was noticed while it was read."""
+"""Attribute of a table that holds the notices from reading it."""
 PARTS = ("train", "dev", "test", "")
-"""What a fold of a corpus's own makes of an utterance; "" leaves it out."""
+"""Parts of an utterance in a fold that comes with the corpus; "" leaves it out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Dimension:
-    """One continuous emotion dimension and the ends of its scale as the corpus uses it."""
+    """One continuous emotion dimension and the bounds of its scale in the corpus."""
 
     name: str
     low: float
@@ -45,20 +45,20 @@ class Dimension:
 
 @dataclasses.dataclass(frozen=True)
 class CorpusOption(Option):
-    """Base of the corpora: knobs, and `read`, which returns the Corpus or raises CorpusError."""
+    """Base of the corpora: settings, and `read`, which returns the Corpus or raises CorpusError."""
 
     key: ClassVar[str] = "corpus"
     name: str = ""
     """This option's name."""
     columns_file: str = location_field("")
-    """A CSV or Parquet with the columns utterance (or file) and further ones: augmented_file, augmented_text, other texts."""
+    """A CSV or Parquet with the column utterance (or file) and extra columns: augmented_file, augmented_text, other texts."""
 
     def terms(self) -> str:
-        """What the corpus asks of those who use it, to be told on first use; "" where nothing is known before reading."""
+        """Returns the corpus's terms of use, printed on first use; "" if they are unknown before reading."""
         return terms_of(self.name)
 
     def read(self, cache: Path) -> "Corpus":
-        """The utterances. `cache` is a folder for what a reader has to make first (the demo corpus speaks into it)."""
+        """Reads the utterances. `cache` is a folder for what a reader must create first (the demo corpus is spoken there)."""
         raise NotImplementedError
 
 
@@ -68,17 +68,16 @@ class Corpus:
 
     `table` has the columns WORDS, SECONDS and one per dimension (float, NaN when unrated), one row per utterance,
     sorted by `utterance`, which is unique and does not depend on where the corpus lies. `file` is an absolute path.
-    `emotion` is one of `classes` or "" (unlabelled). `merged` says which labels were merged or dropped to get there.
-    `votes` [utterances, classes] is the share of annotators for each class, a row of NaN where nobody voted for any.
+    `emotion` is one of `classes` or "" (unlabelled). `merged` says which labels were merged or dropped for that.
+    `votes` [utterances, classes] is the share of annotators for each class; a row without votes for any class is NaN.
     `parts` has a column fold_1, fold_2, ... for every fold that comes with the corpus, each cell one of PARTS.
     `counts` says whether the reader found the counts of the release.
-    `further` has columns of text beyond the schema, for whoever asks for them by name; they are no part of the content.
-    `notices` are sentences that every command prints: what was found in the files that a user should know of, such as
-    speakers that are not known or a column that is not read. They are no part of the content either. Those about names are
-    added here, and what `complete` found.
+    `further` has text columns beyond the schema, which are requested by name; they are not part of the content.
+    `notices` are sentences that every command prints about the files, such as unknown speakers or a column that is not read.
+    They are not part of the content either. Notices about names, and those from `complete`, are added here.
     `similar_names` says whether names may differ only in case and the like (allow). `unknown_speakers` says whether the corpus
-    documents who speaks (known), or users name them: then folds by speakers where every utterance names another one are
-    refused, or accepted as folds by utterance (each).
+    documents the speakers (known). Otherwise users name them: if every utterance then names another speaker, folds by speaker
+    are refused, or accepted as folds by utterance (each).
     """
 
     name: str
@@ -99,7 +98,7 @@ class Corpus:
 
     def __post_init__(self) -> None:
         check_table(self.name, self.table, self.classes, self.dimensions)
-        # A corpus is made anew when utterances are left out: what was said before is not said twice.
+        # Leaving out utterances creates the corpus again, so duplicate notices are removed.
         notices = [*self.notices, *self.table.attrs.get(NOTICES, ()), *self._about_names()]
         object.__setattr__(self, "notices", tuple(dict.fromkeys(notices)))
         if self.votes is not None:
@@ -111,16 +110,16 @@ class Corpus:
         return len(self.table)
 
     def column(self, name: str) -> np.ndarray:
-        """One column of the table as an array: text for WORDS, float for the others."""
+        """Returns one column of the table as an array: text for WORDS, float for the others."""
         return cells(self.table, name)
 
     @functools.cached_property
     def why_unknown(self) -> str:
-        """Why speakers count as not known; "" where they are known."""
+        """Explains why speakers count as unknown; "" if they are known."""
         return "" if self.unknown_speakers == "known" else why_unknown(self.column("speaker").tolist())
 
     def _about_names(self) -> list[str]:
-        """What is to be said of names. Raises CorpusError for similar ones, unless they are allowed."""
+        """Returns notices about names. Raises CorpusError for similar names, unless they are allowed."""
         names = {"speakers": "speaker", "sessions": "session", "emotions": "emotion"}
         said = check_similar(self.name, {what: self.column(name).tolist() for what, name in names.items()}, self.similar_names)
         said += two_genders(self.column("speaker").tolist(), self.column("gender").tolist())
@@ -132,11 +131,11 @@ class Corpus:
 
     @property
     def scheme(self) -> dict[str, Any]:
-        """Classes in order and dimensions with their scales: what a model's heads are shaped by."""
+        """Returns the classes in order and the dimensions with their scales, which shape a model's heads."""
         return {"classes": list(self.classes), "dimensions": {d.name: [d.low, d.high] for d in self.dimensions}}
 
     def without(self, utterances: Iterable[str]) -> "Corpus":
-        """The corpus less the named utterances (bad audio that the user chose to skip)."""
+        """Returns the corpus without the named utterances (bad audio that you chose to skip)."""
         kept = ~np.isin(self.column("utterance"), list(utterances))
         votes = None if self.votes is None else self.votes[kept]
         rest = {
@@ -146,7 +145,7 @@ class Corpus:
         return dataclasses.replace(self, table=self.table.loc[kept].reset_index(drop=True), votes=votes, **rest)
 
     def card(self, audio_hash: str) -> dict[str, Any]:
-        """The protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""
+        """Returns the protocol card: counts, label map, licence and content hash. `audio_hash` covers the files' bytes."""
         names, counts = np.unique(self.column("emotion"), return_counts=True)
         found = dict(zip(names.tolist(), counts.tolist(), strict=True))
         return {
@@ -166,7 +165,7 @@ class Corpus:
         }
 
     def _rows(self) -> str:
-        """Every cell but the file's place, as JSON; what a corpus does not have hashes as if there were no such thing."""
+        """Returns every cell but the file's path as JSON. Missing columns and features do not change the hash."""
         absent = ["file", *(column for column in ("split", "script") if not (self.column(column) != "").any())]
         content = self.table.drop(columns=absent).to_dict("list")
         if self.votes is not None:
@@ -177,7 +176,7 @@ class Corpus:
 
 
 def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimensions: tuple[Dimension, ...]) -> None:
-    """Raises CorpusError, naming column and row, where a table breaks the schema."""
+    """Raises CorpusError, with column and row, if a table violates the schema."""
     expected = [*WORDS, *SECONDS, *(d.name for d in dimensions)]
     if missing := [column for column in expected if column not in table]:
         raise CorpusError(f"corpus {name}: column {missing[0]!r} is missing; a corpus table has {', '.join(expected)}")
@@ -204,19 +203,19 @@ def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimens
 
 
 def check_votes(name: str, votes: np.ndarray, shape: tuple[int, int]) -> None:
-    """Raises CorpusError unless every row is a distribution over the classes, or NaN throughout."""
+    """Raises CorpusError unless every row is a distribution over the classes, or all NaN."""
     if votes.shape != shape:
         raise CorpusError(f"corpus {name}: votes are {list(votes.shape)}, utterances and classes {list(shape)}")
     rated = ~np.isnan(votes).all(axis=1)
     wrong = rated & ~((votes >= 0).all(axis=1) & np.isclose(votes.sum(axis=1), 1))
     if wrong.any():
         raise CorpusError(
-            f"corpus {name}: the votes of row {int(wrong.argmax())} are no distribution: {votes[wrong][0].tolist()}"
+            f"corpus {name}: the votes of row {int(wrong.argmax())} are not a distribution: {votes[wrong][0].tolist()}"
         )
 
 
 def check_parts(name: str, parts: pd.DataFrame, utterances: int) -> None:
-    """Raises CorpusError unless there is a column fold_1, fold_2, ... in order, with one of PARTS for every utterance."""
+    """Raises CorpusError unless the columns are fold_1, fold_2, ... in order, with one of PARTS for every utterance."""
     if len(parts) != utterances:
         raise CorpusError(f"corpus {name}: parts of {len(parts)} utterances; the table has {utterances}")
     expected = [f"fold_{number}" for number in range(1, max(len(parts.columns), 1) + 1)]
@@ -228,14 +227,14 @@ def check_parts(name: str, parts: pd.DataFrame, utterances: int) -> None:
 
 
 def cells(table: pd.DataFrame, column: str) -> np.ndarray:
-    """A column as an array: text for WORDS, float for the others."""
+    """Returns a column as an array: text for WORDS, float for the others."""
     return table[column].to_numpy(str if column in WORDS else float)
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
-    """Adds the optional columns of the schema as absent, fixes types, reads names and genders, and sorts by utterance.
+    """Adds missing optional columns, fixes types, normalises names and genders, and sorts by utterance.
 
-    What it reads otherwise than it is spelled is noted in the table's `attrs`, from where a Corpus takes its notices.
+    Notices about changed spellings go into the table's `attrs`, where a Corpus finds them.
     """
     table = table.copy()
     notices: list[str] = []

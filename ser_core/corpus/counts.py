@@ -1,20 +1,20 @@
-"""Whether a corpus on disk is the release: its counts against the published ones, refused or noted where they differ."""
+"""How a corpus on disk is compared with its release: by its counts, with differences refused or noted."""
 
 from collections.abc import Mapping, Sequence
 
 from ser_core.errors import CorpusError
 
 COUNTS = ("release", "any")
-"""Values of the knob `counts`."""
+"""Values of the setting `counts`."""
 AS_RELEASED = "as released"
 
 
 def check_counts(
     corpus: str, expected: Mapping[str, int], found: Mapping[str, int], counts: str, closed: Sequence[str] = ()
 ) -> str:
-    """What the protocol card says of the counts. Raises CorpusError where they differ and `counts` is release.
+    """Returns the protocol card's words about the counts. Raises CorpusError if they differ and `counts` is release.
 
-    `closed` are sentences about folders that could not be opened, which may be why.
+    `closed` are sentences about folders that could not be opened, which may explain the difference.
 
     >>> check_counts("x", {"utterances": 2}, {"utterances": 2}, "release")
     'as released'
@@ -31,7 +31,7 @@ def check_counts(
         return AS_RELEASED
     if counts == "release":
         raise CorpusError(
-            f"corpus {corpus} is not the release: {'; '.join([*differ, *closed])}; complete what lies below corpus.root, "
-            "or take it as it is with corpus.counts=any"
+            f"corpus {corpus} is not the release: {'; '.join([*differ, *closed])}; complete the files below corpus.root, "
+            "or accept it with corpus.counts=any"
         )
     return f"not those of the release: {'; '.join(differ)}"

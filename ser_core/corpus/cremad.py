@@ -1,7 +1,7 @@
 """CREMA-D: 7,442 utterances of 12 sentences, 91 actors, 6 emotions (Cao et al. 2014), read from file names.
 
 1001_IEO_ANG_HI.wav = actor, sentence, emotion acted, intensity
-The label is what the actor meant; listeners often heard something else, which `votes` holds: the rows of
+The label is the intended emotion. Listeners often heard another one, which `votes` holds: rows of
 processedResults/tabulatedVotes.csv whose name starts with 1 are votes on the voice alone (2 the face, 3 both).
 """
 
@@ -44,14 +44,14 @@ KNOWN_BAD = "1076_MTI_SAD_XX"
 
 @dataclasses.dataclass(frozen=True)
 class CremaD(CorpusOption):
-    """Knobs of CREMA-D."""
+    """Settings of CREMA-D."""
 
     name: str = "cremad"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the release; audio is looked for anywhere below it, WAV before MP3."""
+    """Folder of the release. Audio may be anywhere below it; WAV is preferred to MP3."""
     scheme: str = "cremad6"
-    """Label scheme: cremad6, the emotions acted."""
+    """Label scheme: cremad6, the acted emotions."""
     text: str = "sentence"
     """Text channel: sentence (the acted one, which carries no emotion), column, or none."""
     text_file: str = location_field("")
@@ -59,7 +59,7 @@ class CremaD(CorpusOption):
     known_bad: str = "drop"
     """The utterance whose audio is silent in the release: drop or keep."""
     counts: str = tolerance_field("release")
-    """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
+    """Utterances per emotion: release (counts must equal the published ones) or any (differences are noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("cremad"))
@@ -69,7 +69,7 @@ class CremaD(CorpusOption):
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
+        """Reads all utterances below `root`. Raises CorpusError if there are none, or not as many as released."""
         folder = release_folder("cremad", self.root)
         closed = closed_folders(folder)
         genders, found = _genders(folder), _recordings(folder)
@@ -111,7 +111,7 @@ class CremaD(CorpusOption):
 
 
 def _recordings(folder: Path) -> dict[str, tuple[re.Match[str], str]]:
-    """What each file name says, and the file, by utterance. Raises CorpusError when there are none."""
+    """Returns the parsed file name and the file, by utterance. Raises CorpusError if there are none."""
     found = {name: (match, file) for name, file in audio_by_stem(folder).items() if (match := NAME.fullmatch(name))}
     if not found:
         raise CorpusError(f"corpus cremad: no audio file named like 1001_IEO_ANG_HI below {folder}; correct corpus.root")
@@ -119,7 +119,7 @@ def _recordings(folder: Path) -> dict[str, tuple[re.Match[str], str]]:
 
 
 def _genders(folder: Path) -> dict[str, str]:
-    """Gender by actor from VideoDemographics.csv; nobody's where the release is without it."""
+    """Returns gender by actor from VideoDemographics.csv; {} if the release lacks it."""
     file = next(iter(sorted(folder.rglob("VideoDemographics.csv"))), None)
     if file is None:
         return {}
@@ -128,7 +128,7 @@ def _genders(folder: Path) -> dict[str, str]:
 
 
 def _ballots(folder: Path) -> pd.DataFrame | None:
-    """Votes on the voice alone, one row per utterance and emotion; None where the release is without them."""
+    """Returns votes on the voice alone, one row per utterance and emotion; None if the release lacks them."""
     file = next(iter(sorted(folder.rglob("tabulatedVotes.csv"))), None)
     if file is None:
         return None

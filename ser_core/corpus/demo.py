@@ -1,8 +1,8 @@
-"""A corpus that the computer speaks itself, so that everything can be tried without a download or a licence.
+"""A corpus that a speech synthesiser speaks, so that you can try everything without a download or a licence.
 
     knobs, seed -> demo_script: what, who, how -> espeak -> 16 kHz FLAC + manifest.csv -> Corpus
 
-It is made to be learned from two channels: linear models, leaving one speaker out, reach a UAR of .63 from the voice,
+Models can learn it from two channels: linear models, leaving one speaker out, reach a UAR of .63 from the voice,
 .68 from the words and .83 from both. It says nothing about people: the emotions follow rules written for this corpus,
 and a model that does well here has found those rules.
 """
@@ -32,7 +32,7 @@ from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_
 from ser_core.options import at_least, content_field, location_field, one_of, within
 
 GENERATION = 1
-"""Raised by one whenever a change makes other files of the same script."""
+"""Increased by one when a change makes other files from the same script."""
 SAMPLE_RATE_HZ = 16000
 MANIFEST = "manifest.csv"
 DIMENSIONS = tuple(Dimension(name, 1.0, 5.0) for name in ("valence", "arousal", "dominance"))
@@ -40,16 +40,16 @@ DIMENSIONS = tuple(Dimension(name, 1.0, 5.0) for name in ("valence", "arousal", 
 
 @dataclasses.dataclass(frozen=True)
 class DemoCorpus(CorpusOption):
-    """Four emotions acted by a speech synthesiser; made on first use, the same bytes for the same knobs."""
+    """Four emotions acted by a speech synthesiser, made on first use; the same settings give the same bytes."""
 
     name: str = "demo"
     """This option's name."""
     speakers: int = 10
     """Voices, men and women in turn, two to a session, 2 to 20."""
     sentences: int = 8
-    """Sentences of each speaker in each of the four emotions, at least 6."""
+    """Sentences per speaker and emotion, at least 6."""
     seed: int = 0
-    """Draws sentences, voices' habits and the way each sentence is said; at least 0."""
+    """Seed of the sentences, the voices' habits and the delivery of each sentence; at least 0."""
     text: str = content_field("gold")
     """Text channel: gold (what was spoken, which has no tags: plain is the same), column, or none."""
     text_file: str = location_field("")
@@ -63,7 +63,7 @@ class DemoCorpus(CorpusOption):
         check_text_file(self.text, self.text_file)
 
     def read(self, cache: Path) -> Corpus:
-        """The utterances, spoken under `cache` unless they already lie there."""
+        """Reads the utterances; speaks them into `cache` first if they are not there yet."""
         rows, lines = write_script(self.speakers, self.sentences, self.seed)
         folder = cache.absolute() / "demo" / script_hash(rows, lines)
         if not is_whole(folder):
@@ -89,13 +89,13 @@ class DemoCorpus(CorpusOption):
 
 
 def script_hash(rows: pd.DataFrame, lines: Sequence[Line]) -> str:
-    """Names the folder: what is said and how, by which synthesiser, written by which generation of this file."""
+    """Returns the name of the folder: a hash of the script, the synthesiser and the generation of this file."""
     said = [rows.to_dict("list"), [dataclasses.astuple(line) for line in lines], GENERATION, espeak.version()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def speak_into(folder: Path, rows: pd.DataFrame, lines: Sequence[Line]) -> None:
-    """Speaks into a folder beside `folder` and renames that once it is whole. The caller holds the lock."""
+    """Speaks into a folder next to `folder` and renames it when it is complete. The caller holds the lock."""
     part = folder.with_suffix(".part")
     for leftover in (part, folder):
         if leftover.exists():
@@ -109,10 +109,10 @@ def speak_into(folder: Path, rows: pd.DataFrame, lines: Sequence[Line]) -> None:
 
 
 def write_audio(path: Path, wave: Float64[np.ndarray, "samples"]) -> None:
-    """One FLAC file at SAMPLE_RATE_HZ.
+    """Writes one FLAC file at SAMPLE_RATE_HZ.
 
-    Resampled by SciPy, in double precision on one thread: torchaudio's convolution is as good, but its threads take 25
-    times as long where the cores are busy, and their number could decide a rounding.
+    SciPy resamples in double precision on one thread. torchaudio's convolution is as good, but its threads take 25
+    times as long on busy cores, and their number could change a rounding.
     """
     from scipy.signal import resample_poly
 
@@ -124,13 +124,13 @@ def write_audio(path: Path, wave: Float64[np.ndarray, "samples"]) -> None:
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """The table as it was written."""
+    """Reads the manifest as it was written."""
     table = pd.read_csv(folder / MANIFEST, dtype=str, keep_default_na=False)
     return table.astype({dimension.name: float for dimension in DIMENSIONS})
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the manifest and every file it names are there."""
+    """Whether the manifest and every file in it exist."""
     if not (folder / MANIFEST).is_file():
         return False
     return all((folder / utterance).is_file() for utterance in read_manifest(folder)["utterance"])

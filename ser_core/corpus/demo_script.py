@@ -1,12 +1,12 @@
-"""Who says what and how in the demo corpus: every draw it makes, so that each channel carries a part of the emotion.
+"""How the demo corpus is scripted: every random draw of speaker, words and delivery, so that each channel carries emotion.
 
                  anger   happiness   neutral   sadness
     wording        -         +          +         -       which side; for two sentences in five also which emotion
     activation     +         +          -         -       heard clearly, as effort, height, melody, pace, loudness
     brightness     -         +          +         -       heard faintly, as a smile
 
-Activation and brightness are drawn for each utterance around the emotion's mean and shaped by the speaker's temper. The
-dimensions are rated on what was drawn: arousal on the activation that is heard, valence mostly on the words that are read.
+Each utterance draws activation and brightness around the emotion's mean, shaped by the speaker's temper. The dimension
+ratings follow the draws: arousal follows the audible activation, valence mostly the words.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ BRIGHTNESS = {"anger": -0.4, "happiness": 0.7, "neutral": 0.2, "sadness": -0.4}
 ACTIVATION_SPREAD, BRIGHTNESS_SPREAD = 0.35, 0.6
 
 KINDS = {"own": 0.38, "shared": 0.50, "open": 0.12}
-"""How much of each emotion is said in sentences of its own, of its pair, and of no emotion."""
+"""Shares of each emotion's sentences that are its own, shared with its pair, and open to every emotion."""
 
 MANNER = {
     "rate": (165, 20, -4, 8, 100, 260),
@@ -34,13 +34,13 @@ MANNER = {
     "effort": (0.1, 0.7, 0, 0.1, -1, 1),
     "smile": (0, 0, 0.6, 0.1, -1, 1),
 }
-"""For each knob of `Line`: at rest, per activation, per brightness, spread of chance, lowest, highest."""
+"""For each setting of `Line`: value at rest, per activation, per brightness, random spread, minimum, maximum."""
 TEMPER = {"rate": 8, "volume": 0, "pitch": 5, "range": 5, "effort": 0, "smile": 0}
-"""Spread of what is constant about a speaker, in the units of MANNER."""
+"""Spread of a speaker's constant habits, in the units of MANNER."""
 
 VALENCE = {"anger": 1.9, "happiness": 4.0, "neutral": 3.1, "sadness": 2.1}
 READ = {"own": 1.2, "shared": 1.0, "open": 0.6}
-"""How far each kind of sentence carries the rated valence from 3 towards the emotion's mean and beyond."""
+"""How far each kind of sentence moves the rated valence from 3 towards the emotion's mean and beyond."""
 
 VOICES = (
     ("en-us+m3", "en-us+f2"),
@@ -54,13 +54,13 @@ VOICES = (
     ("en-us+m2", "en-us+f1"),
     ("en+m6", "en+f3"),
 )
-"""A man and a woman for each session."""
+"""One man and one woman per session."""
 MOST_SPEAKERS = 2 * len(VOICES)
 
 
 @dataclasses.dataclass(frozen=True)
 class Temper:
-    """What is constant about a speaker: voice, habits (offsets to MANNER), and how much of a feeling is let out."""
+    """What is constant about a speaker: voice, habits (offsets to MANNER), and how strongly a feeling shows."""
 
     voice: str
     habits: Mapping[str, float]
@@ -68,7 +68,7 @@ class Temper:
 
 
 def write_script(speakers: int, sentences: int, seed: int) -> tuple[pd.DataFrame, list[Line]]:
-    """The rows of the corpus and, in the same order, the lines to speak. A speaker does not depend on the others."""
+    """Returns the rows of the corpus and, in the same order, the lines to speak. Speakers are independent of each other."""
     rows, lines = [], []
     for speaker in range(speakers):
         draw = np.random.default_rng([seed, speaker])
@@ -85,13 +85,13 @@ def write_script(speakers: int, sentences: int, seed: int) -> tuple[pd.DataFrame
 
 
 def draw_temper(voice: str, draw: np.random.Generator) -> Temper:
-    """A speaker."""
+    """Draws a speaker."""
     habits = {knob: spread * draw.normal() for knob, spread in TEMPER.items()}
     return Temper(voice, habits, expression=float(np.clip(1 + 0.1 * draw.normal(), 0.7, 1.3)))
 
 
 def draw_texts(emotion: str, count: int, draw: np.random.Generator) -> list[tuple[str, str]]:
-    """`count` kinds and sentences; each kind gets its share, give or take one, and no template comes twice too early."""
+    """Draws `count` kinds and sentences. Each kind gets its share, give or take one, and no template repeats too early."""
     steps = (np.arange(count) + draw.random()) / count
     kind_of_step = np.searchsorted(np.cumsum(list(KINDS.values()))[:-1], steps, side="right")
     pools = {"own": OWN[emotion], "shared": SHARED[PAIRS[emotion]], "open": OPEN}
@@ -104,13 +104,13 @@ def draw_texts(emotion: str, count: int, draw: np.random.Generator) -> list[tupl
 
 
 def fill(template: str, draw: np.random.Generator) -> str:
-    """A sentence with a drawn word in each slot, starting with a capital."""
+    """Returns a capitalised sentence with a random word in each slot."""
     text = template.format(**{slot: words[draw.integers(len(words))] for slot, words in SLOTS.items()})
     return text[0].upper() + text[1:]
 
 
 def draw_manner(emotion: str, kind: str, text: str, temper: Temper, draw: np.random.Generator) -> tuple[Line, dict[str, float]]:
-    """How one sentence is spoken, and how that is rated on scales from 1 to 5."""
+    """Draws how one sentence is spoken, and its ratings on scales from 1 to 5."""
     activation = ACTIVATION[emotion] + ACTIVATION_SPREAD * draw.normal()
     brightness = BRIGHTNESS[emotion] + BRIGHTNESS_SPREAD * draw.normal()
     knobs = {}
@@ -127,5 +127,5 @@ def draw_manner(emotion: str, kind: str, text: str, temper: Temper, draw: np.ran
 
 
 def bounded(value: float, low: float, high: float) -> float:
-    """Two decimals, so that the last bit of a logarithm does not decide."""
+    """Rounds to two decimals, so that the last bit of a logarithm has no effect."""
     return round(min(max(float(value), low), high), 2)

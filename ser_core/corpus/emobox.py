@@ -1,9 +1,9 @@
 """A corpus from EmoBox manifests, with the folds that come with them (Ma et al. 2024, arXiv 2406.07162).
 
 data/emodb/emodb.jsonl         {"key": "emodb-03a01Fa", "dataset": "emodb", "wav": "downloads/...", "emo": "happy", ...}
-data/emodb/label_map.json      {"happy": "Happy", ...}      what labels are called, and which are one class
+data/emodb/label_map.json      {"happy": "Happy", ...}      names of the labels, and which labels form one class
 data/emodb/fold_1/emodb_{train,valid,test}_fold_1.jsonl     valid may be absent
-The folds are EmoBox's, not always fair: those of EmoDB and CREMA-D test on speakers that they train on.
+The folds are EmoBox's own, and they are not always fair: those of EmoDB and CREMA-D test on speakers that they train on.
 """
 
 import dataclasses
@@ -23,32 +23,32 @@ from ser_core.errors import CorpusError, SettingError
 from ser_core.options import location_field, one_of, tolerance_field
 
 OTHERWISE_SPELLED = {"msppodcast": "msp_podcast"}
-"""Corpora that EmoBox names otherwise than the table of corpora does."""
+"""Corpora that have another name in EmoBox than in the table of corpora."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EmoBox(CorpusOption):
-    """Knobs of EmoBox manifests."""
+    """Settings of EmoBox manifests."""
 
     name: str = "emobox"
     """This option's name."""
     path: str = location_field("")
     """Folder of one corpus's manifests: data/<corpus> of EmoBox, with label_map.json and fold_1, fold_2, ..."""
     root: str = location_field("")
-    """Folder that relative `wav` entries start from; empty is EmoBox's own, two above `path`."""
+    """Folder from which relative `wav` entries start; empty means EmoBox's own, two levels above `path`."""
     speaker: str = ""
-    """Regular expression over the key, else the wav, whose groups name the speaker, in both quotes, as
-    "corpus.speaker='_(..)$'"; empty is a field speaker of the lines, the corpus's own rule, or EmoBox's table beside them."""
+    """Regular expression over the key, else the wav, whose groups give the speaker, in both quotes, for example
+    "corpus.speaker='_(..)$'"; empty uses a field speaker of the lines, the corpus's own rule, or EmoBox's table next to them."""
     text: str = ""
-    """Field of the lines that holds the text; empty is none, as EmoBox's own lines have none."""
+    """Field of the lines that holds the text; empty means no text, because EmoBox's own lines have none."""
     classes: list[str] = dataclasses.field(default_factory=list)
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
-    """Classes of label_map.json to rename before anything else, as [Angry:anger]."""
+    """Classes of label_map.json to rename before anything else, for example [Angry:anger]."""
     similar_names: str = tolerance_field("refuse")
-    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
+    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse or allow."""
     unknown_speakers: str = tolerance_field("refuse")
-    """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
+    """If (almost) every utterance names another speaker: refuse folds by speaker, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parse_merge(self.merge)
@@ -57,16 +57,16 @@ class EmoBox(CorpusOption):
         try:
             groups = re.compile(self.speaker).groups
         except re.error as error:
-            raise SettingError(f"corpus.speaker is no regular expression: {error}, in {self.speaker!r}") from None
+            raise SettingError(f"corpus.speaker is not a regular expression: {error}, in {self.speaker!r}") from None
         if self.speaker and not groups:
-            raise SettingError(f"corpus.speaker needs a group round the speaker, as _(..)$; got {self.speaker!r}")
+            raise SettingError(f"corpus.speaker needs a group around the speaker, such as _(..)$; got {self.speaker!r}")
 
     def terms(self) -> str:
-        """Those of the corpus that the manifests are of, by the name of their folder."""
+        """Returns the terms of the corpus behind the manifests, by the name of their folder."""
         return terms_of(_own_name(Path(self.path).name))
 
     def read(self, cache: Path) -> Corpus:
-        """The utterances of the manifests. Raises CorpusError naming the file, line, label or fold that cannot be used."""
+        """Reads the utterances. Raises CorpusError with the file, line, label or fold that cannot be used."""
         folder = self._folder()
         folds = read_folds(folder)
         lines = join_lines(folder, folds)
@@ -102,7 +102,7 @@ class EmoBox(CorpusOption):
         )
 
     def _folder(self) -> Path:
-        """The folder of the manifests."""
+        """Returns the folder of the manifests."""
         if not self.path:
             raise CorpusError("corpus emobox needs its manifests: add corpus.path=EmoBox/data/CORPUS")
         folder = Path(self.path).absolute()
@@ -112,7 +112,7 @@ class EmoBox(CorpusOption):
 
 
 def _placed(root: Path, wav: str) -> str:
-    """Where an entry lies; one written on Windows has its separators the other way round."""
+    """Returns the path of an entry; an entry written on Windows has backslashes."""
     there = root / wav.replace("\\", "/")
     return str((there if "\\" in wav and is_file(there) else root / wav).absolute())
 

@@ -1,7 +1,7 @@
-"""The files of an EmoBox manifest: its lines, its folds, its label map, and who speaks in them.
+"""How the files of an EmoBox manifest are read: its lines, its folds, its label map, and its speakers.
 
-Every fold file repeats the lines of its utterances, and some corpora come without the file of all lines: the lines of all
-files are joined, and two that disagree on an utterance are refused.
+Every fold file repeats the lines of its utterances, and some corpora lack the file of all lines. The lines of all files are
+joined; two lines that disagree on an utterance are refused.
 """
 
 import json
@@ -21,31 +21,31 @@ Folds = dict[int, dict[str, list[Line]]]
 """Lines by the number of the fold and the part."""
 
 FIELDS = ("key", "dataset", "wav", "emo")
-"""What every line has to say."""
+"""Fields that every line must have."""
 TIMES = ("start_time", "end_time")
-"""Where in the wav it lies, in seconds; few corpora have them."""
+"""Start and end in the wav, in seconds; few corpora have them."""
 PARTS = {"train": "train", "valid": "dev", "test": "test"}
-"""Parts of a fold: as EmoBox spells them and as a corpus's `parts` do."""
+"""Parts of a fold, in EmoBox's spelling and in that of a corpus's `parts`."""
 SPEAKERS = {
     "emodb": r"(\d\d)[ab]\d\d[A-Z][a-z]$",
     "ravdess": r"(\d\d)$",
     "cremad": r"\b(1\d{3})[-_]",
     "iemocap": r"(Ses\d\d)[FM]_\w+_([FM])\d{3}$",
 }
-"""Who speaks, from the key, where the corpus documents it. IEMOCAP: session and speaker, not who wears the markers."""
+"""How to read the speaker from the key, if the corpus documents it. IEMOCAP: session and speaker, not who wears the markers."""
 SPEAKER_FIELDS = ("speaker", "speaker_id", "spk")
-"""What a field of the lines that names the speaker may be called; EmoBox's own lines have none."""
+"""Possible names of a field with the speaker; EmoBox's own lines have none."""
 LABEL_MAPS = ("label_map.json", "label_dict.json")
 STM = "data.seg.wrd.stm"
 STM_LINE = re.compile(r"(?P<key>.+) \S+ (?P<speaker>.+) [\d.e+-]+ [\d.e+-]+ <id=(?P=key),")
-"""Key, channel, speaker, start, end, and the key again: key and speaker may hold spaces, as RESD's do."""
+"""Key, channel, speaker, start, end, and the key again. Key and speaker may contain spaces, as in RESD."""
 
 
 def read_lines(file: Path) -> list[Line]:
-    """The lines of one JSONL file. Raises CorpusError with the numbers of all that cannot be used, by reason."""
+    """Reads the lines of one JSONL file. Raises CorpusError with the numbers of all unusable lines, by reason."""
     lines: list[Line] = []
     wrong: dict[str, list[int]] = {}
-    # Not splitlines(): a text within a line may hold other characters that end one, such as U+2028.
+    # Not splitlines(): text within a line may contain other line-ending characters, such as U+2028.
     for number, text in enumerate(_text(file).split("\n"), start=1):
         if text.strip():
             try:
@@ -60,35 +60,35 @@ def read_lines(file: Path) -> list[Line]:
 
 
 def _text(file: Path) -> str:
-    """The text of a file in UTF-8, with or without byte order mark. Raises CorpusError for another encoding."""
+    """Reads a UTF-8 file, with or without byte order mark. Raises CorpusError for another encoding."""
     try:
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         number = file.read_bytes()[: error.start].count(b"\n") + 1
-        raise CorpusError(f"corpus emobox: line {number} of {file} is not in UTF-8; save it so") from None
+        raise CorpusError(f"corpus emobox: line {number} of {file} is not in UTF-8; save the file as UTF-8") from None
 
 
 def _parsed(text: str) -> Line:
-    """One line. Raises ValueError when it is no JSON, lacks one of FIELDS, or has times that are no numbers."""
+    """Parses one line. Raises ValueError if it is not JSON, lacks one of FIELDS, or has times that are not numbers."""
     try:
         line = json.loads(text)
     except ValueError:
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
     if not isinstance(line, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     for field in FIELDS:
         if not isinstance(line.get(field), str) or not line[field]:
             raise ValueError(f"it has no text in {field!r}")
     for field in TIMES:
         if not isinstance(line.get(field, 0.0), int | float):
-            raise ValueError(f"{field} is {line[field]!r}, no number of seconds")
+            raise ValueError(f"{field} is {line[field]!r}, not a number of seconds")
     return line
 
 
 def read_folds(folder: Path) -> Folds:
-    """The folds below a folder, by number; {} where there are none.
+    """Reads the folds below a folder, by number; {} if there are none.
 
-    Raises CorpusError unless they are numbered from 1 without a gap, each with a training and a test file.
+    Raises CorpusError unless they are numbered from 1 without a gap and each has a training and a test file.
     """
     numbers = sorted(int(match[1]) for place in folder.iterdir() if (match := re.fullmatch(r"fold_(\d+)", place.name)))
     if numbers != list(range(1, len(numbers) + 1)):
@@ -109,9 +109,9 @@ def _read_parts(folder: Path, number: int) -> dict[str, list[Line]]:
 
 
 def join_lines(folder: Path, folds: Folds) -> dict[str, Line]:
-    """Every utterance's line by its key, from the file of all lines and those of the folds.
+    """Returns every utterance's line by key, from the file of all lines and those of the folds.
 
-    Raises CorpusError where there is none, where two disagree, and where the lines are of several corpora.
+    Raises CorpusError if there is no line, if two lines disagree, or if the lines belong to several corpora.
     """
     lines: dict[str, Line] = {}
     own = [line for file in sorted(folder.glob("*.jsonl")) for line in read_lines(file)]
@@ -131,18 +131,18 @@ def join_lines(folder: Path, folds: Folds) -> dict[str, Line]:
 
 
 def map_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], list[str]]:
-    """The class of every line by label_map.json, and in words the labels that it spells in other capitals.
+    """Returns the class of every line by label_map.json, and notes about labels with different capitals there.
 
-    Raises CorpusError when the map is missing, is no map of words, or lacks a label.
+    Raises CorpusError if the map is missing, does not map words, or lacks a label.
     """
-    # EMOVO's is called label_dict.json.
+    # EMOVO's map is called label_dict.json.
     file = next((place for name in LABEL_MAPS if (place := folder / name).is_file()), folder / LABEL_MAPS[0])
     try:
         given = json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"corpus emobox: {file} cannot be read ({error}); write one like {{'hap': 'Happy'}}") from None
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
-        raise CorpusError(f"corpus emobox: {file} must say a class for each label, like {{'hap': 'Happy'}}")
+        raise CorpusError(f"corpus emobox: {file} must map each label to a class, like {{'hap': 'Happy'}}")
     capitals = {label.casefold(): label for label in given}
     spelled = {emo: emo if emo in given else capitals.get(emo.casefold(), "") for emo in {line["emo"] for line in lines.values()}}
     for key, line in lines.items():
@@ -155,9 +155,9 @@ def map_labels(folder: Path, lines: Mapping[str, Line]) -> tuple[list[str], list
 
 
 def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]:
-    """The speaker of every line: by `rule`, else its own field, the documented rule of the corpus, or EmoBox's own table.
+    """Returns the speaker of every line: by `rule`, else its own field, the corpus's documented rule, or EmoBox's own table.
 
-    Raises CorpusError when there is none of them, or where it leaves an utterance without speaker.
+    Raises CorpusError if none of them applies, or if one leaves an utterance without a speaker.
     """
     dataset = next(iter(lines.values()))["dataset"]
     field = next((name for name in SPEAKER_FIELDS if any(name in line for line in lines.values())), "")
@@ -175,31 +175,31 @@ def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]
     else:
         raise CorpusError(
             f"corpus emobox: the manifests of {dataset} do not name speakers; say with \"corpus.speaker='(...)'\" (both "
-            f"quotes) which part of a key like {next(iter(lines))} does, or put EmoBox's {STM} beside them"
+            f"quotes) which part of a key like {next(iter(lines))} does, or put EmoBox's {STM} next to them"
         )
     if silent := [key for key in lines if not speakers.get(key)]:
         raise CorpusError(
             f"corpus emobox: {source} names no speaker for {len(silent)} of {len(lines)} utterances, first {silent[0]}; "
-            "give corpus.speaker a regular expression with a group that does"
+            "set corpus.speaker to a regular expression with a group that does"
         )
     return [speakers[key] for key in lines]
 
 
 def _word(cell: Any) -> str:
-    """A field as a name; 3.0 is 3, and what is no text or number is absent."""
+    """Returns a field as a name; 3.0 becomes 3, and anything but text or a number is missing."""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell).strip() if isinstance(cell, str | int | float) and not isinstance(cell, bool) else ""
 
 
 def _by_rule(rule: str, key: str, wav: str) -> str:
-    """What the groups of the rule find in the key, else in the wav without suffix; "" where they find nothing."""
+    """Returns what the rule's groups match in the key, else in the wav without suffix; "" without a match."""
     match = re.search(rule, key) or re.search(rule, without_suffix(wav))
     return "".join(group or "" for group in match.groups()) if match else ""
 
 
 def parts_of(utterances: Sequence[str], folds: Folds) -> pd.DataFrame:
-    """The part of every utterance in every fold. Raises CorpusError for an utterance in two parts of one fold."""
+    """Returns the part of every utterance in every fold. Raises CorpusError for an utterance in two parts of one fold."""
     columns: dict[str, list[str]] = {}
     for number, parts in folds.items():
         places: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """EmoDB: 535 utterances of 10 sentences, 10 German actors, 7 emotions (Burkhardt et al. 2005), read from file names.
 
     03a01Fa = speaker 03, sentence a01, emotion F (Freude), take a
-The acted sentences carry no emotion: a model of the text alone must sit at chance.
+The acted sentences carry no emotion, so a model of the text alone must stay at chance.
 """
 
 import dataclasses
@@ -54,18 +54,18 @@ SENTENCES = {
 
 @dataclasses.dataclass(frozen=True)
 class EmoDB(CorpusOption):
-    """Knobs of EmoDB."""
+    """Settings of EmoDB."""
 
     name: str = "emodb"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the release; audio is looked for anywhere below it."""
+    """Folder of the release. Audio may be anywhere below it."""
     text: str = "sentence"
     """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, six classes), column, or none."""
     text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance_field("release")
-    """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
+    """Utterances per emotion: release (counts must equal the published ones) or any (differences are noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "text", ("sentence", "companion", "column", "none"))
@@ -73,7 +73,7 @@ class EmoDB(CorpusOption):
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """All utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
+        """Reads all utterances below `root`. Raises CorpusError if there are none, or not as many as released."""
         rows = [
             {
                 "utterance": match.group(),

@@ -1,10 +1,10 @@
-"""Speech from espeak-ng that is the same to the last bit whoever asks: a fresh process speaks a whole list of lines.
+"""How espeak-ng speaks reproducibly, to the last bit: a new process speaks a whole list of lines.
 
     [Line, Line, ...] --JSON--> espeak_process.py --PCM16--> press --> one wave per line
 
-The library carries the phases of its flutter and of its sources from one line to the next and resets them neither on a new
-voice nor on a new start, so a line sounds a little different after another line. A whole list, spoken by a process that
-has never spoken before, does not. The process also keeps a foreign library and its crashes out of a training run.
+The library carries the phases of its flutter and its sources from one line to the next, and resets them neither for a new
+voice nor for a new start, so a line sounds slightly different after another line. A whole list in a new process does not.
+The process also keeps a foreign library and its crashes out of a training run.
 """
 
 import dataclasses
@@ -25,16 +25,16 @@ from jaxtyping import Float64, Int16
 from ser_core.errors import CorpusError
 
 SAMPLE_RATE_HZ = 22050
-"""Rate at which the library speaks."""
+"""Sample rate of the library's output."""
 PROCESS = Path(__file__).with_name("espeak_process.py")
 KNOBS = ("rate", "volume", "pitch", "range")
-"""The knobs the library has itself."""
+"""The settings that the library itself has."""
 REMEDY = "reinstall it with `uv sync --reinstall-package espeakng-loader`, or choose a recorded corpus with corpus=NAME"
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A sentence and how to say it."""
+    """A sentence and how to speak it."""
 
     text: str
     voice: str
@@ -42,24 +42,24 @@ class Line:
     rate: float = 175
     """Words per minute, 80 to 450."""
     volume: float = 100
-    """Loudness in percent, 0 to 200; 100 is the voice's own."""
+    """Loudness in percent, 0 to 200; 100 is the voice's default."""
     pitch: float = 50
-    """Height, 0 to 99; 50 is the voice's own."""
+    """Pitch, 0 to 99; 50 is the voice's default."""
     range: float = 50
-    """Liveliness of the melody, 0 (monotone) to 99; 50 is the voice's own."""
+    """Liveliness of the melody, 0 (monotone) to 99; 50 is the voice's default."""
     effort: float = 0
-    """Vocal effort, -1 (soft) to 1 (pressed); 0 is the voice's own. See `press`."""
+    """Vocal effort, -1 (soft) to 1 (pressed); 0 is the voice's default. See `press`."""
     smile: float = 0
-    """Spread of the lips, -1 (rounded) to 1 (spread); 0 is the voice's own. See `press`."""
+    """Lip spreading, -1 (rounded) to 1 (spread); 0 is the voice's default. See `press`."""
 
 
 def version() -> str:
-    """The release of the package that brings the library; each brings exactly one."""
+    """Returns the version of the package that contains the library; each version contains exactly one."""
     return importlib.metadata.version("espeakng-loader")
 
 
 def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
-    """The wave of each line, in order, at SAMPLE_RATE_HZ. Raises CorpusError where the library does not speak."""
+    """Yields the wave of each line, in order, at SAMPLE_RATE_HZ. Raises CorpusError if the library does not speak."""
     with tempfile.TemporaryFile() as wishes, tempfile.TemporaryFile() as complaints:
         voices = [{"text": line.text, "voice": line.voice} for line in lines]
         knobs = [{knob: round(getattr(line, knob)) for knob in KNOBS} for line in lines]
@@ -79,7 +79,7 @@ def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
 
 
 def hear(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
-    """The next line the process has spoken, None where it ended before that."""
+    """Reads the next spoken line; None if the process ended before it."""
     head = spoken.read(4)
     if len(head) < 4:
         return None
@@ -89,7 +89,7 @@ def hear(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
 
 
 def press(wave: Float64[np.ndarray, "samples"], effort: float, smile: float) -> Float64[np.ndarray, "samples"]:
-    """Tilts the spectrum as vocal effort does and lifts it near 3.7 kHz as spread lips do, at the same loudness."""
+    """Tilts the spectrum like vocal effort and raises it near 3.7 kHz like spread lips, at the same loudness."""
     tilted = wave - 0.7 * effort * np.concatenate([np.zeros(1), wave[:-1]])
     shaped = tilted - 0.5 * smile * np.concatenate([np.zeros(3), tilted[:-3]])
     return shaped * np.sqrt(np.mean(wave**2) / np.mean(shaped**2))

@@ -1,7 +1,7 @@
-"""The process that speaks: reads lines as JSON from its input, writes each as a length and PCM16 samples to its output.
+"""The process that speaks: it reads lines as JSON from stdin and writes each as a length and PCM16 samples to stdout.
 
-It is run by path with a fresh interpreter and imports the standard library alone, so it starts in a tenth of a second.
-See `espeak.py` for why speaking needs a process of its own.
+It runs by path in a new interpreter and imports only the standard library, so it starts in a tenth of a second.
+`espeak.py` explains why speaking needs a separate process.
 """
 
 import ctypes
@@ -23,20 +23,20 @@ class Espeak:
 
     def __init__(self, library: Path) -> None:
         self._library = ctypes.CDLL(str(library))
-        # The library cuts a data path after 160 characters, so it is given one relative to its own folder.
+        # The library cuts a data path after 160 characters, so it gets one relative to its own folder.
         os.chdir(library.parent)
         rate = self._library.espeak_Initialize(RETRIEVAL, BUFFER_MS, b".", DO_NOT_EXIT)
         if rate != SAMPLE_RATE_HZ:
             raise OSError(f"espeak-ng answered {rate} to espeak_Initialize, expected a sample rate of {SAMPLE_RATE_HZ}")
-        # The noise in rough and breathy voices otherwise starts from the clock.
+        # Without this, the noise in rough and breathy voices starts from the clock.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._spoken = bytearray()
-        # Kept as an attribute: ctypes frees a callback nobody holds, and the library would call freed memory.
+        # Kept as an attribute: ctypes frees an unreferenced callback, and the library would then call freed memory.
         self._callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(self._hear)
         self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, text: str, voice: str, rate: int, volume: int, pitch: int, range: int) -> bytes:
-        """One line as PCM16; the names are the library's: words per minute, then percentages."""
+        """Returns one line as PCM16; the names are the library's: words per minute, then percentages."""
         self._spoken.clear()
         self._demand(self._library.espeak_SetVoiceByName(voice.encode()), f"no voice {voice!r}")
         for parameter, value in ((RATE, rate), (VOLUME, volume), (PITCH, pitch), (RANGE, range)):

@@ -1,8 +1,8 @@
-"""Columns beyond the schema: other texts of an utterance, and what it was turned into elsewhere.
+"""Columns beyond the schema: other texts of an utterance, and augmented versions of it.
 
     augmented_file    files, separated by ";"       augmented_text    texts, separated by "|"       anything else    one text
-They are columns of a table corpus (corpus=table) or, for any corpus, of corpus.columns_file, which comes first. Files that are
-no absolute path start from where `file` starts in a table, and from the folder of corpus.columns_file.
+They are columns of a table corpus (corpus=table) or, for any corpus, of corpus.columns_file, which takes precedence. Relative
+paths start from the folder of `file` in a table, or from the folder of corpus.columns_file.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ SEPARATORS = {AUGMENTED_FILE: ";", AUGMENTED_TEXT: "|"}
 
 
 class FurtherColumns(NamedTuple):
-    """Columns by name, a cell for every utterance, and what the file they come from gives notice of."""
+    """Columns by name, with a cell for every utterance, and notices about their file."""
 
     cells: dict[str, list[str]]
     notices: tuple[str, ...] = ()
 
 
 def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) -> FurtherColumns:
-    """Those of these columns that there are. Raises CorpusError for a file that cannot be used."""
+    """Reads those of these columns that exist. Raises CorpusError for a file that cannot be used."""
     own = corpus.further
     found = {name: own[name].tolist() for name in names if own is not None and name in own}
     if not option.columns_file or not names:
@@ -39,19 +39,19 @@ def further_columns(corpus: Corpus, option: CorpusOption, names: Sequence[str]) 
 
 
 def further_column(corpus: Corpus, option: CorpusOption, name: str) -> FurtherColumns:
-    """One column alone. Raises CorpusError where neither table nor corpus.columns_file has it."""
+    """Reads one column. Raises CorpusError if neither the table nor corpus.columns_file has it."""
     found = further_columns(corpus, option, [name])
     if name not in found.cells:
         own = "none of its own" if corpus.further is None else f"of its own {', '.join(map(str, corpus.further)) or 'none'}"
         raise CorpusError(
             f"corpus {corpus.name} has no column {name!r} ({own}); add one to its table (corpus=table), or name a CSV that "
-            "has it beside a column utterance: corpus.columns_file=FILE.csv"
+            "has it next to a column utterance: corpus.columns_file=FILE.csv"
         )
     return found
 
 
 def split_cell(cell: str, column: str) -> list[str]:
-    """What a cell of AUGMENTED_FILE or AUGMENTED_TEXT holds.
+    """Splits a cell of AUGMENTED_FILE or AUGMENTED_TEXT.
 
     >>> split_cell("a.wav; b.wav;", "augmented_file"), split_cell("", "augmented_text")
     (['a.wav', 'b.wav'], [])
@@ -60,7 +60,7 @@ def split_cell(cell: str, column: str) -> list[str]:
 
 
 def absolute_paths(cell: object, folder: Path) -> str:
-    """A cell of AUGMENTED_FILE with absolute paths; an absent one is empty.
+    """Makes the paths in a cell of AUGMENTED_FILE absolute; a missing cell becomes "".
 
     >>> absolute_paths("a.wav;/far/b.wav", Path("/near")), absolute_paths(None, Path("/near"))
     ('/near/a.wav;/far/b.wav', '')

@@ -1,7 +1,7 @@
-"""Which spellings of a gender are female and which male; what is neither stays as it is and is told.
+"""How spellings of a gender are read as female or male; any other word stays unchanged and gives a notice.
 
-F, Female, w, weiblich, femme, 女 -> female      m, Man, männlich, homme, 男 -> male      diverse, 0, 1 -> themselves, told
-A single letter is read by those beside it: m is male with f or w, and not known with h alone (hombre and mujer).
+F, Female, w, weiblich, femme, 女 -> female      m, Man, männlich, homme, 男 -> male      diverse, 0, 1 -> unchanged, notice
+A single letter is read in context: m is male next to f or w, but unknown next to h only (hombre and mujer).
 """
 
 from collections import Counter
@@ -20,26 +20,26 @@ WORDS = {
         "남자 पुरुष مرد ذكر"
     ),
 }
-"""Words that say it whatever stands beside them, in lower case."""
+"""Words that are unambiguous in any context, in lower case."""
 LETTERS = ("fm", "wm", "vm", "km", "fh", "ke", "жм")
-"""Initials of woman and man that decide each other, as of female, weiblich, vrouw, kvinna, femme and homme."""
+"""Pairs of initials of woman and man that disambiguate each other, as in female, weiblich, vrouw, kvinna, femme and homme."""
 ALONE = frozenset("fwm")
-"""Initials that are read the same where no other stands beside them."""
+"""Initials that keep their meaning without another initial."""
 NOT_SAID = (
     *("unknown", "unk", "?", "-", "not known", "not stated", "not specified", "unspecified", "undisclosed", "n/a", "na", "nan"),
     *("null", "none", "prefer not to say", "unbekannt", "keine angabe", "k.a", "inconnu", "desconocido"),
 )
-"""Cells that say that nobody knows."""
+"""Cells that mean unknown."""
 OTHERS = (
     *("other", "others", "diverse", "divers", "d", "x", "nb", "nonbinary", "non-binary", "non binary", "enby", "genderqueer"),
     *("agender", "inter"),
 )
-"""Cells that name another gender: a value like any, in lower case, and neither of the two that scores compare."""
+"""Cells that name another gender: a normal value, in lower case, and neither of the two that scores compare."""
 SHOWN = 5
 
 
 def read_genders(cells: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The genders of a column of names, and sentences about those that are not known here.
+    """Returns the genders of a column of names, and notices about unknown ones.
 
     >>> read_genders(["F", "m.", "Female", ""])
     (['female', 'male', 'female', ''], [])
@@ -54,7 +54,7 @@ def read_genders(cells: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _initials(spelled: Iterable[str]) -> dict[str, str]:
-    """What the initials among these spellings stand for; none where they contradict each other."""
+    """Returns the meaning of the initials among these spellings; {} if they contradict each other."""
     there = {word for word in spelled if len(word) == 1} & set("".join(LETTERS) + "hn")
     pairs = [pair for pair in LETTERS if set(pair) <= there]
     if not pairs and there <= ALONE:
@@ -80,7 +80,7 @@ def _neither(genders: Sequence[str]) -> list[str]:
 
 
 def _listed(words: Counter[str]) -> str:
-    """Words with their counts, the most frequent first.
+    """Lists words with their counts, the most frequent first.
 
     >>> _listed(Counter(["x", "y", "x"]))
     "'x' (2 cells), 'y' (1 cell)"
@@ -91,7 +91,7 @@ def _listed(words: Counter[str]) -> str:
 
 
 def two_genders(speakers: Sequence[str], genders: Sequence[str]) -> list[str]:
-    """A sentence about speakers who are female in some utterances and male in others; none where there are none.
+    """Returns a sentence about speakers who are female in some utterances and male in others; [] if there are none.
 
     >>> two_genders(["a", "a", "b", "b"], ["female", "male", "male", ""])
     ['speaker a is female in 1 and male in 1 of their utterances; correct the gender, or tell the speakers apart']

@@ -1,9 +1,9 @@
 """IEMOCAP: 10,039 utterances of 10 actors in 5 sessions (Busso et al. 2008), labels from dialog/EmoEvaluation.
 
-Ses01F_impro01_M000 = session 01, dialogue whose markers F wears, improvisation 01, spoken by M: speaker Ses01M
+Ses01F_impro01_M000 = session 01, dialogue in which F wears the markers, improvisation 01, spoken by M: speaker Ses01M
     [6.2901 - 8.2357] <tab> Ses01F_impro01_F000 <tab> neu <tab> [2.5000, 2.5000, 2.5000]     valence, arousal, dominance
     C-E2: <tab> Neutral; Anger; <tab> ()                                                    one evaluator's vote
-Files are read as Latin-1. The actors' own votes (C-F1, C-M1) are left out, as the release leaves them out of its means.
+Files are read as Latin-1. The actors' own votes (C-F1, C-M1) are left out, as in the means of the release.
 """
 
 import dataclasses
@@ -60,29 +60,29 @@ COUNTS_OF_THE_RELEASE = {
     "improvised of iemocap4": 2943,
     "scripted of iemocap4": 2588,
 }
-"""All utterances, and the 5,531 of iemocap4 by session and class, by how they were acted, hap and exc apart."""
+"""All utterances, and the 5,531 of iemocap4 by session and class and by style, with hap and exc separate."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Iemocap(CorpusOption):
-    """Knobs of IEMOCAP."""
+    """Settings of IEMOCAP."""
 
     name: str = "iemocap"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the release: the one that holds Session1 to Session5."""
+    """Folder of the release, which holds Session1 to Session5."""
     scheme: str = "iemocap4"
     """Label scheme: iemocap4 (happiness and excitement are one class; 5,531 utterances) or iemocap6 (with frustration)."""
     keep: str = "labelled"
-    """Which utterances: labelled (those that the scheme has a class for) or all (10,039, the others without emotion)."""
+    """Which utterances: labelled (with a class in the scheme) or all (10,039, the others without emotion)."""
     part: str = "all"
-    """Which dialogues: all, improvised, or scripted (the same scripts are acted in every session)."""
+    """Which dialogues: all, improvised, or scripted (every session acts the same scripts)."""
     text: str = "plain"
-    """Text channel: plain (without tags), gold (with tags like [LAUGHTER], which tell the emotion), column, or none."""
+    """Text channel: plain (without tags), gold (with tags like [LAUGHTER], which reveal the emotion), column, or none."""
     text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance_field("release")
-    """Counts per session and class: release (others than the published ones are refused) or any (noted on the card)."""
+    """Counts per session and class: release (must equal the published ones) or any (differences are noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("iemocap"))
@@ -93,7 +93,7 @@ class Iemocap(CorpusOption):
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """The utterances that `keep` asks for. Raises CorpusError for other counts than released and for absent audio."""
+        """Reads the utterances that `keep` selects. Raises CorpusError for missing audio or other counts than released."""
         folder = release_folder("iemocap", self.root)
         closed = closed_folders(folder)
         turns, ballots = _evaluations(folder)
@@ -125,7 +125,7 @@ class Iemocap(CorpusOption):
 
 
 def _evaluations(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row per turn, and one per label that an evaluator gave; several labels in one vote share it."""
+    """Returns one row per turn, and one per label of an evaluator; several labels in one vote share it."""
     turns, ballots = [], []
     for file in sorted(folder.glob("Session*/dialog/EmoEvaluation/Ses*.txt")):
         utterance = ""
@@ -144,7 +144,7 @@ def _evaluations(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _turn(match: re.Match[str]) -> dict[str, object]:
-    """What the head of an evaluation says of an utterance; the speaker is its last letter, not the dialogue's."""
+    """Parses the head line of an evaluation. The last letter gives the speaker, not the dialogue's name."""
     utterance = match["utterance"]
     session, letter = utterance[:5], utterance[-4]
     return {
@@ -160,7 +160,7 @@ def _turn(match: re.Match[str]) -> dict[str, object]:
 
 
 def _within_scales(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Ratings outside their scale (an evaluator's slip) become absent; their number."""
+    """Removes ratings outside their scale (an evaluator's slip) and counts them."""
     ratings = {dimension.name: table[dimension.name].to_numpy(float) for dimension in DIMENSIONS}
     strange = {name: (values < 1) | (values > 5) for name, values in ratings.items()}
     kept = {name: np.where(strange[name], np.nan, values) for name, values in ratings.items()}
@@ -168,7 +168,7 @@ def _within_scales(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _counted(turns: pd.DataFrame) -> dict[str, int]:
-    """The counts that COUNTS_OF_THE_RELEASE names."""
+    """Returns the counts in COUNTS_OF_THE_RELEASE."""
     found = Counter({"utterances": len(turns)})
     for session, part, code in zip(turns["session"], turns["part"], turns["code"], strict=True):
         if emotion := SCHEMES["iemocap4"].get(code):
@@ -179,13 +179,13 @@ def _counted(turns: pd.DataFrame) -> dict[str, int]:
 
 
 def _audio(folder: Path) -> dict[str, str]:
-    """Sentences' audio by name."""
+    """Returns the audio of the sentences by name."""
     sessions = sorted(folder.glob("Session*/sentences/wav"))
     return {name: file for session in sessions for name, file in audio_by_stem(session).items()}
 
 
 def _transcripts(folder: Path) -> dict[str, str]:
-    """Text with its tags by utterance; lines without times and turns without audio (_FXX0) are no transcripts of an utterance."""
+    """Returns the text with its tags by utterance. Lines without times and turns without audio (_FXX0) are no transcripts."""
     texts = {}
     for file in sorted(folder.glob("Session*/dialog/transcriptions/Ses*.txt")):
         for line in file.read_text("latin-1").splitlines():

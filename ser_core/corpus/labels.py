@@ -1,4 +1,4 @@
-"""The label knobs that readers of any corpus share: which labels to merge, which to keep, which columns are dimensions."""
+"""The label settings that all readers share: which labels to merge, which to keep, which columns are dimensions."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from ser_core.corpus.names import check_left_out, read_name
 from ser_core.errors import CorpusError, SettingError
 
 VOTES = "votes."
-"""What the name of a column of votes begins with; the label follows."""
+"""Prefix of a column of votes; the label follows."""
 
 
 def parse_merge(entries: Sequence[str]) -> dict[str, str]:
-    """New name by label, from entries like excited:happy. Raises SettingError for any other."""
+    """Returns the new name by label, from entries like excited:happy. Raises SettingError for other entries."""
     for entry in entries:
         if entry.count(":") != 1:
             raise SettingError(f"corpus.merge takes entries like excited:happy, got {entry!r}")
@@ -22,7 +22,7 @@ def parse_merge(entries: Sequence[str]) -> dict[str, str]:
 
 
 def parse_scale(entry: str) -> Dimension:
-    """The dimension of an entry name:low:high. Raises SettingError for any other and unless low < high."""
+    """Returns the dimension of an entry name:low:high. Raises SettingError for other entries and unless low < high."""
     try:
         name, low, high = entry.split(":")
         scale = Dimension(name, float(low), float(high))
@@ -36,10 +36,10 @@ def parse_scale(entry: str) -> Dimension:
 def chosen_rows(
     table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str], similar_names: str = "refuse"
 ) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
-    """The rows of the classes wanted (all where none are named) and the unlabelled ones; the classes; notes in words.
+    """Returns the rows of the wanted classes (default: all) and the unlabelled rows; the classes; notes in words.
 
-    Raises CorpusError for a class that no row has, and for a label that only its spelling leaves out, unless `similar_names`
-    is allow.
+    Raises CorpusError for a class without rows, and for a label that is left out only because of its spelling, unless
+    `similar_names` is allow.
     """
     renamed = parse_merge(merge)
     check_left_out(renamed, set(table["emotion"]) - {*renamed, *renamed.values()}, "corpus.merge", similar_names)
@@ -58,10 +58,10 @@ def chosen_rows(
 def voted_shares(
     table: pd.DataFrame, merge: Sequence[str], classes: Sequence[str], similar_names: str = "refuse"
 ) -> np.ndarray | None:
-    """Shares [rows, classes] of the counts or shares in the columns votes.<label>; None where there is no such column.
+    """Returns shares [rows, classes] from the counts or shares in the columns votes.<label>; None without such columns.
 
-    Merged labels add up; labels outside the classes are left out and the rest rescaled to 1, and a row that nothing is
-    left of is NaN. Raises CorpusError for votes below 0, and for labels like `chosen_rows`.
+    Merged labels add up. Labels outside the classes are left out and the rest is rescaled to 1; a row without any votes
+    left is NaN. Raises CorpusError for votes below 0, and for labels like `chosen_rows`.
     """
     columns = [str(name) for name in table.columns if str(name).startswith(VOTES)]
     if not columns:
@@ -82,7 +82,7 @@ def voted_shares(
 
 
 def segment_names(files: Sequence[str], starts: Sequence[float], ends: Sequence[float]) -> list[str]:
-    """Utterance names: the file, with the seconds of its segment where it has one.
+    """Names utterances by file, plus the seconds of a segment.
 
     >>> segment_names(["a.wav", "a.wav"], [float("nan"), 0.5], [float("nan"), 1.5])
     ['a.wav', 'a.wav#0.5-1.5']

@@ -1,6 +1,6 @@
-"""What each corpus asks of those who use it, in short, and whether a store has been told yet.
+"""What each corpus requires of its users, in short, and whether a store has already shown it.
 
-The summary is printed the first time a corpus is used with a store; the agreement of the release itself is what binds.
+The summary is printed when a corpus is first used with a store. Only the agreement of the release itself is binding.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ FOLDER = "licences"
 
 @dataclasses.dataclass(frozen=True)
 class Terms:
-    """The licence in the words of cards and reports, and what it means in practice."""
+    """The licence as cards and reports quote it, and its practical consequences."""
 
     licence: str
     access: str
@@ -23,7 +23,7 @@ class Terms:
     citation: str
 
     def text(self) -> str:
-        """The summary, a line for each of its parts."""
+        """Returns the summary, one line per part."""
         parts = dataclasses.asdict(self)
         return "\n".join(f"{name + ':':<16}{parts[name]}" for name in parts)
 
@@ -72,18 +72,18 @@ TERMS: dict[str, Terms] = {
         "Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019",
     ),
 }
-"""The corpora whose terms are known here; the demo corpus asks for nothing."""
+"""The corpora with known terms. The demo corpus has none."""
 
 
 def terms_of(corpus: str) -> str:
-    """The summary for a corpus by its name; "" where none is known."""
+    """Returns the summary for a corpus by its name; "" if it is unknown."""
     return TERMS[corpus].text() if corpus in TERMS else ""
 
 
 def first_use(corpus: str, terms: str, cache: Path) -> str | None:
-    """The terms the first time that a corpus is used with the store of this cache; None afterwards and where there are none.
+    """Returns the terms on first use of a corpus with the store of this cache; None afterwards and without terms.
 
-    What was told is kept in the cache. Terms that have changed, or are another corpus's of the same name, are told again.
+    The cache records which terms were shown. Changed terms, or those of another corpus with the same name, are shown again.
     """
     digest = hashlib.sha256(terms.encode()).hexdigest()[:8]
     told = cache / FOLDER / f"{corpus}-{digest}.txt"

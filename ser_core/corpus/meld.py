@@ -1,8 +1,8 @@
 """MELD: 13,708 utterances of the series Friends, 7 emotions (Poria et al. 2019), from {train,dev,test}_sent_emo.csv.
 
-dia0_utt3.mp4 = utterance 3 of dialogue 0 of one part; the numbers start anew in every part, so a name carries its part
-Clips are video: write the sound beside them as WAV or FLAC (ffmpeg -i dia0_utt3.mp4 -ac 1 -ar 16000 dia0_utt3.wav), which
-is preferred. The main characters speak in all three parts: the official split is not independent of the speaker.
+dia0_utt3.mp4 = utterance 3 of dialogue 0 of one part; every part starts its own numbering, so a name includes its part
+Clips are video: save the sound next to them as WAV or FLAC (ffmpeg -i dia0_utt3.mp4 -ac 1 -ar 16000 dia0_utt3.wav), which
+is preferred. The main characters speak in all three parts, so the official split is not speaker-independent.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ FOLDERS = {
     "dev": ("dev_splits_complete", "dev"),
     "test": ("output_repeated_splits_test", "test"),
 }
-"""Where the clips of a part lie: the release's own folder first."""
+"""Folders of the clips of a part; the release's own folder comes first."""
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
 COUNTS_OF_THE_RELEASE = {
     "train": 9989,
@@ -41,12 +41,12 @@ COUNTS_OF_THE_RELEASE = {
 }
 KNOWN_BAD = {"train dia125_utt3": "cannot be decoded", "dev dia110_utt7": "has no clip"}
 WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
-"""Windows-1252 quotes and dashes that came into the tables as control characters."""
+"""Windows-1252 quotes and dashes that are in the tables as control characters."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Meld(CorpusOption):
-    """Knobs of MELD."""
+    """Settings of MELD."""
 
     name: str = "meld"
     """This option's name."""
@@ -55,13 +55,13 @@ class Meld(CorpusOption):
     scheme: str = "meld7"
     """Label scheme: meld7."""
     text: str = "plain"
-    """Text channel: plain (subtitles without tags), gold (as they were written), column, or none."""
+    """Text channel: plain (subtitles without tags), gold (unchanged), column, or none."""
     text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     known_bad: str = "drop"
-    """The two utterances whose clips are broken or absent in the release: drop or keep."""
+    """The two utterances whose clips are broken or missing in the release: drop or keep."""
     counts: str = tolerance_field("release")
-    """Utterances per part: release (others than the published counts are refused) or any (noted on the card)."""
+    """Utterances per part: release (counts must equal the published ones) or any (differences are noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("meld"))
@@ -71,7 +71,7 @@ class Meld(CorpusOption):
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """Utterances of the three parts. Raises CorpusError for other counts than released and for absent clips."""
+        """Reads the utterances of the three parts. Raises CorpusError for other counts than released and for missing clips."""
         folder = release_folder("meld", self.root)
         closed = closed_folders(folder)
         table = pd.concat([_part(folder, split) for split in FOLDERS], ignore_index=True)
@@ -100,7 +100,7 @@ class Meld(CorpusOption):
 
 
 def _part(folder: Path, split: str) -> pd.DataFrame:
-    """One part's utterances with their raw label in `code` and their clip; of the dyadic edition where only that is there."""
+    """Returns one part's utterances with raw label in `code` and clip; from the dyadic edition if only that exists."""
     names = (f"{split}_sent_emo.csv", f"{split}_sent_emo_dya.csv")
     file = next((file for name in names for file in sorted(folder.rglob(name))), None)
     if file is None:
@@ -121,7 +121,7 @@ def _part(folder: Path, split: str) -> pd.DataFrame:
 
 
 def _clips(folder: Path) -> dict[str, str]:
-    """Clips as "part name", sound files before video; within a part the release's own folder wins."""
+    """Returns clips as "part name", sound files before video; within a part the release's own folder wins."""
     suffixes = (*AUDIO_SUFFIXES, ".mp4")
     clips: dict[str, str] = {}
     for split, names in FOLDERS.items():

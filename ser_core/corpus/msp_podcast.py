@@ -1,11 +1,11 @@
 """MSP-Podcast: natural speech from podcasts (Lotfian and Busso 2019), labels from Labels/labels_consensus.csv.
 
-FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set        read by name: the order differs between releases
+FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set        read by name, because the order differs between releases
 labels_detailed.csv (votes) has one row per worker, in three generations:
     1.6        Workers, EmoClass_Major, ...     1.7 to 1.12   EmoDetail = "WORKER0001; Neutral; Concerned; A:4; V:4; D:4;"
     2.0        WorkerID, EmoClass_Major, ...
-The labels may lie there as JSON instead, {"MSP-PODCAST_0001_0008.wav": {"EmoClass": "N", ...}}; CSV is read before JSON.
-Labels of Test3 are withheld: its utterances are left out.
+The labels may be JSON instead, {"MSP-PODCAST_0001_0008.wav": {"EmoClass": "N", ...}}; CSV takes precedence over JSON.
+Labels of Test3 are withheld, so its utterances are left out.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from ser_core.errors import CorpusError
 from ser_core.options import location_field, one_of, tolerance_field
 
 RELEASES = {"1.11": 151_654, "1.12": 207_136, "2.0": 264_705}
-"""Speaking turns, counted as audio files: the consensus table may leave out Test3."""
+"""Speaking turns, counted as audio files, because the consensus table may omit Test3."""
 COLUMNS = ("FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set")
 DIMENSIONS = {"arousal": "EmoAct", "valence": "EmoVal", "dominance": "EmoDom"}
 CATEGORIES = {
@@ -47,24 +47,24 @@ WITHHELD = "Test3"
 
 @dataclasses.dataclass(frozen=True)
 class MspPodcast(CorpusOption):
-    """Knobs of MSP-Podcast."""
+    """Settings of MSP-Podcast."""
 
     name: str = "msp_podcast"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the release: the one that holds Audios, Labels and Transcripts."""
+    """Folder of the release, which holds Audios, Labels and Transcripts."""
     release: str = "2.0"
-    """Which release it is, 1.11, 1.12 or 2.0; others have no count known here and need counts=any."""
+    """Release: 1.11, 1.12 or 2.0. Other releases have no known count and need counts=any."""
     scheme: str = "msp8"
     """Label scheme: msp8 (all but Other and no agreement) or msp4 (anger, happiness, neutral, sadness)."""
     unknown_speakers: str = "drop"
-    """Utterances of speakers not identified: drop, each (everyone a speaker, may part a voice), or one (a single speaker)."""
+    """Utterances of unidentified speakers: drop, each (a separate speaker each; may split a voice), or one (a single speaker)."""
     text: str = "plain"
-    """Text channel: plain (human transcripts without tags), gold (as they were written), column, or none."""
+    """Text channel: plain (human transcripts without tags), gold (unchanged), column, or none."""
     text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance_field("release")
-    """Number of audio files: release (others than the published one are refused) or any (noted on the card)."""
+    """Number of audio files: release (must equal the published one) or any (a difference is noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "scheme", schemes_of("msp"))
@@ -76,7 +76,7 @@ class MspPodcast(CorpusOption):
             one_of(self, "release", tuple(RELEASES))
 
     def read(self, cache: Path) -> Corpus:
-        """Utterances that the scheme knows. Raises CorpusError for another number of files and for absent audio."""
+        """Reads the utterances with a class in the scheme. Raises CorpusError for missing audio or another number of files."""
         folder = release_folder("msp_podcast", self.root)
         closed = closed_folders(folder)
         files = audio_by_stem(folder / "Audios")
@@ -113,12 +113,12 @@ class MspPodcast(CorpusOption):
 
 
 def _labels(folder: Path, *names: str) -> Path | None:
-    """The first of these label files that is there."""
+    """Returns the first of these label files that exists."""
     return next((folder / "Labels" / name for name in names if (folder / "Labels" / name).is_file()), None)
 
 
 def _read(file: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
-    """A table of labels, CSV or JSON. Raises CorpusError when it lacks one of `columns` or is no JSON of labels."""
+    """Reads a table of labels, CSV or JSON. Raises CorpusError if it lacks one of `columns` or is not JSON of labels."""
     if file.suffix == ".csv":
         return read_table("msp_podcast", file, columns, numbers)
     try:
@@ -138,7 +138,7 @@ def _read(file: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd
 
 
 def _json_rows(labels: dict[str, Any]) -> list[dict[str, str]]:
-    """A row per utterance, and per worker in the detailed labels; old releases put an utterance's labels into a list."""
+    """Returns one row per utterance, or per worker in the detailed labels. Old releases put an utterance's labels into a list."""
     rows = []
     for name, entry in labels.items():
         entries = entry if isinstance(entry, list) else [entry]
@@ -148,17 +148,17 @@ def _json_rows(labels: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _text(cell: Any) -> str:
-    """A cell as the CSV spells it."""
+    """Returns a cell as the CSV spells it."""
     return "" if cell is None or cell != cell else str(cell)
 
 
 def _by_worker(entry: dict[str, Any]) -> bool:
-    """Whether an entry holds one of labels for every worker rather than labels."""
+    """Whether an entry holds one set of labels per worker instead of a single set."""
     return bool(entry) and all(isinstance(own, dict) for own in entry.values())
 
 
 def _consensus(folder: Path) -> pd.DataFrame:
-    """One row per utterance with its raw label in `code`."""
+    """Returns one row per utterance with its raw label in `code`."""
     names = [f"labels_{word}{suffix}" for suffix in (".csv", ".json") for word in ("consensus", "concensus")]
     file = _labels(folder, *names)
     if file is None:
@@ -178,7 +178,7 @@ def _consensus(folder: Path) -> pd.DataFrame:
 
 
 def _identified(table: pd.DataFrame, unknown_speakers: str) -> tuple[pd.DataFrame, list[str]]:
-    """The table with every speaker named as `unknown_speakers` says, and that in words."""
+    """Returns the table with speakers named according to `unknown_speakers`, and a note about it."""
     speakers = np.array(table["speaker"].tolist(), object)
     unknown = np.isin(speakers, [UNKNOWN, ""])
     if not unknown.any():
@@ -193,7 +193,7 @@ def _identified(table: pd.DataFrame, unknown_speakers: str) -> tuple[pd.DataFram
 
 
 def _transcript(folder: Path, utterance: str) -> str:
-    """The transcript on one line, or "" where the release has none."""
+    """Returns the transcript on one line, or "" if the release has none."""
     try:
         content = (folder / "Transcripts" / f"{utterance}.txt").read_bytes()
     except FileNotFoundError:
@@ -202,7 +202,7 @@ def _transcript(folder: Path, utterance: str) -> str:
 
 
 def _ballots(folder: Path) -> pd.DataFrame | None:
-    """The primary label of every worker, whichever generation the detailed table is of; None where there is none."""
+    """Returns the primary label of every worker from any generation of the detailed table; None without one."""
     file = _labels(folder, "labels_detailed.csv", "labels_detailed.json")
     if file is None:
         return None
@@ -213,7 +213,7 @@ def _ballots(folder: Path) -> pd.DataFrame | None:
         labels = [detail.split(";")[1] if detail.count(";") else "" for detail in raw["EmoDetail"]]
     else:
         raise CorpusError(
-            f"corpus msp_podcast: {file} has neither EmoClass_Major nor EmoDetail; move it away to go without votes"
+            f"corpus msp_podcast: {file} has neither EmoClass_Major nor EmoDetail; move it away to continue without votes"
         )
     codes = [CATEGORIES.get(label.strip(), label.strip()) for label in labels]
     return pd.DataFrame({"utterance": [Path(name).stem for name in raw["FileName"]], "code": codes, "weight": 1.0})

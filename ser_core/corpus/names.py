@@ -1,12 +1,12 @@
-"""How names of speakers, sessions and classes are read and compared: one spelling each, look-alikes refused or told.
+"""How names of speakers, sessions and classes are normalised and compared: look-alikes are refused or give a notice.
 
 " Ａnna\\u200b"               --read_name-->  "Anna"    NFKC, nothing invisible, single spaces
 "Spk_03"  "spk 3"           refused          they differ in case, separators, zeros or letters of another script
-"s1"  "sl"    "José"  "Jose"    told             l 1 I, O 0, accents, punctuation: often another name, sometimes a slip
+"s1"  "sl"    "José"  "Jose"    notice           l 1 I, O 0, accents, punctuation: often another name, sometimes a slip
 
-NFKC, not NFC: sheets written with Asian keyboards have full-width letters, digits and spaces, which only NFKC joins with the
-usual ones, and no corpus tells speakers apart by them. The letters of other scripts are a short list, not Unicode's table of
-confusables, which holds m and rn for the same: names are typed by people who mean no deceit.
+NFKC and not NFC: spreadsheets written with Asian keyboards have full-width letters, digits and spaces, which only NFKC maps to
+the usual ones, and no corpus distinguishes speakers by them. The letters of other scripts are a short list and not Unicode's
+table of confusables, which treats m and rn as the same, because people who type names do not mean to deceive.
 """
 
 import re
@@ -17,22 +17,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ser_core.errors import CorpusError
 
 NAMES = ("speaker", "session", "emotion", "split", "script")
-"""Columns of names. Files, texts and utterances stay as they are; genders have a file of their own, genders.py."""
+"""Columns of names. Files, texts and utterances stay unchanged; genders.py handles genders."""
 SIMILAR = ("refuse", "allow")
-"""Values of the knob `similar_names`."""
+"""Values of the setting `similar_names`."""
 SHOWN = 5
-"""Groups of similar names that a message lists."""
+"""Maximum number of groups of similar names in a message."""
 
 JOINERS = "\u200c\u200d"
-"""Invisible, but they shape letters in Persian and Indic scripts and join emoji; elsewhere they are dropped like the others."""
+"""Invisible, but they shape letters in Persian and Indic scripts and join emoji; elsewhere they are removed."""
 BLANKS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
-"""Letters and signs that print as nothing."""
+"""Letters and signs that print as blank."""
 WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
-"""Quotes and dashes of Windows-1252 that came into tables as control characters, as into MELD's Richard\u2019s Date."""
+"""Windows-1252 quotes and dashes that are in tables as control characters, as in MELD's Richard\u2019s Date."""
 SEPARATOR = r"[\s_\-\u2010-\u2015\u2043\u2212\u30fb]"
 BETWEEN_DIGITS = re.compile(rf"(?<=\d){SEPARATOR}+(?=\d)")
 BETWEEN = re.compile(rf"(?<=[^\W_])(?!\s+-\d){SEPARATOR}+(?=[^\W_])")
-"""Not the sign of a number: "valence -1" is another class than "valence 1"."""
+"""Excludes the sign of a number: "valence -1" is another class than "valence 1"."""
 LEADING_ZEROS = re.compile(r"(?<!\d)(?<!\d[.,])0+(?=\d)")
 WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 LATIN = {
@@ -41,13 +41,13 @@ LATIN = {
     "\u06cc\u06a9\u06c1": "\u064a\u0643\u0647",
     "\u2018\u2019\u02bc\u00b4`": "'''''",
 }
-"""Cyrillic and Greek letters by the Latin ones that look the same, Persian and Urdu by Arabic ones, apostrophes."""
+"""Maps Cyrillic and Greek letters to similar Latin ones, Persian and Urdu letters to Arabic ones, and apostrophes."""
 LETTERS = {ord(one): other for strange, usual in LATIN.items() for one, other in zip(strange, usual, strict=True)}
 MISREAD = str.maketrans("lI|Oo", "11100")
 
 
 def read_name(cell: str) -> str:
-    """A name as it is stored and compared; "" for one of white space and invisible characters alone.
+    """Returns a name as it is stored and compared; "" for one with only white space and invisible characters.
 
     >>> read_name(" Mu\u0308ller\\u200b  \\uff11 "), read_name("\\u00a0\\ufeff")
     ('Müller 1', '')
@@ -64,18 +64,18 @@ def read_name(cell: str) -> str:
 
 
 def _invisible(sign: str) -> bool:
-    """Whether a character is a control, a mark of format (soft hyphen, byte order, direction), or varies another's look."""
+    """Whether a character is a control, a format mark (soft hyphen, byte order, direction), or a variation selector."""
     return unicodedata.category(sign) in ("Cc", "Cf") or "\ufe00" <= sign <= "\ufe0f" or sign in "\u034f\u180b\u180c\u180d"
 
 
 def _joins(cell: str, place: int) -> bool:
-    """Whether a joiner stands between letters from Arabic to Georgian in Unicode's order, or emoji."""
+    """Whether a joiner is between letters from Arabic to Georgian in Unicode's order, or emoji."""
     around = (cell[place - 1 : place], cell[place + 1 : place + 2])
     return all("\u0600" <= sign <= "\u10ff" or (sign and unicodedata.category(sign) in ("So", "Sk")) for sign in around)
 
 
 def changed_names(column: str, given: Sequence[str], read: Sequence[str]) -> list[str]:
-    """A sentence that counts the cells whose name is read otherwise than it is spelled; none where there are none.
+    """Returns a sentence that counts the cells whose normalised name differs from their spelling; [] if there are none.
 
     >>> changed_names("speaker", ["1 ", "1", " 2"], ["1", "1", "2"])
     ["column speaker: 2 cells had spaces around them; they are read in their plain form, first '1'"]
@@ -101,7 +101,7 @@ Step = Callable[[str], str]
 
 
 def _digits(name: str) -> str:
-    """Digits of any script as 0 to 9."""
+    """Converts digits of any script to 0 to 9."""
     return "".join(str(unicodedata.decimal(sign, sign)) for sign in name)
 
 
@@ -122,11 +122,11 @@ CERTAIN: Mapping[str, Step] = {
     "spaces, _ or -": _without_separators,
     "zeros": _without_zeros,
 }
-"""What two names of the same person or class differ in, and how to see past it, in this order."""
+"""Differences between spellings of the same person or class, and how to remove each, in this order."""
 
 
 def certain_key(name: str, beyond: Iterable[str] = tuple(CERTAIN)) -> str:
-    """What names of the same person or class share.
+    """Returns a key that names of the same person or class share.
 
     >>> certain_key("Spk_03") == certain_key("spk 3"), certain_key("1_12") == certain_key("11_2")
     (True, False)
@@ -138,14 +138,14 @@ def certain_key(name: str, beyond: Iterable[str] = tuple(CERTAIN)) -> str:
 
 
 def _key_of_misread(name: str) -> str:
-    """What names share whose letters and digits are mistaken for one another."""
+    """Returns a key that names share if their letters and digits are confused with each other."""
     return certain_key(name.translate(MISREAD), [kind for kind in CERTAIN if kind != "zeros"])
 
 
 def _key_without_accents(name: str) -> str:
-    """What names share but for punctuation and the accents of Latin, Greek and Cyrillic letters.
+    """Returns a key that ignores punctuation and the accents of Latin, Greek and Cyrillic letters.
 
-    The marks of other scripts are vowels. A hyphen may be a sign, and 1.5 is not 15.
+    The marks of other scripts are vowels. A hyphen may be a minus sign, and 1.5 is not 15.
     """
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not "\u0300" <= sign <= "\u036f")
     kept = [
@@ -161,7 +161,7 @@ def _between_digits(name: str, place: int) -> bool:
 
 
 def same_names(names: Iterable[str]) -> list[list[str]]:
-    """Names that certainly stand for the same, each group in order.
+    """Groups names that certainly mean the same, each group in order.
 
     >>> same_names(["Anna", "anna", "Ann", "1", "01", "1.0"])
     [['01', '1', '1.0'], ['Anna', 'anna']]
@@ -170,18 +170,18 @@ def same_names(names: Iterable[str]) -> list[list[str]]:
 
 
 def _key_in_own_script(name: str) -> str:
-    """The key without the step to another script, where case would be lost: of В and в one alone looks like a Latin letter."""
+    """Returns the key without the step to another script, which would lose case: of В and в only one looks Latin."""
     return certain_key(name, [kind for kind in CERTAIN if kind != ANOTHER_SCRIPT])
 
 
 def likely_same_names(names: Iterable[str]) -> list[list[str]]:
-    """Names that are perhaps the same, and not certainly."""
+    """Groups names that may mean the same, but not certainly."""
     known = {tuple(group) for group in same_names(names)}
     return [group for group in _groups(names, [_key_of_misread, _key_without_accents]) if tuple(group) not in known]
 
 
 def _groups(names: Iterable[str], keys: Sequence[Step]) -> list[list[str]]:
-    """The names that share a key, of any of the keys; no group within another."""
+    """Groups names that share any of the keys; no group is within another."""
     distinct = sorted(set(names) - {""})
     found: set[tuple[str, ...]] = set()
     for key in keys:
@@ -193,7 +193,7 @@ def _groups(names: Iterable[str], keys: Sequence[Step]) -> list[list[str]]:
 
 
 def difference(names: Sequence[str]) -> str:
-    """What names of one group differ in.
+    """Describes how the names of one group differ.
 
     >>> difference(["Spk_03", "spk 3"]), difference(["1", "1.0"])
     ('case, spaces, _ or - and zeros', 'zeros')
@@ -206,9 +206,9 @@ def difference(names: Sequence[str]) -> str:
 
 
 def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_names: str) -> list[str]:
-    """Sentences about names that are perhaps the same, by what they name: speakers, sessions, emotions.
+    """Returns sentences about names that may mean the same, by kind: speakers, sessions, emotions.
 
-    Raises CorpusError for names that are certainly the same, all of them in one message, unless `similar_names` is allow.
+    Raises one CorpusError for all names that certainly mean the same, unless `similar_names` is allow.
     """
     if similar_names == "refuse" and (refused := similar_faults(columns)):
         raise CorpusError(f"corpus {corpus}: {refused}")
@@ -218,7 +218,7 @@ def check_similar(corpus: str, columns: Mapping[str, Sequence[str]], similar_nam
 
 
 def similar_faults(columns: Mapping[str, Sequence[str]]) -> str:
-    """A sentence about names that are certainly the same, with what to do; "" where there are none."""
+    """Returns a sentence about names that certainly mean the same, with the remedy; "" if there are none."""
     same = _similar(columns, same_names, "differ only in")
     renaming = " (corpus.merge renames emotions)" if any(sentence.startswith("emotions") for sentence in same) else ""
     remedy = f"write each name in one way{renaming}, or say that they are different names with corpus.similar_names=allow"
@@ -226,14 +226,14 @@ def similar_faults(columns: Mapping[str, Sequence[str]]) -> str:
 
 
 def _similar(columns: Mapping[str, Sequence[str]], find: Callable[[Counter[str]], list[list[str]]], verdict: str) -> list[str]:
-    """For each column with groups of similar names, what it names and the groups in words."""
+    """Returns, for each column with groups of similar names, its kind and the groups in words."""
     counts = {what: Counter(cells) for what, cells in columns.items()}
     found = {what: find(counted) for what, counted in counts.items()}
     return [f"{what} {_listed(groups, counts[what], verdict)}" for what, groups in found.items() if groups]
 
 
 def check_left_out(taken: Iterable[str], left_out: Iterable[str], knob: str, similar_names: str) -> None:
-    """Raises CorpusError for a label that `knob` leaves out only because it is spelled in another way, unless that is allowed."""
+    """Raises CorpusError for a label that `knob` leaves out only because of its spelling, unless that is allowed."""
     known = set(taken)
     for group in same_names([*known, *left_out]) if similar_names == "refuse" else ():
         if known.intersection(group) and not known.issuperset(group):
@@ -246,7 +246,7 @@ def check_left_out(taken: Iterable[str], left_out: Iterable[str], knob: str, sim
 
 
 def _listed(groups: Sequence[Sequence[str]], counts: Mapping[str, int], verdict: str) -> str:
-    """The groups in words, the first few of them, each name with its number of utterances."""
+    """Describes the first few groups in words, each name with its number of utterances."""
     words = []
     for group in groups[:SHOWN]:
         names = [f"{quoted(name, group)} ({counts[name]})" for name in group]
@@ -257,7 +257,7 @@ def _listed(groups: Sequence[Sequence[str]], counts: Mapping[str, int], verdict:
 
 
 def quoted(name: str, group: Sequence[str] = ()) -> str:
-    """A name in quotes; with escapes where an accent stands apart, or where another of the group prints like it.
+    """Quotes a name; with escapes for a separate accent, or if another name of the group looks the same.
 
     >>> quoted("e\\u0301"), quoted("\\u0430nna", ["\\u0430nna", "anna"]), quoted("\\u00e9 ")
     ("'e\\\\u0301'", "'\\\\u0430nna'", "'é '")

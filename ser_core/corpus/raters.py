@@ -1,10 +1,10 @@
-"""Ratings of single raters, as columns or as rows of their own, become votes, means and labels.
+"""How ratings of single raters, as columns or as separate rows, become votes, means and labels.
 
 wide    file,speaker,emotion.r1,emotion.r2,valence.r1,valence.r2     a column for each rater
 long    file,speaker,rater,emotion,valence                           a row for each rater of an utterance
-votes   file,speaker,votes.anger,votes.joy                           counted already
-Absent ratings are left out; an utterance that nobody rated is unrated. The label by votes is the one with most of them;
-where two have as many, there is none.
+votes   file,speaker,votes.anger,votes.joy                           already counted
+Missing ratings are left out; an utterance without ratings is unrated. The label by votes is the most frequent one; a tie gives
+no label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,17 @@ from ser_core.corpus.user_tables.user_table import UserTable
 RATER = "rater"
 CENTRES = ("mean", "avg", "average", "median", "min", "max")
 STATISTICS = {*CENTRES, "std", "sd", "sem", "var", "variance", "count", "n", "num", "confidence", "conf", "agreement", "norm"}
-"""Ends of a column's name that are no rater: valence.std."""
+"""Column suffixes that are not raters: valence.std."""
 
 
 def rater_columns(table: UserTable, name: str) -> list[str]:
-    """The columns <name>.<rater>, without statistics, which must not be averaged like ratings."""
+    """Returns the columns <name>.<rater> without statistics, which must not be averaged like ratings."""
     found = [column for column in table.names if column.startswith(f"{name}.") and column != f"{name}."]
     return [column for column in found if column.rpartition(".")[2].lower() not in STATISTICS]
 
 
 def tally(ratings: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Votes by label: how many of these columns of labels say it in each row.
+    """Counts votes by label: how many of these columns have the label in each row.
 
     >>> {label: votes.tolist() for label, votes in tally([np.array(["a", "b"]), np.array(["a", ""])]).items()}
     {'a': [2.0, 0.0], 'b': [0.0, 1.0]}
@@ -38,14 +38,14 @@ def tally(ratings: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def means(ratings: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean of these columns of numbers in each row, over those that are not NaN; NaN where all are."""
+    """Averages these columns of numbers per row over values that are not NaN; NaN if all are."""
     stacked = np.stack(list(ratings))
     rated = (~np.isnan(stacked)).sum(axis=0)
     return np.nansum(stacked, axis=0) / np.where(rated > 0, rated, np.nan)
 
 
 def majority(table: pd.DataFrame, merge: Mapping[str, str]) -> tuple[list[str], int, int]:
-    """The label of each row with most votes in the columns votes.<label>, "" without one; how many tie, how many have no vote.
+    """Returns each row's label with most votes in the columns votes.<label>, or ""; the number of ties; the number without votes.
 
     Labels that `merge` joins add up first.
     """
@@ -64,12 +64,12 @@ def majority(table: pd.DataFrame, merge: Mapping[str, str]) -> tuple[list[str], 
 
 
 def is_long(table: UserTable, utterances: Sequence[str]) -> bool:
-    """Whether an utterance has a row for each of its raters."""
+    """Whether utterances have one row per rater."""
     return RATER in table.cells and len(set(utterances)) < len(utterances)
 
 
 def check_long(table: UserTable, utterances: np.ndarray, same: Sequence[str]) -> None:
-    """Adds faults where a rater rates an utterance twice, and where its rows differ in what they should share."""
+    """Adds faults if a rater rates an utterance twice, or if its rows differ in what they should share."""
     codes, _ = pd.factorize(utterances)
     raters = table.column(RATER)
     twice = pd.DataFrame({"utterance": codes, "rater": raters}).duplicated().to_numpy(bool)
@@ -87,9 +87,9 @@ def check_long(table: UserTable, utterances: np.ndarray, same: Sequence[str]) ->
 
 
 def one_row_each(table: pd.DataFrame, utterances: np.ndarray, dimensions: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Rows of raters as one row an utterance, its first, with votes in place of `emotion` and means of the dimensions.
+    """Combines rows of raters into one row per utterance, its first, with votes for `emotion` and means of the dimensions.
 
-    Returns the rows that stay too.
+    Also returns the rows that stay.
     """
     codes, names = pd.factorize(utterances)
     first = np.unique(codes, return_index=True)[1]

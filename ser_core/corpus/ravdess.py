@@ -34,18 +34,18 @@ SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by t
 
 @dataclasses.dataclass(frozen=True)
 class Ravdess(CorpusOption):
-    """Knobs of RAVDESS."""
+    """Settings of RAVDESS."""
 
     name: str = "ravdess"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the release; audio is looked for anywhere below it, songs and video are passed over."""
+    """Folder of the release. Audio may be anywhere below it; songs and video are skipped."""
     text: str = "sentence"
     """Text channel: sentence (the acted one), companion (companion_text.csv: semi-synthetic, seven classes), column, or none."""
     text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     counts: str = tolerance_field("release")
-    """Utterances per emotion: release (others than the published counts are refused) or any (noted on the card)."""
+    """Utterances per emotion: release (counts must equal the published ones) or any (differences are noted on the card)."""
 
     def __post_init__(self) -> None:
         one_of(self, "text", ("sentence", "companion", "column", "none"))
@@ -53,7 +53,7 @@ class Ravdess(CorpusOption):
         one_of(self, "counts", COUNTS)
 
     def read(self, cache: Path) -> Corpus:
-        """All speech utterances below `root`. Raises CorpusError when there are none, or not as many as released."""
+        """Reads all speech utterances below `root`. Raises CorpusError if there are none, or not as many as released."""
         rows = [
             {
                 "utterance": match.group(),

@@ -1,4 +1,4 @@
-"""Finds the folder and the audio files of a release, and the companion text that may lie beside them."""
+"""How the folder and audio files of a release are found, and the companion text next to them."""
 
 import os
 import re
@@ -14,17 +14,17 @@ from ser_core.corpus.user_tables.cell_values import to_numbers
 from ser_core.errors import CorpusError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3")
-"""The first of these is taken where an utterance lies in several formats."""
+"""The first of these is used if an utterance exists in several formats."""
 OTHER_SUFFIXES = (
     *(".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".gsm", ".m4a", ".mkv", ".mov", ".mp4", ".oga", ".raw", ".rf64"),
     *(".snd", ".sph", ".txt", ".w64", ".webm", ".wma"),
 )
-"""What else a file of an utterance may end in, whose name alone counts: another format, a video, a transcript."""
+"""Other suffixes of an utterance's file, removed from its name: another format, a video, a transcript."""
 COMPANION = "companion_text.csv"
 
 
 def release_folder(corpus: str, root: str) -> Path:
-    """The folder that `corpus.root` names. Raises CorpusError when none is named or it is not there."""
+    """Returns the folder in `corpus.root`. Raises CorpusError if none is given or it does not exist."""
     if not root:
         raise CorpusError(f"corpus {corpus} needs its folder: add corpus.root=PATH")
     folder = Path(root).absolute()
@@ -38,7 +38,7 @@ def release_folder(corpus: str, root: str) -> Path:
 
 
 def is_file(place: Path) -> bool:
-    """Whether there is a file; False for a name that no file can have (too long, with a NUL) and for a closed folder."""
+    """Whether the file exists; False for an impossible name (too long, with a NUL) and for an unreadable folder."""
     try:
         return place.is_file()
     except (OSError, ValueError):
@@ -46,7 +46,7 @@ def is_file(place: Path) -> bool:
 
 
 def without_suffix(name: str) -> str:
-    """A file's name or path without the suffix of a known format; what else follows a dot is part of the name.
+    """Removes the suffix of a known format from a file's name or path; other text after a dot is part of the name.
 
     >>> without_suffix("wav/a.b.WAV"), without_suffix("m3.s_trzymaj_5")
     ('wav/a.b', 'm3.s_trzymaj_5')
@@ -56,7 +56,7 @@ def without_suffix(name: str) -> str:
 
 
 def file_name(place: str) -> str:
-    """What a file is called, without folders and the suffix of a known format.
+    """Returns a file's name without folders and without the suffix of a known format.
 
     >>> file_name("/x/a.b.flac"), file_name("a.b")
     ('a.b', 'a.b')
@@ -65,19 +65,19 @@ def file_name(place: str) -> str:
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[str]]:
-    """All files anywhere below a folder, and a sentence for each folder there that cannot be opened."""
+    """Returns all files anywhere below a folder, and a sentence for each folder that cannot be opened."""
     closed: list[OSError] = []
     files = [Path(place) / name for place, _, names in os.walk(folder, onerror=closed.append) for name in names]
     return files, [f"{error.filename} cannot be opened ({error.strerror}), so that its files are left out" for error in closed]
 
 
 def closed_folders(root: str | Path) -> tuple[str, ...]:
-    """Sentences about folders below `root` that cannot be opened, for Corpus.notices."""
+    """Returns sentences about folders below `root` that cannot be opened, for Corpus.notices."""
     return tuple(files_below(Path(root))[1])
 
 
 def audio_by_stem(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> dict[str, str]:
-    """Audio files anywhere below `folder` by their names without suffix; hidden files are passed over."""
+    """Returns audio files anywhere below `folder` by name without suffix; skips hidden files."""
     ranks = {suffix: rank for rank, suffix in enumerate(suffixes)}
     found: dict[str, tuple[int, str]] = {}
     for file in files_below(folder)[0]:
@@ -90,24 +90,24 @@ def audio_by_stem(folder: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> d
 def with_files(
     corpus: str, table: pd.DataFrame, files: Mapping[str, str], closed: Sequence[str], column: str = "utterance"
 ) -> pd.DataFrame:
-    """Adds `file`, looked up by the name in `column`. Raises CorpusError with the number of absent files and the first.
+    """Adds `file`, found by the name in `column`. Raises CorpusError with the number of missing files and the first one.
 
-    `closed` are sentences about folders that could not be opened, which may be why.
+    `closed` are sentences about folders that could not be opened, which may be the reason.
     """
     names = table[column].tolist()
     if absent := sorted(name for name in names if name not in files):
         raise CorpusError(
             f"corpus {corpus}: {len(absent)} of {len(table)} utterances have no audio file, first {absent[0]}; "
             + "".join(f"{sentence}; " for sentence in closed)
-            + "complete the release below corpus.root"
+            + "complete the files below corpus.root"
         )
     return table.assign(file=[files[name] for name in names])
 
 
 def read_table(corpus: str, file: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
-    """A table of a release as cells of text, and of `numbers` as numbers, NaN where absent.
+    """Reads a table of a release as text cells, with `numbers` as numbers, NaN if missing.
 
-    Raises CorpusError, with everything that is wrong, when it lacks one of these columns or has rows that cannot be read.
+    Raises CorpusError with all faults if it lacks one of these columns or has unreadable rows.
     """
     table = read_user_table(file)
     table.need([*columns, *(name for name in numbers if name not in columns)])
@@ -120,9 +120,9 @@ def read_table(corpus: str, file: Path, columns: Sequence[str], numbers: Sequenc
 
 
 def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator[tuple[Path, re.Match[str]]]:
-    """Audio files anywhere below `root` whose stem matches, in the order of their names.
+    """Yields audio files anywhere below `root` whose stem matches, in order of name.
 
-    Raises CorpusError when the folder is missing or holds no such file.
+    Raises CorpusError if the folder is missing or holds no such file.
     """
     folder = release_folder(corpus, root)
     found = False
@@ -137,10 +137,10 @@ def labelled_files(corpus: str, root: str, pattern: re.Pattern[str]) -> Iterator
 
 
 def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Replaces the acted sentence by a written line of the same emotion; drops classes that have no such line.
+    """Replaces the acted sentence with a written line of the same emotion; drops classes without such lines.
 
-    A class without text would be given away by its silence, so its utterances leave; their names are returned.
-    Raises CorpusError when `companion_text.csv` is missing or covers a class in part only.
+    A class without text would be identifiable by its empty text, so its utterances are dropped and their names returned.
+    Raises CorpusError if `companion_text.csv` is missing or covers a class only partly.
     """
     file = Path(root) / COMPANION
     if not file.exists():
@@ -157,6 +157,6 @@ def with_companion_text(corpus: str, root: str, table: pd.DataFrame) -> tuple[pd
 
 
 def check_some_file(corpus: str, files: Sequence[str]) -> None:
-    """Raises CorpusError when not one of the files is there: the paths are wrong. Single absent files are the run's to judge."""
+    """Raises CorpusError if none of the files exists, so the paths are wrong. The run decides about single missing files."""
     if not any(is_file(Path(file)) for file in files):
-        raise CorpusError(f"corpus {corpus}: none of {len(files)} audio files is there, first {files[0]}; correct corpus.root")
+        raise CorpusError(f"corpus {corpus}: none of {len(files)} audio files exists, first {files[0]}; correct corpus.root")

@@ -1,4 +1,4 @@
-"""Label schemes by name: which raw code of a corpus stands for which class; other labels are dropped and counted."""
+"""Label schemes by name: which raw code of a corpus means which class. Other labels are dropped and counted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -48,11 +48,11 @@ SCHEMES: dict[str, dict[str, str]] = {
 """iemocap4 is the 5,531 utterances of most IEMOCAP work; msp8 is MSP-Podcast without Other and without agreement (X)."""
 
 KEEP = ("labelled", "all")
-"""Values of the knob `keep`: the utterances that the scheme has a class for, or all, the others without emotion."""
+"""Values of the setting `keep`: the utterances with a class in the scheme, or all, the others without emotion."""
 
 
 def schemes_of(corpus: str) -> tuple[str, ...]:
-    """Names of the schemes of a corpus.
+    """Returns the names of the schemes of a corpus.
 
     >>> schemes_of("iemocap")
     ('iemocap4', 'iemocap6')
@@ -61,7 +61,7 @@ def schemes_of(corpus: str) -> tuple[str, ...]:
 
 
 def classes_of(scheme: str) -> tuple[str, ...]:
-    """The classes of a scheme in the order of their names.
+    """Returns the classes of a scheme in order of name.
 
     >>> classes_of("iemocap4")
     ('anger', 'happiness', 'neutral', 'sadness')
@@ -70,7 +70,7 @@ def classes_of(scheme: str) -> tuple[str, ...]:
 
 
 def label_rows(table: pd.DataFrame, scheme: str, keep: str = "labelled") -> tuple[pd.DataFrame, list[str]]:
-    """The rows whose `code` the scheme knows, with their `emotion`; what was merged and what was dropped, in words.
+    """Returns the rows with a `code` in the scheme and their `emotion`; notes on merged and dropped labels.
 
     With `keep` all, the other rows stay and have no emotion.
     """
@@ -87,9 +87,9 @@ def label_rows(table: pd.DataFrame, scheme: str, keep: str = "labelled") -> tupl
 
 
 def vote_shares(ballots: pd.DataFrame, scheme: str, utterances: Sequence[str]) -> np.ndarray:
-    """Share of the votes for each class, [utterances, classes]; `ballots` has the columns utterance, code, weight.
+    """Returns vote shares per class, [utterances, classes]; `ballots` has the columns utterance, code, weight.
 
-    Votes for labels outside the scheme are left out and the rest rescaled to 1; a row that no vote is left for is NaN.
+    Votes for labels outside the scheme are left out and the rest is rescaled to 1; a row without any votes left is NaN.
     """
     rows = pd.Index(list(utterances)).get_indexer(ballots["utterance"].tolist())
     classes = classes_of(scheme)

@@ -1,20 +1,20 @@
-"""Any corpus from a table: CSV (comma, semicolon, tab), JSON lines or Parquet, one row per utterance.
+"""Reads any corpus from a table: CSV (comma, semicolon, tab), JSON lines or Parquet, one row per utterance.
 
 file,speaker,text,emotion,gender,session,split,start,end,valence,votes.anger,votes.joy,...
 
     file               the audio, from corpus.root or the table's own folder                                      required
     speaker            who speaks, any name or number                                                             required
-    utterance          a name for the row, once in the table; else it is the file with its segment
+    utterance          a unique name for the row; by default the file with its segment
     emotion            the label; a word for absent (NA, null, ..., user_tables/cell_values.py) leaves it unlabelled
-    emotion.<rater>    what each rater chose, in place of votes.<label>
-    votes.<label>      how many annotators chose the label, or their share; without `emotion` most votes make the label,
+    emotion.<rater>    the choice of each rater, instead of votes.<label>
+    votes.<label>      how many annotators chose the label, or their share; without `emotion`, most votes make the label,
                        and a tie makes none
-    rater              several rows per utterance, one per rater, with `emotion` and the dimensions that this rater chose
-    text gender session split script                                                                     words; may be absent
+    rater              several rows per utterance, one per rater, with this rater's `emotion` and dimensions
+    text gender session split script                                                                     words; optional
     start end          the segment in seconds, or as h:mm:ss.s
     <dimension>        a rating that corpus.dimensions names with its scale; <dimension>.<rater> are averaged
-    augmented_file augmented_text and any other name are there for whoever asks for them (corpus/further.py)
-corpus.columns={label: emotion} reads a column under another name. What is wrong with a table is said all at once.
+    augmented_file augmented_text and any other name can be requested by name (corpus/further.py)
+corpus.columns={label: emotion} reads a column under another name. All faults of a table are reported at once.
 """
 
 import dataclasses
@@ -39,34 +39,34 @@ from ser_core.options import content_field, location_field, one_of, tolerance_fi
 
 @dataclasses.dataclass(frozen=True)
 class Table(CorpusOption):
-    """Knobs of a table corpus."""
+    """Settings of a table corpus."""
 
     name: str = "table"
     """This option's name."""
     path: str = location_field("")
     """The table: CSV, JSON lines or Parquet, one row per utterance."""
     root: str = location_field("")
-    """Folder that relative `file` entries start from; empty is the table's own folder."""
+    """Folder from which relative `file` entries start; empty means the table's own folder."""
     title: str = "table"
-    """The corpus's name in records and tables."""
+    """Name of the corpus in records and tables."""
     columns: dict[str, str] = dataclasses.field(default_factory=dict, metadata={"content": True})
-    """Names of the table's columns and what they are read as, as {label: emotion, spk: speaker}."""
+    """Names of the table's columns and what to read them as, for example {label: emotion, spk: speaker}."""
     classes: list[str] = dataclasses.field(default_factory=list)
     """Emotions to keep, in order; rows with another label are dropped and counted. Empty keeps all, sorted."""
     merge: list[str] = dataclasses.field(default_factory=list)
-    """Labels to rename before anything else, as [excited:happy]."""
+    """Labels to rename before anything else, for example [excited:happy]."""
     dimensions: list[str] = dataclasses.field(default_factory=list)
-    """Columns that are dimensions with the ends of their scale, as ["valence:1:5","arousal:1:5"]."""
+    """Columns that are dimensions, with the bounds of their scale, for example ["valence:1:5","arousal:1:5"]."""
     text: str = content_field("column")
-    """Text channel: column (of the table, or of text_file where one is given), plain (the table's without tags), or none."""
+    """Text channel: column (of the table, or of text_file if given), plain (the table's without tags), or none."""
     text_file: str = location_field("")
     """Texts of corpus.text=column: a CSV or Parquet with the columns utterance (or file) and text."""
     licence: str = "not stated"
-    """Licence text carried into the protocol card and every report."""
+    """Licence text, copied to the protocol card and every report."""
     similar_names: str = tolerance_field("refuse")
-    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse, or allow."""
+    """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse or allow."""
     unknown_speakers: str = tolerance_field("refuse")
-    """Folds by speakers where (almost) every utterance names another one: refuse, or each (accept folds by utterance)."""
+    """If (almost) every utterance names another speaker: refuse folds by speaker, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parse_merge(self.merge)
@@ -80,7 +80,7 @@ class Table(CorpusOption):
         self._check_mapping()
 
     def scales(self) -> tuple[Dimension, ...]:
-        """`dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
+        """Returns `dimensions`, parsed. Raises SettingError for an entry that is not name:low:high with low < high."""
         scales = tuple(parse_scale(entry) for entry in self.dimensions)
         names = [scale.name for scale in scales]
         for name in names:
@@ -91,7 +91,7 @@ class Table(CorpusOption):
         return scales
 
     def read(self, cache: Path) -> Corpus:
-        """The rows of the table. Raises CorpusError naming every column and row that cannot be used."""
+        """Reads the rows of the table. Raises CorpusError with every column and row that cannot be used."""
         given = self._open()
         folder = Path(self.root) if self.root else Path(self.path).parent
         merge = parse_merge(self.merge)
@@ -116,7 +116,7 @@ class Table(CorpusOption):
         return dataclasses.replace(corpus, notices=(*corpus.notices, *learn))
 
     def _corpus(self, table: pd.DataFrame, classes: tuple[str, ...], notes: list[str], notices: list[str]) -> Corpus:
-        """The corpus of complete rows, with the text that is asked for."""
+        """Builds the corpus from complete rows, with the requested text."""
         dimensions = self.scales()
         columns = ["utterance", *WORDS[1:], *SECONDS, *(dimension.name for dimension in dimensions)]
         further = table.drop(columns=[name for name in table if name in columns or str(name).startswith(VOTES)])
@@ -141,30 +141,30 @@ class Table(CorpusOption):
         )
 
     def _open(self) -> UserTable:
-        """The table as it was given. Raises CorpusError where there is none."""
+        """Opens the table as given. Raises CorpusError if it does not exist."""
         if not self.path:
             raise CorpusError("corpus table needs its file: add corpus.path=FILE.csv (or .parquet)")
         file = Path(self.path)
         if file.is_dir():
-            raise CorpusError(f"corpus table: {file} is a folder; name the table in it with corpus.path")
+            raise CorpusError(f"corpus table: {file} is a folder; give the table file in it with corpus.path")
         if not file.is_file():
             raise CorpusError(f"corpus table: no file {file}; correct corpus.path")
         return read_user_table(file, self.columns)
 
     def _check_mapping(self) -> None:
-        """Raises SettingError for columns that are read under one name, and for a name that is nearly one of ours."""
+        """Raises SettingError for two columns read under one name, and for a name that is nearly a known one."""
         for theirs, ours in self.columns.items():
             if list(self.columns.values()).count(ours) > 1:
                 both = ", ".join(name for name, other in self.columns.items() if other == ours)
                 raise SettingError(f"corpus.columns reads {both} all as {ours}; keep one")
             known = (*WORDS, *SECONDS, RATER)
-            if not isinstance(ours, str):  # OmegaConf lets a list pass as the value of a dictionary of text
+            if not isinstance(ours, str):  # OmegaConf accepts a list as the value of a dictionary of text
                 raise SettingError(f"corpus.columns takes entries like {{label: emotion}}, got {theirs}: {ours!r}")
             if not ours or (ours not in known and ours.lower() in known):
-                raise SettingError(f"corpus.columns reads {theirs!r} as {ours!r}, which is no column{nearest(ours, known)}")
+                raise SettingError(f"corpus.columns reads {theirs!r} as {ours!r}, which is no known column{nearest(ours, known)}")
 
     def _idle_entries(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> list[str]:
-        """Entries that do less or more than is meant: columns that hide another or are nearly one of ours, labels of no row."""
+        """Returns notices about entries with unintended effects: columns that hide or nearly match another, unknown labels."""
         known, said = (*WORDS, *SECONDS, RATER), list[str]()
         for theirs, ours in self.columns.items():
             if f"({ours})" in given.names:
@@ -176,7 +176,7 @@ class Table(CorpusOption):
         return said
 
     def _check_names(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
-        """Adds a fault for names that are certainly the same, so that it comes with the others."""
+        """Adds a fault for names that certainly mean the same, so that it is reported with the others."""
         columns = {"speakers": "speaker", "sessions": "session"} | ({} if self.classes else {"emotions": "emotion"})
         names = {what: [read_name(str(cell)) for cell in table[name]] for what, name in columns.items() if name in table}
         if "emotions" in names:
@@ -185,7 +185,7 @@ class Table(CorpusOption):
             given.faults.add(similar)
 
     def _check_labels(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
-        """Adds a fault for each class that no row has."""
+        """Adds a fault for each class without rows."""
         known = sorted({merge.get(label, label) for label in _labels(table)})
         for name in [] if given.faults.damaged else [name for name in self.classes if read_name(name) not in known]:
             given.faults.add(
@@ -194,14 +194,14 @@ class Table(CorpusOption):
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
-    """Every label that rows or votes have, in order."""
+    """Returns every label in rows or votes, in order."""
     emotions = {read_name(str(label)) for label in table["emotion"]} if "emotion" in table else set[str]()
     voted = {read_name(str(name).removeprefix(VOTES)) for name in table if str(name).startswith(VOTES)}
     return sorted((emotions | voted) - {""})
 
 
 def _label_by_votes(table: pd.DataFrame, merge: dict[str, str], notices: list[str], file: str) -> list[str]:
-    """Gives rows without a column `emotion` the label with most votes, and says so in the notices and for the card."""
+    """Gives rows without a column `emotion` the label with most votes, and adds a notice and a note for the card."""
     voted = [str(name) for name in table if str(name).startswith(VOTES)]
     if "emotion" in table or not voted or not all(table[name].dtype.kind == "f" for name in voted):
         return []

@@ -1,4 +1,4 @@
-"""What a user should know of a table that was read well: that nothing can be learned from it, and which columns are unread."""
+"""What you should know about a table that was read without faults: that nothing can be learned, or which columns are unread."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -12,9 +12,9 @@ from ser_core.corpus.user_tables.user_table import UserTable
 
 
 def nothing_to_learn(corpus: Corpus) -> list[str]:
-    """Why no emotion can be learned from this corpus, with what would help; none where one can.
+    """Explains why no emotion can be learned from this corpus, with a remedy; [] if one can.
 
-    Dimensions with ratings are enough, and so are two classes.
+    Rated dimensions are enough, and so are two classes.
     """
     rated = [scale.name for scale in corpus.dimensions if not np.isnan(corpus.column(scale.name)).all()]
     unrated = [f"all cells of {scale.name} are absent" for scale in corpus.dimensions if scale.name not in rated]
@@ -33,9 +33,9 @@ def nothing_to_learn(corpus: Corpus) -> list[str]:
 
 
 def unread_columns(given: UserTable, dimensions: Sequence[Dimension], mapping: Mapping[str, str]) -> list[str]:
-    """Columns that look like something known and are not read, with the override that would use them beside `mapping`."""
+    """Returns notices about unread columns that look known, with the override that would use them in addition to `mapping`."""
     words = look_alikes(given, dimensions)
-    words = {column: ours for column, ours in words.items() if column not in mapping.values()}  # a mapping the wrong way round
+    words = {column: ours for column, ours in words.items() if column not in mapping.values()}  # a reversed mapping
     names, ours = (", ".join(part) for part in (map(shown, words), words.values()))
     are = ("is", "it is") if len(words) == 1 else ("are", "they are")
     known = f"column{'s' * (len(words) > 1)} {names} {are[0]} not read; if {are[1]} {ours}, add {override({**mapping, **words})}"
@@ -44,13 +44,13 @@ def unread_columns(given: UserTable, dimensions: Sequence[Dimension], mapping: M
 
 
 def look_alikes(given: UserTable, dimensions: Sequence[Dimension], taken: Collection[str] = ()) -> dict[str, str]:
-    """Columns that are not read and look like one of ours, ours by theirs; at most one for each of ours that is not `taken`."""
+    """Returns unread columns that look like a known one, with the known name; at most one per known name not in `taken`."""
     found = {ours: column for column, ours in reversed(_unread(given, dimensions)) if ours not in {*DIMENSIONS, *taken}}
     return {column: ours for ours, column in reversed(found.items())}
 
 
 def _unread(given: UserTable, dimensions: Sequence[Dimension]) -> list[tuple[str, str]]:
-    """Columns that look like something known and are not read, each with what it looks like."""
+    """Returns unread columns that look known, each with the known name."""
     scales = [scale.name for scale in dimensions]
     have = [name for name in (*WORDS, *SECONDS) if name in given.cells]
     votes = any(name.startswith(VOTES) for name in given.names)
@@ -67,7 +67,7 @@ def _unread(given: UserTable, dimensions: Sequence[Dimension]) -> list[tuple[str
 
 
 def _dimension(given: UserTable, column: str, ours: str) -> list[str]:
-    """A column of ratings that corpus.dimensions does not name, with the values it has; none where it holds no numbers."""
+    """Describes a column of ratings missing from corpus.dimensions, with its range; [] if it holds no numbers."""
     values, wrong, _, _ = to_numbers(given.column(column), given.decimal_comma)
     if len(wrong) or np.isnan(values).all():
         return []

@@ -1,7 +1,7 @@
-"""Makes typed rows of a user's table and finds every fault in them: names, labels, numbers, ratings, segments, audio.
+"""How a user's table becomes typed rows, and how every fault is found: names, labels, numbers, ratings, segments, audio.
 
     UserTable (cells of text) --words, numbers, ratings, utterances--> DataFrame, faults with their lines, notices
-All faults are collected in the table's `faults`, so that they are raised together.
+All faults are collected in the table's `faults` and raised together.
 """
 
 import itertools
@@ -28,15 +28,15 @@ from ser_core.corpus.user_tables.faults import listed, quoted
 from ser_core.corpus.user_tables.user_table import UserTable
 
 ABSENT_IN = ("emotion", "gender", "text")
-"""Columns in which a word for absent is no value; in those of names it is a name."""
+"""Columns in which a word for absent means a missing value; in columns of names it is a name."""
 NO_CLASS = 'if it means absent, add corpus.merge=["none:"]; if it is meant, corpus.merge=[none:neutral] or corpus.classes says so'
 SAME_IN_LONG = ("file", "speaker", "gender", "session", "text", "split", "script", "start", "end")
 
 
 class TableRows:
-    """The rows of a user's table while they are typed: `frame` grows column by column, `notices` are for the user.
+    """The rows of a user's table while they are typed. `frame` grows column by column; `notices` are for the user.
 
-    `labels` are words that the user names as labels, which are none for absent.
+    `labels` are words that the user names as labels; they never mean absent.
     """
 
     def __init__(self, table: UserTable, scales: Sequence[Dimension], labels: Collection[str], root: Path) -> None:
@@ -45,7 +45,7 @@ class TableRows:
         self.frame = table.cells.drop(columns=[""], errors="ignore").copy()
 
     def read(self) -> pd.DataFrame:
-        """One row per utterance with numbers as numbers; adds what is wrong to the table's faults."""
+        """Returns one row per utterance with typed numbers, and adds faults to the table."""
         whole = self._check_columns()
         self._read_words()
         self._read_numbers()
@@ -55,7 +55,7 @@ class TableRows:
         return self.frame
 
     def _check_columns(self) -> bool:
-        """Whether `file` and `speaker` are there; faults for those and for dimensions that are not."""
+        """Whether `file` and `speaker` exist; adds faults for them and for missing dimensions."""
         whole = self.table.need(["file", "speaker"], mapped=True)
         ours = (*WORDS, *SECONDS, *(scale.name for scale in self.scales))
         for name in [name for name in self.table.nested if name in ours or name.startswith(VOTES)]:
@@ -71,12 +71,12 @@ class TableRows:
         return whole
 
     def _raters_of(self, name: str) -> list[str]:
-        """Columns whose mean is a dimension; none where the table has the dimension itself."""
+        """Returns the columns whose mean is a dimension; [] if the table has the dimension itself."""
         raters = rater_columns(self.table, name)
         return [] if name in self.table.cells else raters
 
     def _read_words(self) -> None:
-        """Takes words for absent out of labels and texts, and makes names of numbers that became floats."""
+        """Removes words for absent from labels and texts, and restores names from numbers that became floats."""
         for name in [name for name in (*WORDS, *self.emotion_raters) if name in self.frame]:
             cells = self.frame[name].to_numpy(object)
             kind = "emotion" if name in self.emotion_raters else name
@@ -101,14 +101,14 @@ class TableRows:
         self.frame = self.frame.drop(columns=self.emotion_raters)
 
     def _drop_strange_raters(self) -> None:
-        """Leaves out columns emotion.<name> that hold no emotion of the table, such as emotion.intensity."""
+        """Drops columns emotion.<name> that hold no emotion of the table, such as emotion.intensity."""
         classes = set(self.frame["emotion"]) - {""}
         for name in [name for name in self.emotion_raters if not classes & set(self.frame[name])]:
             self._tell(f"column {name} is not read as a rater's: none of its cells is a label of the column emotion")
             self.emotion_raters.remove(name)
 
     def _read_numbers(self) -> None:
-        """Seconds, ratings and votes as numbers, and the means over raters; faults for other cells and other scales."""
+        """Converts seconds, ratings and votes to numbers and averages raters; adds faults for other cells and scales."""
         for name in [name for name in SECONDS if name in self.frame]:
             self._read_number(name, 0.0, np.inf, "a time before 0", seconds=True)
         for scale in self.scales:
@@ -123,7 +123,7 @@ class TableRows:
             self._read_number(name, 0.0, np.inf, "votes below 0; votes are counts or shares of at least 0")
 
     def _read_number(self, name: str, low: float, high: float, outside: str, seconds: bool = False) -> None:
-        """One column as numbers."""
+        """Converts one column to numbers."""
         values, wrong, commas, absent = to_numbers(self.frame[name].to_numpy(object), self.table.decimal_comma, seconds)
         self.table.fault(f"column {name!r} holds something that is not a number", wrong, name)
         self.table.fault(f"column {name!r} holds {outside}", np.flatnonzero((values < low) | (values > high)), name)
@@ -133,7 +133,7 @@ class TableRows:
         self.frame[name] = values
 
     def _read_files(self) -> None:
-        """Checks that rows have file and speaker, that segments end after they start, and that audio is there."""
+        """Checks that rows have file and speaker, that segments end after they start, and that audio exists."""
         for name in ("file", "speaker"):
             cells = self.frame[name].to_numpy(object)
             lacking = np.array([not cell.strip() or (name == "file" and is_absent_name(cell)) for cell in cells], bool)
@@ -150,7 +150,7 @@ class TableRows:
         self._place_files()
 
     def _place_files(self) -> None:
-        """Turns Windows paths round and strips spaces where that finds the file, and tells which files are not there."""
+        """Fixes Windows paths and spaces if that finds the file, and reports missing files."""
         files = {str(file): str(file) for file in self.frame["file"] if file}
         for change, what in SPELLINGS.items():
             changed = {file: change(place) for file, place in files.items() if not self._is_there(place)}
@@ -172,11 +172,11 @@ class TableRows:
                 self._tell(sentence)
 
     def _is_there(self, file: str) -> bool:
-        """Whether a file exists; a name that no system takes does not."""
+        """Whether a file exists; an impossible name does not."""
         return os.path.exists(os.path.join(self.root, file))  # noqa: PTH110, PTH118 - pathlib raises for overlong names
 
     def _name_utterances(self) -> None:
-        """Names each row, and makes one row of an utterance's raters; a name given twice is a fault."""
+        """Names each row and combines the rows of an utterance's raters; a duplicate name is a fault."""
         if "utterance" in self.frame:
             names = self.frame["utterance"].to_numpy(object)
             lacking = np.array([not name.strip() for name in names], bool)
@@ -213,11 +213,11 @@ SPELLINGS: dict[Callable[[str], str], str] = {
     lambda path: unicodedata.normalize("NFD", path): "are spelled with decomposed letters (NFD) on this disk",
     lambda path: unicodedata.normalize("NFC", path): "are spelled with composed letters (NFC) on this disk",
 }
-"""Other spellings of a path, tried where the one in the table finds no file; and what to say where one does."""
+"""Other spellings of a path, tried if the spelling in the table finds no file, and the words for the notice."""
 
 
 def _odd_names(column: str, cells: np.ndarray) -> list[str]:
-    """A notice for speakers or sessions whose name is a word for absent."""
+    """Returns a notice about speakers or sessions whose name is a word for absent."""
     odd = [str(cell) for cell in cells if cell.strip() and is_absent_name(str(cell))]
     if not odd:
         return []

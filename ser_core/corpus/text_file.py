@@ -1,8 +1,8 @@
-"""What the text channel of a corpus holds, by `corpus.text`, and the texts of a file that lies elsewhere.
+"""What the text channel of a corpus holds, by `corpus.text`, and how texts are read from a separate file.
 
 gold      as transcribed, annotators' tags kept         plain     the same without tags
 column    the column `text` of corpus.text_file         none      nothing
-A corpus of acted sentences has `sentence` in place of gold and plain: what was acted was also what was said.
+A corpus of acted sentences has `sentence` instead of gold and plain, because the acted sentence is also the spoken one.
 """
 
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ from ser_core.corpus.user_tables.faults import listed, name_list, quoted
 from ser_core.errors import CorpusError, SettingError
 
 TEXTS = ("gold", "plain", "column", "none")
-"""Values of the knob `text` where a corpus has transcripts."""
+"""Values of the setting `text` if a corpus has transcripts."""
 TRANSCRIBED = ("gold", "plain")
 
 
 def check_text_file(text: str, text_file: str) -> None:
-    """Raises SettingError for a text file that nobody would read."""
+    """Raises SettingError for a text file that would not be read."""
     if text_file and text != "column":
-        raise SettingError(f"corpus.text_file is read with corpus.text=column, got {text!r}; choose that, or leave the file out")
+        raise SettingError(f"corpus.text_file needs corpus.text=column, got {text!r}; set that, or remove corpus.text_file")
 
 
 def with_text(corpus: str, table: pd.DataFrame, text: str, text_file: str, source: str) -> tuple[pd.DataFrame, str, list[str]]:
-    """The table with the text that `corpus.text` asks for, the card's words for where it comes from, and notices.
+    """Returns the table with the text of `corpus.text`, the card's words for its source, and notices.
 
-    The column `text` holds the transcripts as written; `source` says whose they are. Raises CorpusError for a text file
+    The column `text` holds the transcripts as written; `source` says who wrote them. Raises CorpusError for a text file
     that cannot be used.
     """
     if text == "column":
@@ -45,10 +45,10 @@ def with_text(corpus: str, table: pd.DataFrame, text: str, text_file: str, sourc
 
 
 def with_text_file(corpus: str, table: pd.DataFrame, text_file: str) -> tuple[pd.DataFrame, str, list[str]]:
-    """The table with the texts of a file: columns `text` and `utterance`, or `file` in its place.
+    """Returns the table with the texts of a file with the columns `text` and `utterance` (or `file`).
 
-    Every utterance must have a row, whose text may be empty, as a recogniser's is where it hears no word. Rows of other
-    utterances (those that the label scheme drops) are passed over and counted. Raises CorpusError otherwise.
+    Every utterance needs a row. Its text may be empty, as when a recogniser hears no word. Rows of other utterances
+    (those that the label scheme drops) are skipped and counted. Raises CorpusError otherwise.
     """
     if not text_file:
         raise CorpusError(f"corpus {corpus}: corpus.text=column needs its file: add corpus.text_file=FILE.csv (or .parquet)")
@@ -61,9 +61,9 @@ def with_text_file(corpus: str, table: pd.DataFrame, text_file: str) -> tuple[pd
 
 
 def named_rows(corpus: str, place: str, knob: str, columns: Sequence[str] = ()) -> UserTable:
-    """A table that names utterances by a column `utterance`, or `file` in its place; `knob` says who asked for it.
+    """Reads a table that names utterances in a column `utterance` or `file`. `knob` is the setting that gave the path.
 
-    Raises CorpusError where there is none, it cannot be read, or it lacks both columns or one of `columns`.
+    Raises CorpusError if it does not exist, cannot be read, or lacks both columns or one of `columns`.
     """
     file = Path(place)
     if not file.is_file():
@@ -82,9 +82,9 @@ def named_rows(corpus: str, place: str, knob: str, columns: Sequence[str] = ()) 
 
 
 def match_rows(corpus: str, table: pd.DataFrame, rows: UserTable, column: str) -> tuple[list[str], list[str]]:
-    """The cells of a column of `rows` for every utterance of the table, and the names in `rows` of no utterance there.
+    """Returns the cells of a column of `rows` for every utterance of the table, and the names of unknown utterances.
 
-    Folder and suffix of a `file` are left out. Raises CorpusError for an utterance without a row, and for a name given twice.
+    Ignores folder and suffix of a `file`. Raises CorpusError for an utterance without a row, and for a duplicate name.
     """
     key = next(column for column in ("utterance", "file") if column in rows.cells)
     given, written = rows.column(key).tolist(), rows.column(column).tolist()
@@ -102,14 +102,14 @@ def match_rows(corpus: str, table: pd.DataFrame, rows: UserTable, column: str) -
         unknown = f"; {len(others)} of its rows name no utterance of this corpus, first {others[0]}" if others else ""
         rows.faults.add(
             f"has no row for {len(absent)} of {len(names)} utterances, first {absent[0]}{unknown}; "
-            "add them, with an empty text where there is none"
+            "add them, with an empty text if there is none"
         )
     rows.raise_faults(corpus)
     return [cells[name] for name in names], others
 
 
 def _names(corpus: str, table: pd.DataFrame, key: str, place: str) -> list[str]:
-    """What the rows of such a file call the utterances of the table."""
+    """Returns the names of the table's utterances in such a file."""
     if key == "utterance":
         return [str(name) for name in table["utterance"]]
     stems = [file_name(file) for file in table["file"]]

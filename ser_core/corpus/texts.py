@@ -1,11 +1,11 @@
-"""The rules of the text channel, from a transcript to what encoders read and what look-ups compare.
+"""The rules of the text channel, from a transcript to the input of encoders and look-ups.
 
 "[LAUGHTER] Don't   go!"   as transcribed (corpus.text=gold)
     without_tags              "Don't go!"                corpus.text=plain: no annotators' tags
-    cleaned                   one Unicode spelling, single spaces: what every text encoder is fed
-    words                     don't, go: what word numbers are made from
-    normalised                words without tags: what look-ups and the audit compare
-The rules are one version with a hash, which stands on every protocol card.
+    cleaned                   one Unicode spelling, single spaces: the input of every text encoder
+    words                     don't, go: the basis of word numbers
+    normalised                words without tags: the basis of look-ups and the audit
+The rules have one version with a hash, which is on every protocol card.
 """
 
 import hashlib
@@ -14,20 +14,20 @@ import re
 import unicodedata
 
 VERSION = "words-1"
-"""Raised with every change of a rule, together with ser_core.EDITION: other rules train other models."""
+"""Increased with every change of a rule, together with ser_core.EDITION, because other rules train other models."""
 TAG = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]{1,40}>")
-"""Annotators' tags: [LAUGHTER], {breath}, <LAUGH>. A < may also be a sign of its own, so what it opens must close soon."""
+"""Annotators' tags: [LAUGHTER], {breath}, <LAUGH>. A < may also be a plain character, so its tag must close soon."""
 WORD_OR_SIGN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]")
 SPECIMENS = (
     "[LAUGHTER] Don\u2019t go \U0001f62d \u2026 (please_now)!",
     "<laugh> so  {breath} one < two, three > one [[nested] tag] []",
     "Cafe\u0301, caf\u00e9 \u00c4RGER stra\u00dfe 3rd 'tis rock'n'roll",
 )
-"""Texts on which every rule does something."""
+"""Texts on which every rule has an effect."""
 
 
 def without_tags(text: str) -> str:
-    """A text without annotators' tags, which tell the emotion and which no recogniser writes.
+    """Removes annotators' tags, which reveal the emotion and which no recogniser writes.
 
     >>> without_tags("[LAUGHTER] No, <breath> I {noise} see. [a [b] c]")
     'No, I see.'
@@ -38,7 +38,7 @@ def without_tags(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """A text as encoders are fed it: composed Unicode (NFC) and one space where there was any white space.
+    """Cleans a text for the encoders: composed Unicode (NFC), and one space for any white space.
 
     >>> clean(" Cafe\u0301 \\n au  lait ")
     'Caf\u00e9 au lait'
@@ -47,7 +47,7 @@ def clean(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Words of a text in lower case, without punctuation; an emoji is a word.
+    """Splits a text into lower-case words without punctuation; an emoji is a word.
 
     >>> words("Don\u2019t go \U0001f62d \u2026 (please_now)!")
     ["don't", 'go', '\U0001f62d', 'please', 'now']
@@ -57,7 +57,7 @@ def words(text: str) -> list[str]:
 
 
 def normalise(text: str) -> str:
-    """A text as it is compared: lower case, words alone, without tags.
+    """Normalises a text for comparison: lower case, only words, without tags.
 
     >>> normalise("[LAUGHTER] Don't, please!")
     "don't please"
@@ -66,7 +66,7 @@ def normalise(text: str) -> str:
 
 
 def normalisation() -> str:
-    """Name of the rules for the protocol card: their version, and a hash of the patterns and of what SPECIMENS become."""
+    """Returns the name of the rules for the protocol card: their version, and a hash of the patterns and results on SPECIMENS."""
     rules = [TAG.pattern, WORD_OR_SIGN.pattern]
     made = [[without_tags(text), clean(text), words(text), normalise(text)] for text in SPECIMENS]
     return f"{VERSION} {hashlib.sha256(json.dumps([rules, made]).encode()).hexdigest()[:8]}"

@@ -1,7 +1,7 @@
-"""Whether a corpus knows its speakers: where (almost) every utterance names another one, it does not.
+"""When a corpus counts as one with unknown speakers: if (almost) every utterance names another one.
 
-EmoBox's table gives each utterance of MER2023 and RESD a speaker; tables are made with the file name as speaker. Nobody can be
-kept apart by such names: the same voice is in all parts of every split.
+EmoBox's table gives each utterance of MER2023 and RESD its own speaker, and some tables use the file name as speaker. Such
+names cannot separate speakers: the same voice is in all parts of every split.
 """
 
 from collections import Counter
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ACCEPTED = ("refuse", "each")
-"""Values of the knob `unknown_speakers`: folds by speakers are refused, or each utterance is a speaker."""
+"""Values of the setting `unknown_speakers`: folds by speaker are refused, or each utterance is a speaker."""
 ALMOST_ALL = 0.9
-"""Share of utterances from which they count as all. In corpora of people who say one thing each, few say exactly one."""
+"""Share of utterances that counts as all. In corpora of people who say one thing each, a few say more than one."""
 FEWEST = 3
-"""Utterances from which speakers can count as not known: two may well be by two people."""
+"""Minimum number of utterances for speakers to count as unknown; two may well be by two people."""
 
 
 def why_unknown(speakers: Sequence[str]) -> str:
-    """Why speakers count as not known; "" where they are known.
+    """Explains why speakers count as unknown; "" if they are known.
 
     >>> why_unknown(["a", "b", "c"]), why_unknown(["a", "b", "a"])
     ('speakers are not known: every utterance names another speaker', '')
@@ -31,7 +31,7 @@ def why_unknown(speakers: Sequence[str]) -> str:
 
 
 def named_after_files(speakers: Sequence[str], files: Sequence[str]) -> list[str]:
-    """A sentence where speakers are called like the files they speak in; none where they are not.
+    """Returns a sentence if speakers have the names of their files; [] otherwise.
 
     >>> len(named_after_files(["a", "a", "b"], ["/x/a.wav", "/x/a.wav", "/x/b.wav"])), named_after_files(["a"], ["/x/a1.wav"])
     (1, [])

@@ -1,7 +1,7 @@
-"""The seam: `cross_validate(config)` trains the folds that are missing and yields progress and one result per fold.
+"""The entry point: `cross_validate(config)` trains the missing folds and yields progress and one result per fold.
 
     plan: corpus, features, folds, keys  ->  claimed? recorded? else fit and write the record (train_folds.py)  ->  yield
-Whoever consumes the generator may stop at any yield. It needs no Ray, no Optuna and no MLflow.
+You may stop the generator at any yield. It needs no Ray, no Optuna and no MLflow.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from ser_core.errors import FoldsError, SettingError, TrainingError
 def cross_validate(
     config: Config, folds: Sequence[int] | None = None, store: RunStore | None = None, planned: Plan | None = None
 ) -> Iterator[Progress | PackEpoch | FoldResult]:
-    """Trains the given folds (numbers from 1; all by default) as far as the store lacks them.
+    """Trains the given folds (numbers from 1; all by default) that the store does not have yet.
 
-    A fold that another process is training is waited for and then read, never trained twice. With optim.pack the folds of a
-    pack are claimed and trained together, and all recorded, even those that are not asked for; one that the memory of a GPU does
-    not hold is trained in halves, which its records say (`spent`, `stacked`). Raises FoldsError, a TrainingError, when all
-    others are done, if some folds cannot be trained.
+    If another process is training a fold, this waits for it and reads the result; no fold is trained twice. With optim.pack,
+    the folds of a pack are claimed and trained together, and all of them are recorded, even those you did not ask for. A pack
+    that does not fit in GPU memory is trained in halves; its records show that (`spent`, `stacked`). Raises FoldsError, a
+    TrainingError, after all other folds are done, if some folds cannot be trained.
     """
     planned = planned or plan(config)
     numbers = folds or range(1, len(planned.folds) + 1)
@@ -42,10 +42,10 @@ def cross_validate(
 
 
 def cross_validate_many(wanted: Sequence[tuple[Plan, Sequence[int]]], store: RunStore) -> Iterator[PlanEvent]:
-    """The same for folds of several plans, which are trained as one program where optim.pack=0 lets them.
+    """Does the same for folds of several plans. With optim.pack=0 they are trained as one program where possible.
 
-    Yields each event with the number of its plan. What goes wrong with folds is told as FoldFailed, and the others go on.
-    Raises SettingError for a fold that there is not.
+    Yields each event with the number of its plan. Yields FoldFailed for a fold that fails and continues with the others.
+    Raises SettingError for a fold that does not exist.
     """
     for planned, numbers in wanted:
         _check(planned, numbers)
@@ -71,9 +71,9 @@ def _check(planned: Plan, numbers: Sequence[int]) -> None:
 
 
 def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], store: RunStore) -> Iterator[PlanEvent]:
-    """Claims the members, trains what is missing if some of it is asked for, and tells what became of what is.
+    """Claims the members, trains what is missing if any of it was asked for, and yields the results.
 
-    Claims are made in one order by all processes, so that no two wait for each other.
+    All processes claim in the same order, so no two of them wait for each other.
     """
     left = {(each.which, each.fold.number): each for each in members}
     left = {place: left[place] for place in asked}

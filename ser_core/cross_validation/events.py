@@ -1,4 +1,4 @@
-"""What training tells while it goes on: where a fold stands, and what became of it."""
+"""The events that training yields: the progress of a fold, and its result."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from ser_core.cross_validation.records import FoldRecord
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a fold stands: its number, the epoch, the development score, and the share of its epochs spent."""
+    """Progress of a fold: its number, the epoch, the development score, and the share of its epochs used."""
 
     fold: int
     epoch: int
@@ -17,20 +17,20 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class PackEpoch:
-    """Where folds that train as one program stand together, after an epoch of each that has not stopped.
+    """Joint progress of folds that train as one program, after each of them that is still running has trained an epoch.
 
-    `dev` is the mean over them of what an epoch is chosen by, the greatest running mean of development scores so far.
+    `dev` is the mean over the folds of the score that chooses their epochs: the highest running mean of development scores.
     """
 
     epoch: int
     most: int
-    """Epochs that there can be."""
+    """Maximum number of epochs."""
     dev: float
 
 
 @dataclasses.dataclass(frozen=True)
 class FoldResult:
-    """A fold that is done: its development part (the test part stays in the store), and whether it was trained now."""
+    """A finished fold: its development part (the test part stays in the store), and whether it was trained in this call."""
 
     record: FoldRecord
     trained: bool
@@ -43,7 +43,7 @@ class FoldResult:
 
 @dataclasses.dataclass(frozen=True)
 class FoldFailed:
-    """A fold that cannot be trained, and why: a TrainingError, or whatever else was raised."""
+    """A fold that cannot be trained, and the reason: a TrainingError or any other exception."""
 
     fold: int
     error: Exception

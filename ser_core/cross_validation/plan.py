@@ -1,6 +1,6 @@
 """What a configuration will train: its settled form, corpus, features and folds, and the key of each fold's record.
 
-Config --load_dataset, make_folds--> Plan --cross_validate--> records        nothing is trained to make one
+Config --load_dataset, make_folds--> Plan --cross_validate--> records        making a plan trains nothing
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from ser_core.training.packed import why_not_packed
 
 
 def by_pack(numbers: Sequence[int], size: int) -> list[list[int]]:
-    """Folds, in order, those of a fixed pack of this size together.
+    """Groups folds into fixed packs of this size, in order.
 
     >>> by_pack([5, 2, 3, 4], 3)
     [[2, 3], [4, 5]]
@@ -36,26 +36,26 @@ class Plan:
 
     config: Config
     asked: Config
-    """The configuration before it was settled."""
+    """The configuration before unsupported tasks were removed."""
     inputs: Dataset
     folds: Folds
     card: dict[str, Any]
     fingerprint: str
     channels: str
-    """Names the features that the model reads."""
+    """Name of the features that the model reads."""
     one_by_one: str = ""
-    """Why folds are trained one by one although optim.pack asks for more; "" where they are not or nobody asks."""
+    """Why folds are trained one by one although optim.pack asks for more; "" if that is not the case."""
 
     @property
     def notices(self) -> list[str]:
-        """Sentences about the corpus and the configuration that every command prints and every table repeats."""
+        """Returns sentences about the corpus and the configuration that every command prints and every table repeats."""
         alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
         unused = unused_notice(self.inputs.corpus, self.config.folds, self.folds)
         alone = [alone] if self.one_by_one else []
         return [*self.inputs.corpus.notices, *unused, *alone, *self.config.small_batches()]
 
     def notices_for(self, overrides: Sequence[str]) -> list[str]:
-        """`notices`, and which of these overrides, from which `asked` was composed, have no effect."""
+        """Returns `notices`, plus a sentence for each of these overrides (those that composed `asked`) without effect."""
         idle = settings_without_effect(self.asked, self.inputs.corpus, overrides, self.folds)
         return [*self.notices, *idle]
 
@@ -63,22 +63,22 @@ class Plan:
         return FoldKey(self.fingerprint, self.folds.hash, fold)
 
     def pack(self, number: int) -> list[Fold]:
-        """The folds of a fixed pack, this one among them: always the same, whoever is asked for."""
+        """Returns the folds of the fixed pack that contains this fold. The pack never depends on which folds you ask for."""
         size = self.config.optim.pack
         first = (number - 1) // size * size
         return list(self.folds.folds[first : first + size])
 
     def packs(self, numbers: Sequence[int]) -> list[list[int]]:
-        """These folds, in order, those of a fixed pack together."""
+        """Groups these folds by fixed pack, in order."""
         return by_pack(numbers, self.config.optim.pack)
 
     @property
     def keys(self) -> list[FoldKey]:
-        """One key per fold, in order."""
+        """Returns one key per fold, in order."""
         return [self.key(fold.number) for fold in self.folds.folds]
 
     def under_seed(self, seed: int) -> "Plan":
-        """The same plan with another seed, on which neither corpus nor features, folds or card depend."""
+        """Returns the same plan with another seed. Corpus, features, folds and card do not depend on the seed."""
         config = dataclasses.replace(self.config, seed=seed)
         return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.inputs.beside))
 
@@ -86,8 +86,8 @@ class Plan:
 def plan(config: Config, progress: bool = False, inputs: Dataset | None = None) -> Plan:
     """Reads corpus and features (unless given) and makes the folds; trains nothing.
 
-    Tasks whose labels the corpus lacks are settled to weight 0 first, so that asking for them in vain is no other
-    experiment than not asking; so is optim.pack where folds cannot be stacked.
+    Tasks whose labels the corpus lacks are set to weight 0 first, so requesting them gives the same experiment as not
+    requesting them. The same holds for optim.pack when folds cannot be stacked.
     """
     inputs = inputs.aimed_at(config.tasks) if inputs else load_dataset(config, progress)
     settled = config.settled(inputs.corpus, inputs.channels)
@@ -110,5 +110,5 @@ def _check_tasks(settled: Config, corpus: Corpus) -> None:
     """Raises SettingError when corpus and channels leave no task to train."""
     if not settled.tasks.active():
         why = next((notice for notice in corpus.notices if "no emotion can be learned" in notice), "")
-        remedy = why or "give one that they offer a weight, as tasks.gender.weight=1"
-        raise SettingError(f"corpus {corpus.name} and the channels that are read leave no task to train; {remedy}")
+        remedy = why or "give a task that they support a weight, for example tasks.gender.weight=1"
+        raise SettingError(f"corpus {corpus.name} and the channels of the model leave no task to train; {remedy}")

@@ -1,8 +1,8 @@
-"""The one record: a fold of a configuration, written once; its test part lies sealed in files of its own.
+"""The record of a fold: written once per fold and configuration, with its test part sealed in separate files.
 
 <store>/folds/<fingerprint>/<split>/fold-03/
-    record.json  predictions-dev.parquet      what searching, pruning and early stopping may read
-    test.json    predictions-test.parquet     read by `open_test` and `open_tests` alone
+    record.json  predictions-dev.parquet      the only files that search, pruning and early stopping may read
+    test.json    predictions-test.parquet     read only by `open_test` and `open_tests`
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from ser_core.errors import RecordError
 
 @dataclasses.dataclass(frozen=True, order=True)
 class FoldKey:
-    """What makes a fold the same fold: resolved configuration, split and number."""
+    """What identifies a fold: resolved configuration, split and number."""
 
     fingerprint: str
     split: str
@@ -35,7 +35,7 @@ class FoldKey:
 
 @dataclasses.dataclass(frozen=True)
 class FoldRecord:
-    """One trained fold as far as anything that decides may know it. Scores are fractions, times are seconds."""
+    """One trained fold, as far as any decision may see it. Scores are fractions, times are seconds."""
 
     key: FoldKey
     seed: int
@@ -45,8 +45,8 @@ class FoldRecord:
     card: dict[str, Any]
     """Protocol card: corpus counts, label map, licence, content hash, protocol and development rule."""
     sizes: dict[str, int]
-    """Utterances in train, dev and test, `parameters` of the model, and `<task>.left_out`: training utterances whose labels
-    a task could not use, where there are any (a transcript longer than the frames allow)."""
+    """Utterances in train, dev and test, `parameters` of the model, and `<task>.left_out` if above 0: training utterances with
+    labels that the task could not use (for example a transcript longer than the frames allow)."""
     dev: dict[str, float]
     """Development metrics at the chosen epoch, by the names of metrics.TERMS; METRIC@CONDITION under config.conditions."""
     epochs: list[dict[str, float]]
@@ -59,7 +59,7 @@ class FoldRecord:
     environment: dict[str, str]
     """Versions of program and libraries, device."""
     spent: dict[str, float] = dataclasses.field(default_factory=dict)
-    """Peak memory_gb and, on a GPU, gpu_memory_gb, gpu_share and gpu_seconds; empty in records made before this was measured."""
+    """Peak memory_gb and, on a GPU, gpu_memory_gb, gpu_share and gpu_seconds; empty in records older than this measurement."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,20 +69,20 @@ class TestPart:
     `predictions` columns: utterance, speaker, gender, emotion.target, emotion.predicted, emotion.p.<class>,
     dimensions.<name>.target, dimensions.<name>.predicted (in the corpus's own scale), gender.target, gender.predicted,
     gender.p.<class>, the same three of style, transcript.target, transcript.predicted (spelled in transcript.CHARACTERS).
-    A column is there when its task is trained.
+    A column exists if its task is trained.
     """
 
     __test__ = False
     key: FoldKey
     metrics: dict[str, float]
-    """By the names of metrics.TERMS; METRIC@CONDITION under those of config.conditions, which leave no predictions."""
+    """Named as in metrics.TERMS; METRIC@CONDITION for config.conditions, which leave no predictions."""
     baselines: dict[str, dict[str, float]]
-    """Metrics of each of baselines.BASELINES that the corpus allows."""
+    """Metrics of each baseline in baselines.BASELINES that the corpus allows."""
     predictions: pd.DataFrame
 
 
 class RunStore:
-    """Folder of fold records. Any number of processes may read and write it at once."""
+    """Folder of fold records. Any number of processes may read and write it at the same time."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder).absolute()
@@ -91,7 +91,7 @@ class RunStore:
         return self.folder / f"folds/{key}"
 
     def state_place(self, key: FoldKey) -> Path:
-        """Where the state of the fold lies while it is trained."""
+        """Returns the path of the fold's checkpoint during training."""
         place = self.place(key)
         return place.parent / f".{place.name}.state"
 
@@ -99,25 +99,25 @@ class RunStore:
         return (self.place(key) / "record.json").exists()
 
     def of_split(self, split: str) -> list[FoldKey]:
-        """Keys of every recorded fold of a split, whatever the configuration."""
+        """Returns the keys of every recorded fold of a split, for all configurations."""
         places = (file.parent for file in self.folder.glob(f"folds/*/{split}/fold-*/record.json"))
         return sorted(FoldKey(place.parents[1].name, split, int(place.name.removeprefix("fold-"))) for place in places)
 
     def load(self, key: FoldKey) -> FoldRecord:
-        """The development part. Raises RecordError when there is none or it is damaged."""
+        """Reads the development part. Raises RecordError when it is missing or damaged."""
         fields = self._read(self.place(key) / "record.json")
         return FoldRecord(**{**fields, "key": key})
 
     def dev_predictions(self, key: FoldKey) -> pd.DataFrame:
-        """Development predictions per utterance, columns as in TestPart."""
+        """Reads development predictions per utterance, columns as in TestPart."""
         return pd.read_parquet(self.place(key) / "predictions-dev.parquet")
 
     def open_test(self, key: FoldKey) -> TestPart:
-        """The test part. Reports call this; whatever decides never does (tests/test_firewall.py)."""
+        """Reads the test part. Only reports call this; code that decides never does (tests/test_firewall.py)."""
         return self.open_tests([key])[0]
 
     def open_tests(self, keys: Sequence[FoldKey]) -> list[TestPart]:
-        """The test parts of several folds; their predictions are read together, which a table for each would make slow."""
+        """Reads the test parts of several folds. It reads their predictions together, which is faster than one by one."""
         fields = [self._read(self.place(key) / "test.json") for key in keys]
         tables = read_together([self.place(key) / "predictions-test.parquet" for key in keys])
         return [
@@ -126,7 +126,7 @@ class RunStore:
         ]
 
     def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
-        """Writes a fold whole or not at all; a fold that is already there is left as it is."""
+        """Writes a fold completely or not at all. An existing fold is left unchanged."""
         place = self.place(record.key)
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.parent / f".{place.name}.{uuid.uuid4().hex}"
@@ -149,7 +149,7 @@ class RunStore:
 
     @contextmanager
     def claim(self, key: FoldKey) -> Iterator[bool]:
-        """Holds the fold against other processes; yields whether it still has to be trained."""
+        """Holds a lock on the fold against other processes and yields whether it still has to be trained."""
         place = self.place(key)
         place.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(place.parent / f".{place.name}.lock"):
@@ -165,7 +165,7 @@ class RunStore:
 
 
 def read_together(files: Sequence[Path]) -> list[pd.DataFrame]:
-    """Parquet files as pandas reads them one by one; those of the same columns become tables at once."""
+    """Reads Parquet files as pandas would one by one, but converts files with the same columns together."""
     import pyarrow
     from pyarrow import parquet
 

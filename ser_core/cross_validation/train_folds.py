@@ -1,8 +1,8 @@
-"""Trains folds that are claimed, alone or as one program, and writes their records as they are done.
+"""How claimed folds are trained, alone or as one program, and recorded when they are done.
 
     members --train_within_memory--> as one, or in halves --fit_packed--> events    alone (pack=1)  fixed (2, 3, ...)  free (0)
-A fixed pack is always trained as a whole, since what is stacked decides last bits, and goes on from one state of all its folds.
-What is free is stacked with whatever is there, and each fold goes on from a state of its own.
+A fixed pack is always trained as a whole, because the stacked folds decide the last bits. It resumes from one checkpoint of all
+its folds. A free pack stacks all folds that are available, and each fold resumes from its own checkpoint.
 """
 
 import dataclasses
@@ -26,19 +26,19 @@ from ser_core.training.packed.pack_checkpoint import FoldCheckpoint, load_pack, 
 from ser_core.training.phase import EpochEnd, best_so_far
 
 PlanEvent = tuple[int, Event]
-"""An event, and the number of the plan that it is of."""
+"""An event, and the number of its plan."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A fold of what is trained together."""
+    """One of the folds that are trained together."""
 
     which: int
     """Number of its plan."""
     planned: Plan
     fold: Fold
     missing: bool = True
-    """Whether a record is to be written; a fold that has one is trained for the sake of the others' last bits."""
+    """Whether a record is to be written. A recorded fold is trained again only to keep the last bits of the others."""
 
     @property
     def key(self) -> FoldKey:
@@ -49,7 +49,7 @@ class Member:
 
 
 def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
-    """Trains the missing folds of members of one kind, in halves where the GPU's memory does not hold all; says what failed."""
+    """Trains the missing folds of similar members, in halves if they do not fit in GPU memory; yields failures as events."""
     train = {0: _free, 1: _alone}.get(members[0].planned.config.optim.pack, _fixed)
     try:
         yield from train(members, store)
@@ -57,7 +57,7 @@ def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[
     except torch.OutOfMemoryError as error:
         if len(members) == 1:
             sentence = (
-                "the GPU's memory does not hold it; lower optim.batch (optim.accumulate makes up for it), set "
+                "the fold does not fit in GPU memory; lower optim.batch (optim.accumulate compensates), set "
                 "model.speech.checkpointing=true, or give trials a larger share with cluster.gpus_per_trial"
             )
             failure = TrainingError(sentence)
@@ -94,7 +94,7 @@ def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
 
 
 def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
-    """Trains a pack of one plan, from the last state on that was saved of all its folds."""
+    """Trains a pack of one plan, from the last checkpoint of all its folds."""
     config, which = members[0].planned.config, members[0].which
     keeper, lanes = members[0].keeper(store), {each.fold.number: FoldCheckpoint() for each in members}
     load_pack(keeper, lanes, device_of(config))
@@ -116,7 +116,7 @@ def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
 
 
 def _free(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
-    """Trains folds of any plans, each from the last state on that was saved of it."""
+    """Trains folds of any plans, each from its own last checkpoint."""
     missing = [each for each in members if each.missing]
     lanes = [FoldCheckpoint(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
     for told in _together(missing, lanes, store):
@@ -126,7 +126,7 @@ def _free(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
 def _together(
     members: Sequence[Member], lanes: Sequence[FoldCheckpoint], store: RunStore, save: Callable[[], None] = lambda: None
 ) -> Iterator[list[PlanEvent]]:
-    """Trains members as one program, and yields what there is to tell after an epoch of each; `save` is called before."""
+    """Trains members as one program and yields the events after an epoch of each. Calls `save` before each yield."""
     pairs = list(zip(members, lanes, strict=True))
     yield [(member.which, FoldFailed(member.fold.number, TrainingError(lane.failure))) for member, lane in pairs if lane.failure]
     pairs = [(member, lane) for member, lane in pairs if not lane.failure]
@@ -145,7 +145,7 @@ def _together(
 
 
 def _done(member: Member, lane: FoldCheckpoint, fitted: Fitted, store: RunStore, stacked: int) -> tuple[int, FoldResult | None]:
-    """Writes the record of a fold that lacks one."""
+    """Writes the record of a fold that does not have one yet."""
     if member.missing:
         write_record(member.planned, member.fold, fitted, store, lane.spent, stacked)
     lane.delete()

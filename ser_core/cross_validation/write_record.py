@@ -1,4 +1,4 @@
-"""What becomes of a trained fold: its predictions are scored, under conditions too, and its record is written.
+"""What happens to a trained fold: its predictions are scored, also under conditions, and its record is written.
 
 Fitted --predict--> development and test predictions --score--> FoldRecord, TestPart --> store
 """
@@ -27,7 +27,7 @@ from ser_core.training.fit import Fitted
 
 
 def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, seconds: float, stacked: int = 1) -> None:
-    """Scores a trained fold, one of so many that were stacked, and writes its record."""
+    """Scores a trained fold and writes its record. `stacked` is the number of folds that were trained together."""
     config, key = planned.config, planned.key(fold.number)
     dev = fitted.dev_predictions
     dev_scores = {**score(dev), **condition_scores(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
@@ -57,7 +57,7 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
 
 
 def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
-    """What a trained model scores on these rows under each of config.conditions: `<metric>@<condition>`."""
+    """Scores a trained model on these rows under each of config.conditions: `<metric>@<condition>`."""
     found: dict[str, float] = {}
     for entry in planned.config.conditions:
         with hide_channel(model.stems, condition(entry).hides):
@@ -67,7 +67,7 @@ def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[in
 
 
 def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
-    """Test metrics of the model as each stage but the last left it, of the tasks trained so far: `<metric>@<stage>`."""
+    """Returns test metrics after each stage but the last, for the tasks trained so far: `<metric>@<stage>`."""
     found: dict[str, float] = {}
     if not fitted.between:
         return found
@@ -82,7 +82,7 @@ def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
 
 
 def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:
-    """Training utterances that a task's loss leaves out although they are labelled, as `<task>.left_out`, where there are any."""
+    """Counts the labelled training utterances that a task's loss cannot use, as `<task>.left_out`, if any."""
     inputs, rows = planned.inputs, fold.train.tolist()
     steps = {name: [channel.lengths[row] for row in rows] for name, channel in inputs.channels.items()}
     tasks = planned.config.tasks.active()
@@ -91,7 +91,7 @@ def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:
 
 
 def environment(config: Config) -> dict[str, str]:
-    """Versions of program and libraries, and the device."""
+    """Returns the versions of the program and its libraries, and the device."""
     return {
         "program": str(ser_core.EDITION),
         "python": platform.python_version(),

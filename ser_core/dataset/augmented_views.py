@@ -1,9 +1,9 @@
-"""Other versions of the utterances: stored views for augmented contrast, and channels as they are under a condition.
+"""Other versions of the utterances: stored views for augmented contrast, and changed channels for conditions.
 
     views=waveform    each utterance through each of tasks.augmented_contrast.augmentations --encoder--> features
     views=column      the files and texts of augmented_file and augmented_text              --encoder--> features
     conditions        noise:10, text:asr, ...                                               --encoder--> features
-All are extracted once and kept by content, as the utterances are; `content` names what they are made of, for the fingerprint.
+All are extracted once and stored by content, like the utterances. `content` names their sources, for the fingerprint.
 """
 
 import dataclasses
@@ -28,37 +28,37 @@ from ser_core.feature_store.features import Features, Speech
 from ser_core.keyed_dropout import uniform
 
 LOT = 0
-"""The site at which views are drawn; the sites of a model begin with 1."""
+"""The site for drawing views; the sites of a model begin with 1."""
 NAN = float("nan")
 
 
 class ChannelViews(NamedTuple):
-    """Some versions of every utterance in one channel: those of utterance `row` are number first[row] up to first[row + 1]."""
+    """Versions of every utterance in one channel: those of utterance `row` have numbers first[row] to first[row + 1] - 1."""
 
     channel: Channel
     first: Sequence[int]
 
     def drawn(self, row: int, lot: float) -> Tensor | None:
-        """The version that a number in [0, 1) falls to; None where the utterance has none."""
+        """Returns the version that a number in [0, 1) selects; None if the utterance has none."""
         begin, end = self.first[row], self.first[row + 1]
         return self.channel.sequences[begin + int(lot * (end - begin))] if end > begin else None
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredViews:
-    """The stored views of a corpus, by channel; none at all by default."""
+    """The stored views of a corpus, by channel; empty by default."""
 
     channels: Mapping[str, ChannelViews] = dataclasses.field(default_factory=dict)
     asked: Sequence[str] = ()
-    """What was asked for, as AugmentedContrast.stored says it."""
+    """The requested views, as AugmentedContrast.stored returns them."""
     columns: pd.DataFrame | None = None
     """The columns that the views were read from."""
     content: str = ""
     notices: tuple[str, ...] = ()
-    """What corpus.columns_file gives notice of."""
+    """Notices about corpus.columns_file."""
 
     def drawn(self, channels: Mapping[str, Channel], rows: Sequence[int], key: Tensor) -> dict[str, Stream]:
-        """A view of each of these utterances, one draw per channel and utterance; a channel without a version stays as it is."""
+        """Draws a view of each of these utterances, once per channel and utterance. Channels without a version stay unchanged."""
         if not self.channels:
             return {}
         lots = uniform(key, LOT, (len(channels), len(rows))).tolist()
@@ -71,7 +71,7 @@ class StoredViews:
 
 
 class ChangedChannels(NamedTuple):
-    """The channels that a condition changes, and what names their content."""
+    """The channels that a condition changes, and the name of their content."""
 
     channels: dict[str, Channel]
     content: str
@@ -79,7 +79,7 @@ class ChangedChannels(NamedTuple):
 
 
 def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> StoredViews:
-    """The views that augmented contrast asks for; none where it is off or finds its views among the utterances.
+    """Returns the views for augmented contrast; empty if it is off or finds its views among the utterances.
 
     Raises CorpusError for a column that is missing or empty, and for audio that cannot be used.
     """
@@ -94,7 +94,7 @@ def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], prog
 
 
 def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> dict[str, ChangedChannels]:
-    """The channels that each condition of config.conditions changes, by its entry; none where it only hides one.
+    """Returns the channels that each condition of config.conditions changes, by entry; none if it only hides one.
 
     Raises CorpusError for a column that is missing and for audio that cannot be used.
     """
@@ -115,13 +115,13 @@ def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], 
 
 
 def content_of(views: StoredViews, conditions: Mapping[str, ChangedChannels]) -> str:
-    """One name for all that was read beyond the corpus's own content; "" where nothing was."""
+    """Returns one name for everything read beyond the corpus's own content; "" if there is nothing."""
     parts = [views.content, *(one.content for one in conditions.values())]
     return _digest(parts) if any(parts) else ""
 
 
 def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
-    """Views from columns, of the channels that the model reads."""
+    """Reads views from columns, for the channels that the model reads."""
     wanted = {"speech": AUGMENTED_FILE, "text": AUGMENTED_TEXT}
     names = [wanted[channel] for channel in config.model.channels]
     found, notices = further_columns(corpus, config.corpus, names)
@@ -147,7 +147,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
 
 
 def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> ChannelViews:
-    """The features of some items per utterance. Raises CorpusError for one whose audio cannot be used."""
+    """Returns features of several items per utterance. Raises CorpusError for an item with unusable audio."""
     channel = speech_channel(config, [item for items in each for item in items], progress)
     assert channel is not None, "Config refuses versions of a channel that is not read"
     if isinstance(channel.sequences, Features) and (refused := channel.sequences.refused):
@@ -157,7 +157,7 @@ def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], pro
 
 
 def _first(each: Sequence[Sequence[object]]) -> list[int]:
-    """Where the versions of each utterance begin, and where the last end."""
+    """Returns where the versions of each utterance begin, and where the last ones end."""
     first = [0]
     for items in each:
         first.append(first[-1] + len(items))

@@ -1,6 +1,6 @@
-"""The channels of a corpus: per utterance a sequence of frozen features (mapped from disk) or of word numbers.
+"""The channels of a corpus: a sequence of frozen features (mapped from disk) or word numbers per utterance.
 
-utterances --items--> feature store --> Channel       texts --word_numbers--> Channel        (as model.speech, model.text say)
+utterances --items--> feature store --> Channel       texts --word_numbers--> Channel        (by model.speech and model.text)
 """
 
 import dataclasses
@@ -24,24 +24,24 @@ from ser_core.feature_store.features import Features, FeatureStore, Speech, Text
 
 @dataclasses.dataclass(frozen=True)
 class Channel:
-    """One channel of a corpus: its sequences, and the stem that a model needs above them."""
+    """One channel of a corpus: its sequences, and the stem that a model needs on top of them."""
 
     name: str
     sequences: Sequence[Tensor] | Features
     lengths: Sequence[int]
     layers: int
-    """Layers of the features; 0 for word numbers."""
+    """Number of feature layers; 0 for word numbers."""
     size: int
-    """Dimension of the features; the number of buckets for word numbers."""
+    """Dimension of the features, or number of buckets for word numbers."""
     tuning: Tuning | None = None
-    """Layers trained above the sequences, which are then the state below them; None for frozen features."""
+    """Trained layers on top of the sequences, which are then the states below these layers; None for frozen features."""
     frozen: Sequence[Tensor] | Features | None = None
-    """What the layers would yield untrained, for statistics and linear models; None where that is `sequences`."""
+    """Output of the untrained layers, for statistics and linear models; None if it equals `sequences`."""
     reader: type[FeatureStem] = FeatureStem
-    """How several layers are read."""
+    """How several layers are combined."""
 
     def stem(self, width: int, dropout: float) -> nn.Module:
-        """A fresh stem for this channel."""
+        """Returns a new stem for this channel."""
         if not self.layers:
             return WordStem(buckets=self.size, width=width, dropout=dropout)
         read = self.reader(layers=self.layers, dim=self.size, width=width, dropout=dropout)
@@ -49,31 +49,31 @@ class Channel:
 
     @functools.cached_property
     def means(self) -> Float[Tensor, "n layers dim"]:
-        """Mean over time of each utterance's features, as they are before training."""
+        """Returns the mean over time of each utterance's features before training."""
         features = self.sequences if self.frozen is None else self.frozen
         return torch.stack([features[row].float().mean(0) for row in range(len(self.lengths))])
 
     @functools.cached_property
     def averaged(self) -> "Channel":
-        """The same with one step, the mean, per utterance; itself where there are no features or layers are trained above them.
+        """Returns the channel with one step, the mean, per utterance; itself if it has no features or has trained layers.
 
-        `lengths` stay those of the features.
+        `lengths` remain those of the features.
         """
         if not self.layers or self.tuning is not None or min(self.lengths) < 1:
             return self
         return dataclasses.replace(self, sequences=list(self.means.unsqueeze(1)))
 
     def statistics(self, rows: Tensor) -> tuple[Float[Tensor, "layers dim"], Float[Tensor, "layers dim"]]:
-        """Mean and standard deviation, over these utterances alone, of their means over time.
+        """Returns mean and standard deviation, over these utterances only, of their means over time.
 
-        Steps within an utterance vary far more than utterances do; scaling by what is between utterances gives the
-        pooled vectors, which the heads read, unit variance, as a linear model on means would have it.
+        Steps within an utterance vary far more than utterances do. Scaling by the variance between utterances gives the
+        pooled vectors, which the heads read, unit variance, as a linear model on means needs it.
         """
         means = self.means[rows].double()
         return means.mean(0).float(), means.std(0, correction=0).float()
 
     def columns(self) -> Float[Tensor, "n columns"]:
-        """One fixed vector per utterance for linear models: the mean of every layer, or counts of words."""
+        """Returns one fixed vector per utterance for linear models: the mean of every layer, or counts of words."""
         if self.layers:
             return self.means.flatten(1)
         counts = torch.zeros(len(self.lengths), self.size)
@@ -84,12 +84,12 @@ class Channel:
 
 
 def speech_channel(config: Config, items: Sequence[Speech], progress: bool = False) -> Channel | None:
-    """The speech channel of these utterances; None where model.speech=none."""
+    """Returns the speech channel of these utterances; None with model.speech=none."""
     return _extracted("speech", config.model.speech, items, config, progress)
 
 
 def text_channel(config: Config, names: Sequence[str], texts: Sequence[str], progress: bool = False) -> Channel | None:
-    """The text channel of these texts, each of the utterance named beside it; None where model.text=none."""
+    """Returns the text channel of these texts, one per named utterance; None with model.text=none."""
     texts = [clean(text) for text in texts]
     if isinstance(config.model.text, Words):
         buckets = config.model.text.buckets
@@ -100,16 +100,16 @@ def text_channel(config: Config, names: Sequence[str], texts: Sequence[str], pro
 
 
 def speech_items(corpus: Corpus, hashes: Mapping[str, str], change: str = "") -> list[Speech]:
-    """The corpus's utterances as they are heard, each through the augmentation `change` where one is given."""
+    """Returns the corpus's utterances as speech items, with the augmentation `change` if given."""
     table = corpus.table
     rows = zip(table["utterance"], table["file"], table["start"], table["end"], strict=True)
     return [Speech(name, file, start, end, hashes[file], change) for name, file, start, end in rows]
 
 
 def device_of(config: Config) -> torch.device:
-    """The device that run.device names. Raises SettingError when cuda is asked for and absent."""
+    """Returns the device that run.device names. Raises SettingError if cuda is requested but missing."""
     if config.run.device == "cuda" and not torch.cuda.is_available():
-        raise SettingError("run.device=cuda, but torch sees no GPU; use run.device=cpu or auto")
+        raise SettingError("run.device=cuda, but torch finds no GPU; use run.device=cpu or auto")
     wanted = "cuda" if config.run.device == "auto" and torch.cuda.is_available() else config.run.device
     return torch.device("cpu" if wanted == "auto" else wanted)
 

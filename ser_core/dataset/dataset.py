@@ -1,6 +1,6 @@
-"""What a model is fed: per channel one sequence per utterance (mapped from disk), per task one target per utterance.
+"""The input of a model: one sequence per channel and utterance (mapped from disk), one target per task and utterance.
 
-corpus --> channels --> Dataset --batch(rows)--> Batch            with a key also a stored view of each (augmented_views.py)
+corpus --> channels --> Dataset --batch(rows)--> Batch            with a key, also a stored view of each (augmented_views.py)
                \\--> channels under each of config.conditions
 """
 
@@ -25,7 +25,7 @@ from ser_core.tasks import Tasks
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A corpus with its channels and the targets of every task it has labels for, in the order of the corpus table."""
+    """A corpus with its channels and the targets of every task that has labels, in the order of the corpus table."""
 
     corpus: Corpus
     channels: dict[str, Channel]
@@ -34,53 +34,53 @@ class Dataset:
     skipped: dict[str, str]
     """Utterances left out because of their audio, with the reason."""
     views: StoredViews = dataclasses.field(default_factory=StoredViews)
-    """What augmented contrast compares utterances with, where its views are stored."""
+    """Stored views for augmented contrast."""
     conditions: Mapping[str, ChangedChannels] = dataclasses.field(default_factory=dict)
-    """Channels that are others under a condition, by its entry."""
+    """Channels that a condition changes, by its entry."""
 
     @property
     def beside(self) -> str:
-        """Names what was read beyond the corpus's own content; "" where nothing was."""
+        """Returns the name of everything read beyond the corpus's own content; "" if there is nothing."""
         return content_of(self.views, self.conditions)
 
     def batch(self, rows: Sequence[int], key: Tensor | None = None) -> Batch:
-        """The utterances of these rows; with a step's key also a stored view of each, drawn by the key, where there are views."""
+        """Returns the utterances of these rows; with a step's key also a stored view of each, drawn by the key, if any."""
         streams = {name: pad([channel.sequences[row] for row in rows]) for name, channel in self.channels.items()}
         views = {} if key is None else self.views.drawn(self.channels, rows, key)
         numbers = torch.tensor(list(rows))
         return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers, views)
 
     def aimed_at(self, tasks: Tasks) -> "Dataset":
-        """The same inputs with the targets of other tasks, whose knobs may want other targets."""
+        """Returns the same inputs with the targets of other tasks, because their settings may change the targets."""
         return dataclasses.replace(self, targets=tasks.targets(self.corpus))
 
     def for_tasks(self, tasks: Collection[str]) -> "Dataset":
-        """The same inputs without stored views, unless augmented contrast is among the tasks."""
+        """Returns the same inputs, without stored views unless augmented contrast is among the tasks."""
         return self if "augmented_contrast" in tasks else dataclasses.replace(self, views=StoredViews())
 
     def under(self, condition: str) -> "Dataset":
-        """The same inputs with the channels of a condition of config.conditions."""
+        """Returns the same inputs with the channels of a condition of config.conditions."""
         return dataclasses.replace(self, channels={**self.channels, **self.conditions[condition].channels})
 
     def check(self, config: Config) -> None:
-        """Raises SettingError unless these inputs hold the versions that a configuration reads and the emotions it balances."""
+        """Raises SettingError unless these inputs hold the versions and emotions that the configuration needs."""
         if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
             raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
         draw_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
     def lengths(self) -> list[int]:
-        """Steps of each utterance in its longest channel."""
+        """Returns the steps of each utterance in its longest channel."""
         return [max(each) for each in zip(*(channel.lengths for channel in self.channels.values()), strict=True)]
 
 
 def load_dataset(config: Config, progress: bool = False) -> Dataset:
-    """Reads the corpus and opens its features, extracting what the store lacks.
+    """Reads the corpus and opens its features; extracts what the store does not have.
 
     Raises CorpusError for audio that cannot be used, unless run.on_bad_audio=skip.
     """
     if not config.model.channels:
-        raise SettingError("a model needs a channel: model.speech and model.text are both none")
+        raise SettingError("a model needs a channel, but model.speech and model.text are both none; choose an encoder for one")
     corpus = config.corpus.read(config.cache)
     hashes = content_hashes(corpus.table["file"], config.cache, progress)
     heard = speech_channel(config, speech_items(corpus, hashes), progress)
@@ -110,35 +110,35 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
 def draw_batches(
     config: Config, inputs: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
 ) -> list[tuple[list[int], Tensor]]:
-    """The utterances of each batch of an epoch over these rows, and the batch's key; the generator goes on to the next epoch."""
+    """Draws the utterances of each batch of an epoch, and the batch's key. Advances the generator to the next epoch."""
     lengths = [inputs.lengths[row] for row in rows]
     batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, inputs, rows)))
     return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
 
 
 def draw_shares(config: Config, inputs: Dataset, rows: Sequence[int]) -> list[float]:
-    """What `drawn_order` draws these rows by; [] where each is drawn once.
+    """Returns the shares by which `drawn_order` draws these rows; [] if each is drawn once.
 
-    Raises SettingError where optim.sampling=balanced finds nothing to balance.
+    Raises SettingError if optim.sampling=balanced has nothing to balance.
     """
     if config.optim.sampling == "shuffled":
         return []
     shares = balanced_shares(inputs.corpus.column("emotion")[list(rows)].tolist())
     if not shares:
         raise SettingError(
-            f"optim.sampling=balanced needs two emotions or more among the training utterances, and corpus {inputs.corpus.name} "
-            "has not got them; use optim.sampling=shuffled"
+            f"optim.sampling=balanced needs at least two emotions among the training utterances, but corpus {inputs.corpus.name} "
+            "does not have them; use optim.sampling=shuffled"
         )
     return shares
 
 
 def _refuse(config: Config, corpus: Corpus, skipped: dict[str, str]) -> None:
-    """Raises CorpusError unless the user chose to skip, or when nothing is left."""
+    """Raises CorpusError unless you chose to skip bad audio, or if no utterance is left."""
     name, reason = next(iter(skipped.items()))
     if config.run.on_bad_audio == "stop":
         raise CorpusError(
             f"corpus {corpus.name}: {len(skipped)} of {len(corpus)} utterances have unusable audio, first {name}: {reason}; "
-            f"`ser corpus check` lists them all; mend them, or leave them out with run.on_bad_audio=skip"
+            f"`ser corpus check` lists them all; repair them, or leave them out with run.on_bad_audio=skip"
         )
     if len(skipped) == len(corpus):
         raise CorpusError(f"corpus {corpus.name}: no utterance has usable audio; first {name}: {reason}")

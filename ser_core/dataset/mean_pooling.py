@@ -1,7 +1,7 @@
-"""Where a model reads a channel's mean over time alone, its features are averaged once, before the stem, and not at every step.
+"""Why features are averaged once, before the stem and not at every step, if a model only reads a channel's mean over time.
 
     mean_t [A D (x_t - m) / s + b]  =  A D (mean_t x_t - m) / s + b        D drops the same dimensions at every step t
-Of n steps one is left: about n times fewer sums, another order of adding them up, and so other last bits.
+One step remains out of n: about n times fewer sums, in a different order, and therefore different last bits.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from ser_core.dataset.dataset import Dataset
 
 
 def pool_channels(config: Config, inputs: Dataset) -> Dataset:
-    """The inputs with one step per utterance in each channel of frozen features, if fusion and tasks read means alone.
+    """Returns inputs with one step per utterance in each frozen channel, if fusion and tasks only read means.
 
     Batches are drawn as before (Channel.averaged).
     """

@@ -1,4 +1,4 @@
-"""The encoders a channel may have; adding one touches its file and this table."""
+"""The encoders for each channel. To add one, change only its file and this table."""
 
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.encoders.logmel import LogMel

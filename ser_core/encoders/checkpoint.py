@@ -1,8 +1,8 @@
-"""How a checkpoint is found, read and asked for hidden states: what speech and text encoders share.
+"""How a checkpoint is found and loaded, and how its hidden states are read: the code that speech and text encoders share.
 
-    hidden state 0 = what the first transformer layer reads, k = what layer k gives, the last = the encoder's output
+    hidden state 0 = input of the first transformer layer, k = output of layer k, the last = the encoder's output
                                                                                (after its closing norm, if it has one)
-Only safetensors, or PyTorch weights without pickled code, are read; code that comes with a checkpoint never runs.
+Only safetensors, or PyTorch weights without pickled code, are read. Code that comes with a checkpoint never runs.
 """
 
 import contextlib
@@ -21,17 +21,17 @@ from ser_core.encoders.encoder import weight_files
 from ser_core.errors import SettingError
 
 MIXED = ("weighted", "concat")
-"""Choices that read several hidden states at once."""
+"""Choices that read several hidden states."""
 HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 UNUSED = re.compile(r"pooler|masked_spec_embed|decoder|adapter|position_ids|^lm_head|^cls\.|project_|quantizer")
-"""Weights that may be missing: none of the hidden states depends on them."""
+"""Weights that may be missing, because no hidden state depends on them."""
 
 
 def find(path: str, key: str) -> Path:
-    """The folder of a checkpoint: `path` itself, or what the Hugging Face hub has under that name.
+    """Returns the folder of a checkpoint: `path` itself, or the Hugging Face hub's snapshot with that name.
 
-    Raises SettingError, naming `key`, when it is neither.
+    Raises SettingError, which names `key`, if it is neither.
     """
     if not path:
         raise SettingError(f"{key}.path is empty; give a checkpoint's folder or its name on the Hugging Face hub")
@@ -44,7 +44,7 @@ def find(path: str, key: str) -> Path:
 
 @functools.lru_cache
 def _from_hub(name: str, key: str) -> Path:
-    """The snapshot of a hub checkpoint: the local one if its weights are there, otherwise a download."""
+    """Returns the snapshot of a hub checkpoint: the local one if it has weights, otherwise a download."""
     import huggingface_hub
 
     attempts = ((HUB_FILES, True), (HUB_FILES, False), ([*HUB_FILES, "pytorch_model*.bin"], False))
@@ -58,26 +58,26 @@ def _from_hub(name: str, key: str) -> Path:
         if weight_files(folder):
             return folder
     raise SettingError(
-        f"{key}.path: {name} is neither a folder here nor a checkpoint that the Hugging Face hub gives us ({reason}); "
+        f"{key}.path: {name} is neither a local folder nor a checkpoint that the Hugging Face hub provides ({reason}); "
         "download it elsewhere and give its folder"
     )
 
 
 def read_json(folder: Path, name: str, key: str) -> dict[str, Any]:
-    """A JSON file of a checkpoint folder. Raises SettingError when it is missing or no JSON object."""
+    """Reads a JSON file of a checkpoint folder. Raises SettingError if it is missing or not a JSON object."""
     try:
         content = json.loads((folder / name).read_text())
     except FileNotFoundError:
-        raise SettingError(f"{key}.path: {folder} holds no {name}, so it is no checkpoint folder") from None
+        raise SettingError(f"{key}.path: {folder} holds no {name}, so it is not a checkpoint folder") from None
     except ValueError as error:
         raise SettingError(f"{key}.path: {folder / name} is damaged ({error})") from error
     if not isinstance(content, dict):
-        raise SettingError(f"{key}.path: {folder / name} is damaged (it is no JSON object)")
+        raise SettingError(f"{key}.path: {folder / name} is damaged (it is not a JSON object)")
     return content
 
 
 def preparation(folder: Path, key: str) -> dict[str, Any]:
-    """preprocessor_config.json of a speech checkpoint, {} without one. Raises SettingError unless it is for 16 kHz."""
+    """Reads preprocessor_config.json of a speech checkpoint; {} without one. Raises SettingError unless it is for 16 kHz."""
     if not (folder / "preprocessor_config.json").is_file():
         return {}
     content = read_json(folder, "preprocessor_config.json", key)
@@ -88,13 +88,13 @@ def preparation(folder: Path, key: str) -> dict[str, Any]:
 
 
 def check_layers(layers: str, key: str) -> None:
-    """Refuses a choice of hidden states that no checkpoint could fulfil, with a SettingError."""
+    """Raises SettingError for a choice of hidden states that no checkpoint can have."""
     if layers not in MIXED and layers != "last" and not (layers.isascii() and layers.isdigit()):
         raise SettingError(f"{key}.layers must be weighted, concat, last or a layer number (0 and up), got {layers!r}")
 
 
 def tuned_layers(tune: int, count: int, key: str) -> int:
-    """Number of the hidden state below the trained layers. Raises SettingError when there are fewer layers.
+    """Returns the number of the hidden state below the trained layers. Raises SettingError if there are fewer layers.
 
     >>> tuned_layers(2, 12, ""), tuned_layers(-1, 12, "")
     (10, 0)
@@ -105,7 +105,7 @@ def tuned_layers(tune: int, count: int, key: str) -> int:
 
 
 def chosen_layers(layers: str, count: int, key: str, lowest: int = 0) -> list[int]:
-    """Numbers of the hidden states chosen from an encoder of `count` transformer layers, of those from `lowest` up.
+    """Returns the numbers of the chosen hidden states of an encoder with `count` transformer layers, from `lowest` up.
 
     >>> chosen_layers("weighted", 2, ""), chosen_layers("last", 2, ""), chosen_layers("1", 2, "")
     ([0, 1, 2], [2], [1])
@@ -119,10 +119,10 @@ def chosen_layers(layers: str, count: int, key: str, lowest: int = 0) -> list[in
 
 
 def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
-    """The encoder in float32, for inference. Raises SettingError when weights are missing or cannot be read.
+    """Loads the encoder in float32, for inference. Raises SettingError if weights are missing or cannot be read.
 
-    What a checkpoint lacks and no state depends on is drawn by transformers: from a generator that is put back, so that what
-    is drawn next does not depend on whether the weights had been read before.
+    transformers draws weights that a checkpoint lacks and no state depends on. The random generator is restored afterwards, so
+    that later draws do not depend on whether the weights were already loaded.
     """
     from transformers import AutoModel
 
@@ -137,13 +137,13 @@ def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
     if missing:
         raise SettingError(
             f"{key}.path: {folder} lacks {len(missing)} of the encoder's weights, such as {missing[0]}; "
-            "it would compute with random ones"
+            "it would compute with random ones; use a complete checkpoint"
         )
     return model.eval().requires_grad_(False).to(device)
 
 
 def load_tokenizer(folder: Path, key: str) -> Any:
-    """What cuts texts into the encoder's tokens. Raises SettingError when the folder holds none."""
+    """Loads the tokenizer of the encoder. Raises SettingError if the folder has none."""
     from transformers import AutoTokenizer
 
     try:
@@ -154,7 +154,7 @@ def load_tokenizer(folder: Path, key: str) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps transformers from drawing a bar and listing the weights of heads that are not used here."""
+    """Keeps transformers from showing a progress bar and listing unused weights of heads."""
     from transformers.utils import logging
 
     verbosity, drawing = logging.get_verbosity(), logging.is_progress_bar_enabled()

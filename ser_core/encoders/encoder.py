@@ -1,4 +1,4 @@
-"""What an encoder option offers: an extractor that turns content into raw features once, and a stem that reads them.
+"""What an encoder option provides: an extractor that computes raw features once, and a stem that reads them.
 
 waveform or words --extractor (frozen, cached by content)--> [time layers dim] --stem (trained)--> [time width]
 """
@@ -25,34 +25,34 @@ SETTING_FILES = {
     *("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
     *("added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model"),
 }
-"""What of a checkpoint folder, beside the weights, its features depend on."""
+"""Files of a checkpoint folder, in addition to the weights, that its features depend on."""
 
 
 @runtime_checkable
 class Extractor(Protocol):
-    """A frozen encoder. The features of an item never depend on what else is extracted with it."""
+    """A frozen encoder. The features of an item never depend on the other items extracted with it."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(layers, dim) of what it returns."""
+        """Returns (layers, dim) of the output."""
         ...
 
     @property
     def minimum_samples(self) -> int:
-        """Shortest waveform it can read, in samples at 16 kHz; 0 for text."""
+        """Returns the shortest waveform it can read, in samples at 16 kHz; 0 for text."""
         ...
 
     @property
     def side_by_side(self) -> bool:
-        """Whether several threads may call it at once."""
+        """Whether several threads may call it at the same time."""
         ...
 
     def identity(self) -> dict[str, Any]:
-        """What the features depend on beside the content: weights hash, preprocessing, padding, layers, dtype."""
+        """Returns what the features depend on apart from the content: weights hash, preprocessing, padding, layers, dtype."""
         ...
 
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
-        """Waveforms (float32, 16 kHz, mono) or texts -> one float16 tensor [time layers dim] each, time >= 1."""
+        """Computes one float16 tensor [time layers dim], time >= 1, for each waveform (float32, 16 kHz, mono) or text."""
         ...
 
 
@@ -63,32 +63,32 @@ class EncoderOption(Option):
     key: ClassVar[str] = "model"
 
     def extractor(self, device: torch.device) -> Extractor | None:
-        """The frozen encoder, or None where nothing is extracted (`none`, or `words`, whose stem reads word numbers).
+        """Returns the frozen encoder, or None if nothing is extracted (`none`, or `words`, whose stem reads word numbers).
 
-        Raises SettingError when the checkpoint cannot be found or is of another kind.
+        Raises SettingError if the checkpoint cannot be found or is of another kind.
         """
         raise NotImplementedError
 
     def lower(self, device: torch.device) -> Extractor:
-        """What yields the hidden state that the trained layers read, for encoders that `tuning` says are trained."""
+        """Returns the extractor of the hidden state below the trained layers, for encoders with a `tuning`."""
         raise NotImplementedError
 
     def tuning(self, device: torch.device) -> Tuning | None:
-        """The layers that are trained; None while the encoder is frozen."""
+        """Returns the trained layers; None while the encoder is frozen."""
         return None
 
     @property
     def reader(self) -> type[FeatureStem]:
-        """How a model reads the features of several layers."""
+        """Returns the stem class that combines the features of several layers."""
         return FeatureStem
 
     def identity(self) -> dict[str, Any]:
-        """Content identity of what `location` fields point to, in their place in the fingerprint; {} without any."""
+        """Returns the content identity that replaces `location` fields in the fingerprint; {} without any."""
         return {}
 
 
 def average_frames(frames: Float[Tensor, "frames layers dim"], stride: int) -> Float[Tensor, "time layers dim"]:
-    """Means of `stride` consecutive frames; the last step averages what is left, 1 to `stride` frames.
+    """Averages `stride` consecutive frames; the last step averages the remaining 1 to `stride` frames.
 
     >>> average_frames(torch.tensor([1.0, 3.0, 5.0]).reshape(3, 1, 1), 2).flatten().tolist()
     [2.0, 5.0]
@@ -99,24 +99,24 @@ def average_frames(frames: Float[Tensor, "frames layers dim"], stride: int) -> F
 
 
 def half(features: Tensor, source: str) -> Tensor:
-    """Features as stored: float16 on the CPU. Raises SettingError where they do not fit."""
+    """Converts features to their stored form: float16 on the CPU. Raises SettingError if they do not fit."""
     stored = features.to("cpu", torch.float16)
     if not torch.isfinite(stored).all():
         raise SettingError(
             f"{source} yields features that are not finite in half precision (largest {features.abs().max():.3g}, "
-            "and 65504 is the most); choose another layer or another checkpoint"
+            "and the maximum is 65504); choose another layer or another checkpoint"
         )
     return stored
 
 
 def weights_hash(folder: Path) -> str:
-    """SHA-256 over the configuration, vocabulary and weight files of a checkpoint folder, 16 hex digits.
+    """Returns SHA-256 over the configuration, vocabulary and weight files of a checkpoint folder, 16 hex digits.
 
-    Each file is read once per process, and again when its size or modification time changes. Raises SettingError when
-    the folder holds no config.json or no weights.
+    Each file is read once per process, and again if its size or modification time changes. Raises SettingError if
+    the folder has no config.json or no weights.
     """
     if not (folder / "config.json").is_file():
-        raise SettingError(f"{folder} holds no config.json, so it is no checkpoint folder")
+        raise SettingError(f"{folder} holds no config.json, so it is not a checkpoint folder")
     weights = weight_files(folder)
     if not weights:
         raise SettingError(f"{folder} holds no weights: neither *.safetensors nor pytorch_model*.bin")
@@ -129,7 +129,7 @@ def weights_hash(folder: Path) -> str:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The weight files that are read: safetensors where there are any, otherwise PyTorch's."""
+    """Returns the weight files to read: safetensors if any exist, otherwise PyTorch's."""
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
 
 

@@ -1,4 +1,4 @@
-"""What differs between the families of speech encoders: what they read, and what runs before their transformer layers.
+"""How the families of speech encoders differ: in their input, and in what runs before their transformer layers.
 
 wav2vec2, hubert, wavlm, data2vec-audio   waveform (zero mean, unit variance) -> 7 convolutions -> projection -> layers
 whisper                                   log-mel -> 2 convolutions -> + positions -> layers -> norm
@@ -20,21 +20,21 @@ from ser_core.errors import SettingError
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
-"""Of the convolutions of wav2vec 2.0 (Baevski et al. 2020, 2006.11477), where config.json does not say."""
+"""Strides of the convolutions of wav2vec 2.0 (Baevski et al. 2020, 2006.11477), used if config.json has none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """How encoders of one kind are read. `settings` is config.json, `preparation` is preprocessor_config.json or {}."""
+    """How to read one kind of encoder. `settings` is config.json, `preparation` is preprocessor_config.json or {}."""
 
     layers: tuple[str, int]
-    """Setting with the number of transformer layers, and its value where it is left out."""
+    """Setting with the number of transformer layers, and its default."""
     dim: tuple[str, int]
-    """Setting with the width of a hidden state, and its value where it is left out."""
+    """Setting with the width of a hidden state, and its default."""
     minimum_samples: Callable[[dict[str, Any]], int]
     """Settings -> shortest waveform."""
     prepare: Callable[[Float[np.ndarray, "samples"], dict[str, Any], dict[str, Any]], Tensor]
-    """Waveform, settings, preparation -> what `run` reads, float32, batch of one."""
+    """Waveform, settings, preparation -> input of `run`, float32, batch of one."""
     run: Callable[[Any, Tensor], Float[Tensor, "1 frames dim"]]
     """Model, inputs -> the encoder's output; `model.encoder.layers` are its transformer layers."""
     closes: Callable[[dict[str, Any]], bool]
@@ -42,7 +42,7 @@ class Family:
 
 
 def receptive_field(settings: dict[str, Any]) -> int:
-    """Samples behind one frame of stacked convolutions.
+    """Returns the number of samples that one frame of stacked convolutions covers.
 
     >>> receptive_field({})
     400
@@ -55,7 +55,7 @@ def receptive_field(settings: dict[str, Any]) -> int:
 
 
 def normalised(wave: np.ndarray, settings: dict[str, Any], preparation: dict[str, Any]) -> Tensor:
-    """The waveform [1 samples], at zero mean and unit variance unless the checkpoint was trained without."""
+    """Returns the waveform [1 samples], at zero mean and unit variance unless the checkpoint was trained without."""
     if preparation.get("do_normalize", True):
         wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
     return torch.from_numpy(wave)[None]
@@ -68,15 +68,15 @@ def run_waveform(model: Any, inputs: Tensor) -> Tensor:
 
 
 def log_mel(wave: np.ndarray, settings: dict[str, Any], preparation: dict[str, Any]) -> Tensor:
-    """Whisper's spectrogram [1 mels frames] of the real length, 10 ms frames (Radford et al. 2022, 2212.04356).
+    """Returns Whisper's spectrogram [1 mels frames] at its real length, 10 ms frames (Radford et al. 2022, 2212.04356).
 
-    Raises SettingError for more than the position table covers (30 s in every published checkpoint).
+    Raises SettingError for audio longer than the position table (30 s in every published checkpoint).
     """
     fft, hop = preparation.get("n_fft", 400), preparation.get("hop_length", 160)
     longest = settings.get("max_source_positions", 1500) * 2 * hop
     if len(wave) > longest:
         raise SettingError(
-            f"this Whisper encoder hears at most {longest / SAMPLE_RATE_HZ:g} s and was given "
+            f"this Whisper encoder reads at most {longest / SAMPLE_RATE_HZ:g} s and was given "
             f"{len(wave) / SAMPLE_RATE_HZ:.2f} s; set audio.max_seconds to {longest / SAMPLE_RATE_HZ:g} or less"
         )
     spectrum = torch.stft(torch.from_numpy(wave), fft, hop, window=torch.hann_window(fft), return_complex=True)

@@ -1,8 +1,8 @@
-"""Log-mel energies: the speech encoder without weights.
+"""Log-mel energies: a speech encoder without weights.
 
 waveform -> level -> 25 ms windows every 10 ms -> power -> mel bands -> (log10 + 4) / 2 -> mean of `stride` frames
 
-Frames lie wholly inside the waveform, so nothing is padded. Values reach from -2 (the floor) to about 3, where float16
+Frames lie entirely inside the waveform, so nothing is padded. Values range from -2 (the floor) to about 3, where float16
 resolves a thousandth.
 """
 
@@ -25,13 +25,13 @@ WINDOW_SAMPLES = 400
 HOP_SAMPLES = 160
 FFT_SAMPLES = 512
 FLOOR = 1e-8
-"""Least power of a band; a digital zero would otherwise have the logarithm minus infinity."""
+"""Minimum power of a band; without it, digital silence would have a logarithm of minus infinity."""
 RMS_LEVEL = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class LogMel(EncoderOption):
-    """Log energies of mel bands, 25 ms windows every 10 ms: no checkpoint."""
+    """Log energies of mel bands in 25 ms windows every 10 ms, without a checkpoint."""
 
     key: ClassVar[str] = "model.speech"
 
@@ -40,7 +40,7 @@ class LogMel(EncoderOption):
     mels: int = 80
     """Mel bands between 0 and 8 kHz, 8 to 80."""
     level: str = "rms"
-    """What each utterance is made equally loud by: rms, peak, or none, which keeps the recording's own loudness."""
+    """How each utterance is made equally loud: by rms, by peak, or none, which keeps the recording's own level."""
     stride: int = 8
     """Consecutive frames (10 ms each) averaged into one step, at least 1."""
 
@@ -81,7 +81,7 @@ class LogMelExtractor:
 
 
 def levelled(wave: Float[Tensor, "samples"], level: str) -> Float[Tensor, "samples"]:
-    """The waveform at an RMS of 0.1, at a peak of 1, or as it is."""
+    """Scales the waveform to an RMS of 0.1 or a peak of 1, or returns it unchanged."""
     if level == "rms":
         return wave * (RMS_LEVEL / wave.square().mean().sqrt())
     return wave / wave.abs().max() if level == "peak" else wave
@@ -89,7 +89,7 @@ def levelled(wave: Float[Tensor, "samples"], level: str) -> Float[Tensor, "sampl
 
 @functools.cache
 def mel_filters(mels: int) -> Float[Tensor, "bins mels"]:
-    """Triangles of equal height, linear in frequency below 1 kHz and logarithmic above (Slaney 1998)."""
+    """Returns triangles of equal height, linear in frequency below 1 kHz and logarithmic above (Slaney 1998)."""
     return torchaudio.functional.melscale_fbanks(
         FFT_SAMPLES // 2 + 1, 0.0, SAMPLE_RATE_HZ / 2, mels, SAMPLE_RATE_HZ, norm=None, mel_scale="slaney"
     )

@@ -10,7 +10,7 @@ from ser_core.encoders.encoder import EncoderOption
 
 @dataclasses.dataclass(frozen=True)
 class NoSpeech(EncoderOption):
-    """No speech channel: the model reads text alone."""
+    """No speech channel: the model reads only text."""
 
     key: ClassVar[str] = "model.speech"
 
@@ -19,12 +19,12 @@ class NoSpeech(EncoderOption):
     """The name of this option."""
 
     def extractor(self, device: torch.device) -> None:
-        """Nothing is extracted."""
+        """Returns None, because nothing is extracted."""
 
 
 @dataclasses.dataclass(frozen=True)
 class NoText(EncoderOption):
-    """No text channel: the model hears speech alone."""
+    """No text channel: the model reads only speech."""
 
     key: ClassVar[str] = "model.text"
 
@@ -33,4 +33,4 @@ class NoText(EncoderOption):
     """The name of this option."""
 
     def extractor(self, device: torch.device) -> None:
-        """Nothing is extracted."""
+        """Returns None, because nothing is extracted."""

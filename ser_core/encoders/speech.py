@@ -2,9 +2,9 @@
 
     waveform -> (normalise | log-mel) -> convolutions -> transformer layers -> chosen hidden states -> mean of `stride`
 
-One utterance at a time and unpadded: its features never depend on its neighbours, the group-norm wav2vec 2.0 family
-(which knows no mask) is exact, and Whisper, with its position table cut to the real length, costs a tenth of the usual
-30 s. Layers above the highest one asked for are not run. Computed in float32 on every device, stored as float16.
+Each utterance runs alone and unpadded. Its features therefore never depend on other utterances, the wav2vec 2.0 models with
+group norm (which have no mask) are exact, and Whisper, with its position table cut to the real length, costs a tenth of the
+usual 30 s. Layers above the highest requested one do not run. Computed in float32 on every device, stored as float16.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class SpeechCheckpoint(TrainableEncoder):
-    """A pre-trained speech encoder, frozen or with its uppermost layers trained."""
+    """A pre-trained speech encoder, frozen or with trained upper layers."""
 
     key: ClassVar[str] = "model.speech"
 
@@ -58,9 +58,9 @@ class SpeechCheckpoint(TrainableEncoder):
 
 
 class SpeechExtractor:
-    """Computes hidden states [time layers dim]. Settings are read at once, the weights when it is first called.
+    """Computes hidden states [time layers dim]. Reads the settings immediately and the weights on the first call.
 
-    Raises SettingError when the folder holds another kind of model or fewer layers than asked for.
+    Raises SettingError if the folder holds another kind of model or fewer layers than requested.
     """
 
     def __init__(self, folder: Path, layers: str, stride: int, device: torch.device, tune: int = 0) -> None:
@@ -99,7 +99,7 @@ class SpeechExtractor:
 
     @functools.cached_property
     def model(self) -> Any:
-        """The encoder, without what is not run: a decoder, and layers above the highest one asked for."""
+        """Returns the encoder without unused parts: a decoder, and layers above the highest requested one."""
         model: Any = checkpoint.load_model(self.folder, self.device, SpeechCheckpoint.key)
         if hasattr(model, "decoder"):
             del model.decoder
@@ -107,13 +107,13 @@ class SpeechExtractor:
         return model
 
     def top(self) -> TopLayers:
-        """A fresh copy of the layers above state `below`, for training."""
+        """Returns a new copy of the layers above state `below`, for training."""
         encoder = self.model.encoder
         closing = encoder.layer_norm if self.family.closes(self.settings) else None
         return TopLayers(encoder.layers[self.below :], closing, encoder.layers[0])
 
     def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
-        """The chosen hidden states of one waveform, caught on their way through the layers by the thread that runs them."""
+        """Returns the chosen hidden states of one waveform, caught during the forward pass by the thread that runs it."""
         with self._loading:
             model = self._watched
         states: dict[int, Tensor] = {}
@@ -125,7 +125,7 @@ class SpeechExtractor:
 
     @functools.cached_property
     def _watched(self) -> Any:
-        """The model, telling `_catch` of every state."""
+        """Returns the model with hooks that pass every state to `_catch`."""
         layers = self.model.encoder.layers
         layers[0].register_forward_pre_hook(lambda layer, inputs: self._catch(0, inputs))
         for number, layer in enumerate(layers, start=1):

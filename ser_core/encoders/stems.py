@@ -1,4 +1,4 @@
-"""What a model learns directly above its raw features: standardise, project each layer to the common width, mix the layers.
+"""What a model learns directly on top of raw features: standardise, project each layer to the common width, mix the layers.
 
 raw [batch time layers dim] -- minus mean, over sd (training part) -- Linear of each layer -- weighted sum --> [batch time width]
 """
@@ -16,10 +16,10 @@ from ser_core.keyed_dropout import Dropout, DropoutKey
 class FeatureStem(nn.Module):
     """Reads frozen-encoder features: sum over layers of w_l * (A_l x_l) + b, w a softmax, equal at the start.
 
-    The weights are those of SUPERB (Yang et al. 2021, arXiv 2105.01051), which has one projection for all layers; a
-    projection for each lets layers say different things, as the linear baseline on all layers side by side does.
-    Each layer is standardised by the training part's statistics before: the last layers of an encoder are tens of times
-    larger than the first, and would otherwise decide the mixture by their size.
+    The layer weights are those of SUPERB (Yang et al. 2021, arXiv 2105.01051), which has one projection for all layers. A
+    projection per layer lets layers contribute different things, like the linear baseline on all layers side by side.
+    The training part's statistics standardise each layer first, because the last layers of an encoder are tens of times
+    larger than the first and would otherwise dominate the mixture.
     """
 
     mean: Float[Tensor, "layers dim"]
@@ -36,15 +36,15 @@ class FeatureStem(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def standardise_by(self, mean: Float[Tensor, "layers dim"], deviation: Float[Tensor, "layers dim"]) -> None:
-        """Sets the statistics; a dimension that never varies keeps scale 1."""
+        """Sets the statistics. A dimension that never varies keeps scale 1."""
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.ones_like(deviation)))
 
     def mixed(self, steps: Float[Tensor, "batch time layers dim"]) -> Float[Tensor, "batch time width"]:
-        """Each layer through its projection, weighed and summed.
+        """Projects each layer and returns the weighted sum.
 
-        Of many steps the projections are weighed first, since they are fewer numbers than what they give; of one the layers are
-        weighed after it, since then what they give is less.
+        With many steps, it weights the projections first, because they hold fewer numbers than their outputs. With one step,
+        it weights the outputs, which then hold fewer.
         """
         weights = self.layer_scores.softmax(0)
         if steps.shape[1] > 1:
@@ -60,10 +60,10 @@ class FeatureStem(nn.Module):
 
 
 class ConcatenatedStem(FeatureStem):
-    """All layers side by side through one Linear: sum over layers of A_l x_l + b, A drawn for so many inputs.
+    """All layers side by side through one Linear: sum over layers of A_l x_l + b, A initialised for that many inputs.
 
-    It can be whatever a FeatureStem can be, whose layer weights are scales of its projections; what differs is how it is
-    learned: no layer weights with a rate of their own, and no layer that is turned down as another is turned up.
+    It can represent everything that a FeatureStem can, because layer weights only scale the projections. Learning differs: it
+    has no layer weights with their own rate, and no layer is turned down because another is turned up.
     """
 
     def __init__(self, layers: int, dim: int, width: int, dropout: float) -> None:
@@ -77,7 +77,7 @@ class ConcatenatedStem(FeatureStem):
 
 
 class WordStem(nn.Module):
-    """Looks up learned embeddings of word numbers; number 0 (no text) is the zero vector."""
+    """Looks up learned embeddings of word numbers. Number 0 (no text) is the zero vector."""
 
     def __init__(self, buckets: int, width: int, dropout: float) -> None:
         super().__init__()

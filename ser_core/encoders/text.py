@@ -1,9 +1,9 @@
 """Pre-trained text encoders: BERT and its relatives.
 
-    text -> tokens, with the marks at both ends -> transformer layers -> chosen hidden states [tokens layers dim]
+    text -> tokens, with special tokens at both ends -> transformer layers -> chosen hidden states [tokens layers dim]
 
-The marks ([CLS] and [SEP], <s> and </s>) are kept as steps: the first is what many of these encoders were trained to
-summarise a text by, and they give the empty text something to stand on. One text at a time, unpadded, in float32.
+The special tokens ([CLS] and [SEP], <s> and </s>) are kept as steps. Many of these encoders were trained to summarise a text
+in the first one, and they give an empty text at least one step. Each text runs alone, unpadded, in float32.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ from ser_core.options import within
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What config.json calls the size of an encoder, and how many places of its position table carry no token."""
+    """What config.json calls the size of an encoder, and how many positions of its table are not for tokens."""
 
     layers: str = "num_hidden_layers"
     dim: str = "hidden_size"
     reserved: int = 0
     tunable: bool = False
-    """Whether `model.encoder.layer` can be run layer by layer with nothing but a mask, so that its top can be trained."""
+    """Whether `model.encoder.layer` can run layer by layer with nothing but a mask, so that its top can be trained."""
 
 
 KINDS = {
@@ -48,12 +48,12 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class TextCheckpoint(TrainableEncoder):
-    """A pre-trained text encoder, frozen or with its uppermost layers trained."""
+    """A pre-trained text encoder, frozen or with trained upper layers."""
 
     key: ClassVar[str] = "model.text"
 
     max_tokens: int = 128
-    """Tokens read of a text, the marks at its ends included, 3 to 512; the rest is cut off."""
+    """Maximum number of tokens per text, including special tokens, 3 to 512; the rest is cut off."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,14 +74,14 @@ class TextCheckpoint(TrainableEncoder):
 
 
 class TextExtractor:
-    """Computes hidden states [tokens layers dim]. Settings are read at once, the weights when it is first called.
+    """Computes hidden states [tokens layers dim]. Reads the settings immediately and the weights on the first call.
 
-    Raises SettingError when the folder holds another kind of model, fewer layers, or room for fewer tokens.
+    Raises SettingError if the folder holds another kind of model, fewer layers, or room for fewer tokens.
     """
 
     minimum_samples = 0
     side_by_side = False
-    """A tokenizer is not made for several threads."""
+    """A tokenizer is not thread-safe."""
 
     def __init__(self, folder: Path, layers: str, max_tokens: int, device: torch.device, tune: int = 0) -> None:
         key = TextCheckpoint.key
@@ -126,7 +126,7 @@ class TextExtractor:
         return checkpoint.load_tokenizer(self.folder, TextCheckpoint.key)
 
     def top(self) -> TopLayers:
-        """A fresh copy of the layers above state `below`, for training."""
+        """Returns a new copy of the layers above state `below`, for training."""
         layers = self.model.encoder.layer
         return TopLayers(layers[self.below :], None, layers[0])
 

@@ -1,8 +1,8 @@
-"""What speech and text checkpoints share: which hidden states are read, and how the uppermost layers are trained.
+"""What speech and text checkpoints share: which hidden states are read, and how the upper layers are trained.
 
 path, layers                       which states of which checkpoint
 tune, rate, decay, checkpointing   how many layers are trained, and how
-integration, adapter               what goes between them, and inside each
+integration, adapter               additions between the layers, and inside each
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from ser_core.options import Situation, at_least, location_field, within
 
 @dataclasses.dataclass(frozen=True)
 class TrainableEncoder(EncoderOption):
-    """Base of the checkpoints, frozen or with their uppermost layers trained."""
+    """Base of the checkpoints, frozen or with trained upper layers."""
 
     name: str = "checkpoint"
     """The name of this option."""
@@ -30,17 +30,17 @@ class TrainableEncoder(EncoderOption):
     layers: str = "last"
     """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""
     tune: int = 0
-    """Uppermost transformer layers that are trained, at least -1: 0 none, -1 all; what is below them is always frozen."""
+    """Number of upper transformer layers to train, at least -1: 0 none, -1 all. The layers below are always frozen."""
     rate: float = 0.02
-    """Factor on optim.learning_rate for the uppermost trained layer, from 0 (its pre-trained weights stay as they are) to 1."""
+    """Factor on optim.learning_rate for the uppermost trained layer, from 0 (keeps its pre-trained weights) to 1."""
     decay: float = 0.9
     """Factor on the rate from each trained layer to the one below it, from 0.001 to 1."""
     integration: IntegrationOption = dataclasses.field(default_factory=IntegrationOption)
     """How states of lower trained layers reach the layers above them (reconstructions)."""
     adapter: AdapterOption = dataclasses.field(default_factory=AdapterOption)
-    """What is added inside each trained layer; with rate=0 it is trained alone."""
+    """Addition inside each trained layer; with rate=0 only the addition is trained."""
     checkpointing: bool = False
-    """Whether the trained layers are computed again in the backward pass: less memory, more time, the same gradients."""
+    """Whether the backward pass recomputes the trained layers: less memory, more time, the same gradients."""
 
     def __post_init__(self) -> None:
         checkpoint.check_layers(self.layers, self.key)
@@ -69,16 +69,16 @@ class TrainableEncoder(EncoderOption):
         return ConcatenatedStem if self.layers == "concat" else FeatureStem
 
     def trained(self, top: Callable[[], TopLayers], stride: int) -> Tuning:
-        """How these layers are trained."""
+        """Returns how these layers are trained."""
         last = self.layers == "last"
         return Tuning(top, stride, last, self.rate, self.decay, self.integration, self.adapter, self.checkpointing)
 
     def layers_trained(self) -> int:
-        """How many layers `tune` comes to in this checkpoint. Raises SettingError where it cannot be read."""
+        """Returns the number of layers that `tune` means for this checkpoint. Raises SettingError if it cannot be read."""
         raise NotImplementedError
 
     def identity(self) -> dict[str, Any]:
-        """The weights for their place; -1 as the layers it comes to; nothing of what does not change what is trained."""
+        """Returns the weights' hash in place of their path and the layer count for -1; idle settings get a fixed value."""
         untuned = {} if self.tune else {"rate": 0, "decay": 0}
         tune = self.layers_trained() if self.tune < 0 else self.tune
         return {"path": weights_hash(checkpoint.find(self.path, self.key)), "tune": tune, "checkpointing": False, **untuned}

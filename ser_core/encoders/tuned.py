@@ -1,9 +1,9 @@
-"""The upper transformer layers of a checkpoint, trained; what lies below is frozen and comes from the feature store.
+"""The trained upper transformer layers of a checkpoint; everything below is frozen and comes from the feature store.
 
     state of layer k (stored) --layer k+1 ... layer n--> n - k + 1 states --mean of `stride`--> FeatureStem
                                  adapters inside each, an integration between them
-Before the first step the network equals the frozen one, with adapters and integration too. Its own dropout stays off, so that
-all randomness is the seed's; convolutions and embeddings are below every layer and so are never trained.
+Before the first step the network equals the frozen one, also with adapters and an integration. Its own dropout stays off, so
+that the seed controls all randomness. Convolutions and embeddings are below every layer, so they are never trained.
 """
 
 import copy
@@ -25,11 +25,11 @@ from ser_core.encoders.stems import FeatureStem
 from ser_core.keyed_dropout import DropoutKey
 
 FAR = -1e4
-"""Added to the attention scores of padding steps."""
+"""Value added to the attention scores of padding steps."""
 
 
 class TopLayers(nn.Module):
-    """Transformer layers as `transformers` builds them, run over padded batches without looking at the padding."""
+    """Transformer layers from `transformers`, run over padded batches without attending to the padding."""
 
     def __init__(self, layers: nn.ModuleList, closing: nn.Module | None, first: nn.Module) -> None:
         super().__init__()
@@ -40,11 +40,11 @@ class TopLayers(nn.Module):
         self.run: Callable[..., Any] = plainly
 
     def train(self, mode: bool = True) -> "TopLayers":
-        """Stays in evaluation mode: dropout of the checkpoint would draw from a generator that no seed of ours reaches."""
+        """Stays in evaluation mode, because the checkpoint's dropout would use a generator that the seed does not control."""
         return super().train(False)
 
     def forward(self, states: Float[Tensor, "batch time dim"], mask: Bool[Tensor, "batch time"]) -> list[Tensor]:
-        """The states given and what goes on above each layer, the last after the closing norm and the integration's output."""
+        """Returns the given states and the input above each layer, the last after the closing norm and the integration."""
         padding = torch.where(mask, 0.0, FAR).to(states.dtype)[:, None, None, :]
         around = {"attention_mask": None, "position_bias": self.biases(padding)} if self.biases else {"attention_mask": padding}
         found, above = [states], [states]
@@ -56,14 +56,14 @@ class TopLayers(nn.Module):
 
 
 def plainly(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None]) -> Any:
-    """What a layer makes of states, its activations kept for the backward pass."""
+    """Applies a layer to states and keeps its activations for the backward pass."""
     return layer(states, **around)
 
 
 def recomputed(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None]) -> Any:
-    """The same, its activations computed again in the backward pass (Chen et al. 2016, arXiv 1604.06174).
+    """Applies a layer and recomputes its activations in the backward pass (Chen et al. 2016, arXiv 1604.06174).
 
-    The weights that the layer has now are held on to: by then `functional_call` may have put others in their place.
+    It holds on to the layer's current weights, because by then `functional_call` may have replaced them.
     """
     if not torch.is_grad_enabled():
         return plainly(layer, states, around)
@@ -73,9 +73,9 @@ def recomputed(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None
 
 
 class RelativeBiases(nn.Module):
-    """WavLM's position biases, which its first layer keeps for all: frozen, with the padding added to them.
+    """WavLM's position biases, which its first layer keeps for all layers: frozen, with the padding added.
 
-    The layers scale them by a gate above 1, which leaves what is far away far away.
+    The layers scale them by a gate above 1, so scores of padding stay very low.
     """
 
     table: Float[Tensor, "buckets heads"]
@@ -97,21 +97,21 @@ class Tuning:
     """How the upper layers of a channel are trained."""
 
     top: Callable[[], TopLayers]
-    """A fresh copy of the pre-trained layers."""
+    """Returns a new copy of the pre-trained layers."""
     stride: int
     """Consecutive steps averaged into one."""
     last: bool
-    """Whether only the last state is read, instead of all."""
+    """Whether only the last state is read instead of all."""
     rate: float
-    """Factor on the learning rate of the uppermost layer; 0 keeps the pre-trained weights as they are."""
+    """Factor on the learning rate of the uppermost layer; 0 keeps the pre-trained weights unchanged."""
     decay: float
     """Factor from each layer to the one below it."""
     integration: IntegrationOption
     """How states of lower layers reach the layers above them, or the output."""
     adapter: AdapterOption
-    """What is added inside each layer."""
+    """Addition inside each layer."""
     checkpointing: bool
-    """Whether the layers' activations are computed again in the backward pass instead of kept."""
+    """Whether the backward pass recomputes the layers' activations instead of keeping them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,10 +121,10 @@ class Part:
     kind: Literal["encoder", "adapters"]
     """encoder: pre-trained; adapters: new (of an adapter or an integration)."""
     depth: int
-    """Layers between it and the output; 0 is the uppermost layer, the closing norm, and what stands above them."""
+    """Number of layers between it and the output; 0 for the uppermost layer, the closing norm, and everything above."""
     parameter: nn.Parameter
     factor: float
-    """On the learning rate; 0 for what is kept as it is."""
+    """Factor on the learning rate; 0 for frozen parameters."""
 
 
 class TunedStem(nn.Module):
@@ -136,7 +136,7 @@ class TunedStem(nn.Module):
         self.read = read
         self.top = tuning.top()
         self.skips = False
-        """Whether what it is given has already been through the layers."""
+        """Whether the input has already passed through the layers."""
         tuning.adapter.adapt(self.top.layers)
         self.top.integration = tuning.integration.build(len(self.top.layers), read.mean.shape[-1])
         self.top.run = recomputed if tuning.checkpointing else plainly
@@ -147,13 +147,13 @@ class TunedStem(nn.Module):
         return self.read(raw if self.skips else self.states(raw), noise)
 
     def states(self, raw: Stream) -> Stream:
-        """What the layers make of the stored states: [batch time layers dim], as the FeatureStem reads it."""
+        """Applies the layers to the stored states: [batch time layers dim], as the FeatureStem reads it."""
         states = self.top(raw.steps[:, :, 0].to(self.read.mean.dtype), raw.mask)
         steps = torch.stack(states[-1:] if self.tuning.last else states, dim=2)
         return strided(Stream(steps, raw.mask), self.tuning.stride)
 
     def parts(self) -> Iterator[Part]:
-        """Every parameter of the trained layers and of what is between and inside them."""
+        """Yields every parameter of the trained layers, their adapters and the integration."""
         for depth, layer in enumerate(reversed(list(self.top.layers))):
             for name, parameter in layer.named_parameters():
                 added, factor = ADDED.search(name), self.tuning.rate * self.tuning.decay**depth
@@ -164,7 +164,7 @@ class TunedStem(nn.Module):
 
 
 def strided(stream: Stream, stride: int) -> Stream:
-    """Means of `stride` consecutive steps [batch time layers dim]; the last one averages what is real of it.
+    """Averages `stride` consecutive steps [batch time layers dim]; the last step averages its real ones.
 
     >>> stream = Stream(torch.tensor([1.0, 3.0, 5.0]).reshape(1, 3, 1, 1), torch.ones(1, 3, dtype=torch.bool))
     >>> strided(stream, 2).steps.flatten().tolist()

@@ -1,4 +1,4 @@
-"""Words as numbers: a stable hash drops each into one of a few thousand buckets, whose vectors are learned.
+"""Words as numbers: a stable hash maps each word to one of a few thousand buckets, whose vectors are learned.
 
 "No, NO! ..." -> no no -> 1 + blake2(word) mod (buckets - 1) -> 2731 2731
 """
@@ -19,24 +19,24 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class Words(EncoderOption):
-    """Learned vectors of hashed words: no checkpoint, trained with the model."""
+    """Learned vectors of hashed words, without a checkpoint, trained with the model."""
 
     key: ClassVar[str] = "model.text"
 
     name: str = "words"
     """The name of this option."""
     buckets: int = 1024
-    """Different word vectors, at least 2; words that fall into one bucket share a vector."""
+    """Number of word vectors, at least 2. Words in the same bucket share a vector."""
 
     def __post_init__(self) -> None:
         at_least(self, "buckets", 2)
 
     def extractor(self, device: torch.device) -> None:
-        """Nothing is extracted: the stem reads `word_numbers`."""
+        """Returns None, because nothing is extracted: the stem reads `word_numbers`."""
 
 
 def word_numbers(text: str, buckets: int) -> Int[Tensor, "words"]:
-    """Numbers 1 to buckets - 1 of the words of a text; a single 0 for a text without words.
+    """Returns numbers 1 to buckets - 1 for the words of a text; a single 0 for a text without words.
 
     >>> bool((word_numbers("No, NO!", 100) == word_numbers("no no", 100)).all())
     True

@@ -1,1 +1,1 @@
-"""Scores predictions: metrics, the columns they read, and the baselines a model is compared with."""
+"""Scores predictions: metrics, the columns they read, and the baselines for comparison with a model."""

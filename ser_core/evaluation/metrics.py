@@ -1,7 +1,7 @@
-"""The field's scores, by definition and under one name each (TERMS); audmetric computes what it has.
+"""The metrics of the field, by definition and under one name each (TERMS); audmetric computes those that it has.
 
     predictions --score--> uar wa macro_f1 ece | recall.<class> | ccc. pcc. mae.<dimension> | uar. mean_ccc.<female male gap>
-Every score is taken over a whole part, never as the mean of batches. What is undefined is NaN or left out, never guessed.
+Every score covers a whole part and is never the mean of batches. Undefined values are NaN or left out, never guessed.
 """
 
 import dataclasses
@@ -22,23 +22,23 @@ from ser_core.evaluation.prediction_columns import (
 )
 
 DEFINITIONS = "metrics-1"
-"""Names these definitions on every protocol card; raised when one of them changes."""
+"""Name of these definitions on every protocol card; increased when one of them changes."""
 CALIBRATION_BINS = 15
 """Bins of equal width between confidence 0 and 1 (Guo et al. 2017)."""
 GENDERS = ("female", "male")
-"""The groups of speakers that are told apart, as the corpora spell them."""
+"""The groups of speakers to compare, as the corpora spell them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """How a metric is called, printed and read."""
+    """How a metric is named, printed and described."""
 
     heading: str
     meaning: str
     aliases: tuple[str, ...] = ()
-    """Other names of the same thing. A name stands for one metric only."""
+    """Other names of the same metric. A name stands for one metric only."""
     percent: bool = True
-    """Whether it is printed in percent, with two decimals; otherwise as it is, with three."""
+    """Whether it is printed in percent with two decimals; otherwise it is printed unscaled with three."""
     less_is_better: bool = False
 
 
@@ -54,12 +54,12 @@ TERMS: dict[str, Term] = {
     "cer": Term("CER", "character error rate of the recognised transcript", less_is_better=True),
     "mean_ccc": Term("mean CCC", "mean of CCC over dimensions", percent=False),
 }
-"""The only list of names: `uar` is UAR wherever it is stored, printed or plotted, and so for every other."""
+"""The only list of names: `uar` means UAR wherever it is stored, printed or plotted, and so for every other name."""
 AMBIGUOUS = "WAR (weighted average recall) is WA by definition, yet some papers print it for UAR"
 
 
 def under(metric: str, condition: str) -> str:
-    """The name of a metric under a condition of config.conditions.
+    """Returns the name of a metric under a condition of config.conditions.
 
     >>> under("uar", "noise:10")
     'uar@noise:10'
@@ -68,12 +68,12 @@ def under(metric: str, condition: str) -> str:
 
 
 def unconditional(scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores without those under a condition or after a stage."""
+    """Returns the scores that are under no condition and after no stage but the last."""
     return {name: score for name, score in scores.items() if "@" not in name}
 
 
 def term(metric: str) -> Term:
-    """The term of a metric, whatever it is taken of and under whatever condition; without one it is headed by its own name.
+    """Returns the term of a metric, for any column and condition. An unknown metric gets its own name as heading.
 
     >>> term("ccc.valence").heading, term("gender.uar@noise:10").heading, term("recall.wa").heading, term("loss").heading
     ('CCC', 'UAR', 'recall', 'LOSS')
@@ -84,7 +84,7 @@ def term(metric: str) -> Term:
 
 
 def less_is_better(metric: str) -> bool:
-    """Whether a smaller value is the better one.
+    """Whether a smaller value is better.
 
     >>> less_is_better("mae.valence"), less_is_better("uar.gap"), less_is_better("uar.female")
     (True, True, False)
@@ -93,7 +93,7 @@ def less_is_better(metric: str) -> bool:
 
 
 def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> dict[str, float]:
-    """Per class of the truth, in order of name, the share found; a class that is only predicted has none.
+    """Returns the recall of each class in the truth, in order of name. A class that is only predicted has none.
 
     >>> recalls(["a", "a", "b"], ["a", "c", "b"])
     {'a': 0.5, 'b': 1.0}
@@ -108,7 +108,7 @@ def recalls(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nda
 
 
 def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
-    """Mean over the classes present in `truth` of the share found; in [0, 1], NaN without utterances.
+    """Returns the mean recall over the classes present in `truth`; in [0, 1], NaN without utterances.
 
     >>> uar(["a", "a", "a", "b"], ["a", "a", "b", "c"])
     0.3333333333333333
@@ -119,7 +119,7 @@ def uar(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray
 
 
 def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
-    """Share of utterances found; in [0, 1], NaN without utterances.
+    """Returns the share of correct utterances; in [0, 1], NaN without utterances.
 
     >>> wa(["a", "a", "a", "b"], ["a", "a", "b", "c"])
     0.5
@@ -133,10 +133,10 @@ def wa(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray)
 
 
 def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
-    """Mean F1 over the classes present in `truth`; in [0, 1], NaN without utterances.
+    """Returns the mean F1 over the classes present in `truth`; in [0, 1], NaN without utterances.
 
-    As with UAR, a class that is only predicted costs the class it was taken from, and is no class of its own: a single
-    stray answer in a small test part would otherwise add a zero to the mean.
+    As with UAR, a class that is only predicted counts against the true class and not as a class itself. Otherwise a
+    single stray prediction in a small test part would add a zero to the mean.
 
     >>> round(macro_f1(["a", "a", "a", "b"], ["a", "a", "b", "c"]), 4)
     0.4
@@ -151,7 +151,7 @@ def macro_f1(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.nd
 
 
 def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
-    """Agreement of two ratings in [-1, 1] (Lin 1989): 1 only on the diagonal; NaN with fewer than two utterances.
+    """Returns the agreement of two ratings in [-1, 1] (Lin 1989): 1 only on the diagonal; NaN with fewer than two utterances.
 
     >>> round(ccc([1, 2, 3], [1, 2, 4]), 4)
     0.8571
@@ -164,7 +164,7 @@ def ccc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.nda
 
 
 def pcc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
-    """Pearson's correlation in [-1, 1], blind to scale and offset; NaN where either side does not vary.
+    """Returns Pearson's correlation in [-1, 1], which ignores scale and offset; NaN if either side does not vary.
 
     >>> pcc([1, 2, 3], [10, 20, 30])
     1.0
@@ -177,7 +177,7 @@ def pcc(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.nda
 
 
 def mae(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray) -> float:
-    """Mean absolute error in the unit of the ratings, at least 0; NaN without utterances.
+    """Returns the mean absolute error in the unit of the ratings, at least 0; NaN without utterances.
 
     >>> mae([1, 2, 3], [1, 2, 4.5])
     0.5
@@ -188,7 +188,7 @@ def mae(truth: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.nda
 
 
 def cer(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> float:
-    """Characters to change, add or take away, over all texts, per character of the truth; at least 0, NaN without any.
+    """Returns edits (changed, added, removed characters) over all texts per character of the truth; at least 0, NaN without any.
 
     >>> cer(["anger", "joy"], ["angr", "toy"])
     0.25
@@ -201,7 +201,7 @@ def cer(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """The predictions whose confidence lies in one bin: how many, how sure on average, and what share is right."""
+    """The predictions with confidence in one bin: their number, mean confidence, and accuracy."""
 
     utterances: int
     confidence: float
@@ -209,7 +209,7 @@ class Bin:
 
 
 def calibration(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray) -> list[Bin]:
-    """The bins that hold a prediction, by rising confidence; each of CALIBRATION_BINS is open below and closed above."""
+    """Returns the non-empty bins by rising confidence; each of CALIBRATION_BINS is open below and closed above."""
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
     numbers = np.searchsorted(np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1], confidence)
     inside = [numbers == number for number in np.unique(numbers)]
@@ -217,10 +217,10 @@ def calibration(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool
 
 
 def ece(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray) -> float:
-    """Expected calibration error of the top class, in [0, 1]: mean distance of confidence and accuracy over bins.
+    """Returns the expected calibration error of the top class, in [0, 1]: mean distance of confidence and accuracy over bins.
 
     Naeini et al. 2015, AAAI; Guo et al. 2017, arXiv 1706.04599. NaN without utterances. With few utterances per bin it is
-    too large, so the value over all test parts together says more than the mean over folds.
+    too large, so the value over all test parts together is more informative than the mean over folds.
 
     >>> round(ece([0.9, 0.9, 0.3, 0.3], [True, True, False, True]), 4)
     0.15
@@ -231,7 +231,7 @@ def ece(confidence: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.n
 
 
 def main_scores(predictions: Columns) -> dict[str, float]:
-    """UAR, WA and CCC alone, as far as the columns allow: what early stopping asks for after every epoch."""
+    """Returns only UAR, WA and CCC, as far as the columns allow. Early stopping needs them after every epoch."""
     scores: dict[str, float] = {}
     for task, prefix in (("emotion", ""), ("gender", "gender."), ("style", "style.")):
         if f"{task}.target" in predictions:
@@ -241,7 +241,7 @@ def main_scores(predictions: Columns) -> dict[str, float]:
 
 
 def score(predictions: Columns) -> dict[str, float]:
-    """Every metric that the columns of `predictions` (see TestPart) allow; unlabelled utterances are left out."""
+    """Returns every metric that the columns of `predictions` (see TestPart) allow. Unlabelled utterances are left out."""
     predictions = arrays(predictions)
     scores = main_scores(predictions)
     if "emotion.target" in predictions:
@@ -261,7 +261,7 @@ def score(predictions: Columns) -> dict[str, float]:
 
 
 def by_gender(predictions: Columns) -> dict[str, float]:
-    """UAR and mean CCC of the women and of the men, and the distance of the two; {} unless the part has both."""
+    """Returns UAR and mean CCC of women and of men, and the gap between them; {} unless the part has both."""
     found: dict[str, float] = {}
     if "gender" not in predictions:
         return found
@@ -283,6 +283,6 @@ def _mean_ccc_of_all(predictions: Columns) -> float:
 
 
 def mean_ccc(scores: Mapping[str, float]) -> float:
-    """Mean of CCC over the dimensions; NaN where one is undefined, and without dimensions."""
+    """Returns the mean of CCC over the dimensions; NaN if one is undefined or none exists."""
     values = [value for name, value in unconditional(scores).items() if name.startswith("ccc.")]
     return sum(values) / len(values) if values else float("nan")

@@ -1,4 +1,4 @@
-"""How predictions are read: the labelled and the rated utterances of a task, as arrays that can be scored.
+"""How predictions are read: the labelled and the rated utterances of a task, as arrays for the metrics.
 
 TestPart.predictions --arrays--> {column: array} --labelled, rated, confidences--> truth and answer        --> metrics.py
 """
@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 Columns = pd.DataFrame | Mapping[str, np.ndarray]
-"""Predictions as TestPart has them, as a table or as an array by name."""
+"""Predictions as in TestPart, as a table or as a mapping of arrays."""
 
 
 def class_places(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | np.ndarray) -> tuple[list[str], Any, Any]:
-    """The classes in order of name, and both sides as places among them: audmetric counts numbers far faster than words.
+    """Returns the classes by name, and both sides as indices into them, because audmetric counts numbers far faster than words.
 
     >>> class_places(["b", "a"], ["b", "c"])
     (['a', 'b', 'c'], array([1, 0]), array([1, 2]))
@@ -24,36 +24,36 @@ def class_places(truth: Sequence[str] | np.ndarray, predicted: Sequence[str] | n
 
 
 def arrays(predictions: Columns) -> dict[str, np.ndarray]:
-    """Predictions as an array by name, words as numpy's strings: tables are slow to take rows and columns from."""
+    """Returns predictions as a mapping of arrays, because tables are slow to index."""
     found = {str(name): np.asarray(predictions[name]) for name in predictions}
     return {name: values.astype(str) if values.dtype == object else values for name, values in found.items()}
 
 
 def labelled_answers(predictions: Columns, task: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and predicted class of the labelled utterances of a class task."""
+    """Returns truth and predicted class of the labelled utterances of a class task."""
     truth, predicted = (np.asarray(predictions[f"{task}.{part}"]).astype(str) for part in ("target", "predicted"))
     return truth[truth != ""], predicted[truth != ""]
 
 
 def rated_answers(predictions: Columns, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and prediction of the rated utterances of a dimension, in the corpus's own scale."""
+    """Returns truth and prediction of the rated utterances of a dimension, in the corpus's own scale."""
     truth, predicted = (np.asarray(predictions[f"dimensions.{name}.{part}"]) for part in ("target", "predicted"))
     return truth[~np.isnan(truth)], predicted[~np.isnan(truth)]
 
 
 def confidences(predictions: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of the likeliest emotion, and whether the prediction is right, of the labelled utterances."""
+    """Returns the probability of the most likely emotion, and whether it is right, for the labelled utterances."""
     truth, predicted = labelled_answers(predictions, "emotion")
     surest = np.column_stack([np.asarray(predictions[name], float) for name in likelihoods(predictions)]).max(axis=1)
     return surest[np.asarray(predictions["emotion.target"]).astype(str) != ""], truth == predicted
 
 
 def likelihoods(predictions: Columns) -> list[str]:
-    """The columns that hold the probability of each emotion, in order."""
+    """Returns the columns that hold the probability of each emotion, in order."""
     return [str(column) for column in predictions if str(column).startswith("emotion.p.")]
 
 
 def dimensions(predictions: Columns) -> list[str]:
-    """Names of the dimensions that have a target column, in order."""
+    """Returns the names of the dimensions that have a target column, in order."""
     parts = [str(column).split(".", 1) for column in predictions]
     return [one[1].removesuffix(".target") for one in parts if one[0] == "dimensions" and one[1].endswith(".target")]

@@ -1,7 +1,7 @@
-"""Keeps the features on disk within a budget: those of encoders and settings that were not used for the longest go first.
+"""How the features on disk stay within a budget: the least recently used encoders and settings are deleted first.
 
     <store>/features/<encoder and audio settings>/settings.json      its modification time: when they were last used
-What goes is extracted again when it is asked for. Whoever reads a shard at that moment keeps it, since its file is open.
+Deleted features are extracted again on demand. A process that is reading a shard keeps it, because its file is open.
 """
 
 import contextlib
@@ -13,21 +13,21 @@ from filelock import FileLock, Timeout
 
 GIGABYTE = 1e9
 _IN_USE: set[Path] = set()
-"""Folders that this process reads."""
+"""Folders that this process is reading."""
 
 
 def mark_used(place: Path) -> None:
-    """Notes that the features of this folder are in use."""
+    """Records that the features of this folder are in use."""
     _IN_USE.add(place)
-    place.mkdir(parents=True, exist_ok=True)  # should another process have deleted it a moment ago
+    place.mkdir(parents=True, exist_ok=True)  # another process may just have deleted it
     with contextlib.suppress(FileNotFoundError):
         os.utime(place / "settings.json")
 
 
 def make_room(features: Path, budget_gb: float) -> list[Path]:
-    """Deletes folders of features until all of them take `budget_gb` at most (0: no bound), and returns what went.
+    """Deletes folders of features until the rest takes at most `budget_gb` (0: no limit), and returns the deleted ones.
 
-    What this process uses stays whatever it takes, and so does what another process is extracting into.
+    Never deletes what this process uses or what another process is extracting into.
     """
     if not budget_gb:
         return []
@@ -48,7 +48,7 @@ def _last_used(place: Path) -> float:
 
 
 def _deleted(place: Path) -> bool:
-    """Deletes the folder, unless somebody is extracting into it."""
+    """Deletes the folder, unless a process is extracting into it."""
     lock = FileLock(place / "extracting.lock")
     try:
         with lock.acquire(timeout=0):

@@ -4,10 +4,10 @@
                                                    shard-<its own sha256>.safetensors    {content: [time layers dim]}
                                                    contents.json, doubts.json, extracting.lock
 
-A key is the hash of what the features depend on (the file's bytes, the segment, what of it is read, what it goes through
-before the encoder, the encoder's weights and settings), so a renamed file or a moved corpus finds its features, and no
-file is decoded to look them up. A shard is written whole or not at all: a run that is killed loses at most the shard it
-was filling. Its name is the hash of its bytes; one that no longer matches is thrown away and extracted again.
+A key is the hash of everything the features depend on: the file's bytes, the segment and how much of it is read, the
+augmentation before the encoder, the encoder's weights and settings. A renamed file or a moved corpus therefore finds its
+features, and looking them up decodes no file. A shard is written completely or not at all: a killed run loses at most the
+shard it was filling. Its name is the hash of its bytes; a shard that no longer matches is discarded and extracted again.
 """
 
 import dataclasses
@@ -40,19 +40,18 @@ from ser_core.feature_store.cache_eviction import make_room, mark_used
 from ser_core.progress import bar
 
 LAYOUT = 2
-"""Raised by one when the code changes what a key means: older features are then left alone and extracted anew."""
+"""Increased by one when the code changes the meaning of a key; older features are then ignored and extracted again."""
 DOUBTS = "doubts.json"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AHEAD = 2 * CORES + 4
-"""Utterances under way at once."""
+"""Maximum number of utterances in progress at the same time."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """An utterance to listen to: where it lies, in seconds (NaN: the file's own ends), and its file's content hash.
+    """A speech utterance: its file, its start and end in seconds (NaN: those of the file), and the content hash of its file.
 
-    `change` is the augmentation that it goes through (NAME or NAME:VALUE), "" for none; what is drawn there follows from
-    the content, not from where it lies.
+    `change` is the augmentation (NAME or NAME:VALUE), "" for none. Its random draw depends on the content, not on the path.
     """
 
     utterance: str
@@ -64,12 +63,12 @@ class Speech:
 
     @property
     def heard(self) -> str:
-        """Files that cannot be read are told apart by their place, since each is refused for a reason of its own."""
+        """Identifies the audio. Unreadable files are identified by path, because each has its own reason."""
         return f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}"
 
     @property
     def doubt(self) -> str:
-        """Why the file may be only a part of what was recorded; "" where it is not."""
+        """Returns why the file may be incomplete; "" if it is complete."""
         return doubt_of(self.file, self.end)
 
     @property
@@ -77,7 +76,7 @@ class Speech:
         return _digest(f"{self.heard} {self.change} {EDITION}" if self.change else self.heard)
 
     def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
-        """The waveform. Raises AudioError."""
+        """Returns the waveform. Raises AudioError."""
         wave = load(self.file, self.start, self.end, audio, minimum_samples)
         if not self.content:
             raise AudioError("could not be read a moment ago; run the command again")
@@ -91,7 +90,7 @@ class Speech:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """An utterance to read."""
+    """A text utterance."""
 
     utterance: str
     text: str
@@ -109,11 +108,11 @@ Item = Speech | Text
 
 
 class Features:
-    """Features of some items in their order, mapped from disk: what is not looked at is not in memory."""
+    """Features of some items in order, mapped from disk, so that unused features take no memory."""
 
     def __init__(self, items: Sequence[Item], shards: "Shards", refused: Mapping[str, str]) -> None:
         self.refused: dict[str, str] = dict(refused)
-        """Reason by utterance for items without features: their length is 0, and asking for one raises AudioError."""
+        """Reasons by utterance for items without features. Their length is 0, and reading one raises AudioError."""
         self.lengths: list[int] = [shards.lengths.get(item.key, 0) for item in items]
         """Steps of each item."""
         self._items = items
@@ -121,7 +120,7 @@ class Features:
 
     @property
     def doubts(self) -> dict[str, str]:
-        """Why an item may be only a part of what was recorded, by utterance; it was noted when its features were extracted."""
+        """Returns why an item may be incomplete, by utterance; recorded when its features were extracted."""
         noted = read_doubts(self._shards.place)
         return {item.utterance: noted[item.key] for item in self._items if item.key in noted} if noted else {}
 
@@ -129,7 +128,7 @@ class Features:
         return len(self._items)
 
     def __getitem__(self, row: int) -> Tensor:
-        """float16 [time layers dim]; a view of the file, not to be written to."""
+        """Returns float16 [time layers dim], a read-only view of the file."""
         item = self._items[row]
         if not self.lengths[row]:
             raise AudioError(f"{item.utterance}: {self.refused[item.utterance]}")
@@ -139,8 +138,8 @@ class Features:
 class FeatureStore:
     """Folder of features. Any number of processes may use it at once: one extracts, the others wait and then read.
 
-    A shard is closed when it holds `shard_bytes`, or after `shard_seconds` of extraction. Features that were not used for long go
-    when all of them take more than `budget_gb` (0: no bound).
+    A shard is closed when it reaches `shard_bytes`, or after `shard_seconds` of extraction. The least recently used features are
+    deleted when all together exceed `budget_gb` (0: no limit).
     """
 
     def __init__(
@@ -151,10 +150,10 @@ class FeatureStore:
         self.shard_seconds = shard_seconds
 
     def features(self, items: Sequence[Item], extractor: Extractor, audio: Audio, progress: bool = False) -> Features:
-        """The features of all items; what is not stored yet is extracted and stored. `audio` does not matter to texts.
+        """Returns the features of all items; extracts and stores the missing ones. Texts do not depend on `audio`.
 
-        When everything is stored the extractor is asked for its identity only. An item whose audio cannot be used is
-        in `refused` and nowhere else. Raises SettingError where the encoder cannot be loaded.
+        If everything is stored, the extractor is only asked for its identity. An item with unusable audio is only in
+        `refused`. Raises SettingError if the encoder cannot be loaded.
         """
         items = tuple(items)
         place = self.place(extractor, audio, any(isinstance(item, Speech) for item in items))
@@ -172,7 +171,7 @@ class FeatureStore:
         return Features(items, Shards(place), refused)
 
     def place(self, extractor: Extractor, audio: Audio, speech: bool) -> Path:
-        """The folder of what one extractor makes of what `audio` lets it hear; `settings.json` in it says so."""
+        """Returns the folder for one extractor and these audio settings; its `settings.json` describes both."""
         settings: dict[str, Any] = {"layout": LAYOUT, "extractor": extractor.identity()}
         if speech:
             settings |= {"audio": dataclasses.asdict(audio), "sample_rate_hz": SAMPLE_RATE_HZ}
@@ -184,7 +183,7 @@ class FeatureStore:
         return place
 
     def _extract(self, items: list[Item], extractor: Extractor, audio: Audio, place: Path, progress: bool) -> dict[str, str]:
-        """Writes shards until every item is in one, and returns the reason by key for those that cannot be."""
+        """Writes shards until every item is in one, and returns the reason by key for items that cannot be used."""
         reasons: dict[str, str] = {}
         filling: dict[str, Tensor] = {}
         doubts: dict[str, str] = {}
@@ -210,7 +209,7 @@ class FeatureStore:
 
 @contextmanager
 def _alone(place: Path, progress: bool) -> Iterator[None]:
-    """Holds a folder against other processes that want to extract into it."""
+    """Locks a folder against other processes that want to extract into it."""
     lock = FileLock(place / "extracting.lock")
     with bar(1, "waiting for another process that extracts", progress):
         lock.acquire()
@@ -221,7 +220,7 @@ def _alone(place: Path, progress: bool) -> Iterator[None]:
 
 
 class Shards:
-    """The undamaged shards of a folder: how long each item's features are, and the features, mapped."""
+    """The undamaged shards of a folder: the length of each item's features, and the features, mapped."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -242,7 +241,7 @@ class Shards:
         return self._open(self._shard_of[key]).get_tensor(key)
 
     def clear_away(self) -> None:
-        """Deletes damaged shards and the drafts of killed runs; only for the process that holds the lock."""
+        """Deletes damaged shards and drafts of killed runs. Only the process that holds the lock may call it."""
         for file in (*self._damaged, *self.place.glob(".shard-*")):
             file.unlink(missing_ok=True)
 
@@ -256,12 +255,12 @@ class Shards:
         return self._opened[file]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the open files: another process maps them for itself."""
+        """Leaves out the open files, because another process maps them itself."""
         return {name: value for name, value in self.__dict__.items() if name != "_opened"}
 
 
 def read_doubts(place: Path) -> dict[str, str]:
-    """What is noted in a folder of features about the files they were made of, by key."""
+    """Reads the recorded doubts about the source files of a folder of features, by key."""
     try:
         noted = json.loads((place / DOUBTS).read_text())
     except (FileNotFoundError, ValueError):
@@ -270,7 +269,7 @@ def read_doubts(place: Path) -> dict[str, str]:
 
 
 def _write_shard(place: Path, features: Mapping[str, Tensor], doubts: Mapping[str, str]) -> None:
-    """Writes features under the hash of their bytes, whole or not at all, and before them the doubts about their files."""
+    """Writes the doubts about source files, then the features under the hash of their bytes, completely or not at all."""
     if not features:
         return
     if doubts:
@@ -282,10 +281,10 @@ def _write_shard(place: Path, features: Mapping[str, Tensor], doubts: Mapping[st
 
 
 def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> Iterator[tuple[Item, Tensor | AudioError]]:
-    """Items with their features, or the AudioError that reading raised, made a few ahead of whoever consumes them.
+    """Yields items with their features, or the AudioError that reading raised. Computes a few items ahead of the consumer.
 
-    Each is computed on one thread, several side by side where the extractor allows it: how many cores a machine has
-    then changes no bit.
+    Each item is computed on one thread, several in parallel if the extractor allows it, so the number of cores never
+    changes a bit.
     """
 
     def read(item: Item) -> np.ndarray | str | AudioError:
@@ -314,7 +313,7 @@ def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> It
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Lets every operation of PyTorch use one thread."""
+    """Limits every operation of PyTorch to one thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

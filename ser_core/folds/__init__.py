@@ -1,7 +1,7 @@
-"""Protocols by name, one per file. FOLDS is the only list; `folds=NAME` chooses from it, `folds.dev=NAME` who develops.
+"""Protocols by name, one per file. FOLDS is the only list; `folds=NAME` chooses from it, `folds.dev=NAME` from DEVELOPMENT.
 
-    speakers  A B C D E F          fold 1: test A, develop on B, train on C D E F
-Nobody is in two parts of a fold and every utterance is tested once, except where a protocol's own file says otherwise.
+    speakers  A B C D E F          fold 1: test A, development B, training C D E F
+No speaker is in two parts of a fold, and every utterance is tested once, unless the protocol's own file says otherwise.
 """
 
 from ser_core.folds.emobox import EmoBox

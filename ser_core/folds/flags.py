@@ -1,4 +1,4 @@
-"""What a reader of scores has to know of a split, found in the split itself: who or what is in two of its parts."""
+"""What readers of scores must know about a split, detected in the split itself: speakers or texts in two of its parts."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from ser_core.folds.folds import Folds
 
 
 def flags(corpus: Corpus, folds: Folds, refit: bool) -> list[str]:
-    """Sentences for the protocol card; empty for folds without anything to excuse.
+    """Returns sentences for the protocol card; empty for folds without a caveat.
 
-    `refit` says whether development utterances join the training of the tested model where the protocol lets them.
+    `refit` says whether development utterances join the training of the tested model if the protocol lets them.
     """
     found = [corpus.why_unknown] if corpus.why_unknown else []
     found += [] if folds.develops else ["no development part: nothing was chosen, epochs were fixed"]

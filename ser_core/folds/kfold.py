@@ -1,4 +1,4 @@
-"""Speakers dealt into folds of about equal size: fewer models than leaving one speaker out."""
+"""Speakers split into folds of about equal size: fewer models than leave-one-speaker-out."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class GroupedKFold(FoldsOption):
-    """Speakers dealt into `count` folds of about equal utterances."""
+    """Speakers split into `count` folds with about equally many utterances."""
 
     name: str = "kfold"
     """This option's name."""
     count: int = 5
-    """Folds, at least 2 and at most the speakers."""
+    """Number of folds, at least 2 and at most the number of speakers."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""Leave one session out: each session is tested once; whoever speaks in it is never trained on."""
+"""Leave one session out: each session is tested once, and its speakers are never in the training set of that fold."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Leave one speaker out: each speaker is tested once, by a model that never heard them."""
+"""Leave one speaker out: each speaker is tested once, by a model that never heard this speaker."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The parts that the corpus itself names (MSP-Podcast, MELD, a table's column `split`): one fold."""
+"""The parts that the corpus itself defines (MSP-Podcast, MELD, a table's column `split`): one fold."""
 
 import dataclasses
 from collections import Counter
@@ -24,7 +24,7 @@ class Official(FoldsOption):
     name: str = "official"
     """This option's name."""
     test: str = ""
-    """Name of the part that is tested, as the corpus spells it; empty is the only one that begins with test."""
+    """Name of the tested part, as the corpus spells it; empty means the only one that begins with test."""
 
     def held(self, corpus: Corpus) -> Iterator[Held]:
         split = corpus.column("split")
@@ -41,7 +41,7 @@ class Official(FoldsOption):
         return f"their part is none of train, dev and {tested}, but {parts}" if parts else ""
 
     def _tested(self, corpus: Corpus, names: list[str]) -> str:
-        """The tested part's name. Raises CorpusError when it is not there, or not the only one."""
+        """Returns the name of the tested part. Raises CorpusError if it does not exist or is ambiguous."""
         if not names:
             raise CorpusError(f"folds=official: corpus {corpus.name} names no parts (its column split is empty); use folds=lospo")
         tests = [self.test] if self.test else [name for name in names if name.lower().startswith("test")]

@@ -1,7 +1,7 @@
-"""What every protocol offers, and how folds are made from it.
+"""What every protocol provides, and how folds are made from it.
 
     protocol --held out--> test   and, outside it, a development rule --> dev   the rest --> train   --purge--> Fold
-A protocol says what is tested and what may be trained on beside it; a development rule says who of those develops.
+A protocol decides what is tested and what else may be used; a development rule picks the development set from the latter.
 """
 
 import dataclasses
@@ -24,32 +24,32 @@ class FoldsOption(Option):
 
     key: ClassVar[str] = "folds"
     given: ClassVar[bool] = False
-    """Whether the parts are the corpus's own and promise nothing of speakers."""
+    """Whether the parts are the corpus's own and guarantee nothing about speakers."""
     name: str = ""
     """This option's name."""
     dev: DevelopmentOption = dataclasses.field(default_factory=DevelopmentOption)
-    """Which utterances early stopping listens to."""
+    """Which utterances early stopping uses."""
     seed: int = 0
-    """Seed of the order in which speakers take their turn as development set, and of grouped folds; at least 0."""
+    """Seed of the order in which speakers take turns as development set, and of grouped folds; at least 0."""
 
     def __post_init__(self) -> None:
         within(self, "seed", 0, 2**32 - 1)
 
     def held(self, corpus: Corpus) -> Iterator[Held]:
-        """What each fold tests, and what is there to train and develop on."""
+        """Yields what each fold tests, and what is available for training and development."""
         raise NotImplementedError
 
     def left_out(self, corpus: Corpus) -> str:
-        """Which utterances no fold uses and why, for a notice; "" where there is nothing to say."""
+        """Returns which utterances no fold uses and why, for a notice; "" if there are none."""
         return ""
 
     def purged(self, corpus: Corpus, fold: Fold) -> Fold:
-        """The fold less whatever may not stand beside its test part; the fold itself for most protocols."""
+        """Returns the fold without utterances that conflict with its test part; the fold itself for most protocols."""
         return fold
 
 
 def check_speakers(corpus: Corpus, option: FoldsOption) -> None:
-    """Raises CorpusError where a protocol keeps speakers apart whom the corpus does not know, unless the user accepts that."""
+    """Raises CorpusError if a protocol separates speakers that the corpus does not know, unless you accept that."""
     if corpus.why_unknown and not option.given and corpus.unknown_speakers != "each":
         raise CorpusError(
             f"corpus {corpus.name}: {corpus.why_unknown}, so folds={option.name} would be folds by utterance; name the speakers "
@@ -59,17 +59,17 @@ def check_speakers(corpus: Corpus, option: FoldsOption) -> None:
 
 
 def unused_notice(corpus: Corpus, option: FoldsOption, folds: Folds) -> list[str]:
-    """A sentence about utterances that no fold trains on, develops on or tests; none where there are none."""
+    """Returns a sentence about utterances that no fold trains on, develops on or tests; [] if there are none."""
     unused = folds.protocol["unused"]
     why = option.left_out(corpus)
     return [f"folds={option.name} leaves out {unused} of {len(corpus)} utterances{f': {why}' if why else ''}"] if unused else []
 
 
 def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> Folds:
-    """The folds of a corpus: pure, seeded, the same for every trial of a study.
+    """Makes the folds of a corpus: pure, seeded, the same for every trial of a study.
 
-    `card` is the corpus's protocol card, whose content hash goes into the split's. Raises CorpusError when a fold would
-    be left without training, test or (unless folds.dev=none) development utterances, or speakers are not known.
+    `card` is the corpus's protocol card; its content hash goes into the hash of the split. Raises CorpusError if a fold has
+    no training, test or (unless folds.dev=none) development utterances, or if speakers are unknown.
     """
     check_speakers(corpus, option)
     held = list(option.held(corpus))
@@ -83,7 +83,7 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
             if not len(getattr(fold, part)):
                 raise CorpusError(
                     f"fold {number} ({one.held_out}) of folds={option.name} has no {part} utterances left; "
-                    "a corpus needs more speakers for it, or another protocol"
+                    "use a corpus with more speakers, or another protocol"
                 )
         folds.append(fold)
     used = np.unique(np.concatenate([np.concatenate([fold.train, fold.dev, fold.test]) for fold in folds]))
@@ -99,7 +99,7 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
 
 
 def held_out_by(corpus: Corpus, column: str) -> Iterator[Held]:
-    """One fold per value of a column of the corpus table."""
+    """Yields one fold per value of a column of the corpus table."""
     values = corpus.column(column)
     for value in sorted(set(values.tolist())):
         rows = np.flatnonzero(values == value)

@@ -1,10 +1,10 @@
-"""Nobody and nothing said is in two parts: speakers or sessions crossed with groups of sentences, scripts or scenarios.
+"""No speaker and no script is in two parts: speakers or sessions crossed with groups of sentences, scripts or scenarios.
 
              script group 1   script group 2
-    session 1    test              -            fold 1: neither session 1 nor group 1 is trained on; "-" stands aside
+    session 1    test              -            fold 1: trains on neither session 1 nor group 1; "-" is left out
     session 2     -              train
-In IEMOCAP 49 % of scripted utterances have a near duplicate in another session (computed on the 5531 utterances of four
-classes), so that folds by speakers alone let a text encoder learn the scripts.
+In IEMOCAP, 49 % of scripted utterances have a near duplicate in another session (computed on the 5531 utterances of four
+classes), so folds by speakers alone let a text encoder learn the scripts.
 """
 
 import dataclasses
@@ -21,14 +21,14 @@ from ser_core.options import at_least, one_of
 
 @dataclasses.dataclass(frozen=True)
 class ScriptDisjoint(FoldsOption):
-    """Every speaker (or session) times every group of scripts is tested once."""
+    """Tests every speaker (or session) times every group of scripts once."""
 
     name: str = "script_disjoint"
     """This option's name."""
     by: str = "speaker"
-    """Whose voices are held out with the scripts: speaker or session."""
+    """What is held out together with the scripts: speaker or session."""
     groups: int = 2
-    """Groups of scripts, at least 2; more groups leave more to train on and make more folds."""
+    """Groups of scripts, at least 2. More groups leave more training data but make more folds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,14 +46,14 @@ class ScriptDisjoint(FoldsOption):
                     yield Held(words, test, np.flatnonzero(strangers & (group != number)))
 
     def _grouped(self, corpus: Corpus) -> np.ndarray:
-        """The script group of each utterance: scripts in a seeded order, each to the group that is smallest so far."""
+        """Assigns each utterance a script group: scripts in a seeded order, each to the smallest group so far."""
         scripts = corpus.column("script")
         names, counts = np.unique(scripts, return_counts=True)
         if "" in names or len(names) < self.groups or (corpus.column(self.by) == "").any():
             known = "no script for some utterances" if "" in names else f"{len(names)} scripts"
             raise CorpusError(
                 f"folds=script_disjoint needs a {self.by} and a script for every utterance, and folds.groups={self.groups} "
-                f"scripts at least; corpus {corpus.name} has {known}: use folds=text_disjoint"
+                f"at least that many scripts; corpus {corpus.name} has {known}: use folds=text_disjoint"
             )
         sizes, group = [0] * self.groups, np.zeros(len(corpus), int)
         for index in np.random.default_rng(self.seed).permutation(len(names)):

@@ -1,6 +1,6 @@
-"""Speakers or sessions held out, and whatever was said in the test part is taken out of training and development.
+"""Speakers or sessions are held out, and every text of the test part is removed from training and development.
 
-Texts count as the same when they are equal after normalisation, or share most of their words (see `near_texts`).
+Two texts count as the same if they are equal after normalisation, or share most of their words (see `near_texts`).
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ from ser_core.options import one_of
 
 @dataclasses.dataclass(frozen=True)
 class TextDisjoint(FoldsOption):
-    """One fold per speaker or session; training shares no text with test and development, development none with test."""
+    """One fold per speaker or session. Training shares no text with test and development; development shares none with test."""
 
     name: str = "text_disjoint"
     """This option's name."""
     by: str = "speaker"
-    """Who is held out: speaker or session."""
+    """What is held out: speaker or session."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,6 +1,6 @@
 """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762) with separate query, key and value, and a key mask.
 
-The softmax is written out: torch's fused kernel has no batching rule on a CPU, and models are stacked and stepped as one.
+The softmax is written out, because torch's fused kernel has no batching rule on a CPU, and stacked models need one.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from ser_core.errors import SettingError
 
 
 class Attention(nn.Module):
-    """softmax(Q K^T / sqrt(d_k)) V over `heads` heads; keys outside the mask get no weight.
+    """softmax(Q K^T / sqrt(d_k)) V over `heads` heads. Keys outside the mask get weight 0.
 
-    Every row of the mask needs at least one real key. Raises SettingError when heads do not divide the width.
+    Every row of the mask needs at least one real key. Raises SettingError if `heads` does not divide the width.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -41,7 +41,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, values: Tensor) -> Tensor:
-        """[batch time width] -> [batch heads time width/heads]."""
+        """Reshapes [batch time width] to [batch heads time width/heads]."""
         return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
@@ -59,5 +59,5 @@ class SelfAttentionLayer(nn.Module):
 
 
 def refinement(channels: Sequence[str], width: int, heads: int, layers: int) -> nn.ModuleDict:
-    """So many self-attention layers for each channel, by its name; 0 leaves the channels as they are."""
+    """Builds `layers` self-attention layers for each channel, by name; 0 leaves the channels unchanged."""
     return nn.ModuleDict({name: nn.Sequential(*(SelfAttentionLayer(width, heads) for _ in range(layers))) for name in channels})

@@ -1,10 +1,10 @@
-"""Bridge tokens (Ispas et al. 2023, arXiv 2401.00536): learned queries that read one channel by way of the other.
+"""Bridge tokens (Ispas et al. 2023, arXiv 2401.00536): learned queries that read one channel through the other.
 
     s, t --self-attention--> s', t'
     e_s = MHA(Q=tokens_s, K=s', V=t')     e_t = MHA(Q=tokens_t, K=t', V=s')     z = mean(mean e_s, mean e_t)
-`kv_mode=split` pairs step j of one channel with step j of the other, so the shorter channel is padded with zeros to the
-longer one. The paper does not say whether that padding is masked, and describes no residual, normalisation or
-feed-forward part around the bridge: leaving them out is reconstruction, and each is a knob that is off by default.
+`kv_mode=split` pairs step j of one channel with step j of the other, so the shorter channel is padded with zeros to the length
+of the longer one. The paper does not say whether that padding is masked, and it describes no residual, normalisation or
+feed-forward part around the bridge. Leaving them out is a reconstruction; each has a setting that is off by default.
 """
 
 import dataclasses
@@ -24,29 +24,29 @@ from ser_core.options import at_least, one_of
 
 @dataclasses.dataclass(frozen=True)
 class Bridge(FusionOption):
-    """Knobs of the bridge, a reconstruction where its paper is silent."""
+    """Settings of the bridge, a reconstruction where the paper is silent."""
 
     name: str = "bridge"
     """This option's name."""
     tokens: int = 8
     """Learned tokens in each of the two groups, at least 1 (the paper uses 30 without a sweep)."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width."""
+    """Attention heads, at least 1; must divide model.width."""
     refine: int = 1
     """Self-attention layers on each channel before the bridge, at least 0 (none)."""
     kv_mode: str = "split"
-    """What a group reads: split (keys of its channel, values of the other: the paper), same (both of the other), or concat
-    (both of both channels)."""
+    """What a group reads: split (keys of its channel, values of the other, as in the paper), same (both of the other), or
+    concat (both of both channels)."""
     mask_padding: bool = False
-    """Whether, under kv_mode=split, the zeros that lengthen the shorter channel get no attention."""
+    """Whether, with kv_mode=split, attention masks the zeros that pad the shorter channel."""
     residual: bool = False
-    """Whether tokens keep what they were beside what they read; also around the feed-forward part."""
+    """Whether a residual connection adds the tokens to what they read; also around the feed-forward part."""
     norm: bool = False
     """Whether layer normalisation comes before the attention (tokens and channels) and before the feed-forward part."""
     feedforward: int = 0
     """Width of a feed-forward part after the attention, in multiples of model.width, at least 0; 0 leaves it out."""
     skip: bool = True
-    """Whether the heads also read the mean of each channel beside the tokens; false is the paper."""
+    """Whether the heads also read the mean of each channel in addition to the tokens; false is the paper."""
 
     def __post_init__(self) -> None:
         at_least(self, "tokens", 1)
@@ -60,7 +60,7 @@ class Bridge(FusionOption):
 
 
 class BridgeFusion(Fusion):
-    """One group of tokens per channel; a channel that is alone is its own other."""
+    """One group of tokens per channel. A single channel is its own other channel."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class BridgeFusion(Fusion):
         return torch.cat([fused, means(streams)], dim=-1) if self.skip else fused
 
     def _read(self, name: str, own: Stream, other: Stream) -> Float[Tensor, "batch tokens width"]:
-        """What a channel's group of tokens becomes."""
+        """Returns the output of a channel's group of tokens."""
         key, value, mask = self._keys_and_values(own, other)
         tokens = self.tokens[name].expand(len(key), -1, -1)
         read = self.attentions[name](self.token_norms[name](tokens), key, value, mask)
@@ -111,7 +111,7 @@ class BridgeFusion(Fusion):
         return read + inner if self.residual else inner
 
     def _keys_and_values(self, own: Stream, other: Stream) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys, values [batch keys width] and which keys count [batch keys]."""
+        """Returns keys, values [batch keys width] and a mask of real keys [batch keys]."""
         if self.kv_mode == "same":
             return other.steps, other.steps, other.mask
         if self.kv_mode == "concat":
@@ -127,7 +127,7 @@ def _norms(channels: Sequence[str], width: int, norm: bool) -> nn.ModuleDict:
 
 
 def lengthen(stream: Stream, time: int) -> Stream:
-    """The stream with zeros behind it up to `time` steps."""
+    """Pads the stream with zeros to `time` steps."""
     missing = time - stream.steps.shape[1]
     pad = torch.nn.functional.pad
     return Stream(pad(stream.steps, (0, 0, 0, missing)), pad(stream.mask, (0, missing)))

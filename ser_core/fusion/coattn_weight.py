@@ -2,8 +2,8 @@
 
     q = W [mean F_1 ; ... ; mean F_K]      a = softmax_t(q . F_e[t] / sqrt(width))      x = sum_t a_t F_e[t]
     z = [x ; mean F_1 ; ... ; mean F_K]                  F_e: feature for emotion, F_k: of each helper task or other channel
-Zou et al. (arXiv 2203.15326) map the other features to weights of a fixed number of frames; the dot product takes its
-place here, so that an utterance may have any length. Which of the two forms Wan et al. use, if either, is not known.
+Zou et al. (arXiv 2203.15326) map the other features to weights of a fixed number of frames. Here the dot product replaces that
+map, so that an utterance may have any length. It is not known which of the two forms Wan et al. use, if either.
 Every head reads z; no helper head reads its own F_k.
 """
 
@@ -24,14 +24,14 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class CoattnWeight(FusionOption):
-    """Knobs of co-attention by re-weighting, a reconstruction."""
+    """Settings of co-attention by re-weighting, a reconstruction."""
 
     name: str = "coattn_weight"
     """This option's name."""
     helpers: int = 3
-    """Features adapted from the first channel beside emotion's, at least 1 (the paper's tasks: transcript, gender, style)."""
+    """Features adapted from the first channel besides emotion's, at least 1 (the paper's tasks: transcript, gender, style)."""
     adapter: int = 32
-    """Inner width of the adapters that make the features, at least 1."""
+    """Inner width of the adapters that compute the features, at least 1."""
 
     def __post_init__(self) -> None:
         at_least(self, "helpers", 1)
@@ -42,7 +42,7 @@ class CoattnWeight(FusionOption):
 
 
 class CoattnWeightFusion(Fusion):
-    """The other features decide which steps of emotion's count. Each part of z has zero mean and unit variance."""
+    """Uses the other features to weight the steps of emotion's. Each part of z has zero mean and unit variance."""
 
     def __init__(self, channels: Sequence[str], width: int, helpers: int, adapter: int) -> None:
         super().__init__()

@@ -2,8 +2,8 @@
 
     C_k = MHA(Q=F_e, K=V=F_k)      z = mean LN(F_e + sum_k C_k)      F_e: feature for emotion, F_k: of each helper task
     reverse (after ViLBERT, Lu et al. 2019, arXiv 1908.02265):       z = [z ; mean_k mean LN(F_k + MHA(Q=F_k, K=V=F_e))]
-Only the abstract and reviews could be read: it relates features of helper tasks (gender, style, transcript) by
-co-attention. Here every head reads z; no helper head reads its own F_k, so features part ways only as far as z needs it.
+Only the abstract and reviews were accessible. They say that the paper relates features of helper tasks (gender, style,
+transcript) by co-attention. Here every head reads z; no helper head reads its own F_k, so features differ only as far as z needs.
 """
 
 import dataclasses
@@ -23,18 +23,18 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class CoattnXattn(FusionOption):
-    """Knobs of co-attention by cross-attention, a reconstruction."""
+    """Settings of co-attention by cross-attention, a reconstruction."""
 
     name: str = "coattn_xattn"
     """This option's name."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width."""
+    """Attention heads, at least 1; must divide model.width."""
     helpers: int = 3
-    """Features adapted from the first channel beside emotion's, at least 1 (the paper's tasks: transcript, gender, style)."""
+    """Features adapted from the first channel besides emotion's, at least 1 (the paper's tasks: transcript, gender, style)."""
     adapter: int = 32
-    """Inner width of the adapters that make the features, at least 1."""
+    """Inner width of the adapters that compute the features, at least 1."""
     reverse: bool = False
-    """Whether the helpers' features also ask emotion's, and the heads read what they heard too."""
+    """Whether the helpers' features also attend to emotion's, and the heads read the result too."""
 
     def __post_init__(self) -> None:
         for field in ("heads", "helpers", "adapter"):
@@ -45,7 +45,7 @@ class CoattnXattn(FusionOption):
 
 
 class CoattnXattnFusion(Fusion):
-    """One attention per helper feature, and one back where `reverse` says so."""
+    """One attention per helper feature, and one in the other direction with `reverse`."""
 
     def __init__(
         self, channels: Sequence[str], width: int, heads: int, helpers: int, adapter: int, reverse: bool, dropout: float

@@ -19,7 +19,7 @@ from ser_core.keyed_dropout import DropoutKey
 
 @dataclasses.dataclass(frozen=True)
 class Concat(FusionOption):
-    """Knobs of concatenation: none."""
+    """Settings of concatenation: none."""
 
     reads_means: ClassVar[bool] = True
     name: str = "concat"

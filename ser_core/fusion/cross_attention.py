@@ -1,9 +1,9 @@
-"""Cross-attention: each channel asks the other, and the answers are averaged over its steps.
+"""Cross-attention: each channel attends to the other, and the results are averaged over its steps.
 
     s' = s + MHA(Q=LN s, K=V=LN t)      t' = t + MHA(Q=LN t, K=V=LN s)      z = [mean s' ; mean t']
-The pairwise form of Tsai et al. 2019 (arXiv 1906.00295), one layer. A channel that is alone asks itself.
+The pairwise form of Tsai et al. 2019 (arXiv 1906.00295), one layer. A single channel attends to itself.
 The variant without tokens of Ispas et al. 2023 (arXiv 2401.00536), e_s = MHA(Q=s, K=V=t) after self-attention and
-z = mean(mean e_s, mean e_t), is refine=1 residual=false norm=false pool=mean; that it has no residual is reconstruction.
+z = mean(mean e_s, mean e_t), is refine=1 residual=false norm=false pool=mean. That it has no residual is a reconstruction.
 """
 
 import dataclasses
@@ -23,16 +23,16 @@ from ser_core.options import at_least, one_of
 
 @dataclasses.dataclass(frozen=True)
 class CrossAttention(FusionOption):
-    """Knobs of cross-attention."""
+    """Settings of cross-attention."""
 
     name: str = "cross_attention"
     """This option's name."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width."""
+    """Attention heads, at least 1; must divide model.width."""
     refine: int = 0
-    """Self-attention layers on each channel before it asks, at least 0 (none)."""
+    """Self-attention layers on each channel before the cross-attention, at least 0 (none)."""
     residual: bool = True
-    """Whether a channel keeps what it was beside what it heard."""
+    """Whether a residual connection adds the channel to the result of its attention."""
     norm: bool = True
     """Whether layer normalisation comes before the attention."""
     pool: str = "concat"
@@ -48,7 +48,7 @@ class CrossAttention(FusionOption):
 
 
 class CrossAttentionFusion(Fusion):
-    """One attention per channel, asking the next channel in turn."""
+    """One attention per channel, which attends to the next channel in turn."""
 
     def __init__(
         self,

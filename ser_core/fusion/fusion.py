@@ -19,9 +19,9 @@ class Fusion(nn.Module):
     out_width: int
 
     def layers_of(self, channel: str) -> Sequence[nn.Module]:
-        """The layers that read this channel alone, which are frozen while an epoch masks it (ser_core/masking/masking.py).
+        """Returns the layers that read only this channel. They are frozen while an epoch masks it (ser_core/masking/masking.py).
 
-        A fusion without such layers keeps this answer.
+        A fusion without such layers does not override this method.
         """
         return []
 
@@ -31,26 +31,26 @@ class Fusion(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class FusionOption(Option):
-    """Base of the fusion options: knobs, and `build`."""
+    """Base of the fusion options: settings, and `build`."""
 
     key: ClassVar[str] = "model.fusion"
     reads_means: ClassVar[bool] = False
-    """Whether of each channel it reads the mean over time and nothing else, so that features may be averaged before the stem."""
+    """Whether it only reads the mean over time of each channel, so that features may be averaged before the stem."""
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        """The network for these channels (one or more), all of the given width."""
+        """Builds the network for these channels (one or more), all of the given width."""
         raise NotImplementedError
 
     def knobs(self) -> dict[str, Any]:
-        """Every knob by name, for a network that takes them all as they are."""
+        """Returns every setting by name, for a network that takes them all."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "name"}
 
 
 def means(streams: Mapping[str, Stream]) -> Float[Tensor, "batch out"]:
-    """Mean over the steps of each channel, normalised to zero mean and unit variance, side by side.
+    """Returns the mean over the steps of each channel, normalised to zero mean and unit variance, side by side.
 
-    Normalised, because a mean over many steps is small and would be learned from slowly, and so that neither channel
-    outweighs the other by its scale.
+    It normalises because a mean over many steps is small and would train slowly, and because neither channel should outweigh
+    the other by its scale.
     """
     parts = [stream.mean() for stream in streams.values()]
     return torch.cat([torch.nn.functional.layer_norm(part, part.shape[-1:]) for part in parts], dim=-1)

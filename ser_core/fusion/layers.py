@@ -1,4 +1,4 @@
-"""Transformer layers of the fusions: BERT's, normalised after each part, and the vision transformer's, normalised before.
+"""Transformer layers of the fusions: BERT's, with normalisation after each part, and the vision transformer's, before it.
 
 PostNormLayer   x = LN(q + MHA(q, k, k))     out = LN(x + FFN(x))        Devlin et al. 2019, arXiv 1810.04805
 PreNormLayer    x = q + MHA(LN q)            out = x + FFN(LN x)         Dosovitskiy et al. 2021, arXiv 2010.11929
@@ -26,7 +26,7 @@ class FeedForward(nn.Module):
 
 
 class PostNormLayer(nn.Module):
-    """One BERT layer whose queries come from one stream and whose keys and values come from another, or the same."""
+    """One BERT layer whose queries come from one stream, and whose keys and values come from another or the same."""
 
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class PostNormLayer(nn.Module):
 
 
 class PreNormLayer(nn.Module):
-    """One self-attention layer with a feed-forward part, both residual and normalised before."""
+    """One self-attention layer with a feed-forward part, both with a residual and normalisation before them."""
 
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()

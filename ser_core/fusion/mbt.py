@@ -1,10 +1,10 @@
-"""Bottleneck tokens (MBT, Nagrani et al. 2021, arXiv 2107.00135): channels hear of each other through a few tokens alone.
+"""Bottleneck tokens (MBT, Nagrani et al. 2021, arXiv 2107.00135): channels exchange information only through a few tokens.
 
     [s' ; z_s] = Layer_s([s ; z])      [t' ; z_t] = Layer_t([t ; z])      z' = mean(z_s, z_t)       again in every top layer
     z = [mean s' ; mean t']
 The paper exchanges tokens in layers 9 to 12 of two 12-layer transformers and averages the logits of a class token per
 channel. Here the frozen encoders are the lower layers, and the heads read the channels' means side by side.
-Cost: O((time + tokens)^2) for each channel, against O(time^2) of all channels together without the bottleneck.
+Cost: O((time + tokens)^2) per channel; without the bottleneck, O(time^2) over all channels together.
 """
 
 import dataclasses
@@ -23,18 +23,18 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class Mbt(FusionOption):
-    """Knobs of the bottleneck."""
+    """Settings of the bottleneck."""
 
     name: str = "mbt"
     """This option's name."""
     tokens: int = 4
     """Learned tokens that the channels share, at least 1 (the paper finds 4 enough)."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width."""
+    """Attention heads, at least 1; must divide model.width."""
     refine: int = 0
-    """Transformer layers on each channel before tokens are exchanged, at least 0 (none)."""
+    """Transformer layers on each channel before the tokens are exchanged, at least 0 (none)."""
     layers: int = 2
-    """Top layers that exchange tokens, at least 2: what one layer writes into them, the next reads (the paper: 4)."""
+    """Top layers that exchange tokens, at least 2: each layer reads what the previous one wrote (the paper: 4)."""
     feedforward: int = 4
     """Width of each layer's feed-forward part in multiples of model.width, at least 1 (the paper: 4)."""
 
@@ -90,6 +90,6 @@ class MbtFusion(Fusion):
 
 
 def beside(stream: Stream, tokens: Float[Tensor, "batch tokens width"]) -> Stream:
-    """The stream with the tokens behind its last step, all of them real."""
+    """Returns the stream with the tokens appended, all of them real."""
     real = stream.mask.new_ones(tokens.shape[:2])
     return Stream(torch.cat([stream.steps, tokens], 1), torch.cat([stream.mask, real], 1))

@@ -3,9 +3,9 @@
     T' = BERT(T)     P = CME(W2 A <- T')     R = CME(T' <- P)     S = CME(T' <- W1 A)     A audio, T text, Q <- K = V
     S <- sigmoid(Wg [R ; S] + bg) * S
     z = [max A ; W max [R ; S]]
-CME is a BERT layer with queries from one channel, keys and values from the other. The audio's maximum goes past the fusion.
-From the authors' code (Sreyan88/MMER), which pools over real steps alone. Dropout is model.dropout (theirs .1) and drops
-dimensions. Audio is the first channel, text the last; a channel that is alone is both.
+CME is a BERT layer with queries from one channel, keys and values from the other. The maximum of the audio bypasses the fusion.
+After the authors' code (Sreyan88/MMER), which only pools over real steps. Dropout is model.dropout (theirs .1) and drops
+dimensions. Audio is the first channel, text the last; a single channel is both.
 """
 
 import dataclasses
@@ -24,12 +24,12 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class Mmer(FusionOption):
-    """Knobs of MMER's fusion network."""
+    """Settings of MMER's fusion network."""
 
     name: str = "mmer"
     """This option's name."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width (the paper: 12 over 768)."""
+    """Attention heads, at least 1; must divide model.width (the paper: 12 over 768)."""
     feedforward: int = 4
     """Width of each layer's feed-forward part in multiples of model.width, at least 1 (the paper: 4)."""
 
@@ -42,7 +42,7 @@ class Mmer(FusionOption):
 
 
 class MmerFusion(Fusion):
-    """Text refined, three cross-encoders, acoustic gate, late audio skip; letters are those of the drawing above."""
+    """Refined text, three cross-encoders, acoustic gate, late audio skip. The letters are those of the drawing above."""
 
     def __init__(self, channels: Sequence[str], width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()
@@ -70,5 +70,5 @@ class MmerFusion(Fusion):
 
 
 def maximum(stream: Stream) -> Float[Tensor, "batch dim"]:
-    """Largest value of each dimension over the real steps, of which there is at least one."""
+    """Returns the maximum of each dimension over the real steps, of which there is at least one."""
     return stream.steps.masked_fill(~stream.mask.unsqueeze(-1), -torch.inf).amax(1)

@@ -2,9 +2,9 @@
 
     x = [s + c_s ; t + c_t]      z' = z + MHA(LN z, LN x)      z'' = z' + FFN(LN z')      then self-attention among latents
     z = LN(mean of the latents)
-c_s and c_t tell the channels apart: one softmax runs over both, and speech has about 15 times the steps of text.
-The paper repeats read and self-attention with shared weights and reads pixels with Fourier positions; here weights are
-not shared, and what is read are encoder features, which know their place.
+c_s and c_t mark the channels, because one softmax runs over both and speech has about 15 times as many steps as text.
+The paper repeats read and self-attention with shared weights, and reads pixels with Fourier positions. Here weights are
+not shared, and the latents read encoder features, which already encode their position.
 Cost: O(tokens x (time of all channels)).
 """
 
@@ -25,16 +25,16 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class Perceiver(FusionOption):
-    """Knobs of the latent read."""
+    """Settings of the latent read."""
 
     name: str = "perceiver"
     """This option's name."""
     tokens: int = 8
     """Learned latents, at least 1 (the paper: 512)."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width."""
+    """Attention heads, at least 1; must divide model.width."""
     reads: int = 1
-    """Times that the latents read the channels, at least 1."""
+    """Number of times that the latents read the channels, at least 1."""
     layers: int = 1
     """Self-attention layers among the latents after each read, at least 0 (none)."""
     feedforward: int = 4
@@ -49,7 +49,7 @@ class Perceiver(FusionOption):
 
 
 class PerceiverFusion(Fusion):
-    """One group of latents over the channels laid end to end."""
+    """One group of latents that reads the concatenated channels."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class PerceiverFusion(Fusion):
 
 
 class Read(nn.Module):
-    """Latents read what there is, then attend to each other."""
+    """Latents read the input, then attend to each other."""
 
     def __init__(self, width: int, heads: int, layers: int, feedforward: int, dropout: float) -> None:
         super().__init__()

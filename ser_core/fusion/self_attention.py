@@ -1,9 +1,9 @@
-"""Self-attention on each channel and nothing between them: the refinement that the other fusions begin with, alone.
+"""Self-attention on each channel and nothing between channels: the refinement step of the other fusions, on its own.
 
     speech --self-attention--> mean --\\
                                        [s ; t] -> heads
     text   --self-attention--> mean --/
-The row "+ self-attention" of Ispas et al. 2023 (arXiv 2401.00536), where it brings more than any cross-attention after it.
+The row "+ self-attention" of Ispas et al. 2023 (arXiv 2401.00536), where it gains more than any cross-attention after it.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class SelfAttention(FusionOption):
-    """Knobs of self-attention."""
+    """Settings of self-attention."""
 
     name: str = "self_attention"
     """This option's name."""
     heads: int = 4
-    """Attention heads, at least 1; they divide model.width."""
+    """Attention heads, at least 1; must divide model.width."""
     refine: int = 1
     """Self-attention layers on each channel, at least 1."""
 

@@ -1,4 +1,4 @@
-"""Features for emotion and for helper tasks from the same steps, each through an adapter: what co-attention relates.
+"""Features for emotion and for helper tasks from the same steps, each through an adapter: the input of co-attention.
 
 speech --adapter--> F_e        speech --adapter k--> F_k, one for each helper        any other channel --> F_k
 adapter(x) = x + W_up GELU(W_down LN x)                                              Houlsby et al. 2019, arXiv 1902.00751
@@ -26,13 +26,13 @@ class Adapter(nn.Module):
 
 
 class TaskFeatures(nn.Module):
-    """`forward` gives F_e and the list of F_k. The first channel is adapted; the others are features as they are."""
+    """`forward` returns F_e and the list of F_k. The first channel is adapted; the others are features unchanged."""
 
     def __init__(self, channels: Sequence[str], width: int, helpers: int, adapter: int) -> None:
         super().__init__()
         self.first, self.others = channels[0], channels[1:]
         self.count = helpers + len(self.others)
-        """How many F_k there are."""
+        """Number of F_k."""
         self.emotion = Adapter(width, adapter)
         self.helpers = nn.ModuleList(Adapter(width, adapter) for _ in range(helpers))
 

@@ -1,4 +1,4 @@
-"""One file per way of hiding a channel in training. MASKINGS is the only list; `model/masking=NAME` chooses from it."""
+"""One file per method of hiding a channel in training. MASKINGS is the only list; `model/masking=NAME` chooses from it."""
 
 from ser_core.masking.epoch import EpochMasking
 from ser_core.masking.masking import MaskingOption

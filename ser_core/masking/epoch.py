@@ -2,8 +2,8 @@
 
     p(e) = probability * (1 + cos(pi e / (epochs - 1))) / 2 for epoch e = 0, 1, ...; below `least` it is 0
     with probability p an epoch hides a channel: the text with probability `text`, otherwise the speech
-The layers that read the hidden channel alone are frozen for that epoch; what reads across channels trains on. That a
-hidden channel's steps are zero vectors, and that the cosine ends with the last epoch, is reconstruction.
+The layers that read only the hidden channel are frozen for that epoch; layers that read across channels keep training. Zero
+vectors for a hidden channel's steps, and a cosine that ends with the last epoch, are reconstructions.
 """
 
 import dataclasses
@@ -19,16 +19,16 @@ from ser_core.options import within
 
 @dataclasses.dataclass(frozen=True)
 class EpochMasking(MaskingOption):
-    """Knobs of masking by epoch."""
+    """Settings of masking by epoch."""
 
     name: str = "epoch"
     """This option's name."""
     probability: float = 0.8
     """Probability that the first epoch hides a channel, from 0 (never) to 1; it falls to 0 along a cosine."""
     least: float = 0.1
-    """Probabilities below this are 0, from 0 (none is) to 1."""
+    """Probabilities below this become 0, from 0 (keep all) to 1."""
     text: float = 0.6
-    """Probability that the hidden channel is the text and not the speech, from 0 to 1."""
+    """Probability that the hidden channel is the text rather than the speech, from 0 to 1."""
 
     def __post_init__(self) -> None:
         for field in ("probability", "least", "text"):
@@ -48,7 +48,7 @@ class EpochMasking(MaskingOption):
         )
 
     def chance(self, epoch: int, epochs: int) -> float:
-        """Probability that epoch 0, 1, ... of so many hides a channel.
+        """Returns the probability that epoch `epoch` (from 0) out of `epochs` hides a channel.
 
         >>> [round(EpochMasking().chance(epoch, 5), 3) for epoch in range(5)]
         [0.8, 0.683, 0.4, 0.117, 0.0]

@@ -1,7 +1,7 @@
-"""What every masking offers: it may hide a channel from the fusion while a model trains, never while it is evaluated.
+"""What every masking provides: it may hide a channel from the fusion during training, never during evaluation.
 
 stems --> streams --silence (training only)--> fusion        a hidden channel's steps are zero, its mask stays
-`hide_channel` does the same to any trained model: that is what the conditions speech_only and text_only ask for.
+`hide_channel` does the same to any trained model. The conditions speech_only and text_only use it.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from ser_core.options import Option, Situation
 
 @dataclasses.dataclass(frozen=True)
 class MaskingOption(Option):
-    """Base of the maskings. A model of one channel is never masked."""
+    """Base of the maskings. A model with one channel is never masked."""
 
     key: ClassVar[str] = "model.masking"
 
@@ -30,11 +30,11 @@ class MaskingOption(Option):
         return {} if len(channels) > 1 else {"": f"the model reads {' '.join(channels)} alone, which nothing may hide"}
 
     def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
-        """The fusion with whatever hides channels before it."""
+        """Returns the fusion, preceded by the layer that hides channels."""
         raise NotImplementedError
 
     def plan(self, channels: Sequence[str], epochs: int, generator: torch.Generator) -> tuple[str, ...]:
-        """The channel that is hidden in each epoch, "" in an epoch without any."""
+        """Returns the channel hidden in each epoch; "" for an epoch without one."""
         raise NotImplementedError
 
 
@@ -52,10 +52,10 @@ class MaskedFusion(Fusion):
 
 
 class Silence(nn.Module):
-    """Hides one channel of all utterances for as long as `mask_channel` says so."""
+    """Hides one channel of all utterances while `mask_channel` is active."""
 
     heard: Float[Tensor, "channels"]
-    """1 for a channel that is heard, 0 for one that is hidden."""
+    """1 for a channel that is visible, 0 for one that is hidden."""
 
     def __init__(self, channels: Sequence[str]) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Silence(nn.Module):
 
 
 class HiddenStem(nn.Module):
-    """A stem that is run and not heard: its steps are zero, its mask stays, as behind Silence."""
+    """A stem whose output is hidden: its steps are zero and its mask stays, as after Silence."""
 
     def __init__(self, stem: nn.Module) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class HiddenStem(nn.Module):
 
 @contextlib.contextmanager
 def hide_channel(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
-    """Hides a channel of a trained model, masked in training or not, from fusion and heads alike until the context ends.
+    """Hides a channel of a trained model from fusion and heads until the context ends, whether or not training masked it.
 
-    What the fusion sees is what `mask_channel` lets it see. "" hides nothing.
+    The fusion sees the same input as with `mask_channel`. "" hides nothing.
     """
     if not channel:
         yield
@@ -98,7 +98,7 @@ def hide_channel(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def mask_channel(model: nn.Module, channel: str) -> Iterator[None]:
-    """Hides a channel and freezes the layers that read it alone (its stem, Fusion.layers_of) until the context ends.
+    """Hides a channel and freezes the layers that read only it (its stem, Fusion.layers_of) until the context ends.
 
     Frozen means no gradient, no momentum and no decay. "" hides nothing.
     """

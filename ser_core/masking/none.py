@@ -1,4 +1,4 @@
-"""No masking: every channel is heard in every step."""
+"""No masking: every channel is visible in every step."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ser_core.options import Situation
 
 @dataclasses.dataclass(frozen=True)
 class NoMasking(MaskingOption):
-    """Knobs of no masking: none."""
+    """Settings of no masking: none."""
 
     neutral: ClassVar[bool] = True
     name: str = "none"

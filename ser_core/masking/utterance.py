@@ -1,7 +1,7 @@
 """Channel dropout: each utterance of a training step loses one of its channels with a fixed probability, never both.
 
-Neverova et al. 2016 (ModDrop, arXiv 1501.00102) drop channels independently; here one is kept, so that something is left
-to learn from. Which utterances lose what follows from the step's key, like dropout.
+Neverova et al. 2016 (ModDrop, arXiv 1501.00102) drop channels independently. Here one channel always stays, so that there is
+something to learn from. The step's key determines which utterances lose a channel, as in dropout.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from ser_core.options import within
 
 @dataclasses.dataclass(frozen=True)
 class UtteranceMasking(MaskingOption):
-    """Knobs of masking by utterance."""
+    """Settings of masking by utterance."""
 
     name: str = "utterance"
     """This option's name."""
     probability: float = 0.2
     """Probability that an utterance loses a channel, from 0 (never) to 1."""
     text: float = 0.5
-    """Probability that the lost channel is the text and not the speech, from 0 to 1."""
+    """Probability that the lost channel is the text rather than the speech, from 0 to 1."""
 
     def __post_init__(self) -> None:
         within(self, "probability", 0, 1)

@@ -1,4 +1,4 @@
-"""Cai et al. 2021: one speech encoder, trained as a whole on emotion and, beside it, on the letters that are spoken.
+"""Cai et al. 2021: one speech encoder, trained as a whole on emotion and, at the same time, on the spoken letters.
 
 speech --layers, trained--> mean --> emotion
                  \\-- every frame --> letters (CTC)

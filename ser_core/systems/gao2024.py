@@ -1,4 +1,4 @@
-"""Gao et al. 2024: emotion and transcript train the whole encoder; then it is frozen and adapters learn, speaker tasks beside.
+"""Gao et al. 2024: emotion and transcript train the whole encoder; then it is frozen, and adapters learn with speaker tasks.
 
 stage 1: speech --layers, trained--> emotion, letters      stage 2: frozen layers + adapters --> emotion, gender, style
 """

@@ -8,7 +8,7 @@ text   --self-attention--/
 from ser_core.systems.system import DIFFERS, KNOWN, RECONSTRUCTION, Figure, Part, System
 
 Score = tuple[float, float]
-"""Mean and standard deviation over seeds, 0 where none is printed."""
+"""Mean and standard deviation over seeds; 0 if none is printed."""
 NONE: Score = (0.0, 0.0)
 
 
@@ -35,7 +35,7 @@ TABLE_2 = (
     *_row("bridge, dimensional", valence=(0.714, 0), arousal=(0.698, 0)),
     *_row("bridge + masking, multi-task", (75.79, 0.37), (74.38, 0.33), (0.744, 0), (0.679, 0)),
 )
-"""Its Table 2, row by row, with DeBERTaV3-large unless the row says otherwise. Single-task rows are one seed."""
+"""Table 2 of the paper, row by row, with DeBERTaV3-large unless the row says otherwise. Single-task rows are one seed."""
 
 SYSTEM = System(
     name="ispas2023",

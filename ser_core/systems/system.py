@@ -1,4 +1,4 @@
-"""What a published system is here: its parts with their overrides and what is known of each, its figures, its gaps.
+"""What defines a published system: its parts with their overrides and how certain each is, its figures, its gaps.
 
 Part(row, what the paper does, status, what is done here, overrides) ...  --all overrides in order-->  system=NAME
 """
@@ -7,38 +7,38 @@ import dataclasses
 from collections.abc import Iterator
 
 KNOWN, RECONSTRUCTION, DIFFERS = "known", "reconstruction", "differs here"
-"""What a part can be: as the paper or its authors' code has it; a guess where they are silent; knowingly something else."""
+"""Status of a part: as in the paper or its authors' code; a guess where they are silent; or knowingly different."""
 STATUSES = (KNOWN, RECONSTRUCTION, DIFFERS)
 ROWS = ("encoders", "refinement", "fusion", "tokens", "masking", "losses and weights", "stages", "optimiser")
-"""What systems are compared by, in the order in which a batch meets it."""
+"""Rows for comparing systems, in the order in which a batch passes through them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One thing that a system consists of."""
+    """One part of a system."""
 
     row: str
-    """Which of ROWS it belongs to."""
+    """Its row among ROWS."""
     paper: str
-    """What the paper does, in few words; for a reconstruction, what it leaves open."""
+    """What the paper does, in a few words; for a reconstruction, what it leaves open."""
     status: str
     """One of STATUSES."""
     here: str = ""
-    """One sentence on what is done here instead; empty where the part is known."""
+    """One sentence on what is done here instead; empty if the part is known."""
     overrides: tuple[str, ...] = ()
-    """What the part sets."""
+    """Overrides that the part sets."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A published score. UA (unweighted average recall), WA (accuracy) and WER in percent, CCC as it is."""
+    """A published score. UA (unweighted average recall), WA (accuracy) and WER in percent, CCC unscaled."""
 
     metric: str
     value: float
     conditions: str
-    """Model and task, as the paper's table has them."""
+    """Model and task, as in the paper's table."""
     sd: float = 0.0
-    """Over the paper's seeds; 0 where none is printed."""
+    """Standard deviation over the paper's seeds; 0 if none is printed."""
 
     def __str__(self) -> str:
         return f"{self.metric} {self.value:g}" + f" ± {self.sd:g}" * (self.sd > 0)
@@ -46,35 +46,35 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """A published system. Encoders and protocol are data and no overrides: checkpoints are places, a corpus has its own folds."""
+    """A published system. Encoders and protocol are data, not overrides: checkpoints are paths, a corpus has its own folds."""
 
     name: str
     authors: str
     title: str
-    """Empty where it is not at hand."""
+    """Title; empty if unknown."""
     venue: str
     encoders: str
-    """What the paper encodes with; here they are the user's choice, by model.speech and model.text."""
+    """Encoders of the paper; here you choose them with model.speech and model.text."""
     channels: tuple[str, ...]
-    """What it reads."""
+    """Channels that it reads."""
     parts: tuple[Part, ...]
     protocol: str
     """How the paper tests."""
     folds: tuple[str, ...]
-    """Overrides for a corpus that allows that protocol; suggested, never set by system=NAME."""
+    """Suggested overrides for a corpus that allows that protocol; system=NAME never sets them."""
     published: tuple[Figure, ...]
     headline: str
-    """The conditions of the figures that stand for the system."""
+    """The conditions of the figures that represent the system."""
     corpus: str = "IEMOCAP, 4 classes"
-    """What the figures were measured on."""
+    """Corpus of the figures."""
     unknown: tuple[str, ...] = ()
-    """What could not be found out."""
+    """What is unknown."""
     cautions: tuple[str, ...] = ()
-    """What is wrong with the figures or with the released code."""
+    """Problems with the figures or the released code."""
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """What system=NAME sets, part by part."""
+        """Returns what system=NAME sets, part by part."""
         return tuple(override for part in self.parts for override in part.overrides)
 
     @property
@@ -82,7 +82,7 @@ class System:
         return ", ".join(filter(None, (self.authors, f'"{self.title}"' if self.title else "", self.venue)))
 
     def departures(self, status: str) -> Iterator[str]:
-        """What is done here, for every part of that status."""
+        """Yields what is done here for every part with that status."""
         return (f"{part.row}: {part.here}" for part in self.parts if part.status == status)
 
     def figures(self, conditions: str) -> list[Figure]:

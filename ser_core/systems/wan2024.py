@@ -2,7 +2,7 @@
 
 stage 1: speech --layers--> gender, style, letters      stage 2: the same, slower --co-attention--> emotion, gender, style
 
-Only the abstract and reviews could be read. What is known: base-size speech encoders, metadata tasks (gender, style,
+Only the abstract and reviews were accessible. Known are: base-size speech encoders, metadata tasks (gender, style,
 transcript) before emotion in two stages, augmented residual integration in the encoder, co-attention between tasks.
 """
 

@@ -1,4 +1,4 @@
-"""One file per task. `Tasks` is the only list: a field per task, all present, those of weight 0 built by nobody."""
+"""One file per task. `Tasks` is the only list: one field per task, always present; a task of weight 0 is not built."""
 
 import dataclasses
 from collections.abc import Collection
@@ -26,45 +26,45 @@ CHANNELS = ("speech", "text")
 
 @dataclasses.dataclass(frozen=True)
 class Tasks(Option):
-    """What the model predicts, each task with its weight in the loss."""
+    """What the model predicts: each task with its weight in the loss."""
 
     key: ClassVar[str] = "tasks"
     emotion: Emotion = dataclasses.field(default_factory=Emotion)
     """The emotion category."""
     dimensions: Dimensions = dataclasses.field(default_factory=Dimensions)
-    """Valence, arousal, dominance: whichever dimensions the corpus rates."""
+    """Valence, arousal, dominance, or the other dimensions that the corpus rates."""
     gender: Gender = dataclasses.field(default_factory=Gender)
-    """The speaker's gender, a helper task."""
+    """The speaker's gender, as a helper task."""
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
-    """What is said, letter by letter, a helper task."""
+    """The spoken text, letter by letter, as a helper task."""
     style: Style = dataclasses.field(default_factory=Style)
-    """Scripted or improvised, a helper task."""
+    """Scripted or improvised, as a helper task."""
     speaker: Speaker = dataclasses.field(default_factory=Speaker)
-    """Which speaker of the training part, a helper task that is never tested."""
+    """The speaker, among those of the training part, as a helper task that is never tested."""
     contrast: Contrast = dataclasses.field(default_factory=Contrast)
-    """The same emotion together, others apart, a helper task without predictions."""
+    """Pulls utterances of the same emotion together and pushes others apart, as a helper task without predictions."""
     augmented_contrast: AugmentedContrast = dataclasses.field(default_factory=AugmentedContrast)
-    """Two views of the same sentence together, others apart, a helper task without predictions."""
+    """Pulls two views of the same sentence together and pushes others apart, as a helper task without predictions."""
 
     self_contrast: SelfContrast = dataclasses.field(default_factory=SelfContrast)
-    """Features of emotion, gender and style of one utterance together, a helper task without predictions."""
+    """Pulls the emotion, gender and style features of an utterance together, as a helper task without predictions."""
 
     def all(self) -> dict[str, TaskOption]:
-        """Every task by name, in order."""
+        """Returns every task by name, in order."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def active(self) -> dict[str, TaskOption]:
-        """The tasks of weight above 0."""
+        """Returns the tasks with weight above 0."""
         return {name: task for name, task in self.all().items() if task.weight > 0}
 
     def offered(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> dict[str, TaskOption]:
-        """The tasks that the corpus has labels for and that find the channels they read."""
+        """Returns the tasks for which the corpus has labels and the model reads the required channels."""
         active = self.active()
         found = {name: task.beside(active) for name, task in self.all().items() if set(task.channels) <= set(channels)}
         return {name: task for name, task in found.items() if task.available(corpus)}
 
     def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Tasks":
-        """The same tasks with weight 0 for those that corpus and channels do not offer."""
+        """Returns the same tasks, with weight 0 for those that corpus and channels do not support."""
         offered = self.offered(corpus, channels)
         absent = {name: dataclasses.replace(t, weight=0.0) for name, t in self.all().items() if name not in offered}
         left = dataclasses.replace(self, **absent)
@@ -89,7 +89,7 @@ class Tasks(Option):
         return found
 
     def targets(self, corpus: Corpus) -> dict[str, Tensor]:
-        """Targets of every task that the corpus has labels for, in the order of its table."""
+        """Returns the targets of every task for which the corpus has labels, in the order of its table."""
         return {name: task.targets(corpus) for name, task in self.offered(corpus).items()}
 
 

@@ -1,13 +1,13 @@
-"""Augmented contrast (ACL) as a helper task: two views of the same sentence are drawn together, others pushed apart.
+"""Augmented contrast (ACL) as a helper task: pulls two views of the same sentence together and pushes others apart.
 
-    z  -- MLP --> h                     standard: one projection, cosines, both directions
-    z' -- MLP --> h'                    paper_code: h and h' from projections of their own, inner products, h to h' alone
+    z  -- MLP --> h                     standard: one shared projection, cosines, both directions
+    z' -- MLP --> h'                    paper_code: separate projections for h and h', inner products, only h to h'
 
-MMER (Ghosh et al. 2023, arXiv 2203.16794) translates the text and speaks it anew in another voice: views=column reads such
-versions from files and texts of yours; views=waveform makes some of the waveform. Either is extracted once by the frozen
-encoder and stored, one of an utterance's versions is drawn per step, and everybody else's is a negative. Only training sees them.
-Without versions (views=utterance) a view is another utterance of the same sentence and emotion, found in the batch and in the
-memory; in paper_code an anchor's other views then count as negatives, as they do there, and standard spares them.
+MMER (Ghosh et al. 2023, arXiv 2203.16794) translates the text and synthesises it in another voice. views=column reads such
+versions from your own files and texts; views=waveform makes them from the waveform. The frozen encoder extracts both once and
+they are stored. Each step draws one version per utterance; the versions of all other utterances are negatives. Only training
+uses them. Without versions (views=utterance), a view is another utterance of the same sentence and emotion, from the batch or
+the memory. In paper_code, an anchor's other views then count as negatives, as in the original code; standard leaves them out.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ from ser_core.tasks.views import Memory, Views
 
 @dataclasses.dataclass(frozen=True)
 class AugmentedContrast(TaskOption):
-    """Knobs of augmented contrast."""
+    """Settings of augmented contrast."""
 
     key: ClassVar[str] = "tasks.augmented_contrast"
     needs: ClassVar[str] = "two utterances of one sentence and emotion (views=utterance), or augmented versions (views=column)"
@@ -43,15 +43,15 @@ class AugmentedContrast(TaskOption):
     variant: str = "standard"
     """standard (InfoNCE on cosines, both directions) or paper_code (MMER's code: inner products, one direction)."""
     views: str = "utterance"
-    """Second view: utterance (another of the same sentence and emotion), waveform (augmentations) or column (of the corpus)."""
+    """Second view: utterance (same sentence and emotion), waveform (an augmentation) or column (a version in the corpus)."""
     augmentations: list[str] = dataclasses.field(default_factory=lambda: ["speed", "pitch", "noise", "reverberation", "codec"])
-    """What views=waveform does to a waveform, one version of each utterance for each: NAME or NAME:VALUE, at least one."""
+    """Augmentations for views=waveform, one version of each utterance per entry: NAME or NAME:VALUE, at least one."""
     projection: int = 64
-    """Width of what is compared, at least 1."""
+    """Width of the compared projections, at least 1."""
     temperature: float = 0.07
-    """What scores are divided by, above 0; small looks at the nearest others alone."""
+    """Divisor of the scores, above 0; a small value weights the nearest others most."""
     memory: int = 256
-    """Latest utterances of the batches before that a batch is compared with too, at least 0; 0 is the batch alone."""
+    """Number of recent utterances that a batch is also compared with, at least 0; 0 means only the batch."""
 
     @property
     def over_batch(self) -> bool:
@@ -62,7 +62,7 @@ class AugmentedContrast(TaskOption):
         one_of(self, "variant", ("standard", "paper_code"))
         one_of(self, "views", ("utterance", "waveform", "column"))
         if not self.augmentations or len(set(self.augmentations)) < len(self.augmentations):
-            raise SettingError(f"{self.key}.augmentations must be at least one, each given once; got {self.augmentations}")
+            raise SettingError(f"{self.key}.augmentations must be at least one, each only once; got {self.augmentations}")
         for entry in self.augmentations:
             augmentation(entry, f"{self.key}.augmentations")
         for field, low in (("projection", 1), ("temperature", 1e-3), ("memory", 0)):
@@ -73,7 +73,7 @@ class AugmentedContrast(TaskOption):
 
     @property
     def stored(self) -> list[str]:
-        """What versions of the utterances have to be stored for this task; [] for none."""
+        """Returns the versions of the utterances that must be stored for this task; [] for none."""
         if self.weight == 0 or self.views == "utterance":
             return []
         return [self.views, *(self.augmentations if self.views == "waveform" else [])]
@@ -87,9 +87,9 @@ class AugmentedContrast(TaskOption):
         return len(set(said)) < len(said)
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """[utterances 2]: number of sentence and emotion, -1 where one of them is not known, and of the utterance.
+        """Returns [utterances 2]: the number of sentence and emotion (-1 if either is unknown), and of the utterance.
 
-        Where versions are stored the group is the utterance itself, -1 where it has none.
+        With stored versions, the group is the utterance itself (-1 if it has no version).
         """
         if self.views == "utterance":
             return grouped(sentences(corpus))
@@ -109,7 +109,7 @@ class AugmentedContrast(TaskOption):
 
 
 class AugmentedHead(Head):
-    """A projection of the fused vector and its symmetric InfoNCE loss."""
+    """Projects the fused vector and computes a symmetric InfoNCE loss."""
 
     def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
         super().__init__(width, projection, hidden, dropout, remembers)
@@ -122,7 +122,7 @@ class AugmentedHead(Head):
 
 
 class CodedAugmentedHead(AugmentedHead):
-    """Two projections side by side, of anchors and of views, with the loss of MMER's code."""
+    """Separate projections of anchors and views, side by side, with the loss of MMER's code."""
 
     def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
         super().__init__(width, projection, hidden, dropout, remembers, temperature)
@@ -139,7 +139,7 @@ class CodedAugmentedHead(AugmentedHead):
 
 
 class VersionHead(AugmentedHead):
-    """Projections of an utterance and of its version side by side; 0 for the version where the batch brings none."""
+    """Projections of an utterance and its version, side by side; 0 if the batch has no version of it."""
 
     def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
         super().__init__(width, projection, hidden, dropout, remembers, temperature)
@@ -151,7 +151,7 @@ class VersionHead(AugmentedHead):
         return torch.cat([anchors, seen], dim=-1)
 
     def version(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch dims"]:
-        """The projection of a version."""
+        """Projects a version."""
         return super().forward(views, noise)
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
@@ -161,7 +161,7 @@ class VersionHead(AugmentedHead):
 
 
 class CodedVersionHead(VersionHead):
-    """The same with the version's own projection and the loss of MMER's code: cross-entropy of h h' / temperature, h to h'."""
+    """Like VersionHead, with a separate projection of versions and MMER's loss: cross-entropy of h h' / temperature, h to h'."""
 
     def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
         super().__init__(width, projection, hidden, dropout, remembers, temperature)
@@ -176,7 +176,7 @@ class CodedVersionHead(VersionHead):
 
 
 def versions_paired(output: Tensor, targets: Tensor, past: Memory | None) -> tuple[Tensor, Tensor, Pairs]:
-    """Anchors of the batch, versions of batch and memory, and how they stand to each other; a version of 0 is none."""
+    """Returns anchors of the batch, versions of batch and memory, and the pairs of both. A version of all zeros is missing."""
     anchors, seen = output.chunk(2, -1)
     there = (seen.detach() != 0).any(-1)
     known = torch.where(there[:, None], targets, torch.stack([torch.full_like(targets[:, 0], -1), targets[:, 1]], dim=1))
@@ -185,7 +185,7 @@ def versions_paired(output: Tensor, targets: Tensor, past: Memory | None) -> tup
 
 
 def versioned(corpus: Corpus) -> list[bool]:
-    """Which utterances have a version in one of the columns that were read."""
+    """Returns which utterances have a version in one of the columns that were read."""
     if corpus.further is None:
         return [False] * len(corpus)
     names = [name for name in SEPARATORS if name in corpus.further]
@@ -194,9 +194,9 @@ def versioned(corpus: Corpus) -> list[bool]:
 
 
 def sentences(corpus: Corpus) -> list[str]:
-    """What names sentence and emotion of each utterance: `script` and text, as far as known; "" where nothing is.
+    """Returns a name for sentence and emotion of each utterance, from `script` and text as far as known; "" if neither is.
 
-    Both, because `script` is a sentence in acted corpora and a whole scene in IEMOCAP, which needs its text for this task.
+    It uses both, because `script` is a sentence in acted corpora but a whole scene in IEMOCAP, where this task needs the text.
     """
     columns = (corpus.column(name).tolist() for name in ("script", "text", "emotion"))
     said = [(script, normalise(text), emotion) for script, text, emotion in zip(*columns, strict=True)]

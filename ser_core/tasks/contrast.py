@@ -1,10 +1,10 @@
-"""Supervised contrast as a helper task: utterances of the same emotion are drawn together, others pushed apart.
+"""Supervised contrast as a helper task: pulls utterances of the same emotion together and pushes others apart.
 
-    z -- MLP --> h     h of the batch against h of the batch and of the `memory` latest utterances before it
+    z -- MLP --> h     h of the batch against h of the batch and of the `memory` most recent utterances before it
 
-MMER (Ghosh et al. 2023, arXiv 2203.16794) names SupCon (Khosla et al. 2020, arXiv 2004.11362); its code computes something
-else, which is the variant paper_code. The memory, which neither has, makes small batches do (as in MoCo, He et al. 2020,
-arXiv 1911.05722, but with the model itself in place of a slower copy); memory=0 is the batch alone.
+MMER (Ghosh et al. 2023, arXiv 2203.16794) cites SupCon (Khosla et al. 2020, arXiv 2004.11362), but its code computes something
+else: the variant paper_code. Neither has the memory, which makes small batches sufficient (as in MoCo, He et al. 2020,
+arXiv 1911.05722, but with the model itself in place of a slower copy); memory=0 uses only the batch.
 """
 
 import dataclasses
@@ -25,20 +25,20 @@ from ser_core.tasks.views import Memory
 
 @dataclasses.dataclass(frozen=True)
 class Contrast(TaskOption):
-    """Knobs of supervised contrast."""
+    """Settings of supervised contrast."""
 
     key: ClassVar[str] = "tasks.contrast"
     needs: ClassVar[str] = "two emotion classes"
     hidden: int = 128
     """Width of the hidden layer of the projection, at least 0; 0 makes the projection linear."""
     variant: str = "standard"
-    """standard (SupCon) or paper_code (MMER's code: not normalised, each with itself too, divided by the temperature last)."""
+    """standard (SupCon) or paper_code (MMER's code: not normalised, includes self-pairs, divides by the temperature last)."""
     projection: int = 64
-    """Width of what is compared, at least 1."""
+    """Width of the compared projections, at least 1."""
     temperature: float = 0.07
-    """What cosines are divided by, above 0; small looks at the nearest others alone. In paper_code a factor on the loss."""
+    """Divisor of the cosines, above 0; a small value weights the nearest others most. In paper_code, a factor on the loss."""
     memory: int = 256
-    """Latest utterances of the batches before that a batch is compared with too, at least 0; 0 is the batch alone."""
+    """Number of recent utterances that a batch is also compared with, at least 0; 0 means only the batch."""
 
     @property
     def over_batch(self) -> bool:
@@ -54,7 +54,7 @@ class Contrast(TaskOption):
         return len(corpus.classes) >= 2
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """[utterances 2]: number of the emotion, -1 where there is none, and of the utterance."""
+        """Returns [utterances 2]: the number of the emotion (-1 if there is none), and of the utterance."""
         return grouped(corpus.column("emotion").tolist())
 
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
@@ -66,7 +66,7 @@ class Contrast(TaskOption):
 
 
 class ContrastHead(Head):
-    """A projection of the fused vector and its SupCon loss."""
+    """Projects the fused vector and computes the SupCon loss."""
 
     def __init__(self, width: int, projection: int, hidden: int, dropout: float, remembers: int, temperature: float) -> None:
         super().__init__(width, projection, hidden, dropout, remembers)
@@ -79,7 +79,7 @@ class ContrastHead(Head):
 
 
 class CodedContrastHead(ContrastHead):
-    """The same projection, as MMER's code compares it: -1/|P| sum over P of log softmax_j(h_i h_j) / temperature, (i, i) in P."""
+    """The same projection with MMER's loss: -1/|P| sum over P of log softmax_j(h_i h_j) / temperature, (i, i) in P."""
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
         pairs = paired(output, targets, past)

@@ -1,7 +1,7 @@
-"""Valence, arousal, dominance or whatever dimensions the corpus rates: one sigmoid output each, scaled to [0, 1].
+"""Valence, arousal, dominance or the other dimensions that the corpus rates: one sigmoid output each, scaled to [0, 1].
 
-The loss is 1 - CCC over the batch and, if wanted, over a memory of the batches before (or squared error); scores are
-computed over whole folds, never batch by batch.
+The loss is 1 - CCC over the batch and optionally over a memory of earlier batches, or squared error. Scores are computed
+over whole folds, never per batch.
 """
 
 import dataclasses
@@ -23,20 +23,20 @@ from ser_core.tasks.views import Memory, Views
 
 @dataclasses.dataclass(frozen=True)
 class Dimensions(TaskOption):
-    """Knobs of the dimensions task."""
+    """Settings of the dimensions task."""
 
     key: ClassVar[str] = "tasks.dimensions"
     needs: ClassVar[str] = "ratings of a dimension, as valence"
     weight: float = 0.5
-    """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
+    """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     names: list[str] = dataclasses.field(default_factory=list)
-    """Which of the corpus's dimensions to predict, as [valence,arousal]; [] is all of them."""
+    """Dimensions to predict, for example [valence,arousal]; [] means all dimensions of the corpus."""
     shared: bool = True
-    """Whether one regressor predicts all dimensions, or each has one of its own (with its own hidden layer and dropout)."""
+    """Whether one regressor predicts all dimensions, or each has its own (with its own hidden layer and dropout)."""
     loss: str = "ccc"
-    """ccc (1 - concordance over the batch; needs batches of 16 or more, or memory) or mse (squared error on the scale 0 to 1)."""
+    """ccc (1 - CCC over the batch; needs batches of 16 or more, or memory) or mse (squared error on the scale 0 to 1)."""
     memory: int = 0
-    """Latest predictions that the concordance is taken over beside the batch's, at least 0; 0 is the batch alone."""
+    """Number of recent predictions that the CCC covers in addition to the batch, at least 0; 0 means only the batch."""
 
     @property
     def over_batch(self) -> bool:
@@ -47,20 +47,20 @@ class Dimensions(TaskOption):
         one_of(self, "loss", ("ccc", "mse"))
         at_least(self, "memory", 0)
         if self.memory and self.loss == "mse":
-            raise SettingError("tasks.dimensions.memory is for loss=ccc: squared error has no bias to mend; set it to 0")
+            raise SettingError("tasks.dimensions.memory is for loss=ccc: squared error has no bias to correct; set it to 0")
 
     def available(self, corpus: Corpus) -> bool:
         return bool(corpus.dimensions)
 
     def chosen(self, corpus: Corpus) -> list[Dimension]:
-        """The dimensions to predict, in the corpus's order. Raises SettingError for one that the corpus does not rate."""
+        """Returns the dimensions to predict, in the corpus's order. Raises SettingError for one that the corpus does not rate."""
         rated = [dimension.name for dimension in corpus.dimensions]
         if unknown := [name for name in self.names if name not in rated]:
             raise SettingError(f"tasks.dimensions.names: corpus {corpus.name} rates {', '.join(rated)}, not {unknown[0]!r}")
         return [dimension for dimension in corpus.dimensions if dimension.name in self.names or not self.names]
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """[utterances dims], scaled from the corpus's own scale to 0..1, NaN where unrated."""
+        """Returns [utterances dims], scaled from the corpus's own scale to 0..1, NaN where unrated."""
         columns = [(corpus.column(d.name) - d.low) / (d.high - d.low) for d in self.chosen(corpus)]
         return torch.tensor(list(zip(*columns, strict=True)), dtype=torch.float32)
 
@@ -83,7 +83,7 @@ class Dimensions(TaskOption):
 
 
 class DimensionHead(Head):
-    """Values in (0, 1) and their distance from the ratings; one regressor for all dimensions."""
+    """Predicts values in (0, 1) and compares them with the ratings; one regressor for all dimensions."""
 
     def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool, remembers: int = 0) -> None:
         super().__init__(width, dims, hidden, dropout, remembers)
@@ -102,7 +102,7 @@ class DimensionHead(Head):
 
 
 class SeparateDimensionHead(DimensionHead):
-    """A regressor for each dimension, as the authors of Ispas et al. 2023 (arXiv 2401.00536) suggest."""
+    """A separate regressor for each dimension, as the authors of Ispas et al. 2023 (arXiv 2401.00536) suggest."""
 
     def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool, remembers: int = 0) -> None:
         super().__init__(width, dims, hidden, dropout, squared, remembers)

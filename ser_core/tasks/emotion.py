@@ -1,4 +1,4 @@
-"""The emotion category: cross-entropy, KL divergence or focal loss, from one label each or from annotators' votes."""
+"""The emotion category: cross-entropy, KL divergence or focal loss, from single labels or from annotators' votes."""
 
 import dataclasses
 from typing import ClassVar
@@ -19,22 +19,22 @@ from ser_core.tasks.views import Memory
 
 @dataclasses.dataclass(frozen=True)
 class Emotion(TaskOption):
-    """Knobs of the emotion task."""
+    """Settings of the emotion task."""
 
     key: ClassVar[str] = "tasks.emotion"
     needs: ClassVar[str] = "two emotion classes"
     weight: float = 1.0
-    """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
+    """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     target: str = "labels"
-    """What is learned: labels (one emotion each) or votes (each emotion's share of the annotators; without votes, left out)."""
+    """Target: labels (one emotion each) or votes (the share of annotators per emotion; without votes, not trained)."""
     loss: str = "cross_entropy"
-    """cross_entropy, kl (the same less the entropy of the votes: same gradient, 0 at the best) or focal."""
+    """cross_entropy, kl (cross-entropy minus the entropy of the votes: same gradient, minimum 0) or focal."""
     gamma: float = 2.0
-    """How much loss=focal spares what is already predicted well (Lin et al. 2017), at least 0; 0 is cross-entropy."""
+    """How strongly loss=focal down-weights utterances it already gets right (Lin et al. 2017), at least 0; 0 is cross-entropy."""
     class_weights: str = "balanced"
-    """Whether the loss counts classes alike (balanced: inverse to their share of the training part) or not (none)."""
+    """Class weights in the loss: balanced (inverse to the class's share of the training part) or none."""
     label_smoothing: float = 0.1
-    """Share of the target spread evenly over the classes (Szegedy et al. 2016), from 0 (none) to 0.9."""
+    """Share of the target that is spread evenly over the classes (Szegedy et al. 2016), from 0 (none) to 0.9."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,7 +51,7 @@ class Emotion(TaskOption):
         return len(corpus.classes) >= 2
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """Class numbers [utterances]; with target=votes [utterances 1+classes], the number (which is scored) and the shares."""
+        """Returns class numbers [utterances]; with target=votes [utterances 1+classes], the number to score and the shares."""
         numbers = class_numbers(corpus.column("emotion"), list(corpus.classes))
         if self.target == "labels":
             return numbers
@@ -72,7 +72,7 @@ class Emotion(TaskOption):
 
 
 class ClassHead(Head):
-    """Logits over classes and their cross-entropy."""
+    """Predicts class logits and computes their cross-entropy."""
 
     class_weights: Float[Tensor, "classes"]
 
@@ -91,7 +91,7 @@ class ClassHead(Head):
 
 
 class SoftClassHead(ClassHead):
-    """Logits over classes, compared with shares of the classes: votes, or one class with all of it."""
+    """Predicts class logits and compares them with class shares: votes, or one class with a share of 1."""
 
     def __init__(
         self,
@@ -108,14 +108,14 @@ class SoftClassHead(ClassHead):
         self.gamma, self.divergence = gamma, divergence
 
     def shares(self, targets: Tensor) -> Float[Tensor, "batch classes"]:
-        """Share of each class, NaN where there is no label and no vote."""
+        """Returns the share of each class, NaN without a label or votes."""
         if targets.ndim == 2:
             return targets[:, 1:]
         whole = one_hot(targets.clamp(min=0), len(self.class_weights)).float()
         return torch.where(targets[:, None] >= 0, whole, torch.nan)
 
     def fit_targets(self, targets: Tensor) -> None:
-        """Balanced weights count votes as they count labels."""
+        """Sets balanced weights, in which votes count like labels."""
         if self.balanced:
             counts = self.shares(targets).nansum(0).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))

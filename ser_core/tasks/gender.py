@@ -13,7 +13,7 @@ from ser_core.tasks.task import Head, TaskOption, class_columns, class_numbers
 
 @dataclasses.dataclass(frozen=True)
 class Gender(TaskOption):
-    """Knobs of the gender task: the common ones."""
+    """Settings of the gender task: only the common ones."""
 
     key: ClassVar[str] = "tasks.gender"
     needs: ClassVar[str] = "speakers of two genders"

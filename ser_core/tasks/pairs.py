@@ -1,4 +1,4 @@
-"""Which utterances a contrast holds together and which apart: the batch against itself and what is remembered.
+"""Which utterances a contrast pulls together and which it pushes apart: the batch against itself and the memory.
 
           batch        memory
 anchor  [ own  same | same  other ]     own: the utterance itself; same: its group; other: labelled, not itself
@@ -16,20 +16,20 @@ from ser_core.tasks.views import Memory
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """The projections that anchors are compared with, and how each stands to each anchor."""
+    """The projections that anchors are compared with, and the relation of each to each anchor."""
 
     projections: Float[Tensor, "others dims"]
-    """The batch's, then the remembered ones."""
+    """Projections of the batch, then of the memory."""
     own: Bool[Tensor, "batch others"]
-    """The anchor itself, as it is now."""
+    """The anchor itself, in its current state."""
     same: Bool[Tensor, "batch others"]
     """Another utterance of the anchor's group."""
     other: Bool[Tensor, "batch others"]
-    """Another utterance of any group. An older projection of the anchor itself is neither same nor other."""
+    """An utterance of another group. An older projection of the anchor itself is neither same nor other."""
 
 
 def paired(projections: Float[Tensor, "batch dims"], targets: Int[Tensor, "batch 2"], past: Memory | None) -> Pairs:
-    """The pairs of a batch whose targets are (group, utterance), group -1 being none."""
+    """Returns the pairs of a batch with targets (group, utterance). Group -1 means none."""
     everyone, all_targets = projections, targets
     if past is not None:
         everyone = torch.cat([projections, past.outputs.to(projections.dtype)])
@@ -41,7 +41,7 @@ def paired(projections: Float[Tensor, "batch dims"], targets: Int[Tensor, "batch
 
 
 def grouped(groups: Iterable[str]) -> Int[Tensor, "utterances 2"]:
-    """(group, utterance) of every utterance, groups numbered in order of name, "" being none.
+    """Returns (group, utterance) of every utterance, with groups numbered in order of name and -1 for "".
 
     >>> grouped(["b", "", "a", "b"]).tolist()
     [[1, 0], [-1, 1], [0, 2], [1, 3]]

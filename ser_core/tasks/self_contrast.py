@@ -1,11 +1,11 @@
-"""Self-contrast as a helper task: the features that emotion, gender and style are told from, of one utterance, drawn together.
+"""Self-contrast as a helper task: pulls together the features of an utterance that predict emotion, gender and style.
 
     z --adapter e--> x_e --> emotion head             adapter(z) = z + W_up GELU(W_down LN z)
     z --adapter g--> x_g --> gender head              L = (1 - cos(x_e, x_g)) + (1 - cos(x_e, x_s)) + (1 - cos(x_g, x_s))
     z --adapter s--> x_s --> style head
-SCLcos of Gao et al. 2024 (ICASSP), -cos(x_e, x_g) - cos(x_e, x_s) - cos(x_g, x_s), and a constant. They have an adapter for
-each task above a frozen encoder; where the features are pooled is not said, so that this one stands above the fused vector is
-our reconstruction. The adapters are here and not in the heads, so that without this task every head reads z itself.
+SCLcos of Gao et al. 2024 (ICASSP), -cos(x_e, x_g) - cos(x_e, x_s) - cos(x_g, x_s), plus a constant. They have an adapter for
+each task above a frozen encoder. They do not say where features are pooled, so placing this one above the fused vector is our
+reconstruction. The adapters live here and not in the heads, so that without this task every head reads z itself.
 """
 
 import dataclasses
@@ -30,19 +30,19 @@ from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views
 
 COMPARED: dict[str, type[TaskOption]] = {"emotion": Emotion, "gender": Gender, "style": Style}
-"""The tasks of the paper; each reads one vector and tells classes from it."""
+"""The tasks of the paper. Each predicts classes from one vector."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SelfContrast(TaskOption):
-    """Knobs of self-contrast (its place above the fused vector is a reconstruction)."""
+    """Settings of self-contrast (placing it above the fused vector is a reconstruction)."""
 
     key: ClassVar[str] = "tasks.self_contrast"
     needs: ClassVar[str] = "labels for two of the tasks that it compares"
     hidden: int = 32
     """Inner width of each task's adapter, at least 1."""
     between: list[str] = dataclasses.field(default_factory=lambda: list(COMPARED))
-    """Tasks whose features are compared, of emotion, gender and style, as far as trained; fewer than two leave it out."""
+    """Tasks with compared features, out of emotion, gender and style, as far as trained; needs at least two."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,7 +59,7 @@ class SelfContrast(TaskOption):
         return sum(COMPARED[name]().available(corpus) for name in self.between) > 1
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """0 for an utterance that takes part, -1 for one without a label of any of these tasks."""
+        """Returns 0 for an utterance that takes part, -1 for one without a label of any of these tasks."""
         labelled = [COMPARED[name]().targets(corpus) >= 0 for name in self.between if COMPARED[name]().available(corpus)]
         return torch.stack(labelled).any(0).long() - 1
 
@@ -71,7 +71,7 @@ class SelfContrast(TaskOption):
 
 
 class SelfContrastHead(Head):
-    """An adapter for each task; its output is what they make of the fused vector."""
+    """An adapter for each task; the output is the adapted features of the fused vector."""
 
     def __init__(self, tasks: list[str], width: int, inner: int) -> None:
         nn.Module.__init__(self)

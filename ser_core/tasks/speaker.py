@@ -1,8 +1,8 @@
-"""Who speaks, among the speakers of the training part: a helper task that is trained and never scored.
+"""The speaker as a helper task, among the speakers of the training part: trained, but never scored.
 
-In speaker-disjoint folds the speakers of the other parts are classes that no model can know, so they have no logit while
-training, cost nothing on the development part, and no prediction is written. Known as a helper task from metadata-enhanced
-training (Wan et al. 2024, arXiv 2412.20707, where speakers are our reconstruction).
+In speaker-disjoint folds, no model can know the speakers of the other parts. Their classes have no logit in training, cost
+nothing on the development part, and no predictions are written. Metadata-enhanced training uses such helper tasks (Wan et al.
+2024, arXiv 2412.20707; the speaker task is our reconstruction).
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from ser_core.tasks.views import Memory
 
 @dataclasses.dataclass(frozen=True)
 class Speaker(TaskOption):
-    """Knobs of the speaker task: the common ones."""
+    """Settings of the speaker task: only the common ones."""
 
     key: ClassVar[str] = "tasks.speaker"
     needs: ClassVar[str] = "two speakers"
@@ -40,7 +40,7 @@ class Speaker(TaskOption):
 
 
 class SpeakerHead(ClassHead):
-    """Logits over the corpus's speakers, of which those outside the training part are shut."""
+    """Predicts logits over the corpus's speakers; speakers outside the training part are masked."""
 
     heard: Bool[Tensor, "classes"]
 

@@ -1,7 +1,7 @@
 """Whether an utterance is scripted or improvised, as a helper task: cross-entropy over the two styles.
 
 The two styles of IEMOCAP (Gao et al. 2024, ICASSP; Wan et al. 2024, arXiv 2412.20707). A corpus offers them in its column
-`script`, in IEMOCAP's spelling: impro... is improvised, script... is scripted, anything else says nothing of the style.
+`script`, in IEMOCAP's spelling: impro... is improvised, script... is scripted, anything else has no style.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ STYLES = list(BEGINNINGS.values())
 
 @dataclasses.dataclass(frozen=True)
 class Style(TaskOption):
-    """Knobs of the style task: the common ones."""
+    """Settings of the style task: only the common ones."""
 
     key: ClassVar[str] = "tasks.style"
     needs: ClassVar[str] = "utterances marked as scripted and others as improvised"

@@ -17,7 +17,7 @@ from ser_core.tasks.views import Memory, Views
 
 
 class Head(nn.Module):
-    """Base of the task heads: reads the views of a batch, predicts, and compares with the targets."""
+    """Base of the task heads: reads the views of a batch, predicts, and compares predictions with the targets."""
 
     def __init__(self, width: int, outputs: int, hidden: int, dropout: float, remembers: int = 0) -> None:
         super().__init__()
@@ -27,22 +27,22 @@ class Head(nn.Module):
         self.out = nn.Linear(hidden or width, outputs)
 
     def forward(self, views: Views, noise: DropoutKey) -> Any:
-        """[batch outputs] from the fused vector; a head that reads something else says what it returns."""
+        """Returns [batch outputs] from the fused vector. A head that reads something else documents what it returns."""
         return self.out(self.hidden(self.dropout(views.fused, noise)))
 
     def features(self, views: Views) -> dict[str, Float[Tensor, "batch width"]]:
-        """What heads of other tasks read in place of the fused vector, by task."""
+        """Returns the features that heads of other tasks read instead of the fused vector, by task."""
         return {}
 
     def fit_targets(self, targets: Tensor) -> None:
-        """Takes constants such as class weights from the targets of the training part."""
+        """Computes constants such as class weights from the targets of the training part."""
 
     def loss(self, output: Any, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
-        """Mean loss over the labelled utterances of the batch; 0 without any. `past` is given to heads that remember."""
+        """Returns the mean loss over the labelled utterances of the batch; 0 without any. Heads with a memory get `past`."""
         raise NotImplementedError
 
     def answers(self, output: Any) -> Tensor:
-        """What is kept of an output as the prediction, one row per utterance."""
+        """Returns the prediction kept from an output, one row per utterance."""
         return output
 
 
@@ -54,11 +54,11 @@ class TaskOption(Option):
     batches: ClassVar[bool] = True
     """Whether head and loss run under torch.vmap, so that many models can be stepped as one program."""
     channels: ClassVar[tuple[str, ...]] = ()
-    """Channels that the head reads by itself, beside the fused vector."""
+    """Channels that the head reads directly, in addition to the fused vector."""
     needs: ClassVar[str] = ""
-    """What `available` looks for in a corpus, for the sentence that says that there is none."""
+    """What `available` requires of a corpus, for the message when the corpus lacks it."""
     weight: float = 0.0
-    """Weight of this task in the summed loss, at least 0; 0 leaves its head out."""
+    """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     hidden: int = 0
     """Width of a hidden layer in the head, at least 0; 0 makes the head linear."""
 
@@ -68,7 +68,7 @@ class TaskOption(Option):
 
     @property
     def over_batch(self) -> bool:
-        """Whether the loss compares the utterances of a batch, so that batches whose gradients are averaged are no larger one."""
+        """Whether the loss compares utterances of a batch, so that accumulating gradients does not enlarge the batch."""
         return False
 
     def available(self, corpus: Corpus) -> bool:
@@ -76,30 +76,30 @@ class TaskOption(Option):
         raise NotImplementedError
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """One target per utterance, in the order of the corpus table; absent labels are -1 or NaN."""
+        """Returns one target per utterance, in the order of the corpus table; missing labels are -1 or NaN."""
         raise NotImplementedError
 
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
-        """The head for a fused vector of `width` and streams of width `streams`."""
+        """Builds the head for a fused vector of `width` and streams of width `streams`."""
         raise NotImplementedError
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        """Targets and predictions as the columns of TestPart.predictions; none for a task that answers nothing."""
+        """Returns targets and predictions as columns of TestPart.predictions; none for a task without predictions."""
         raise NotImplementedError
 
     def beside(self, active: Collection[str]) -> "TaskOption":
-        """What is left of this task where only these tasks are trained, itself among them."""
+        """Returns this task as it is when only the `active` tasks (including itself) are trained."""
         return self
 
     def left_out(self, targets: Tensor, steps: Mapping[str, Sequence[int]]) -> int:
-        """How many labelled utterances the loss leaves out all the same, given the steps of each channel."""
+        """Counts the labelled utterances that the loss cannot use, given the steps of each channel."""
         return 0
 
 
 def class_loss(output: Tensor, targets: Tensor, weights: Tensor, smoothing: float) -> Float[Tensor, ""]:
-    """Cross-entropy over the labelled utterances (target >= 0), weighted by class; 0 without any.
+    """Returns the cross-entropy over the labelled utterances (target >= 0), weighted by class; 0 without any.
 
-    Written without branches on the data, so that it batches over models.
+    The code has no branches on the data, so that it batches over models.
     """
     summed = cross_entropy(output, targets, weights, ignore_index=-1, reduction="sum", label_smoothing=smoothing)
     counted = weights[targets.clamp(min=0)] * (targets >= 0)
@@ -107,7 +107,7 @@ def class_loss(output: Tensor, targets: Tensor, weights: Tensor, smoothing: floa
 
 
 def class_columns(task: str, classes: list[str], output: Tensor, targets: Tensor) -> pd.DataFrame:
-    """`<task>.target`, `<task>.predicted` and one probability per class; "" for an unlabelled utterance."""
+    """Returns `<task>.target`, `<task>.predicted` and one probability per class; "" for an unlabelled utterance."""
     probabilities = output.double().softmax(-1)
     named: dict[str, Any] = {
         f"{task}.target": [classes[index] if index >= 0 else "" for index in targets.tolist()],
@@ -118,6 +118,6 @@ def class_columns(task: str, classes: list[str], output: Tensor, targets: Tensor
 
 
 def class_numbers(labels: Iterable[str], classes: list[str]) -> Tensor:
-    """Class numbers of the labels, -1 where the label is none of the classes."""
+    """Returns the class numbers of the labels, -1 for a label outside the classes."""
     numbers = {name: index for index, name in enumerate(classes)}
     return torch.tensor([numbers.get(label, -1) for label in labels], dtype=torch.long)

@@ -1,10 +1,10 @@
-"""What is said, letter by letter, as a helper task: CTC on the characters of the transcript, from the unpooled speech stream.
+"""The spoken text as a helper task, letter by letter: CTC on the characters of the transcript, from the unpooled speech stream.
 
     speech stream [batch frames width] -- Linear --> [batch frames characters] -- CTC --> h e l l o
 
-CTC is Graves et al. 2006 (ICML); as a helper of emotion recognition Cai et al. 2021 (Interspeech) and MMER (Ghosh et al. 2023,
-arXiv 2203.16794). A text with more characters than the stream has frames fits no alignment: it is left out and counted in
-the record. Log-mel steps of 80 ms are often too few; model.speech.stride=4 halves them.
+CTC is Graves et al. 2006 (ICML). Cai et al. 2021 (Interspeech) and MMER (Ghosh et al. 2023, arXiv 2203.16794) use it as a
+helper for emotion recognition. A text with more characters than the stream has frames fits no alignment: it is left out, and
+the record counts it. Log-mel steps of 80 ms are often too few; model.speech.stride=4 halves them.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ from ser_core.tasks.views import Memory, Views
 
 CHARACTERS = " 'abcdefghijklmnopqrstuvwxyz"
 """The alphabet of wav2vec2's English recognisers: letters, apostrophe, word boundary. Character i has number i + 1, the blank 0.
-It is fixed, so that no text of a test part decides it. Accents are taken off, other scripts and digits left out."""
+The alphabet is fixed, so no text of a test part influences it. Accents are removed; other scripts and digits are left out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Transcript(TaskOption):
-    """Knobs of the transcript task."""
+    """Settings of the transcript task."""
 
     key: ClassVar[str] = "tasks.transcript"
     needs: ClassVar[str] = "texts"
@@ -50,7 +50,7 @@ class Transcript(TaskOption):
         return any(spelled(text) for text in corpus.column("text"))
 
     def targets(self, corpus: Corpus) -> Tensor:
-        """[utterances longest] character numbers, -1 behind the shorter ones."""
+        """Returns [utterances longest] character numbers, with -1 as padding."""
         texts = [spelled(text) for text in corpus.column("text")]
         longest = max(1, *map(len, texts))
         return torch.tensor([text + [-1] * (longest - len(text)) for text in texts])
@@ -67,14 +67,14 @@ class Transcript(TaskOption):
 
 
 class TranscriptHead(Head):
-    """Logits over blank and CHARACTERS at every frame, and their CTC loss."""
+    """Predicts logits over blank and CHARACTERS at every frame, and computes their CTC loss."""
 
     def __init__(self, width: int, hidden: int, dropout: float, summed: bool) -> None:
         super().__init__(width, 1 + len(CHARACTERS), hidden, dropout)
         self.summed = summed
 
     def forward(self, views: Views, noise: DropoutKey) -> Stream:
-        """Logits [batch frames characters]."""
+        """Returns logits [batch frames characters]."""
         speech = views.streams["speech"]
         return Stream(self.out(self.hidden(self.dropout(speech.steps, noise))), speech.mask)
 
@@ -83,20 +83,20 @@ class TranscriptHead(Head):
         frames, lengths = output.mask.sum(-1), (targets > 0).sum(-1)
         kept = fits(targets, frames) & (lengths > 0)
         logs = output.steps.float().log_softmax(-1).transpose(0, 1)
-        # What is left out counts as an empty text, whose loss is finite, so that no infinity reaches the gradient.
+        # A left-out text counts as empty: its loss is finite, so no infinity reaches the gradient.
         each = ctc_loss(logs, targets.clamp(min=0), frames, lengths * kept, reduction="none", zero_infinity=not self.summed)
         each = torch.where(kept, each, 0.0)
         return each.sum() if self.summed else (each / lengths.clamp(min=1)).sum() / kept.sum().clamp(min=1)
 
     def answers(self, output: Stream) -> Int[Tensor, "batch frames"]:
-        """The likeliest character of each frame, 0 where it is the blank, padding, or the one before going on."""
+        """Returns the most likely character of each frame; 0 for the blank, padding, or a repetition of the previous one."""
         best = output.steps.argmax(-1) * output.mask
         before = torch.nn.functional.pad(best[:, :-1], (1, 0))
         return best * (best != before)
 
 
 def spelled(text: str) -> list[int]:
-    """Character numbers of a text without tags and punctuation.
+    """Returns the character numbers of a text without tags and punctuation.
 
     >>> written(torch.tensor([spelled("[LAUGHTER] Don't, M\u00e4dchen!")]))
     ["don't madchen"]
@@ -107,12 +107,12 @@ def spelled(text: str) -> list[int]:
 
 
 def written(numbers: Tensor) -> list[str]:
-    """The texts of rows of character numbers; what is no character's number is skipped."""
+    """Converts rows of character numbers to texts and skips numbers without a character."""
     return ["".join(CHARACTERS[int(number) - 1] for number in row if number > 0) for row in numbers.tolist()]
 
 
 def fits(targets: Int[Tensor, "batch longest"], frames: Int[Tensor, "batch"]) -> Bool[Tensor, "batch"]:
-    """Whether the frames allow an alignment: one for each character, and a blank between two that are alike."""
+    """Whether the frames allow an alignment: one per character, and a blank between two equal characters."""
     there = targets > 0
     repeats = (targets[:, 1:] == targets[:, :-1]) & there[:, 1:]
     return there.sum(-1) + repeats.sum(-1) <= frames

@@ -1,4 +1,4 @@
-"""What a head may look at: the views of a batch, and what it remembers of the batches before.
+"""What a head can read: the views of a batch, and a memory of earlier batches.
 
     stems -- streams --\\
              fusion --- fused ---> Views --> head --> output --> loss(output, targets, memory)
@@ -19,30 +19,30 @@ from ser_core.batch import Stream
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """A batch as heads see it. Most read `fused` alone."""
+    """A batch as heads see it. Most heads only read `fused`."""
 
     streams: Mapping[str, Stream]
     """Each channel after its stem, [batch time width]."""
     fused: Float[Tensor, "batch width"]
     """The fused vector z."""
     other: "Views | None" = None
-    """The same utterances in another version, where the batch brings one: for training alone, and for heads that compare."""
+    """The same utterances in another version, if the batch has one. Only training and heads that compare views use it."""
 
 
 class Memory(NamedTuple):
-    """The latest outputs of a head with their targets, oldest first: constants of a step, never differentiated.
+    """The latest outputs of a head with their targets, oldest first. They are constants of a step and never differentiated.
 
-    Its size is fixed: what has not been filled yet is unlabelled, which every loss leaves out.
+    The size is fixed. Entries that are not filled yet are unlabelled, and every loss leaves them out.
     """
 
     outputs: Tensor
     """[size outputs]"""
     targets: Tensor
-    """[size ...], as the task's own."""
+    """[size ...], like the task's own targets."""
 
     @classmethod
     def blank(cls, size: int, outputs: int, targets: Tensor) -> "Memory":
-        """Nothing remembered yet, for targets like these: -1 or NaN throughout."""
+        """Returns an empty memory for targets like these: -1 or NaN everywhere."""
         absent = float("nan") if targets.is_floating_point() else -1
         return cls(torch.zeros(size, outputs), torch.full((size, *targets.shape[1:]), absent, dtype=targets.dtype))
 
@@ -50,7 +50,7 @@ class Memory(NamedTuple):
         return Memory(self.outputs.to(device), self.targets.to(device))
 
     def extended(self, outputs: Tensor, targets: Tensor) -> "Memory":
-        """The same with a batch at its end and as many of the oldest gone.
+        """Returns the memory with a batch appended and the same number of oldest entries removed.
 
         >>> Memory.blank(3, 1, torch.tensor([0])).extended(torch.ones(2, 1), torch.tensor([4, 5])).targets
         tensor([-1,  4,  5])

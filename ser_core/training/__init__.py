@@ -1,1 +1,1 @@
-"""Trains one model: the loop over stages, epochs and steps, its checkpoint, and its evaluation on development data."""
+"""Trains one model: the loop over stages, epochs and steps, its checkpoint, and its evaluation on the development set."""

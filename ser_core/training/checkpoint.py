@@ -1,7 +1,7 @@
-"""Keeps the states of a fold in training in one file, so that a kill costs no more than what was trained since the last one.
+"""How a fold is checkpointed: its states go into one file, so a killed process loses only the work since the last save.
 
     {"development": {...}, "refit": {...}, "seconds": 81.5} --torch.save, renamed into place--> .fold-03.state
-Read back without unpickling code. The file goes when the fold's record is written.
+Reading the file never unpickles code. The file is deleted when the fold's record is written.
 """
 
 import pickle
@@ -18,17 +18,17 @@ State = dict[str, Any]
 
 
 class Checkpoint:
-    """Saves at most every so many seconds; without a file it keeps nothing."""
+    """Saves at most once per given number of seconds. Without a file it saves nothing."""
 
     def __init__(self, file: Path | None = None, seconds: float = 0.0) -> None:
         self.file, self.seconds = file, seconds
         self.states: dict[str, State] = {}
         self.before = 0.0
-        """Seconds that earlier processes spent on this fold until their last state."""
+        """Seconds that earlier processes spent on this fold up to their last checkpoint."""
         self.begun = self.saved = time.monotonic()
 
     def load(self, device: torch.device) -> None:
-        """Takes up what an earlier process left; a damaged or foreign file counts as none."""
+        """Loads what an earlier process saved. A damaged or foreign file is ignored."""
         if self.file is None or not self.file.exists():
             return
         try:
@@ -39,15 +39,15 @@ class Checkpoint:
 
     @property
     def spent(self) -> float:
-        """Seconds spent on this fold."""
+        """Returns the seconds spent on this fold."""
         return self.before + time.monotonic() - self.begun
 
     def phase_state(self, phase: str) -> State | None:
-        """The state of a phase, if it has one."""
+        """Returns the state of a phase, or None if it has none."""
         return self.states.get(phase)
 
     def save(self, phase: str, state: Callable[[], State]) -> None:
-        """Saves the state of a phase that is under way, when the last saving is long enough ago."""
+        """Saves the state of a running phase if the last save is long enough ago."""
         if self.file is None or time.monotonic() - self.saved < self.seconds:
             return
         draft = self.file.with_name(f"{self.file.name}.{uuid.uuid4().hex}")
@@ -59,10 +59,10 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def finish_phase(self, phase: str, state: State) -> None:
-        """Remembers the state that a phase ended with, to be saved with those of the next."""
+        """Keeps the final state of a phase, to be saved with the states of the next one."""
         self.states[phase] = state
 
     def delete(self) -> None:
-        """Removes the file."""
+        """Deletes the file."""
         if self.file is not None:
             self.file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One pass over a model's rows: batches of similar length, one step each.
+"""One pass over the rows of a model: batches of similar length, one step each.
 
 rows --draw_batches--> batch --total_loss, add_gradient (step.py)--> ... --> mean of every loss
 """
@@ -19,10 +19,10 @@ from ser_core.training.train_state import TrainState
 
 
 def train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int, monitor: bool = False) -> dict[str, float]:
-    """Means over the steps of an epoch: loss per task of the stage, and with `monitor` what add_gradient measures.
+    """Trains one epoch and returns means over its steps: the loss per task of the stage, plus the gradient report if `monitor`.
 
-    Raises TrainingError naming epoch, step and task when a loss has become non-finite; the epoch is over then, since asking
-    after every step would have the host wait for a GPU.
+    Raises TrainingError, which names epoch, step and task, when a loss becomes non-finite. It checks at the end of the epoch,
+    because a check after every step would make the host wait for the GPU.
     """
     with mask_channel(state.model, state.masked[epoch - 1]):
         return _train_epoch(config, inputs, state, epoch, monitor)
@@ -53,12 +53,12 @@ def _train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int,
 
 
 def draw_epoch(config: Config, inputs: Dataset, state: TrainState) -> list[tuple[list[int], Tensor]]:
-    """The utterances of each step of the model's next epoch, and the step's key."""
+    """Draws the utterances of each step of the model's next epoch, and the key of each step."""
     return draw_batches(config, inputs, state.rows, state.stage.batch, state.generator)
 
 
 def end_epoch(state: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
-    """Ends an epoch: the means of what its steps measured, by which the weighting goes on."""
+    """Ends an epoch: returns the means over its steps and updates the weighting with them."""
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
     losses = torch.stack([means[name] for name in state.tasks])
     state.weighting_state.update(state.weighting.after_epoch(state.weighting_state, losses))
@@ -66,7 +66,7 @@ def end_epoch(state: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[s
 
 
 def within_step(number: int, batches: int, accumulate: int) -> float:
-    """What batch `number` (from 1) counts in the step that it belongs to; the last step of an epoch may hold fewer batches.
+    """Returns the share of batch `number` (from 1) in its step. The last step of an epoch may hold fewer batches.
 
     >>> [within_step(number, 5, 2) for number in range(1, 6)]
     [0.5, 0.5, 0.5, 0.5, 1.0]
@@ -76,7 +76,7 @@ def within_step(number: int, batches: int, accumulate: int) -> float:
 
 
 def diverged(totals: Sequence[Tensor], losses: Mapping[str, Sequence[Tensor]], epoch: int) -> str:
-    """Which losses were not finite in the first step whose sum of losses was not, and what to do; "" where all were."""
+    """Names the non-finite losses of the first step whose total is non-finite, with the remedy; "" if all are finite."""
     finite = torch.isfinite(torch.stack(list(totals)))
     if finite.all():
         return ""

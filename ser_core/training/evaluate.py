@@ -1,6 +1,6 @@
-"""What a model answers to utterances, and what of that the choice of an epoch goes by.
+"""How a model predicts, and which score of its predictions chooses the epoch.
 
-model + rows --predict--> one row per utterance --main_scores--> headline, more is better
+model + rows --predict--> one row per utterance --main_scores--> headline, higher is better
 """
 
 import math
@@ -25,7 +25,7 @@ from ser_core.tasks import Head
 def predict(
     config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], tasks: Collection[str] | None = None
 ) -> pd.DataFrame:
-    """Predictions of these tasks (or all) for these rows, in the columns of TestPart.predictions; always in float32."""
+    """Predicts these tasks (or all) for these rows, in the columns of TestPart.predictions; always in float32."""
     device = device_of(config)
     model.eval()
     order = sorted(range(len(rows)), key=lambda position: inputs.lengths[rows[position]])
@@ -47,10 +47,10 @@ def predict(
 def development_score(
     config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float] | None = None
 ) -> float:
-    """What early stopping maximises: mean of UAR and mean CCC (as far as trained), or minus the summed loss.
+    """Returns the score that early stopping maximises: the mean of UAR and mean CCC of the trained tasks, or minus the loss.
 
-    Minus the summed loss too where nothing is trained that has such a score, as with the transcript alone. `weights` are
-    those of the tasks that count, by default tasks.<name>.weight of all.
+    It is also minus the summed loss if no trained task has such a score, for example with the transcript alone. `weights`
+    are the weights of the tasks that count; by default tasks.<name>.weight of all.
     """
     weights = weights or {name: task.weight for name, task in config.tasks.active().items()}
     known = config.optim.monitor != "loss"
@@ -62,7 +62,7 @@ def development_score(
 def development_loss(
     config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], weights: Mapping[str, float]
 ) -> float:
-    """The loss over all of `rows` as one batch, under these weights whatever the weighting: equal across epochs."""
+    """Returns the loss over all of `rows` as one batch, always under these weights, so that it is comparable across epochs."""
     model.eval()
     batch = inputs.batch([int(row) for row in rows]).to(device_of(config))
     losses = model(batch, DropoutKey(None), tasks=list(weights))[1]
@@ -70,7 +70,7 @@ def development_loss(
 
 
 def headline(scores: Mapping[str, float]) -> float:
-    """Mean of UAR and mean CCC, of those that are there; the UAR of helper tasks only when nothing else is.
+    """Returns the mean of UAR and mean CCC, as far as both exist. UARs of helper tasks count only if neither exists.
 
     >>> headline({"uar": 0.75, "ccc.valence": 0.25, "ccc.arousal": 0.75})
     0.625

@@ -1,8 +1,8 @@
 """Trains one fold. Read `fit`, then `train_phase`: stages, epochs, early stopping and checkpoints, in order.
 
     training part --stages, best epochs by the development part--> model, numbers of epochs
-    training + development part --stages, as many epochs--> tested model        (optim.refit)
-A fold that is killed goes on from its last checkpoint, to the same last bit. `packed/fit_packed.py` loops over many folds.
+    training + development part --stages, same numbers of epochs--> tested model        (optim.refit)
+A killed fold resumes from its last checkpoint, with identical results to the last bit. `packed/fit_packed.py` trains many folds.
 """
 
 import dataclasses
@@ -24,30 +24,31 @@ from ser_core.training.phase import REFIT, EpochEnd, Phase, Weights
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """A trained fold: the model as it was at its best epoch, and how it got there."""
+    """A trained fold: the model at its best epoch, and how training got there."""
 
     model: SpeechEmotionModel
     """The model that is tested."""
     judged: SpeechEmotionModel
-    """The model that never saw the development part: the same one, unless it was trained anew on both parts."""
+    """The model that never saw the development part: the same model, unless it was retrained on both parts."""
     dev_predictions: pd.DataFrame
-    """Of the judged model."""
+    """Predictions of the judged model."""
     chosen_epoch: int
-    """The last stage's, counted through all stages as they ran."""
+    """The chosen epoch of the last stage, counted through all stages that ran."""
     epochs: list[dict[str, float]]
     between: list[Weights]
-    """The tested model as each stage but the last left it."""
+    """The tested model after each stage but the last."""
 
 
 def fit(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkpoint | None = None) -> Generator[EpochEnd, None, Fitted]:
-    """Trains on the fold's training part, yields after each epoch, returns the best model.
+    """Trains on the fold's training part, yields after each epoch, and returns the best model.
 
-    The chosen epoch of a stage has the greatest running mean of development scores, since one speaker's score jumps about;
-    without a development part it is the last. With `optim.refit` a second model is then trained from the start on training
-    and development part together, as far as the protocol lets them join, for those numbers of epochs, and is the tested one.
+    Each stage chooses the epoch with the highest running mean of development scores, because the score of a single speaker
+    is noisy. Without a development part it chooses the last epoch. With `optim.refit`, a second model is then trained from
+    scratch for those numbers of epochs on training and development part together, as far as the protocol allows; that one is
+    tested.
 
-    `checkpoint` saves states on the way and may hold one to go on from.
-    Raises TrainingError naming epoch, step and task when a loss becomes non-finite.
+    `checkpoint` saves states during training and may hold a state to resume from.
+    Raises TrainingError, which names epoch, step and task, when a loss becomes non-finite.
     """
     phase = first_phase(config, dataset, fold, checkpoint or Checkpoint())
     yield from train_phase(phase)
@@ -73,7 +74,7 @@ def train_phase(phase: Phase) -> Iterator[EpochEnd]:
 
 
 def first_phase(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkpoint) -> Phase:
-    """The phase on the training part, from where a checkpoint left it."""
+    """Returns the phase on the training part, resumed from the checkpoint."""
     dataset = pool_channels(config, dataset)
     checkpoint.load(device_of(config))
     epochs = [stage.epochs for stage in config.stage_plans()]
@@ -81,7 +82,7 @@ def first_phase(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkp
 
 
 def refit_phase(first: Phase, fold: Fold) -> Phase | None:
-    """The phase on both parts, each stage as long as the first phase chose; None where it is not wanted or not allowed."""
+    """Returns the phase on both parts, with the epochs that the first phase chose per stage; None if not wanted or allowed."""
     if not (first.dev and first.config.optim.refit and fold.joins):
         return None
     rows = [*first.rows, *first.dev]
@@ -89,14 +90,14 @@ def refit_phase(first: Phase, fold: Fold) -> Phase | None:
 
 
 def fitted_by(first: Phase) -> Fitted:
-    """What the phase on the training part has come to."""
+    """Returns the result of the phase on the training part."""
     last = first.log[-1].get("stage", 0)
     chosen = len([entry for entry in first.log if entry.get("stage", 0) != last]) + first.chosen[-1]
-    rows = first.dev or first.rows[:1]  # one row gives the columns where there is no development part
+    rows = first.dev or first.rows[:1]  # without a development part, one row still gives the columns
     predictions = predict(first.config, first.dataset, first.model, rows).iloc[: len(first.dev)]
     return Fitted(first.model, first.model, predictions, chosen, first.log, first.ends[:-1])
 
 
 def refitted(fitted: Fitted, again: Phase) -> Fitted:
-    """The same with the model of the second phase as the tested one."""
+    """Returns the same result with the model of the second phase as the tested one."""
     return dataclasses.replace(fitted, model=again.model, between=again.ends[:-1])

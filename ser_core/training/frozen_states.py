@@ -1,4 +1,4 @@
-"""While a stage leaves an encoder's layers frozen, their states are computed once: stored ones before any stage trained them.
+"""How the states of frozen encoder layers are computed once per stage; until a stage trains the layers, stored states serve.
 
 raw states --layers, without gradients, once--> states in memory (float16) --FeatureStem--> as before
 """
@@ -19,9 +19,9 @@ from ser_core.model import SpeechEmotionModel
 
 
 def precompute_frozen(config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Dataset:
-    """The inputs of these rows as a stage reads them; `trained` says whether an earlier stage has changed the layers.
+    """Returns the inputs of these rows as a stage reads them. `trained` says whether an earlier stage changed the layers.
 
-    Sets `skips` of every stem whose layers have nothing to train now, and takes it from the others.
+    Sets `skips` on every stem whose layers are all frozen now, and clears it on the others.
     """
     channels, views = dict(inputs.channels), dict(inputs.views.channels)
     for name, stem in model.stems.items():
@@ -38,16 +38,16 @@ def precompute_frozen(config: Config, inputs: Dataset, model: SpeechEmotionModel
 
 
 def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int], trained: bool) -> Channel:
-    """A channel whose sequences are the states that the frozen layers make of it."""
+    """Returns a channel whose sequences are the states that the frozen layers compute from it."""
     stored = None if trained else channel.frozen
     states = stored if stored is not None else _computed(config, channel, stem, rows)
-    # What the schedule was drawn ahead by has to be what batches are drawn by.
+    # Batches must be drawn by the same lengths that the schedule was computed from.
     lengths = _lengths(states) if config.optim.batching == "count" else channel.lengths
     return dataclasses.replace(channel, sequences=states, lengths=lengths)
 
 
 def read_raw_states(model: SpeechEmotionModel) -> None:
-    """Lets every stem read raw states again."""
+    """Makes every stem read raw states again."""
     for stem in model.stems.values():
         if isinstance(stem, TunedStem):
             stem.skips = False
@@ -55,7 +55,7 @@ def read_raw_states(model: SpeechEmotionModel) -> None:
 
 @torch.no_grad()
 def _computed(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int]) -> list[Tensor]:
-    """States of these rows, nothing for the others."""
+    """Computes the states of these rows; the other rows stay empty."""
     device, lengths = device_of(config), channel.lengths
     found = [torch.empty(0)] * len(lengths)
     order = sorted(rows, key=lambda row: lengths[row])

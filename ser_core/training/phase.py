@@ -1,8 +1,8 @@
 """One model trained through all its stages on some rows, epoch by epoch: what `fit` and `fit_packed` loop over.
 
     begin_stage -> start_epoch -> (an epoch is trained) -> end_epoch -> ... -> end_stage -> begin_stage -> ...
-A fold has a phase on its training part, in which the development part chooses the epochs, and with optim.refit a second one on
-both parts together. Everything a phase has come to can be saved after any epoch and gone on from, to the same last bit.
+A fold has a phase on its training part, in which the development part chooses the epochs. With optim.refit it has a second one
+on both parts together. A phase can be saved after any epoch and resumed, with identical results to the last bit.
 """
 
 import dataclasses
@@ -28,29 +28,29 @@ Weights = dict[str, Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class EpochEnd:
-    """Where training stands after an epoch. `dev` is the development score, more is better; `losses` are means per task."""
+    """Progress after an epoch. `dev` is the development score, higher is better; `losses` are means per task."""
 
     epoch: int
     """Counted through all stages."""
     dev: float
     losses: Mapping[str, float]
     spent: float
-    """Share of the most epochs that there can be."""
+    """Share of the maximum number of epochs."""
     refit: bool = False
-    """Whether it belongs to the model that is trained once more on both parts."""
+    """Whether the epoch belongs to the model that is retrained on both parts."""
 
 
 @dataclasses.dataclass
 class StageProgress:
-    """Where the current stage stands."""
+    """Progress of the current stage."""
 
     epoch: int = 0
     steady: float = math.nan
     """Running mean of the development scores."""
     best: float = -math.inf
-    """The greatest running mean so far."""
+    """Highest running mean so far."""
     chosen: int = 0
-    """The epoch that had it."""
+    """The epoch with the highest running mean."""
     weights: Weights = dataclasses.field(default_factory=dict)
     """The model at that epoch."""
 
@@ -58,8 +58,8 @@ class StageProgress:
 class Phase:
     """A model on its way through the stages.
 
-    `rows` are trained on, `dev` chooses the epochs ([]: every stage runs all its epochs), `epochs` is the most of each stage.
-    `model` ends with the weights that the last stage chose.
+    `rows` is the training data. `dev` chooses the epochs; with [] every stage runs all its epochs. `epochs` is the maximum per
+    stage. At the end, `model` has the weights that the last stage chose.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Phase:
         self.model = new_model(config, dataset, self.rows, fold)
         saved = checkpoint.phase_state(name) or {}
         self.chosen: list[int] = list(saved.get("chosen", []))
-        """Of each finished stage the chosen epoch, counted within the stage."""
+        """Chosen epoch of each finished stage, counted within the stage."""
         self.ends: list[Weights] = list(saved.get("ends", []))
         """The model at these epochs."""
         self.log: list[dict[str, float]] = list(saved.get("log", []))
@@ -86,7 +86,7 @@ class Phase:
         self._saved_state = saved.get("state")
         self.state: TrainState
         self.inputs: Dataset
-        """The dataset as the current stage reads it: its tasks, and the states of layers that it leaves frozen."""
+        """The dataset as the current stage reads it: its tasks, and the states of layers that the stage freezes."""
 
     @property
     def monitors(self) -> bool:
@@ -95,11 +95,11 @@ class Phase:
 
     @property
     def waits(self) -> bool:
-        """Whether patience ends the current stage early."""
+        """Whether patience can end the current stage early."""
         return bool(self.dev) and self.state.stage.patience > 0
 
     def begin_stage(self) -> bool:
-        """Sets up the next stage from where the last one ended; False when there is none, and the model is as it was chosen."""
+        """Sets up the next stage from the end of the last one. Returns False if none is left; the model is then final."""
         number = len(self.chosen)
         if self.ends:
             self.model.load_state_dict(self.ends[-1])
@@ -124,12 +124,12 @@ class Phase:
         return done < self.epochs[len(self.chosen)] and patient
 
     def start_epoch(self) -> int:
-        """The number of the next epoch, counted within the stage."""
+        """Returns the number of the next epoch, counted within the stage."""
         self.progress.epoch += 1
         return self.progress.epoch
 
     def end_epoch(self, measured: Mapping[str, float]) -> EpochEnd:
-        """Scores the development part, notes the epoch, and keeps the model if it is the best so far."""
+        """Scores the development part, records the epoch, and keeps the model if it is the best so far."""
         progress, state, number = self.progress, self.state, len(self.chosen)
         dev = math.nan
         if self.dev:
@@ -146,7 +146,7 @@ class Phase:
         return EpochEnd(int(done), dev, losses, spent, self.name == REFIT)
 
     def end_stage(self) -> None:
-        """Notes the stage's best epoch and its model; without early stopping these are the last."""
+        """Records the stage's best epoch and its model; without early stopping, the last ones."""
         if not self.progress.weights:
             self.progress.chosen, self.progress.weights = self.progress.epoch, copy_weights(self)
         self.chosen.append(self.progress.chosen)
@@ -154,19 +154,19 @@ class Phase:
         self.progress = StageProgress()
 
     def snapshot(self, whole: bool = True) -> dict[str, Any]:
-        """All that the phase has come to, as plain data and tensors; `whole` with the model in training."""
+        """Returns the state of the phase as plain data and tensors. `whole` includes the model in training."""
         progress = {field.name: getattr(self.progress, field.name) for field in dataclasses.fields(self.progress)}
         state = snapshot(self.state) if whole else None
         return {"chosen": self.chosen, "ends": self.ends, "log": self.log, "progress": progress, "state": state}
 
 
 def copy_weights(phase: Phase) -> Weights:
-    """The model as it is now, in tensors that training leaves alone."""
+    """Copies the current weights into tensors that training does not change."""
     return {name: value.clone() for name, value in phase.model.state_dict().items()}
 
 
 def running_mean(mean: float, score: float) -> float:
-    """Running mean of development scores, weights 1/2, 1/4, ... back; an epoch without a score (-inf) is forgotten by the next.
+    """Returns the running mean of development scores with weights 1/2, 1/4, ... back. The next epoch replaces a score of -inf.
 
     >>> running_mean(running_mean(math.nan, 0.5), 1.0), running_mean(running_mean(math.nan, -math.inf), 0.5)
     (0.75, 0.5)
@@ -175,7 +175,7 @@ def running_mean(mean: float, score: float) -> float:
 
 
 def best_so_far(scores: Sequence[float]) -> list[float]:
-    """Greatest running mean so far after each epoch: what an epoch is chosen by, from the development scores alone.
+    """Returns the highest running mean so far after each epoch, the value that chooses the epoch.
 
     >>> best_so_far([0.5, 1.0, 0.25])
     [0.5, 0.75, 0.75]

@@ -1,8 +1,8 @@
-"""One step of training: the tasks' losses become one gradient, and the optimiser follows it.
+"""One training step: the tasks' losses become one gradient, and the optimiser applies it.
 
     losses --weighting.total--> loss --backward--> heads and trunk --(more batches)--> clip --> AdamW
        \\--each on its own--> gradients on the trunk --weighting.on_trunk--> in place of the trunk's, where a weighting reads them
-`total_loss` is a pure function of parameters, batch and constants, so that many models can be stepped as one program.
+`total_loss` is a pure function of parameters, batch and constants, so many models can be stepped as one program.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from ser_core.weighting import State
 def total_loss(
     state: TrainState, parameters: dict[str, Tensor], batch: Batch, key: Tensor
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
-    """The losses of the stage's tasks as one number, which a step differentiates; each of them; the outputs to remember."""
+    """Returns the total loss that a step differentiates, the loss of each task of the stage, and the outputs to remember."""
     return weighted_loss(state, parameters, state.weighting_state, state.memory, batch, key)
 
 
@@ -37,7 +37,7 @@ def weighted_loss(
     batch: Batch,
     key: Tensor,
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor], dict[str, Any]]:
-    """The same under another model's parameters, state of the weighting and memory, where both are of one structure."""
+    """Does the same with another model's parameters, weighting state and memory. Both models must have the same structure."""
     outputs, losses = functional_call(state.model, parameters, (batch, DropoutKey(key), memory, state.tasks))
     return state.weighting.total(torch.stack(list(losses.values())), weighting_state), losses, outputs
 
@@ -45,9 +45,9 @@ def weighted_loss(
 def add_gradient(
     state: TrainState, loss: Tensor, losses: dict[str, Tensor], key: Tensor, monitor: bool, share: float = 1.0
 ) -> dict[str, Tensor]:
-    """Adds a batch's gradient, which counts `share` of the step, and advances the weighting's state.
+    """Adds a batch's gradient, weighted by `share`, and advances the state of the weighting.
 
-    With `monitor`, returns what the tasks do to the trunk.
+    With `monitor`, returns how the tasks affect the trunk.
     """
     weighting, held, model = state.weighting, state.weighting_state, state.model
     trunk = trunk_parameters(model) if weighting.reads_gradients or monitor else []
@@ -66,7 +66,7 @@ def add_gradient(
 
 
 def optimiser_step(state: TrainState, clip: float) -> None:
-    """Steps model and learning rate by the gradient gathered so far."""
+    """Steps model and learning rate with the accumulated gradient."""
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), clip)
     state.optimiser.step()
     state.rates.step()
@@ -74,12 +74,12 @@ def optimiser_step(state: TrainState, clip: float) -> None:
 
 
 def trunk_parameters(model: SpeechEmotionModel) -> list[Tensor]:
-    """The trunk: what is trained and belongs to no head."""
+    """Returns the trunk: the trained parameters that belong to no head."""
     return [value for name, value in model.named_parameters() if value.requires_grad and not name.startswith("heads.")]
 
 
 def trunk_gradients(losses: Sequence[Tensor], trunk: Sequence[Tensor]) -> Float[Tensor, "tasks numbers"]:
-    """The gradient of each loss on the trunk, as one row; what a loss does not reach is 0. The graph is kept."""
+    """Returns the gradient of each loss on the trunk, one row per loss, 0 where a loss does not reach. Keeps the graph."""
     if not trunk:
         return torch.zeros(len(losses), 0, device=losses[0].device)
     rows = []
@@ -92,7 +92,7 @@ def trunk_gradients(losses: Sequence[Tensor], trunk: Sequence[Tensor]) -> Float[
 def trunk_report(
     tasks: Sequence[str], factors: Float[Tensor, "tasks"], gramian: Float[Tensor, "tasks tasks"]
 ) -> dict[str, Tensor]:
-    """Per task its factor and the norm of its gradient before weighting, per pair the cosine; NaN beside a gradient of 0.
+    """Returns factor and gradient norm before weighting per task, and the cosine per pair; NaN where a gradient is 0.
 
     >>> found = trunk_report(["a", "b"], torch.tensor([1.0, 0.5]), torch.tensor([[4.0, 3.0], [3.0, 9.0]]))
     >>> {name: round(float(value), 3) for name, value in found.items()}

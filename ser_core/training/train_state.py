@@ -1,8 +1,8 @@
-"""A model in training: what advances from step to step, how it begins with a stage, and how it is saved and taken up again.
+"""A model in training: what changes from step to step, how a stage starts, and how the state is saved and restored.
 
     model + stage --begin_stage--> TrainState --snapshot--> plain data --restore--> the same TrainState, to the last bit
-Saved are weights, optimiser, schedule, random generator, the weighting's state and what heads remember; all else follows
-from the configuration.
+Saved are the weights, optimiser, schedule, random generator, the weighting's state and the memory of the heads. Everything else
+follows from the configuration.
 """
 
 import dataclasses
@@ -26,30 +26,30 @@ from ser_core.weighting import State, Weighting
 
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """A model in training with everything that advances from step to step."""
+    """A model in training, with everything that changes from step to step."""
 
     model: SpeechEmotionModel
     rows: Sequence[int]
     stage: StagePlan
     weighting: Weighting
     weighting_state: State
-    """Advanced in place."""
+    """Updated in place."""
     optimiser: torch.optim.Optimizer
     rates: torch.optim.lr_scheduler.LambdaLR
     generator: torch.Generator
     masked: Sequence[str]
-    """The channel that is hidden in each epoch, "" in an epoch without any."""
+    """The channel hidden in each epoch; "" for an epoch without one."""
     memory: dict[str, Memory]
-    """What heads remember of the batches before, by task; only of those that remember."""
+    """What heads remember of earlier batches, by task; only for heads that remember."""
 
     @property
     def tasks(self) -> list[str]:
-        """The tasks whose losses count in this stage, in the order of the model."""
+        """Returns the tasks whose losses count in this stage, in the order of the model."""
         return [name for name in self.model.heads if name in self.stage.weights]
 
 
 def new_model(config: Config, inputs: Dataset, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
-    """An untrained model for these rows; its weights come from the seed and the fold."""
+    """Returns an untrained model for these rows. Seed and fold determine its weights."""
     model = build_model(config, inputs, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
     return model.to(device_of(config))
 
@@ -57,9 +57,9 @@ def new_model(config: Config, inputs: Dataset, rows: Sequence[int], fold: int) -
 def begin_stage(
     config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
 ) -> TrainState:
-    """The state of a model at the start of stage `number` (from 0), of the stage's epochs or of so many.
+    """Returns the state of a model at the start of stage `number` (from 0), for the stage's epochs or the given number.
 
-    All that is random in it comes from the seed, the fold and the stage. Raises SettingError when it would train nothing.
+    Seed, fold and stage determine everything random in it. Raises SettingError if the stage would train nothing.
     """
     stage = config.stage_plans()[number]
     epochs, device = epochs or stage.epochs, device_of(config)
@@ -90,7 +90,7 @@ def begin_stage(
 
 
 def count_steps(config: Config, inputs: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
-    """Steps of so many epochs whose order comes from this seed: where they vary from epoch to epoch, each is drawn ahead."""
+    """Counts the steps of `epochs` epochs drawn from this seed. If they vary between epochs, it draws every epoch in advance."""
     each = config.optim.accumulate
     if config.optim.batching == "count":
         return epochs * math.ceil(len(rows) / size / each)
@@ -99,7 +99,7 @@ def count_steps(config: Config, inputs: Dataset, rows: Sequence[int], size: int,
 
 
 def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -> float:
-    """Factor on the learning rate after the share `done` of all steps: linear warm-up, then what optim.schedule says.
+    """Returns the learning rate factor after the share `done` of all steps: linear warm-up, then optim.schedule.
 
     >>> [round(learning_rate_factor(done, 0.5), 3) for done in (0.25, 0.5, 0.75, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
@@ -117,7 +117,7 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Where a parameter belongs: its part (stages.PARTS), layers above it within the encoder, factor on the learning rate."""
+    """Where a parameter belongs: its part (stages.PARTS), layers above it in the encoder, factor on the learning rate."""
 
     part: str
     depth: int
@@ -136,22 +136,22 @@ def _places(model: SpeechEmotionModel) -> Iterator[tuple[str, Tensor, _Place]]:
 
 
 def freeze(model: SpeechEmotionModel, stage: StagePlan) -> None:
-    """Leaves gradients to the parameters that this stage trains. Raises SettingError when there are none."""
+    """Enables gradients only for the parameters that this stage trains. Raises SettingError if there are none."""
     for _, parameter, place in _places(model):
         low = place.part == "encoder" and stage.top is not None and place.depth >= stage.top
         parameter.requires_grad_(place.part in stage.trains and not low and stage.rates[place.part] * place.factor > 0)
         parameter.grad = None
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SettingError(
-            f"stages.{stage.name} trains nothing: this model has no part of {', '.join(sorted(stage.trains)) or '[]'} at a rate "
-            f"above 0; name others in stages.{stage.name}.trains, or train encoder layers with model.speech.tune"
+            f"stages.{stage.name} trains nothing: this model has no {', '.join(sorted(stage.trains)) or '[]'} with a rate "
+            f"above 0; choose other parts in stages.{stage.name}.trains, or train encoder layers with model.speech.tune"
         )
 
 
 def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) -> list[dict[str, object]]:
-    """What is trained, by decay and rate: matrices decay; biases, norms, tokens and layer weights do not.
+    """Groups the trained parameters by decay and rate: matrices decay; biases, norms, tokens and layer weights do not.
 
-    Layer weights, trained encoder layers and the parts of a stage have rates of their own.
+    Layer weights, trained encoder layers and the parts of a stage have their own rates.
     """
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter, place in _places(model):
@@ -165,7 +165,7 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) 
 
 
 def snapshot(state: TrainState) -> dict[str, Any]:
-    """What a state has come to, as plain data and tensors."""
+    """Returns the state as plain data and tensors."""
     return {
         "model": state.model.state_dict(),
         "optimiser": state.optimiser.state_dict(),
@@ -177,7 +177,7 @@ def snapshot(state: TrainState) -> dict[str, Any]:
 
 
 def restore(state: TrainState, saved: Mapping[str, Any]) -> None:
-    """Takes a state of the same stage to where `snapshot` left it."""
+    """Restores a state of the same stage from a `snapshot`."""
     state.model.load_state_dict(saved["model"])
     state.optimiser.load_state_dict(saved["optimiser"])
     state.rates.load_state_dict(saved["rates"])

@@ -1,4 +1,4 @@
-"""One file per way of weighing the tasks. WEIGHTINGS is the only list; `weighting=NAME` chooses from it."""
+"""One file per method of weighting the tasks. WEIGHTINGS is the only list; `weighting=NAME` chooses from it."""
 
 from ser_core.weighting.dwa import Dwa
 from ser_core.weighting.fixed import Fixed

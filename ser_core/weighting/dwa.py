@@ -1,8 +1,8 @@
-"""Dynamic weight averaging (Liu, Johns & Davison 2019, arXiv 1803.10704): what falls slowly counts more.
+"""Dynamic weight averaging (Liu, Johns & Davison 2019, arXiv 1803.10704): tasks whose loss falls slowly count more.
 
     lambda_i = K softmax(r_i / T)        r_i = L_i(last epoch) / L_i(the one before); 1 in the first two epochs; K tasks
-Weight of a task: tasks.<name>.weight times lambda_i. torchjd's DWA is this formula, and is what the test compares with; it
-keeps its history outside any state that could be saved or batched over models.
+The weight of a task is tasks.<name>.weight times lambda_i. torchjd's DWA has the same formula, and the test compares with it,
+but it keeps its history outside any state that could be saved or batched over models.
 """
 
 import dataclasses
@@ -17,12 +17,12 @@ from ser_core.weighting.weighting import State, Weighting, WeightingOption
 
 @dataclasses.dataclass(frozen=True)
 class Dwa(WeightingOption):
-    """Knobs of dynamic weight averaging."""
+    """Settings of dynamic weight averaging."""
 
     name: str = "dwa"
     """This option's name."""
     temperature: float = 2.0
-    """T, above 0: the larger, the more alike the weights; the paper uses 2."""
+    """T, above 0; a larger T makes the weights more equal. The paper uses 2."""
 
     def __post_init__(self) -> None:
         at_least(self, "temperature", 1e-6)
@@ -38,7 +38,7 @@ class Dwa(WeightingOption):
 
 
 class DynamicWeighting(Weighting):
-    """Weights from the mean losses of the last two epochs. A task that had no loss in the one before has ratio 1."""
+    """Weights from the mean losses of the last two epochs. A task without a loss in the earlier one has ratio 1."""
 
     def __init__(self, temperature: float) -> None:
         self.temperature = temperature

@@ -1,4 +1,4 @@
-"""Fixed weights: the sum of tasks.<name>.weight times each loss, from the first step to the last."""
+"""Fixed weights: the sum of tasks.<name>.weight times each loss, in every step."""
 
 import dataclasses
 from typing import ClassVar
@@ -9,7 +9,7 @@ from ser_core.weighting.weighting import Weighting, WeightingOption
 
 @dataclasses.dataclass(frozen=True)
 class Fixed(WeightingOption):
-    """Knobs of fixed weights: none; `ser search weights` looks for the best."""
+    """Settings of fixed weights: none; `ser search weights` searches for the best ones."""
 
     neutral: ClassVar[bool] = True
     name: str = "fixed"

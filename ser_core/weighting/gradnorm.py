@@ -1,11 +1,11 @@
-"""GradNorm (Chen et al. 2018, arXiv 1711.02257): weights under which all tasks pull at the trunk with like force.
+"""GradNorm (Chen et al. 2018, arXiv 1711.02257): weights under which all tasks have similar gradient norms on the trunk.
 
     G_i = u_i |g_i|        target_i = mean(G) (l_i / mean(l))^alpha        l_i = L_i / L_i(first step)
     u_i <- u_i - rate d|G_i - target_i| / du_i = u_i - rate sign(G_i - target_i) |g_i|, then scaled to sum u = K tasks
-g_i is task i's gradient on the trunk. The paper takes the last shared layer, to save time; here it is all that is outside
-the heads, since a concatenation has no such layer. Weight of a task: tasks.<name>.weight times u_i; what is balanced is
-u_i |g_i| without it, so that the forces end up in the ratio of tasks.<name>.weight. Reconstruction: the paper leaves the
-optimiser of u open (here plain descent) and says nothing of weights that would turn negative (here held at FLOOR).
+g_i is task i's gradient on the trunk. The paper uses the last shared layer to save time; here the trunk is everything outside
+the heads, because a concatenation has no such layer. The weight of a task is tasks.<name>.weight times u_i. The method balances
+u_i |g_i| without tasks.<name>.weight, so the gradient norms end up in the ratio of these weights. Reconstruction: the paper does
+not specify the optimiser of u (here plain gradient descent) or what happens to negative weights (here clamped at FLOOR).
 """
 
 import dataclasses
@@ -19,17 +19,17 @@ from ser_core.options import at_least
 from ser_core.weighting.weighting import State, Weighting, WeightingOption
 
 FLOOR = 0.01
-"""Least weight before scaling: a task never drops out."""
+"""Minimum weight before scaling, so that a task never drops out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class GradNorm(WeightingOption):
-    """Knobs of GradNorm."""
+    """Settings of GradNorm."""
 
     name: str = "gradnorm"
     """This option's name."""
     alpha: float = 1.5
-    """How hard tasks that learn slowly are pushed, at least 0 (all forces alike); the paper uses 0.12 to 1.5."""
+    """How strongly tasks that learn slowly are pushed, at least 0 (equal gradient norms); the paper uses 0.12 to 1.5."""
     rate: float = 0.025
     """Step size of the weights, at least 0 (they stay at 1); the paper uses 0.025."""
 
@@ -42,7 +42,7 @@ class GradNorm(WeightingOption):
 
 
 class GradientNormWeighting(Weighting):
-    """Weights stepped against the differences of the tasks' forces. A task is compared from its first labelled batch on."""
+    """Steps the weights against differences in gradient norm. A task takes part from its first labelled batch."""
 
     batched: ClassVar[bool] = False
     reads_gradients: ClassVar[bool] = True

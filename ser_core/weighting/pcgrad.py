@@ -1,9 +1,9 @@
-"""PCGrad (Yu et al. 2020, arXiv 2001.06782): where two tasks pull against each other, neither pulls the other back.
+"""PCGrad (Yu et al. 2020, arXiv 2001.06782): removes the components in which the gradients of two tasks conflict.
 
     for each task i, over the other tasks j in random order:  if <g_i, g_j> < 0:  g_i <- g_i - <g_i, g_j> / |g_j|^2 g_j
     trunk: sum_i g_i after that        heads: as with fixed weights
-g_j is the original gradient of tasks.<name>.weight times the loss, on the trunk: the weights scale what is projected and not the
-directions projected on. The projection is torchjd's, from inner products alone; the order comes from the step's key.
+g_j is the original gradient of tasks.<name>.weight times the loss, on the trunk: the weights scale the projected gradients, not
+the directions. torchjd does the projection, from inner products alone; the step's key determines the order.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from ser_core.weighting.weighting import State, Weighting, WeightingOption
 
 @dataclasses.dataclass(frozen=True)
 class PcGrad(WeightingOption):
-    """Knobs of PCGrad: none."""
+    """Settings of PCGrad: none."""
 
     name: str = "pcgrad"
     """This option's name."""
@@ -28,7 +28,7 @@ class PcGrad(WeightingOption):
 
 
 class ProjectedWeighting(Weighting):
-    """Factors under which the sum of the tasks' gradients is that of the projected ones."""
+    """Factors under which the sum of the tasks' gradients equals the sum of the projected ones."""
 
     batched: ClassVar[bool] = False
     reads_gradients: ClassVar[bool] = True

@@ -1,10 +1,10 @@
 """Uncertainty weighting (Kendall, Gal & Cipolla 2018, arXiv 1705.07115): each task learns how noisy it is.
 
     sum_i w_i (exp(-s_i) L_i / 2 + s_i / 2)        s_i = log sigma_i^2, learned, 0 at first; w_i = tasks.<name>.weight
-At its best, s_i is log L_i: a task of great loss counts less. w_i stands outside the bracket: inside, on the loss alone,
-s_i would cancel it. torchjd's UW is this formula summed without w_i, and is what the test compares with.
-The paper gives cross-entropy exp(-s) L instead of half of it; that shifts s_i by log 2 and changes no weight at its best.
-Losses here are no likelihoods (1 - CCC above all), so the weights are a rule of balance and no measure of noise.
+At the optimum, s_i is log L_i, so a task with a large loss counts less. w_i is outside the bracket: on the loss alone, s_i
+would cancel it. torchjd's UW is the same formula without w_i, and the test compares with it.
+The paper uses exp(-s) L for cross-entropy instead of half of it. That shifts s_i by log 2 and changes no weight at the optimum.
+The losses here are not likelihoods (least of all 1 - CCC), so the weights are a balancing rule, not a measure of noise.
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ from ser_core.weighting.weighting import State, Weighting, WeightingOption
 
 @dataclasses.dataclass(frozen=True)
 class Uncertainty(WeightingOption):
-    """Knobs of uncertainty weighting."""
+    """Settings of uncertainty weighting."""
 
     name: str = "uncertainty"
     """This option's name."""
     rate: float = 10.0
-    """Factor on optim.learning_rate for the log variances, which have little time to move; at least 0 (they stay at 0)."""
+    """Factor on optim.learning_rate for the log variances, which have few steps to move; at least 0 (they stay at 0)."""
 
     def __post_init__(self) -> None:
         at_least(self, "rate", 0)
@@ -35,7 +35,7 @@ class Uncertainty(WeightingOption):
 
 
 class UncertaintyWeighting(Weighting):
-    """Log variances that the optimiser learns, without weight decay and outside the clipping."""
+    """Log variances that the optimiser learns, without weight decay and without clipping."""
 
     learned: ClassVar[tuple[str, ...]] = ("log_variance",)
 

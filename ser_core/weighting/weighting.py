@@ -1,9 +1,9 @@
-"""What every weighting offers: how the losses of several tasks become one step, and what it remembers between steps.
+"""What every weighting provides: how the losses of several tasks become one step, and the state it keeps between steps.
 
     losses [tasks] --total(state)--> one number --backward--> gradients
                                    tasks' own gradients on the trunk --on_trunk(state)--> one      (where it reads them)
     state --after_step, after_epoch--> state
-The trunk is every parameter outside the heads. tasks.<name>.weight multiplies whatever a method finds for that task.
+The trunk is every parameter outside the heads. tasks.<name>.weight multiplies the weight that a method finds for that task.
 """
 
 import dataclasses
@@ -15,53 +15,53 @@ from torch import Tensor
 from ser_core.options import Option, Situation
 
 State = dict[str, Tensor]
-"""All that a weighting knows beside its knobs, by name, to be saved and loaded as it is. `tasks` holds tasks.<name>.weight."""
+"""The state of a weighting apart from its settings, by name, saved and loaded as is. `tasks` holds tasks.<name>.weight."""
 
 
 class Weighting:
-    """Base of the weightings, and plain addition: sum_i w_i L_i. Its methods are pure; tasks stand in the order of the model."""
+    """Base of the weightings, and plain addition: sum_i w_i L_i. Its methods are pure; tasks are in the order of the model."""
 
     batched: ClassVar[bool] = True
-    """Whether torch.func.vmap can step many models that are weighed so, as one program."""
+    """Whether torch.func.vmap can step many models with this weighting as one program."""
     reads_gradients: ClassVar[bool] = False
-    """Whether it needs each task's gradient on the trunk, at the price of one backward pass per task."""
+    """Whether it needs each task's gradient on the trunk, which costs one backward pass per task."""
     learned: ClassVar[tuple[str, ...]] = ()
     """Entries of the state that the optimiser learns along with the model."""
     rate: float = 1.0
     """Factor on the learning rate of `learned`."""
 
     def begin(self, tasks: Float[Tensor, "tasks"]) -> State:
-        """The state before the first step, given tasks.<name>.weight."""
+        """Returns the state before the first step, given tasks.<name>.weight."""
         return {"tasks": tasks}
 
     def weights(self, state: State) -> Float[Tensor, "tasks"]:
-        """The factor of each task's loss in the total."""
+        """Returns the factor of each task's loss in the total."""
         return state["tasks"]
 
     def total(self, losses: Float[Tensor, "tasks"], state: State) -> Float[Tensor, ""]:
-        """What a step differentiates."""
+        """Returns the loss that a step differentiates."""
         return (self.weights(state) * losses).sum()
 
     def on_trunk(self, gramian: Float[Tensor, "tasks tasks"], state: State, key: Int[Tensor, ""]) -> Float[Tensor, "tasks"]:
-        """The factor of each task's gradient on the trunk; `gramian` holds their inner products, `key` is the step's chance."""
+        """Returns the factor of each task's gradient on the trunk. `gramian` holds inner products; `key` seeds the step."""
         return self.weights(state)
 
     def after_step(self, state: State, losses: Float[Tensor, "tasks"], norms: Float[Tensor, "tasks"]) -> State:
-        """The state after a step; `norms` are those of the tasks' gradients on the trunk (0 unless it reads gradients)."""
+        """Returns the state after a step. `norms` are the tasks' gradient norms on the trunk (0 unless it reads gradients)."""
         return state
 
     def after_epoch(self, state: State, losses: Float[Tensor, "tasks"]) -> State:
-        """The state after an epoch with these mean losses."""
+        """Returns the state after an epoch with these mean losses."""
         return state
 
 
 @dataclasses.dataclass(frozen=True)
 class WeightingOption(Option):
-    """Base of the weighting options: knobs, and `build`. A single task is summed plainly, whatever is chosen."""
+    """Base of the weighting options: settings, and `build`. A single task is always summed plainly."""
 
     key: ClassVar[str] = "weighting"
     monitor: bool = False
-    """Whether each epoch logs every task's weight, gradient norm and cosines on the trunk; costs a backward pass per task."""
+    """Whether each epoch logs every task's weight, gradient norm and cosines on the trunk; costs one backward pass per task."""
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         config = situation.config.settled(situation.corpus, situation.config.model.channels)
@@ -71,5 +71,5 @@ class WeightingOption(Option):
         return {} if together > 1 else {"": "a single task is trained, so there is nothing to weigh"}
 
     def build(self) -> Weighting:
-        """The method, for two tasks or more."""
+        """Builds the method for two or more tasks."""
         raise NotImplementedError

@@ -63,7 +63,7 @@ def test_a_task_of_weight_0_builds_no_head(configure: Configure, inputs: Dataset
     model = build_model(config, inputs, torch.arange(48), 1)
     assert list(model.heads) == ["emotion"]
     assert not any("gender" in name or "dimensions" in name for name in model.state_dict())
-    with pytest.raises(SettingError, match="no task is left: all weights are 0"):
+    with pytest.raises(SettingError, match="no task is left: every task has weight 0"):
         build_model(
             configure(*(f"tasks.{name}.weight=0" for name in ("emotion", "dimensions", "gender"))), inputs, torch.arange(9), 1
         )

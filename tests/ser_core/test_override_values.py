@@ -91,11 +91,11 @@ def test_lists_and_mappings_need_no_quotes_for_letters_of_any_script() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("optim.epochs=ten", "optim.epochs must be a whole number, as 20; got 'ten'"),
+        ("optim.epochs=ten", "optim.epochs must be a whole number such as 20; got 'ten'"),
         ("optim.epochs=3.5", "got '3.5'"),
         ("optim.epochs=1e2", "got '1e2'"),
         ("optim.epochs=", "got nothing"),
-        ("optim.warmup=0,1", "optim.warmup must be a number, as 0.5; got '0,1'"),
+        ("optim.warmup=0,1", "optim.warmup must be a number such as 0.5; got '0,1'"),
         (f"seed={'9' * 30}", "seed must be at most 9223372036854775807"),
         (f"seed={'9' * 5000}", "99...99"),
         ("optim.refit=", "optim.refit must be true or false; got nothing"),
@@ -103,7 +103,7 @@ def test_lists_and_mappings_need_no_quotes_for_letters_of_any_script() -> None:
         ("corpus.classes=[a,,b]", "empty entry"),
         ("corpus.title=a\0b", "NUL"),
         ("corpus.title=a\udcffb", "not UTF-8"),
-        ("corpus.path =a", "leave out the space"),
+        ("corpus.path =a", "remove the spaces"),
         (f"corpus.path={'a' * 300}", "corpus.path='a+...a+' cannot be used: File name too long"),
         ("run.store=/dev/null", "run.store='/dev/null' is a file; give a folder"),
         ("corpus=emodb", "corpus is given twice"),

@@ -1,4 +1,4 @@
-"""Tables that users give: one reader for all of them, whatever their encoding, separator or types."""
+"""Tables from users: one reader for all of them, for any encoding, separator or types."""
 
 from ser_core.corpus.user_tables.user_table import UserTable, read_user_table
 

@@ -1,14 +1,14 @@
-"""What cells say: which words mean that a value is absent, which numbers they hold, and names that became floats.
+"""How cells are read: which words mean that a value is absent, which numbers they hold, and names that became floats.
 
-Absent is not a name. "NA" or "null" in a column of emotions, genders, texts or numbers is what a program wrote where it had
-nothing; each is counted aloud. As a speaker or session it is a name, however odd: two speakers must never become one.
-What is absent in which column:
+Absent is not a name. "NA" or "null" in a column of emotions, genders, texts or numbers is what a program wrote for a missing
+value; each is counted in a notice. For a speaker or session it is a name, however odd: two speakers must never become one.
+What counts as absent in which column:
 
-    emotion, gender, numbers    "", NA, N/A, #N/A, NaN, null, <NA>, NaT in any case, "None" (what Python writes), "-", "--", "?"
+    emotion, gender, numbers    "", NA, N/A, #N/A, NaN, null, <NA>, NaT in any case, "None" (written by Python), "-", "--", "?"
                                 "none" in lower case may be a class (no emotion) and stays one; a word that corpus.classes or
-                                corpus.merge names is a class too. Genders and numbers have no "none": absent in any case
+                                corpus.merge names is a class too. For genders and numbers, "none" is absent in any case
     text                        the same words as programs spell them, "nan", "NA", "null", "None", ..., but no other spelling:
-                                "Na", "none", "None." and "-" may have been said or written
+                                "Na", "none", "None." and "-" may have been spoken or written
 """
 
 import math
@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 
 ABSENT = frozenset({"", "na", "n/a", "n.a.", "#n/a", "#na", "nan", "-nan", "null", "<na>", "nat"})
-"""In lower case."""
+"""Words for absent, in lower case."""
 SIGNS = frozenset({"-", "--", "?", "\u2013", "\u2014"})
 SPELLINGS = frozenset({"NA", "N/A", "n/a", "#N/A", "#NA", "nan", "NaN", "NAN", "-nan", "null", "NULL", "None", "<NA>", "NaT"})
-"""Of texts."""
+"""Words for absent in texts."""
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 WITH_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
 CLOCK = re.compile(
@@ -35,7 +35,7 @@ POINT_ZERO = re.compile(r"(-?[0-9]+)(\.0+)?")
 
 
 class Numbers(NamedTuple):
-    """Numbers of a column, NaN where absent; the rows that hold none, rows with a decimal comma, and words for absent."""
+    """Numbers of a column, NaN if absent; rows without a number, rows with a decimal comma, and words for absent."""
 
     values: np.ndarray
     wrong: np.ndarray
@@ -44,7 +44,7 @@ class Numbers(NamedTuple):
 
 
 def to_numbers(cells: np.ndarray, decimal_comma: bool = False, seconds: bool = False) -> Numbers:
-    """The numbers in cells of text. `seconds` also takes times as h:mm:ss.s, as pandas writes durations, 1.5 s and 200 ms."""
+    """Reads the numbers in text cells. `seconds` also accepts h:mm:ss.s, pandas durations, 1.5 s and 200 ms."""
     codes, words = pd.factorize(cells)
     found = [_number(word, decimal_comma, seconds) for word in map(str, words)]
     values = np.array([number if number is not None else np.nan for number in found], float)[codes]
@@ -61,13 +61,13 @@ def to_numbers(cells: np.ndarray, decimal_comma: bool = False, seconds: bool = F
 
 
 def _no_number(word: str) -> bool:
-    """Whether a cell of a column of numbers is absent."""
+    """Whether a cell of a number column is absent."""
     word = word.strip()
     return word.lower() in ABSENT or word.lower() in ("none", ".") or word in SIGNS
 
 
 def _number(word: str, decimal_comma: bool, seconds: bool) -> float | None:
-    """The number that a cell holds, NaN where it is absent, None where it holds something else."""
+    """Returns the number in a cell, NaN if it is absent, None if it holds something else."""
     word = word.strip().replace("\u2212", "-")
     if NUMBER.fullmatch(word):
         value = float(word)
@@ -85,7 +85,7 @@ def _number(word: str, decimal_comma: bool, seconds: bool) -> float | None:
 
 
 def without_absent(column: str, cells: np.ndarray, real: Collection[str] = ()) -> tuple[np.ndarray, Counter[str]]:
-    """The cells of a column of emotions, genders or texts with absent ones as "", and the words that said so, counted.
+    """Returns the cells of emotions, genders or texts with "" for absent ones, and the counted words for absent.
 
     `real` are words that the user names as labels.
     """
@@ -98,7 +98,7 @@ def without_absent(column: str, cells: np.ndarray, real: Collection[str] = ()) -
 
 
 def _is_absent(column: str, word: str) -> bool:
-    """Whether a cell of this column of words says that there is no value."""
+    """Whether a cell of this word column is absent."""
     word = word.strip()
     if not word:
         return True
@@ -113,9 +113,9 @@ def is_absent_name(word: str) -> bool:
 
 
 def without_point_zero(cells: np.ndarray) -> tuple[np.ndarray, int]:
-    """Names that are numbers, as they were before an absent one made floats of them: 3.0 is 3; and how many changed.
+    """Restores numeric names that an absent one turned into floats (3.0 becomes 3), and counts the changes.
 
-    A column that holds any other name or number stays as it is, and so does 03.
+    A column with any other name or number stays unchanged, and so does 03.
 
     >>> without_point_zero(np.array(["3.0", "", "12.0"], object))[0].tolist()
     ['3', '', '12']
@@ -134,7 +134,7 @@ def without_point_zero(cells: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def counted(column: str, said: Counter[str]) -> list[str]:
-    """The notice about words for absent; none where there are no such words.
+    """Returns the notice about words for absent; [] if there are none.
 
     >>> counted("emotion", Counter({"NA": 2, "null": 1}))
     ['column emotion: 3 cells say NA (2), null (1): taken as absent']

@@ -1,6 +1,6 @@
-"""What columns are called: our names, the names that others give them, and which of those a table has but nobody reads.
+"""The names of columns: ours, the names that others use, and which of those a table has but are not read.
 
-Nothing is taken for something else in silence: a look-alike is named with the override that would use it.
+A look-alike column is never read silently: a notice names it with the override that would use it.
 """
 
 import difflib
@@ -23,14 +23,14 @@ ALSO_CALLED = {
     "end": "stop offset end_time endtime end_s end_sec t_end to",
     "rater": "rater_id annotator annotator_id worker worker_id workerid coder listener listener_id",
 }
-"""Other names of a column in lower case, as tables of the field have them."""
+"""Other names of a column in lower case, from tables in the field."""
 DIMENSIONS = {
     "valence": "v val emoval pleasure valenz",
     "arousal": "a aro act activation emoact",
     "dominance": "d dom emodom power control",
 }
 MEANS = ("mean", "avg", "average")
-"""Ends of the name of a column of means over raters."""
+"""Suffixes of a column with means over raters."""
 VOTES_LIKE = re.compile(r"votes?[ _:-]+(?P<label>.+)|vote\.(?P<other>.+)", re.IGNORECASE)
 RATER_LIKE = re.compile(
     r"(?:emotion|emo|label|class)[ _:-]*(?P<a>(?:rater|annotator|coder|worker|ann|r|a)[ _:-]*\d+|\d+)"
@@ -39,17 +39,17 @@ RATER_LIKE = re.compile(
 )
 OURS_IN_CAPITALS = re.compile(r"(?P<kind>emotion|votes)\.(?P<rest>.+)", re.IGNORECASE)
 QUOTED = set(",:{}[]'\"")
-"""Signs that part the entries of a mapping: a name with one of them is quoted in it."""
+"""Characters that separate the entries of a mapping; a name with one of them is quoted there."""
 
 
 def known_names() -> set[str]:
-    """Every name in lower case that the header of a table may have, ours and others'."""
+    """Returns every known header name in lower case, ours and others'."""
     both = {**ALSO_CALLED, **DIMENSIONS}
     return {*both, *(name for names in both.values() for name in names.split())}
 
 
 def likely(name: str, present: Sequence[str]) -> str:
-    """The column that is probably meant by one of our names; "" where none is like it.
+    """Returns the column that one of our names probably means; "" if none is similar.
 
     >>> likely("speaker", ["File", "Spk_ID"]), likely("speaker", ["speeker"]), likely("file", ["speaker"])
     ('Spk_ID', 'speeker', '')
@@ -63,9 +63,9 @@ def likely(name: str, present: Sequence[str]) -> str:
 
 
 def missing(name: str, present: Sequence[str], mapped: bool = True) -> str:
-    """What to say after a missing column: the nearest name that is there, and what to do where it is meant.
+    """Returns the addition to a message about a missing column: the nearest existing name, and the remedy.
 
-    With `mapped` the table's names can be read as ours, which `override` says for all of them at once.
+    With `mapped`, the table's names can be read as ours, and `override` covers all of them at once.
 
     >>> missing("speaker", ["spk"]), missing("speaker", ["spk"], mapped=False)
     (' (did you mean spk?)', ' (did you mean spk? then rename it to speaker)')
@@ -77,7 +77,7 @@ def missing(name: str, present: Sequence[str], mapped: bool = True) -> str:
 
 
 def override(mapping: Mapping[str, str]) -> str:
-    """The override that reads names of the table as ours, quoted for a shell.
+    """Returns the override that reads names of the table as ours, quoted for a shell.
 
     >>> print(override({"spk": "speaker", "my label": "emotion"}))
     'corpus.columns={spk: speaker, my label: emotion}'
@@ -87,7 +87,7 @@ def override(mapping: Mapping[str, str]) -> str:
 
 
 def shown(name: str) -> str:
-    """A column's name for a message: signs that cannot be seen are written out.
+    """Returns a column's name for a message, with invisible characters escaped.
 
     >>> shown("spk"), shown("\\u200bspk")
     ('spk', "'\\\\u200bspk'")
@@ -96,10 +96,10 @@ def shown(name: str) -> str:
 
 
 def unread(present: Sequence[str], read: Collection[str]) -> list[tuple[str, str]]:
-    """Columns that look like something known, but are not read, each with our name for it, in the order of the table.
+    """Returns columns that look known but are not read, each with our name for it, in the order of the table.
 
-    `read` are our names that the table has. Look-alikes of dimensions are returned under the dimension's name, those of
-    votes as votes.<label> and those of raters as emotion.<rater>.
+    `read` are our names that the table has. A look-alike of a dimension comes with the dimension's name, one of votes as
+    votes.<label>, and one of raters as emotion.<rater>.
     """
     found = []
     for column in present:
@@ -119,7 +119,7 @@ def unread(present: Sequence[str], read: Collection[str]) -> list[tuple[str, str
 
 
 def rename(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
-    """The names as `mapping` reads them; a column that has one of its new names already gets brackets round its own.
+    """Applies `mapping` to the names. An existing column with one of the new names gets brackets around its name.
 
     >>> rename(["label", "emotion"], {"label": "emotion"})
     ['emotion', '(emotion)']
@@ -129,7 +129,7 @@ def rename(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A name as it is compared: lower case, without spaces, hyphens, dots and underscores.
+    """Returns a name for comparison: lower case, without spaces, hyphens, dots and underscores.
 
     >>> _plain("Speaker ID") == _plain("speaker_id")
     True

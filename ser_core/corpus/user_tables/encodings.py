@@ -1,6 +1,6 @@
-"""Decodes the text of a table: UTF-8, UTF-16 or UTF-32, and Windows-1252 as the last resort, which is said aloud.
+"""How the text of a table is decoded: UTF-8, UTF-16 or UTF-32, and Windows-1252 as the last resort, with a notice.
 
-A byte order mark decides; without one, many NUL bytes on one side of each pair are UTF-16, and what is valid UTF-8 is UTF-8.
+A byte order mark decides. Without one, many NUL bytes on one side of each pair mean UTF-16, and valid UTF-8 is UTF-8.
 """
 
 import codecs
@@ -16,15 +16,15 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""The mark of UTF-32 begins with that of UTF-16, so it comes first."""
+"""The mark of UTF-32 begins with that of UTF-16, so UTF-32 comes first."""
 MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 def decode(file: Path, content: bytes) -> tuple[str, list[str]]:
-    """The text, and what to tell the user of how it was decoded. Raises CorpusError where no encoding fits.
+    """Returns the text and notices about its decoding. Raises CorpusError if no encoding fits.
 
-    Windows-1252 has a sign for nearly every byte, so it fits nearly everything; a file of which the larger part is UTF-8
-    is therefore a damaged file, not one in Windows-1252.
+    Windows-1252 has a character for nearly every byte, so it fits nearly everything. A file that is mostly UTF-8 is
+    therefore a damaged file, not one in Windows-1252.
     """
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), "")
     encoding = marked or _unmarked_utf16(content) or "utf-8"
@@ -34,13 +34,13 @@ def decode(file: Path, content: bytes) -> tuple[str, list[str]]:
         place = f"line {_line(content, error.start, encoding)}"
         wrong = f"byte 0x{content[error.start]:02x}" if error.start < len(content) else "the end"
     if encoding != "utf-8":
-        raise CorpusError(f"{file}: {place}: the file begins as {encoding}, but {wrong} does not fit; save it anew as UTF-8")
+        raise CorpusError(f"{file}: {place}: the file begins as {encoding}, but {wrong} does not fit; save it again as UTF-8")
     if min(content[:4096]) < 9:
         raise CorpusError(f"{file}: {place}: is neither text nor Parquet, but binary data; save the table as CSV or Parquet")
     good = len(MULTIBYTE.findall(content))
     bad = len(re.findall(rb"[\x80-\xff]", MULTIBYTE.sub(b"", content)))
     if good and good >= bad:
-        raise CorpusError(f"{file}: {place}: {wrong} is no UTF-8, although the rest of the file is; save it anew as UTF-8")
+        raise CorpusError(f"{file}: {place}: {wrong} is not UTF-8, although the rest of the file is; save it again as UTF-8")
     try:
         text = content.decode("cp1252")
     except UnicodeDecodeError as error:
@@ -55,7 +55,7 @@ def decode(file: Path, content: bytes) -> tuple[str, list[str]]:
 
 
 def _unmarked_utf16(content: bytes) -> str:
-    """The UTF-16 that these bytes are without saying so; "" where they are not."""
+    """Returns the text of unmarked UTF-16; "" if these bytes are something else."""
     head = content[:4096]
     even, odd = head[::2].count(0), head[1::2].count(0)
     if len(content) % 2 or max(even, odd) < 0.3 * len(head) / 2 or min(even, odd) > 0.1 * max(even, odd):
@@ -64,14 +64,14 @@ def _unmarked_utf16(content: bytes) -> str:
 
 
 def _without_nul(file: Path, text: str) -> str:
-    """The text. Raises CorpusError for NUL bytes, which no table has and which end a file's name."""
+    """Returns the text. Raises CorpusError for NUL bytes, which no table has and which would end a file's name."""
     if (place := text.find("\0")) >= 0:
         line = text.count("\n", 0, place) + 1
-        raise CorpusError(f"{file}: line {line}: a NUL byte, so the file is damaged or no text; copy or export it anew")
+        raise CorpusError(f"{file}: line {line}: a NUL byte, so the file is damaged or not text; copy or export it again")
     return text
 
 
 def _line(content: bytes, place: int, encoding: str) -> int:
-    """The line that a byte is in."""
+    """Returns the line of a byte."""
     before = content[:place]
     return (before.decode(encoding, "ignore").count("\n") if encoding.startswith("utf-") else before.count(b"\n")) + 1

@@ -1,4 +1,4 @@
-"""Collects what is wrong with one file, so that a user sees all of it at once and not one fault per run."""
+"""How the faults of one file are collected, so that you see all of them at once and not one per run."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from ser_core.errors import CorpusError
 
 KINDS = 20
-"""Most kinds of fault that one message lists."""
+"""Maximum number of kinds of faults in one message."""
 EXAMPLES = 3
-"""Most rows that it names of each kind."""
+"""Maximum number of rows that it names per kind."""
 LONGEST = 60
-"""Most characters of a cell that a message quotes."""
+"""Maximum number of characters that it quotes from a cell."""
 
 
 class Faults:
-    """The faults of one file, in the order in which they are found. `damaged` says that part of the file was not read."""
+    """The faults of one file, in the order found. `damaged` means that part of the file was not read."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -25,26 +25,26 @@ class Faults:
         return len(self._found)
 
     def add(self, sentence: str) -> None:
-        """A fault of the file or of a column."""
+        """Adds a fault of the file or of a column."""
         self._found.append(sentence)
 
     def add_rows(self, what: str, examples: Iterable[str], count: int) -> None:
-        """A fault of `count` rows, the first of which `examples` names; none where there are no such rows."""
+        """Adds a fault of `count` rows, the first of which are in `examples`; does nothing for 0 rows."""
         if count:
             self._found.append(f"{what}: {listed(examples, count)}")
 
     def raise_any(self, whose: str = "") -> None:
-        """Raises one CorpusError with all of them, which begins with `whose`; does nothing where there are none."""
+        """Raises one CorpusError with all faults, prefixed with `whose`; does nothing without faults."""
         if len(self._found) == 1:
             raise CorpusError(f"{whose}{self.file}: {self._found[0]}")
         if self._found:
             lines = [f"  - {sentence}" for sentence in self._found[:KINDS]]
-            more = [f"  and {len(self._found) - KINDS} kinds more"] if len(self._found) > KINDS else []
+            more = [f"  and {len(self._found) - KINDS} more kinds"] if len(self._found) > KINDS else []
             raise CorpusError("\n".join([f"{whose}{self.file} has {len(self._found)} kinds of fault:", *lines, *more]))
 
 
 def listed(examples: Iterable[str], count: int) -> str:
-    """The first few examples, and how many there are beyond.
+    """Lists the first few examples, and the number of others.
 
     >>> listed(["line 2", "line 3", "line 4", "line 5"], 7)
     'line 2, line 3, line 4 and 4 more'
@@ -54,7 +54,7 @@ def listed(examples: Iterable[str], count: int) -> str:
 
 
 def quoted(cell: str) -> str:
-    """A cell for a message: in quotes, on one line, cut where it is long.
+    """Quotes a cell for a message, on one line and shortened if it is long.
 
     >>> quoted("a\\nb"), len(quoted("a" * 500))
     ("'a\\\\nb'", 65)
@@ -63,7 +63,7 @@ def quoted(cell: str) -> str:
 
 
 def name_list(names: Sequence[str], most: int = 20) -> str:
-    """Names of columns for a message, cut where there are many or long ones."""
+    """Lists names of columns for a message, shortened if they are many or long."""
     written = [name if name.isprintable() else ascii(name)[1:-1] for name in map(str, names[:most])]
     shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in written]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,6 +1,6 @@
-"""What a file holds by its first bytes, whatever its name says: a table, or something else with what to do about it.
+"""How a file is identified by its first bytes and not by its name: a table, or something else with a remedy.
 
-PAR1...  Parquet        1f 8b...  gzip, unpacked first        anything not known below  text
+PAR1...  Parquet        1f 8b...  gzip, unpacked first        anything not listed below  text
 """
 
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 from ser_core.errors import CorpusError
 
 MOST_BYTES = 2**31
-"""Largest table, also once unpacked: what is larger is no table of utterances, or a gzip file made to fill the memory."""
+"""Maximum size of a table, also after unpacking. A larger file is no table of utterances, or a gzip bomb."""
 LFS = b"version https://git-lfs"
 OTHERS = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls); save the sheet as CSV UTF-8",
@@ -45,9 +45,9 @@ PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")
 
 
 def table_bytes(file: Path) -> bytes:
-    """What the table's file holds, unpacked where it is gzip.
+    """Returns the bytes of the table's file, unpacked if it is gzip.
 
-    Raises CorpusError for a file that cannot be read, is empty or too large, or is something else than a table.
+    Raises CorpusError for a file that cannot be read, is empty or too large, or is not a table.
     """
     try:
         if file.stat().st_size > MOST_BYTES:
@@ -63,12 +63,12 @@ def table_bytes(file: Path) -> bytes:
 
 
 def is_parquet(content: bytes) -> bool:
-    """Whether these bytes are Parquet, sound or not."""
+    """Whether these bytes are Parquet, intact or not."""
     return content.startswith(b"PAR1")
 
 
 def _unpacked(file: Path, content: bytes) -> bytes:
-    """What a gzip file holds. Raises CorpusError where it is damaged or too large."""
+    """Unpacks a gzip file. Raises CorpusError if it is damaged or too large."""
     unpacked, packed = io.BytesIO(), content
     try:
         while packed:
@@ -77,18 +77,18 @@ def _unpacked(file: Path, content: bytes) -> bytes:
             if stream.unconsumed_tail:
                 raise CorpusError(f"{file}: holds more than {MOST_BYTES:,} bytes once unpacked")
             if not stream.eof:
-                raise CorpusError(f"{file}: the gzip file is cut off; copy it anew")
+                raise CorpusError(f"{file}: the gzip file is cut off; copy it again")
             packed = stream.unused_data.lstrip(b"\0")
     except zlib.error as error:
-        raise CorpusError(f"{file}: the gzip file is damaged ({error}); copy it anew") from None
+        raise CorpusError(f"{file}: the gzip file is damaged ({error}); copy it again") from None
     return unpacked.getvalue()
 
 
 def _not_a_table(content: bytes) -> str:
-    """Why these bytes are no table, with the remedy; "" where they may be one."""
+    """Explains why these bytes are no table, with the remedy; "" if they may be one."""
     head = content[:1024]
     if not content:
-        return "is empty (0 bytes); copy or export the table anew"
+        return "is empty (0 bytes); copy or export the table again"
     if head.startswith(LFS):
         return "is a Git LFS pointer and not the table itself; fetch it with: git lfs pull"
     if head.startswith(b"PK\x03\x04"):
@@ -96,17 +96,17 @@ def _not_a_table(content: bytes) -> str:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(PAGES):
         return "is a web page (HTML or XML) and not a table; download the file itself, perhaps after logging in"
     if not content.strip(b"\0"):
-        return "holds NUL bytes alone; copy it anew"
+        return "holds only NUL bytes; copy it again"
     binary = min(head) < 9 or not head[:4].isascii() or head.startswith(b"%PDF-")
     return next((f"is {kind}" for start, kind in OTHERS.items() if binary and head.startswith(start)), "")
 
 
 def _in_zip(content: bytes) -> str:
-    """What a zip file is, with the remedy."""
+    """Names the kind of a zip file, with the remedy."""
     try:
         names = zipfile.ZipFile(io.BytesIO(content)).namelist()
     except zipfile.BadZipFile:
-        return "is a zip file, and a damaged one; copy it anew and unpack it"
+        return "is a damaged zip file; copy it again and unpack it"
     if "xl/workbook.xml" in names or "xl/workbook.bin" in names:
         return "is an Excel workbook; save the sheet as CSV: File, Save As, CSV UTF-8"
     if "content.xml" in names:

@@ -1,7 +1,7 @@
-"""Reads a Parquet table as cells of text, whatever the types of its columns, as a CSV of the same table would have them.
+"""Reads a Parquet table as text cells, for any column types, as a CSV of the same table would have them.
 
 integers "3"   booleans "True"   floats "0.5"   decimals "3.50"   durations in seconds "0.1"   times "2026-01-31 10:00:00"
-Absent values (null, NaN) are "". Lists and structures have no cell of text: where such a column is read, it is a fault.
+Missing values (null, NaN) are "". Lists and structures have no text form, so reading such a column is a fault.
 """
 
 import re
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INDEX = "__index_level_"
-"""What pandas calls an index without a name."""
+"""Pandas' name for an unnamed index."""
 FRACTION = re.compile(r"(?<=:[0-9]{2})\.0+(?![0-9])")
-"""Of a second, where it is none: Parquet has no unit of whole seconds."""
+"""A zero fraction of a second; Parquet has no unit of whole seconds."""
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class Columns(NamedTuple):
-    """The columns with a name, in order, as arrays of text; `nested` are those whose cells are lists or structures."""
+    """The named columns, in order, as arrays of text; `nested` are those whose cells are lists or structures."""
 
     names: list[str]
     cells: list[np.ndarray]
@@ -30,7 +30,7 @@ class Columns(NamedTuple):
 
 
 def read_parquet(content: bytes, faults: Faults) -> Columns:
-    """The columns of a Parquet file; a file that cannot be read is a fault."""
+    """Reads the columns of a Parquet file; an unreadable file is a fault."""
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -38,7 +38,7 @@ def read_parquet(content: bytes, faults: Faults) -> Columns:
         table = pyarrow.parquet.ParquetFile(pa.BufferReader(content)).read()
     except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        faults.add(f"begins like Parquet, but cannot be read ({lines[0].rstrip('.')}); copy or write it anew")
+        faults.add(f"begins like Parquet, but cannot be read ({lines[0].rstrip('.')}); copy or export it again")
         faults.damaged = True
         return Columns([], [], [])
     kept = [number for number, name in enumerate(table.column_names) if not name.startswith(INDEX)]
@@ -49,7 +49,7 @@ def read_parquet(content: bytes, faults: Faults) -> Columns:
 
 
 def plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """A column without its dictionary (a categorical's) and without an extension of its type."""
+    """Returns a column without its dictionary (a categorical's) and without a type extension."""
     import pyarrow as pa
 
     while pa.types.is_dictionary(column.type) or isinstance(column.type, pa.BaseExtensionType):
@@ -59,7 +59,7 @@ def plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 
 def _readable(name: str, column: "pa.ChunkedArray", faults: Faults) -> np.ndarray:
-    """The cells of a column, all absent and a fault where they cannot be text."""
+    """Returns the cells of a column; if they have no text form, adds a fault and returns empty cells."""
     try:
         return cells_of(column)
     except (ValueError, NotImplementedError) as error:
@@ -68,7 +68,7 @@ def _readable(name: str, column: "pa.ChunkedArray", faults: Faults) -> np.ndarra
 
 
 def cells_of(column: "pa.ChunkedArray") -> np.ndarray:
-    """The cells as text, "" where absent."""
+    """Returns the cells as text, "" for missing ones."""
     import pyarrow as pa
 
     kind = column.type
@@ -83,14 +83,14 @@ def cells_of(column: "pa.ChunkedArray") -> np.ndarray:
 
 
 def _text(value: Any) -> str | None:
-    """One value as a CSV spells it; None where it is absent."""
+    """Returns one value as a CSV spells it; None if it is missing."""
     if value is None or value != value:
         return None
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _seconds(ticks: int, per_second: int) -> str:
-    """Seconds as the shortest text that is the same number.
+    """Returns seconds as the shortest text with the same value.
 
     >>> _seconds(100_000_000, 10**9), _seconds(2, 1)
     ('0.1', '2')

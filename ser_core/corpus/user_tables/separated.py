@@ -1,8 +1,8 @@
-"""Parses the text of a table: finds its separator, reads its rows with their lines, and names every row that does not fit.
+"""How the text of a table is parsed: its separator, its rows with their lines, and every row that does not fit.
 
-    file;speaker;emotion       the separator is the one of , ; | tab that gives the header most known names, and rows as wide
+    file;speaker;emotion       the separator is the one of , ; | tab that gives most known header names and rows as wide
     a.wav;3;"so; it says"      a quoted cell may hold separators, line breaks and doubled quotes
-Rows are counted as an editor counts lines: a row is named by the line on which it begins.
+Lines are counted as in an editor: a row is named by the line on which it begins.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from ser_core.corpus.user_tables.faults import Faults, name_list, quoted
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 EXCEL_HINT = re.compile(r'"?sep=([,;\t])"?[,;\t]*(\r\n|\r|\n)')
-"""A first line by which Excel is told the separator."""
+"""A first line that tells Excel the separator."""
 PEEK = 100
-"""Rows by which a separator is found."""
+"""Number of rows that are read to find the separator."""
 
 
 class Separated(NamedTuple):
-    """Names of the columns, the rows with a cell for each, the line on which each row begins, and what to tell the user."""
+    """Names of the columns, the rows with a cell for each, the line on which each row begins, and notices."""
 
     names: list[str]
     rows: list[list[str]]
@@ -35,7 +35,7 @@ class Separated(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """Records as they were read, with their lines; `broken` says where and why reading ended early."""
+    """Records with their lines; `broken` says where and why reading ended early."""
 
     records: list[list[str]]
     lines: list[int]
@@ -43,7 +43,7 @@ class Parsed(NamedTuple):
 
 
 def read_separated(text: str, known: Collection[str], faults: Faults) -> Separated:
-    """The table in this text. `known` are names that its header may have, in lower case; faults of rows are added."""
+    """Parses a table. `known` are possible header names in lower case; faults of rows are added to `faults`."""
     hint = EXCEL_HINT.match(text)
     first = 1
     if hint:
@@ -61,7 +61,7 @@ def read_separated(text: str, known: Collection[str], faults: Faults) -> Separat
 
 
 def _separator(text: str, known: Collection[str]) -> tuple[str, list[str]]:
-    """The separator that fits best, and a sentence where another would do as well."""
+    """Returns the best separator, and a sentence if another one fits as well."""
     scores = {separator: _fit(text, separator, known) for separator in SEPARATORS}
     best, second = sorted(scores, key=lambda separator: scores[separator], reverse=True)[:2]
     (names, fit, columns), (others, other_fit, other_columns) = scores[best], scores[second]
@@ -72,7 +72,7 @@ def _separator(text: str, known: Collection[str]) -> tuple[str, list[str]]:
 
 
 def _fit(text: str, separator: str, known: Collection[str]) -> tuple[int, float, int]:
-    """How well a separator fits: known names in the header, share of rows as wide as it, number of columns."""
+    """Measures how well a separator fits: known names in the header, share of rows as wide as it, number of columns."""
     rows: list[list[str]] = []
     with contextlib.suppress(csv.Error):
         rows.extend(row for row in itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), PEEK) if row)
@@ -85,7 +85,7 @@ def _fit(text: str, separator: str, known: Collection[str]) -> tuple[int, float,
 
 
 def _best_parse(text: str, separator: str, first: int) -> tuple[Parsed, list[str]]:
-    """The rows by the usual rules of quotes, else by the first other rules under which every row fits the header."""
+    """Parses with the usual quoting rules, or with the first other rules under which every row fits the header."""
     usual = _parse(text, first, delimiter=separator)
     if _sound(usual):
         return usual, []
@@ -104,7 +104,7 @@ def _best_parse(text: str, separator: str, first: int) -> tuple[Parsed, list[str
 
 
 def _parse(text: str, first: int, **rules: Any) -> Parsed:
-    """Records with the line on which each begins, up to the first that cannot be read."""
+    """Returns records with the line on which each begins, up to the first unreadable one."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, **rules)
     records: list[list[str]] = []
     lines: list[int] = []
@@ -120,7 +120,7 @@ def _parse(text: str, first: int, **rules: Any) -> Parsed:
 
 
 def _broken(text: str, begin: int, first: int, error: str) -> str:
-    """Where and why reading ended, in words a user of a spreadsheet knows."""
+    """Says where and why reading ended, in words that a spreadsheet user knows."""
     row = next(itertools.islice(io.StringIO(text), begin - first, None), "").rstrip("\n")
     start = row.rfind('"') if row.count('"') % 2 else row.find('"')
     shown = quoted(row[max(start, 0) :])
@@ -141,9 +141,9 @@ def _sound(parsed: Parsed) -> bool:
 
 
 def _header(parsed: Parsed) -> tuple[list[str], list[list[str]], list[int]]:
-    """The names of the first record that is not blank, and the records below it.
+    """Returns the names of the first record that is not blank, and the records below it.
 
-    R writes a column of row numbers without a name above it; those rows are one wider than their header.
+    R writes a column of row numbers without a header; those rows are one cell wider than the header.
     """
     start = next((number for number, record in enumerate(parsed.records) if any(map(str.strip, record))), len(parsed.records))
     names = [name.strip() for name in parsed.records[start]] if start < len(parsed.records) else []
@@ -155,9 +155,9 @@ def _header(parsed: Parsed) -> tuple[list[str], list[list[str]], list[int]]:
 def _fitting(
     names: Sequence[str], records: Sequence[list[str]], lines: Sequence[int], faults: Faults
 ) -> tuple[list[list[str]], list[int], int]:
-    """The rows with a cell for every column, their lines, and how many rows were blank; the others are faults.
+    """Returns the rows with a cell for every column, their lines, and the number of blank rows; others are faults.
 
-    Empty cells beyond the last column are no fault: spreadsheets write them.
+    Empty cells beyond the last column are allowed, because spreadsheets write them.
     """
     width = len(names)
     if all(len(record) == width for record in records) and all(map(any, records)):
@@ -185,5 +185,5 @@ def _fitting(
 
 
 def _ragged(rows: Sequence[tuple[int, list[str]]]) -> Iterator[str]:
-    """Rows that do not fit, for a message."""
+    """Describes rows that do not fit, for a message."""
     return (f"line {line} has {len(record)}, the last {quoted(record[-1])}" for line, record in rows)

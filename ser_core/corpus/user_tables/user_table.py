@@ -1,9 +1,9 @@
-"""The one reader of every table that a user gives: bytes of any usual kind in, cells of text with their lines out.
+"""The one reader of every user table: bytes of any common kind in, text cells with their lines out.
 
-    file --> bytes (gzip unpacked) --> Parquet ----------------------------------------> cells of text, the line of each row,
-                                   \\-> text (UTF-8, UTF-16, Windows-1252) --> , ; tab --> what is wrong, what to tell
+    file --> bytes (gzip unpacked) --> Parquet ----------------------------------------> text cells, the line of each row,
+                                   \\-> text (UTF-8, UTF-16, Windows-1252) --> , ; tab --> faults, notices
                                                                           \\-> JSON lines
-What a file holds decides, not its suffix. Whoever reads a table adds faults of its own and raises all of them at once.
+The content of a file decides, not its suffix. Callers add their own faults and raise all of them at once.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 
 @dataclasses.dataclass
 class UserTable:
-    """A table as it was given.
+    """A table as given.
 
-    `cells` are text, "" where absent, a column of objects for each name. `lines` says where each row begins in the file, in
-    lines of a text or in rows of a Parquet file (from 1): `at` says it in words. `nested` are columns of lists or structures.
-    `faults` are what was found so far, `notices` sentences for the user.
+    `cells` are text ("" for absent), an object column for each name. `lines` says where each row begins in the file, as a
+    line of text or a row of a Parquet file (from 1); `at` puts it in words. `nested` are columns of lists or structures.
+    `faults` are the faults found so far, `notices` are sentences for the user.
     """
 
     file: Path
@@ -42,44 +42,44 @@ class UserTable:
     faults: Faults
     notices: list[str]
     meant: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Columns that were probably meant by ours that are missing, as corpus.columns would read them."""
+    """Columns that were probably meant as missing columns of ours, as corpus.columns would read them."""
 
     def __len__(self) -> int:
         return len(self.lines)
 
     @property
     def names(self) -> list[str]:
-        """Names of the columns; one without a name is not among them."""
+        """Returns the names of the columns, without unnamed ones."""
         return [str(name) for name in self.cells if name]
 
     @property
     def decimal_comma(self) -> bool:
-        """Whether a number may have a decimal comma: not where commas part the cells, there 1,500 may be 1500."""
+        """Whether a number may have a decimal comma: not if commas separate the cells, because 1,500 may then be 1500."""
         return self.separator not in ("", ",")
 
     def column(self, name: str) -> np.ndarray:
-        """The cells of a column."""
+        """Returns the cells of a column."""
         return self.cells[name].to_numpy(object)
 
     def at(self, row: int) -> str:
-        """Where a row is in the file.
+        """Says where a row is in the file.
 
         `row` counts rows of `cells` from 0.
         """
         return f"{self.unit} {self.lines[row]}"
 
     def fault(self, what: str, rows: np.ndarray, cell: Callable[[int], str] | str = "") -> None:
-        """Adds a fault of these rows; `cell` is the column to quote, or says what to quote."""
+        """Adds a fault of these rows; `cell` is the column to quote, or a function that returns the quote."""
         quote = (lambda row: quoted(str(self.cells[cell].iloc[row]))) if isinstance(cell, str) else cell
         examples = (f"{self.at(int(row))} {quote(int(row))}".rstrip() if cell else self.at(int(row)) for row in rows)
         self.faults.add_rows(what, examples, len(rows))
 
     def raise_faults(self, corpus: str) -> None:
-        """Raises one CorpusError with all faults found so far, for a table read for this corpus."""
+        """Raises one CorpusError with all faults found so far, for a table of this corpus."""
         self.faults.raise_any(f"corpus {corpus}: ")
 
     def need(self, columns: Sequence[str], mapped: bool = False) -> bool:
-        """Whether all these columns are there; adds a fault for each that is not, with the nearest name."""
+        """Whether all these columns exist; adds a fault with the nearest name for each missing one."""
         absent = [name for name in columns if name not in self.cells]
         if not self.names:
             return not absent
@@ -94,9 +94,9 @@ class UserTable:
 
 
 def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> UserTable:
-    """The table in a file, with its names read as `columns` says: ours by theirs.
+    """Reads the table in a file; `columns` maps its names to ours.
 
-    Raises CorpusError for a file that is no table at all; faults of its rows are in the table's `faults`.
+    Raises CorpusError for a file that is no table at all; faults of rows are in the table's `faults`.
     """
     content = table_bytes(file)
     faults, notices = Faults(file), list[str]()
@@ -118,7 +118,7 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
             notices, nested = [*notices, *told], []
         table = UserTable(file, pd.DataFrame(), lines, "line", separator, nested, faults, notices)
     if not names and not faults.damaged:
-        faults.add("is blank; the first line of a table names its columns, as: file,speaker,emotion")
+        faults.add("is blank; the first line of a table must name its columns, for example: file,speaker,emotion")
     elif not len(table) and not faults.damaged:
         faults.add(f"has no utterances: a header ({name_list(names)}) and no rows")
     table.cells = _frame(names, cells, columns or {}, table)
@@ -126,7 +126,7 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
 
 
 def _frame(names: Sequence[str], cells: Sequence[np.ndarray], mapping: Mapping[str, str], table: UserTable) -> pd.DataFrame:
-    """The columns by name; a name that is there twice and a mapping of no column are faults."""
+    """Returns the columns by name; a duplicate name and a mapping of a missing column are faults."""
     for theirs, ours in mapping.items():
         if theirs not in names and not (table.faults.damaged and not names):
             near = likely(theirs, names)
@@ -140,5 +140,5 @@ def _frame(names: Sequence[str], cells: Sequence[np.ndarray], mapping: Mapping[s
     for name in dict.fromkeys(name for name in renamed if name and renamed.count(name) > 1):
         places = [number for number, other in enumerate(renamed, 1) if other == name]
         where = ", ".join(map(str, places))
-        table.faults.add(f"column {name!r} is there {len(places)} times (columns {where} from the left); keep one or rename them")
+        table.faults.add(f"column {name!r} appears {len(places)} times (columns {where} from the left); keep one or rename them")
     return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(renamed, cells, strict=True)})

@@ -1,7 +1,7 @@
-"""What every adapter offers: a few new weights inside each trained layer, beside its pre-trained ones.
+"""What every adapter provides: a few new weights inside each trained layer, next to its pre-trained ones.
 
-    layer --adapt--> the same layer with parameters named lora_A, lora_B or bottleneck, which at the start change nothing
-The pre-trained weights go on being trained at `rate`; rate=0 keeps them as they are.
+    layer --adapt--> the same layer with parameters named lora_A, lora_B or bottleneck, which change nothing at the start
+The pre-trained weights continue to train at `rate`; rate=0 keeps them unchanged.
 """
 
 import dataclasses
@@ -13,12 +13,12 @@ from torch import nn
 from ser_core.options import Option
 
 ADDED = re.compile(r"(^|\.)(lora_[AB]|bottleneck)(\.|$)")
-"""What the names of an adapter's parameters hold, and those of pre-trained parameters do not."""
+"""Matches the names of an adapter's parameters and no names of pre-trained parameters."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AdapterOption(Option):
-    """Nothing is added to the trained layers."""
+    """Adds nothing to the trained layers."""
 
     key: ClassVar[str] = "adapter"
 
@@ -27,4 +27,4 @@ class AdapterOption(Option):
     """This option's name."""
 
     def adapt(self, layers: nn.ModuleList) -> None:
-        """Puts the adapter into each of these transformer layers, in place."""
+        """Inserts the adapter into each of these transformer layers, in place."""

@@ -1,6 +1,6 @@
 """Bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751) after attention and feed-forward of each trained layer.
 
-sublayer(x) -- + W_up GELU(W_down .) --> + x        W_up 0 at the start: the layer is the pre-trained one exactly
+sublayer(x) -- + W_up GELU(W_down .) --> + x        W_up is 0 at the start: the layer equals the pre-trained one exactly
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from ser_core.encoders.integration.integration import zeroed
 from ser_core.options import at_least
 
 SUBLAYERS = (("attention.output.dense", "self_attn", "attention"), ("output.dense", "feed_forward", "fc2"))
-"""What gives the attention's and the feed-forward's result before it joins the residual: the first name that a layer has."""
+"""Modules that compute the attention and feed-forward results before the residual: the first name that a layer has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Bottleneck(AdapterOption):
 
 
 class Adapted(nn.Module):
-    """A sublayer and the bottleneck that its result goes through."""
+    """A sublayer, followed by the bottleneck for its result."""
 
     def __init__(self, sublayer: nn.Module, dim: int, width: int) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
 """LoRA (Hu et al. 2021, arXiv 2106.09685) in every attention projection of the trained layers.
 
-    y = x W + scale * x A B        A [dim rank] drawn, B [rank dim] 0 at the start: y = x W exactly
-Through the library peft. WavLM hands the weights of its projections to torch's own attention, past any module put around
-them, so there the weights themselves are parametrised: W + scale * B A. Gao et al. 2024 (ICASSP) use rank 64 in every
-multi-head attention. Nothing is dropped out.
+    y = x W + scale * x A B        A [dim rank] random, B [rank dim] 0 at the start: y = x W exactly
+It uses the library peft. WavLM passes the weights of its projections directly to torch's attention and bypasses any module
+around them, so there the weights themselves are parametrised: W + scale * B A. Gao et al. 2024 (ICASSP) use rank 64 in every
+multi-head attention. There is no dropout.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ from ser_core.encoders.adapters.adapter import AdapterOption
 from ser_core.options import at_least
 
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "out_proj", "query", "key", "value", "attention.output.dense"]
-"""Of the attention, as transformers names them in the speech encoders and in BERT and its relatives."""
+"""Attention projections, as transformers names them in the speech encoders and in BERT and its relatives."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Lora(AdapterOption):
-    """An update of low rank beside every projection of the attention (Hu et al. 2021)."""
+    """A low-rank update next to every projection of the attention (Hu et al. 2021)."""
 
     name: str = "lora"
     """This option's name."""
@@ -51,7 +51,7 @@ class Lora(AdapterOption):
 
 
 class WeightUpdate(nn.Module):
-    """W + scale * B A, with A drawn as peft draws it."""
+    """W + scale * B A, with A initialised as in peft."""
 
     def __init__(self, inputs: int, outputs: int, rank: int, scale: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One file per way of integrating the states of trained layers. INTEGRATIONS is the only list."""
+"""One file per method of integrating the states of trained layers. INTEGRATIONS is the only list."""
 
 from ser_core.encoders.integration.ari_gate import AriGate
 from ser_core.encoders.integration.ari_head import AriHead

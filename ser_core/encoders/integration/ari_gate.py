@@ -1,10 +1,10 @@
 """Augmented residual integration by gates: a reconstruction of Wan et al. 2024 (arXiv 2412.20707), whose equation is not known.
 
     U_l = H_l + sum_{k<l} tanh(w_lk) * LN(H_k)        layer l+1 reads U_l; w_lk [dim]
-H_k: state of trained layer k, H_0: what the lowest of them reads; LN has no weights. w is 0 at the start, and tanh(0) = 0,
-so U_l = H_l exactly; a sigmoid, the usual gate, would be 0 nowhere. Selective, as the abstract says of it: each dimension
-of each lower layer has a gate of its own. U of the uppermost layer is the encoder's output. Costs dim numbers for each pair
-of layers, 60 thousand for 12 layers of 768.
+H_k: state of trained layer k, H_0: input of the lowest one; LN has no weights. w is 0 at the start, and tanh(0) = 0, so
+U_l = H_l exactly; a sigmoid, the usual gate, is never 0. The gates are selective, as the abstract says: each dimension of each
+lower layer has its own gate. U of the uppermost layer is the encoder's output. The cost is dim parameters for each pair of
+layers, 60 thousand for 12 layers of 768.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ class AriGate(IntegrationOption):
 
 
 class GatedResiduals(Integration):
-    """One Gates above each trained layer."""
+    """One Gates module above each trained layer."""
 
     def between(self, states: Sequence[Float[Tensor, "batch time dim"]]) -> Float[Tensor, "batch time dim"]:
         return self.levels[len(states) - 2](states[-1], states[:-1])
 
 
 class Gates(nn.Module):
-    """A state and what gates let through of so many lower ones."""
+    """Adds gated lower states to a state."""
 
     def __init__(self, lower: int, dim: int) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
 """Augmented residual integration after RE2: a reconstruction of Wan et al. 2024 (arXiv 2412.20707), whose equation is not known.
 
     R_l = (H_l + g_l H_(l-1)) / sqrt(1 + g_l^2)        U_l = R_l + [R_l ; H_0] D_l + b_l        layer l+1 reads U_l
-H_l: state of trained layer l, H_0: what the lowest of them reads. g, D and b are 0 at the start, so U_l = H_l exactly; g = 1
-is RE2's own (H_l + H_(l-1)) sqrt(1/2) beside H_0 (Yang et al. 2019, arXiv 1908.00300), whose name for it, "augmented
-residual connection", is the ground for this form. As there, layer 1 has no H_(l-1) of its own: that is H_0, which it reads.
-D is what W_l differs by from [I ; 0], so that weight decay draws towards the pre-trained encoder. U of the uppermost
-layer is the encoder's output. Costs 2 dim^2 numbers for each layer, 14.2 million for 12 layers of 768.
+H_l: state of trained layer l, H_0: input of the lowest one. g, D and b are 0 at the start, so U_l = H_l exactly. g = 1 gives
+RE2's own (H_l + H_(l-1)) sqrt(1/2) next to H_0 (Yang et al. 2019, arXiv 1908.00300). RE2 calls it "augmented residual
+connection", which is the reason for this form. As in RE2, layer 1 has no separate H_(l-1): that is H_0, its input.
+D is the difference of W_l from [I ; 0], so that weight decay pulls towards the pre-trained encoder. U of the uppermost
+layer is the encoder's output. The cost is 2 dim^2 parameters per layer, 14.2 million for 12 layers of 768.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class AriRe2(IntegrationOption):
-    """A reconstruction: each layer reads the running residual beside the state below all trained layers (RE2, 2019)."""
+    """A reconstruction: each layer reads the running residual and the state below all trained layers (RE2, 2019)."""
 
     name: str = "ari_re2"
     """This option's name."""
@@ -36,14 +36,14 @@ class AriRe2(IntegrationOption):
 
 
 class RunningResidual(Integration):
-    """One Augmented above each trained layer."""
+    """One Augmented module above each trained layer."""
 
     def between(self, states: Sequence[Float[Tensor, "batch time dim"]]) -> Float[Tensor, "batch time dim"]:
         return self.levels[len(states) - 2](states[-1], states[-2], states[0])
 
 
 class Augmented(nn.Module):
-    """U from H_l, H_(l-1) and H_0; the lowest (not `above` another) has no gate."""
+    """Computes U from H_l, H_(l-1) and H_0. The lowest one (not `above` another) has no gate."""
 
     def __init__(self, dim: int, rank: int, above: bool) -> None:
         super().__init__()

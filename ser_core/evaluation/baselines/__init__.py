@@ -1,6 +1,6 @@
-"""What every table shows beneath the models: one file per reference. BASELINES is the only list.
+"""The baselines that every table shows below the models: one file per baseline. BASELINES is the only list.
 
-All of them learn from whatever the tested model may be trained on: the development part too, where it may join.
+All of them learn from the data that the tested model may train on, including the development part if it may join.
 """
 
 import hashlib
@@ -26,19 +26,19 @@ BASELINES: dict[str, Baseline] = {
     "class_oracle": CLASS_ORACLE,
 }
 EDITION = 3
-"""Raised when a baseline of the same name computes something else."""
+"""Increased when a baseline with the same name computes something else."""
 
 
 def cached_baselines(folder: Path, split: str, channels: str, fold: int) -> Path:
-    """The file in `folder` that remembers a fold's baselines; another set of baselines or metrics has another file."""
+    """Returns the file in `folder` that caches a fold's baselines. Another set of baselines or metrics has another file."""
     asked = json.dumps([EDITION, *BASELINES, *TERMS])
     return folder / f"{split}-{channels}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}" / f"fold-{fold:02d}.json"
 
 
 def baselines(inputs: Dataset, fold: Fold, place: Path) -> dict[str, Scores]:
-    """Test metrics of every baseline that the corpus allows, for one fold; {} when emotions are not predicted.
+    """Returns the test metrics of every baseline that the corpus allows, for one fold; {} if emotions are not predicted.
 
-    `place` is the file that remembers them, since every variant and seed of a study asks for the same.
+    `place` is the cache file. Every variant and seed of a study uses the same one.
     """
     if place.exists():
         return json.loads(place.read_text())

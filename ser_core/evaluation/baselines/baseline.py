@@ -1,4 +1,4 @@
-"""What every baseline offers: a sentence for the notes of a table, and its test metrics for one fold."""
+"""What every baseline provides: a sentence for the notes of a table, and its test metrics for one fold."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,22 +16,22 @@ Scores = dict[str, float]
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A reference that is printed and not tested."""
+    """A reference that is printed but takes part in no statistical test."""
 
     sentence: str
-    """What it does, as the notes of a table say it after its name."""
+    """What the baseline does, as the notes of a table print it after the name."""
     scores: Callable[[Dataset, Fold], Scores]
-    """Test metrics of a fold; {} when the corpus lacks what it reads."""
+    """Computes the test metrics of a fold; {} if the corpus lacks what the baseline needs."""
 
 
 def known(corpus: Corpus, fold: Fold) -> np.ndarray:
-    """Rows with an emotion among what the tested model may be trained on."""
+    """Returns the rows with an emotion that the tested model may train on."""
     rows = fold.known
     return rows[corpus.column("emotion")[rows] != ""]
 
 
 def commonest(labels: np.ndarray) -> str:
-    """The commonest class; of equally common ones the first by name.
+    """Returns the most frequent class; the first by name in a tie.
 
     >>> commonest(np.array(["b", "a", "b", "a", "c"]))
     'a'
@@ -41,6 +41,6 @@ def commonest(labels: np.ndarray) -> str:
 
 
 def scored(corpus: Corpus, fold: Fold, predicted: np.ndarray) -> Scores:
-    """The metrics of these emotions, one per utterance of the test part."""
+    """Returns the metrics of these predicted emotions, one per utterance of the test part."""
     columns = {"gender": corpus.column("gender"), "emotion.target": corpus.column("emotion")}
     return score(pd.DataFrame({name: column[fold.test] for name, column in columns.items()} | {"emotion.predicted": predicted}))

@@ -1,8 +1,8 @@
-"""Chance: guessing each class as often as it occurs in training, in expectation.
+"""Chance: the expected score of guessing each class as often as it occurs in training.
 
-The expectation is exact and in closed form, since a draw would add luck of its own to a line that is there to show what
-luck alone gives. A guess knows nothing of the truth, so a class of share p is found with probability p whatever the
-utterance. For F1, of M guesses of a class (binomial), M n / N are right on average (n of N utterances have the class).
+The expectation is exact and in closed form, because a random draw would add noise to a line that shows what luck alone
+achieves. A guess is independent of the truth, so a class of share p is found with probability p for every utterance. For F1,
+M n / N of M guesses of a class (binomial) are right on average, if n of N utterances have the class.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from ser_core.folds import Fold
 
 
 def scores(inputs: Dataset, fold: Fold) -> Scores:
-    """Expected metrics on the labelled utterances of the test part."""
+    """Returns the expected metrics on the labelled utterances of the test part."""
     labels = inputs.corpus.column("emotion")
     names, counts = np.unique(labels[known(inputs.corpus, fold)], return_counts=True)
     truth = labels[fold.test]
@@ -22,7 +22,7 @@ def scores(inputs: Dataset, fold: Fold) -> Scores:
 
 
 def expected(truth: np.ndarray, shares: dict[str, float]) -> Scores:
-    """Expected UAR, WA, macro-F1 and recalls of guesses with these probabilities; {} without utterances.
+    """Returns expected UAR, WA, macro-F1 and recalls of guesses with these probabilities; {} without utterances.
 
     >>> found = expected(np.array(["a", "a", "a", "b"]), {"a": 0.5, "b": 0.5})
     >>> found["uar"], found["wa"], round(found["macro_f1"], 4)
@@ -38,7 +38,7 @@ def expected(truth: np.ndarray, shares: dict[str, float]) -> Scores:
 
 
 def _expected_f1(count: int, total: int, share: float) -> float:
-    """F1 of a class with `count` of `total` utterances, over all numbers of guesses of it."""
+    """Returns the F1 of a class with `count` of `total` utterances, over all numbers of guesses of it."""
     guesses = np.arange(total + 1)
     ways = gammaln(total + 1) - gammaln(guesses + 1) - gammaln(total - guesses + 1)
     probability = np.exp(ways + xlogy(guesses, share) + xlog1py(total - guesses, -share))

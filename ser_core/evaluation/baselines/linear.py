@@ -1,6 +1,6 @@
 """A linear model on the same features: logistic regression on standardised means over time of every layer.
 
-A word channel gives counts of words. What a network adds is what it has above this line.
+A word channel gives word counts. The gain of a network is its distance above this line.
 """
 
 import numpy as np
@@ -11,18 +11,18 @@ from ser_core.folds import Fold
 
 
 def scores(inputs: Dataset, fold: Fold) -> Scores:
-    """Trained on the channels that the model reads."""
+    """Trains on the channels that the model reads."""
     rows, labels = known(inputs.corpus, fold), inputs.corpus.column("emotion")
     means = np.concatenate([channel.columns().numpy() for channel in inputs.channels.values()], axis=1).astype(np.float64)
     return scored(inputs.corpus, fold, linear_predictions(means[rows], labels[rows], means[fold.test]))
 
 
 def linear_predictions(known: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Classes of the rows of `test`, by logistic regression (C = 0.1, balanced) on standardised columns.
+    """Returns the classes of the rows of `test`, by logistic regression (C = 0.1, balanced) on standardised columns.
 
-    Rotating the columns onto their principal axes changes nothing for an L2 penalty, and leaves no more columns than
-    there are rows: seven layers of 512 dimensions fit five times faster. With fewer rows than columns the axes come from
-    the inner products of rows, ten times faster again than from a decomposition of the columns.
+    Rotating the columns onto their principal axes changes nothing under an L2 penalty, and leaves no more columns than
+    rows: seven layers of 512 dimensions fit five times faster. With fewer rows than columns, the axes come from the inner
+    products of rows, which is ten times faster again than decomposing the columns.
     """
     from sklearn.decomposition import PCA, KernelPCA
     from sklearn.linear_model import LogisticRegression

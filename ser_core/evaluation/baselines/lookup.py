@@ -1,7 +1,7 @@
-"""Transcript lookup: the emotion that the same words had in training. It hears nothing and understands nothing.
+"""Transcript lookup: predicts the emotion that the same words had in training, without any understanding.
 
-In IEMOCAP 22.5 % of test utterances have their exact transcript in the training sessions, and 67.7 % of those the same
-emotion (computed on the 5531 utterances of four classes). A text encoder can learn to do the same.
+In IEMOCAP, 22.5 % of test utterances have their exact transcript in the training sessions, and 67.7 % of those have the same
+emotion (computed on the 5531 utterances of four classes). A text encoder can learn the same.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from ser_core.folds import Fold
 
 
 def scores(inputs: Dataset, fold: Fold) -> Scores:
-    """Looked up among what is known; {} when the corpus has no text."""
+    """Looks the test transcripts up in the training data; {} if the corpus has no text."""
     texts = np.array([normalise(text) for text in inputs.corpus.column("text")], dtype=str)
     if not (texts != "").any():
         return {}
@@ -24,7 +24,7 @@ def scores(inputs: Dataset, fold: Fold) -> Scores:
 
 
 def looked_up(texts: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The commonest label of each text asked for; ties, and texts not there or empty, go to the commonest of all.
+    """Returns the most frequent label of each text; ties, new texts and empty texts get the most frequent label of all.
 
     >>> texts, labels = np.array(["yes", "yes", "no", "no"]), np.array(["joy", "joy", "joy", "anger"])
     >>> looked_up(texts, labels, np.array(["yes", "no", "maybe", ""])).tolist()

@@ -1,4 +1,4 @@
-"""The majority class: what a system that has heard nothing can be sure of."""
+"""The majority class: the best constant prediction, without any input."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ser_core.folds import Fold
 
 
 def scores(inputs: Dataset, fold: Fold) -> Scores:
-    """The commonest class of what is known, for every test utterance."""
+    """Predicts the most frequent class in training for every test utterance."""
     commonest_class = commonest(inputs.corpus.column("emotion")[known(inputs.corpus, fold)])
     return scored(inputs.corpus, fold, np.full(len(fold.test), commonest_class))
 

@@ -1,4 +1,4 @@
-"""Who develops, one rule per file. DEVELOPMENT is the only list; `folds.dev=NAME` chooses from it."""
+"""How the development set is chosen, one rule per file. DEVELOPMENT is the only list; `folds.dev=NAME` chooses from it."""
 
 from ser_core.folds.dev.auto import Auto
 from ser_core.folds.dev.development import DevelopmentOption

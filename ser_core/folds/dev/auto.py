@@ -1,7 +1,7 @@
-"""The strictest rule that the corpus and the protocol allow; the protocol card says which one it came to.
+"""The strictest development rule that the corpus and the protocol allow; the protocol card names the chosen one.
 
-the corpus's own part (official, emobox) > the test speaker's partner > another session, where sessions are held out > a speaker
-Where speakers are not known and the user accepts that (corpus.unknown_speakers=each), random utterances develop.
+the corpus's own part (official, emobox) > the test speaker's partner > another session, if sessions are held out > a speaker
+If speakers are unknown and you accept that (corpus.unknown_speakers=each), the development set is random utterances.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from ser_core.folds.dev.utterances import Utterances
 
 @dataclasses.dataclass(frozen=True)
 class Auto(DevelopmentOption):
-    """Knobs of the automatic rule: none."""
+    """Settings of the automatic rule: none."""
 
     name: str = "auto"
     """This option's name."""
@@ -37,17 +37,17 @@ class Auto(DevelopmentOption):
 
 
 def _by_utterance(corpus: Corpus) -> DevelopmentOption:
-    """The rule for unknown speakers. Raises CorpusError unless the user accepts them."""
+    """Returns the rule for unknown speakers. Raises CorpusError unless you accept them."""
     if corpus.unknown_speakers == "each":
         return Utterances()
     raise CorpusError(
-        f"corpus {corpus.name}: {corpus.why_unknown}, so folds.dev=auto finds nobody who could develop; name the speakers "
+        f"corpus {corpus.name}: {corpus.why_unknown}, so folds.dev=auto finds no development speakers; name the speakers "
         "(column speaker, corpus.speaker), or choose folds.dev=utterances, or folds.dev=none with optim.epochs fixed"
     )
 
 
 def _paired(corpus: Corpus, held: Held) -> bool:
-    """Whether one speaker is tested who has the same one partner in every session, and the partner is outside."""
+    """Whether a single speaker is tested who has the same single partner in every session, and the partner is not tested."""
     speakers, sessions = corpus.column("speaker"), corpus.column("session")
     tested, there = set(speakers[held.test].tolist()), set(sessions[held.test].tolist())
     present = set(speakers[np.isin(sessions, list(there))].tolist())
@@ -55,7 +55,7 @@ def _paired(corpus: Corpus, held: Held) -> bool:
 
 
 def _apart(corpus: Corpus, held: Held) -> bool:
-    """Whether no session is tested in part, and there are two more at least."""
+    """Whether no session is tested in part, and at least two other sessions exist."""
     sessions = corpus.column("session")
     outside = set(sessions[held.outside].tolist())
     return "" not in outside and len(outside) > 1 and not outside & set(sessions[held.test].tolist())

@@ -1,4 +1,4 @@
-"""What every development rule offers: of the utterances outside the test part, those that early stopping listens to."""
+"""What every development rule provides: the utterances outside the test part that early stopping uses."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from ser_core.options import Option
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """A fold before its development part is chosen, as row numbers of the corpus table."""
+    """A fold before its development set is chosen, as row numbers of the corpus table."""
 
     held_out: str
-    """What the test part is, in words."""
+    """Description of the test part."""
     test: np.ndarray
     outside: np.ndarray
-    """What may be trained or developed on."""
+    """Rows available for training and development."""
     given: np.ndarray | None = None
-    """The development part that the corpus itself names, within `outside`; None where it names none."""
+    """The development part that the corpus itself defines, within `outside`; None if it defines none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,20 +34,20 @@ class DevelopmentOption(Option):
     """This option's name."""
 
     def settled(self, corpus: Corpus, held: Sequence[Held]) -> "DevelopmentOption":
-        """The rule that these folds are made by: itself, but for `auto`."""
+        """Returns the rule for these folds: itself, except for `auto`."""
         return self
 
     def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
-        """The development rows of fold `number`. Raises CorpusError when the rule cannot be followed."""
+        """Returns the development rows of fold `number`. Raises CorpusError if the rule cannot be applied."""
         raise NotImplementedError
 
     def words(self) -> str:
-        """The rule as the protocol card says it."""
+        """Returns the rule as printed on the protocol card."""
         raise NotImplementedError
 
 
 def in_turn(names: Sequence[str], held: set[str], number: int, seed: int, count: int) -> list[str]:
-    """`count` names that are not held out, another start for every fold, in an order drawn from the seed.
+    """Returns `count` names that are not held out, in a seeded order with a different start for every fold.
 
     >>> in_turn(["a", "b", "c"], {"a"}, 1, 0, 1) != in_turn(["a", "b", "c"], {"a"}, 2, 0, 1)
     True

@@ -12,7 +12,7 @@ from ser_core.folds.dev.development import DevelopmentOption, Held
 
 @dataclasses.dataclass(frozen=True)
 class Given(DevelopmentOption):
-    """Knobs of the given development part: none."""
+    """Settings of the given development part: none."""
 
     joins: ClassVar[bool] = False
     name: str = "given"

@@ -1,4 +1,4 @@
-"""Nobody develops: every model trains for optim.epochs and nothing may be chosen by its scores."""
+"""No development set: every model trains for optim.epochs, and its scores may decide nothing."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from ser_core.folds.dev.development import DevelopmentOption, Held
 
 @dataclasses.dataclass(frozen=True)
 class Nobody(DevelopmentOption):
-    """Knobs of no development: none."""
+    """Settings of no development set: none."""
 
     name: str = "none"
     """This option's name."""

@@ -1,6 +1,6 @@
-"""The test speaker's partner develops: two speakers to a session, one tests, the other develops, eight others train.
+"""The test speaker's partner is the development set: of two speakers per session, one tests and the other develops; eight train.
 
-The natural reading of "8/1/1" on IEMOCAP. Of the held-out session nothing is ever trained on, not even by the tested model.
+The natural reading of "8/1/1" on IEMOCAP. The held-out session is never used for training, not even for the tested model.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from ser_core.folds.dev.development import DevelopmentOption, Held
 
 @dataclasses.dataclass(frozen=True)
 class Partner(DevelopmentOption):
-    """Knobs of development by partners: none."""
+    """Settings of development by partners: none."""
 
     joins: ClassVar[bool] = False
     name: str = "partner"
@@ -26,7 +26,7 @@ class Partner(DevelopmentOption):
         shared = np.isin(sessions[held.outside], [name for name in set(sessions[held.test].tolist()) if name])
         if not shared.any():
             raise CorpusError(
-                f"folds.dev=partner: nobody shares a session with the test part ({held.held_out}) but is outside it; "
+                f"folds.dev=partner: no speaker outside the test part ({held.held_out}) shares a session with it; "
                 "use folds=lospo on a corpus whose sessions pair speakers, or folds.dev=speakers"
             )
         partners = set(speakers[held.outside[shared]].tolist())

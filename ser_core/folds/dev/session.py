@@ -1,4 +1,4 @@
-"""Another whole session of the training side develops, in turn (3 / 1 / 1 sessions on IEMOCAP: Srinivasan et al. 2022)."""
+"""Another whole session is the development set, in turn (3 / 1 / 1 sessions on IEMOCAP: Srinivasan et al. 2022)."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from ser_core.folds.dev.development import DevelopmentOption, Held, in_turn
 
 @dataclasses.dataclass(frozen=True)
 class Session(DevelopmentOption):
-    """Knobs of development by sessions: none."""
+    """Settings of development by sessions: none."""
 
     name: str = "session"
     """This option's name."""

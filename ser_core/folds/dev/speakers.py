@@ -1,4 +1,4 @@
-"""Whole speakers of the training side develop, in turn: choosing an epoch sees neither the test speakers nor the trained ones."""
+"""Whole speakers are the development set, in turn: the chosen epoch depends on neither the test nor the training speakers."""
 
 import dataclasses
 
@@ -12,12 +12,12 @@ from ser_core.options import at_least
 
 @dataclasses.dataclass(frozen=True)
 class Speakers(DevelopmentOption):
-    """Knobs of development by speakers."""
+    """Settings of development by speakers."""
 
     name: str = "speakers"
     """This option's name."""
     count: int = 1
-    """Speakers that develop in each fold, at least 1."""
+    """Development speakers in each fold, at least 1."""
 
     def __post_init__(self) -> None:
         at_least(self, "count", 1)
@@ -27,7 +27,7 @@ class Speakers(DevelopmentOption):
         left = set(speakers[held.outside].tolist())
         if len(left) <= self.count:
             raise CorpusError(
-                f"fold {number} ({held.held_out}) has nobody to train on: folds.dev=speakers takes {self.count} of {len(left)} "
+                f"fold {number} ({held.held_out}) has no training speakers: folds.dev=speakers takes {self.count} of {len(left)} "
                 "speakers for development; use a corpus with more speakers, or folds.dev=none with optim.epochs fixed"
             )
         absent = set(speakers.tolist()) - left

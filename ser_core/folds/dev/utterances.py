@@ -1,6 +1,6 @@
-"""Random utterances of the training side develop. They share speakers with training, so that the chosen epoch comes late.
+"""Random utterances are the development set. They share speakers with training, so the chosen epoch comes late.
 
-Published often (emotion2vec, PMTSU), so it is here for comparison; every card and table made with it carries a flag.
+Often published (emotion2vec, PMTSU), so it is available for comparison; every card and table made with it carries a flag.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ from ser_core.options import within
 
 @dataclasses.dataclass(frozen=True)
 class Utterances(DevelopmentOption):
-    """Knobs of development by random utterances."""
+    """Settings of development by random utterances."""
 
     name: str = "utterances"
     """This option's name."""
     share: float = 0.2
-    """Share of the training side's utterances that develop, from 0.01 to 0.5."""
+    """Share of the utterances outside the test part that form the development set, from 0.01 to 0.5."""
 
     def __post_init__(self) -> None:
         within(self, "share", 0.01, 0.5)

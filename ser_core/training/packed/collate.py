@@ -1,9 +1,9 @@
-"""Batches of several models as one: padded to a common size, which changes no result.
+"""How batches of several models become one: padded to a common size, which changes no result.
 
     batch of model 1 [rows time ...]  \
-    batch of model 2 [rows' time' ...] -- zeros and masks behind --> [models most_rows most_time ...]
-A row behind the last utterance is unlabelled, so that no loss counts it; its first step passes for real, since a softmax over
-no step at all is not a number.
+    batch of model 2 [rows' time' ...] -- padded with zeros --> [models most_rows most_time ...]
+A padding row is unlabelled, so no loss counts it. Its first step counts as real, because a softmax over no steps at all would
+be NaN.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from torch import Tensor
 from ser_core.batch import Batch, Stream
 
 Parts = dict[str, Any]
-"""A Batch, or several, as plain dictionaries of tensors, which torch.func.vmap can take apart."""
+"""One or more Batches as plain dictionaries of tensors, which torch.func.vmap can take apart."""
 
 
 def collate(batches: Sequence[Batch]) -> Parts:
-    """The batches, of the same channels and tasks, along a new first dimension."""
+    """Stacks batches with the same channels and tasks along a new first dimension."""
     rows = max(len(batch.rows) for batch in batches)
     first = batches[0]
     return {
@@ -31,7 +31,7 @@ def collate(batches: Sequence[Batch]) -> Parts:
 
 
 def batch_of_one(parts: Parts) -> Batch:
-    """The Batch of one model."""
+    """Rebuilds the Batch of one model."""
     streams, views = ({name: Stream(*each) for name, each in parts[kind].items()} for kind in ("streams", "views"))
     return Batch(streams, parts["targets"], parts["rows"], views)
 
@@ -51,7 +51,7 @@ def _targets(targets: Sequence[Tensor], rows: int) -> Tensor:
 
 
 def _filled(tensors: Sequence[Tensor], shape: tuple[int, ...], absent: float) -> Tensor:
-    """[tensors *shape] with each tensor at the beginning of its part and `absent` behind."""
+    """Returns [tensors *shape] with each tensor at the start of its slice and `absent` as padding."""
     if all(tensor.shape == shape for tensor in tensors):
         return torch.stack(list(tensors))
     whole = tensors[0].new_full((len(tensors), *shape), absent)

@@ -1,4 +1,4 @@
-"""Which models can be trained as one program: those of one structure, built from what torch.func.vmap can batch.
+"""Which models can be trained as one program: those with one structure, built from operations that torch.func.vmap can batch.
 
 why_not_packed(config, inputs) == ""  and  equal structure_of(config, inputs, model)  -->  one stack
 """
@@ -12,11 +12,11 @@ from ser_core.masking.epoch import EpochMasking
 from ser_core.model import SpeechEmotionModel
 
 OF_EACH = ("seed", "corpus", "folds", "audio", "optim", "stages", "conditions", "run")
-"""Where stacked models may differ: each has its own order, schedule, decay, clipping and patience."""
+"""Settings in which stacked models may differ: each has its own order, schedule, decay, clipping and patience."""
 
 
 def why_not_packed(config: Config, inputs: Dataset) -> str:
-    """Why models of this configuration, settled, are trained one by one; "" where they can be stacked."""
+    """Explains why models of this settled configuration are trained one by one; "" if they can be stacked."""
     tasks = config.tasks.active()
     unbatched = [name for name, task in tasks.items() if not task.batches]
     if unbatched:
@@ -37,7 +37,7 @@ def why_not_packed(config: Config, inputs: Dataset) -> str:
 
 
 def structure_of(config: Config, inputs: Dataset, model: SpeechEmotionModel) -> str:
-    """Equal for models that can be stacked: the same layers, shapes, tasks and constants."""
+    """Returns a string that is equal for models that can be stacked: the same layers, shapes, tasks and constants."""
     tree = {name: part for name, part in as_dict(config).items() if name not in OF_EACH}
     tree["tasks"] = {name: {**task, "weight": 1.0} for name, task in tree["tasks"].items() if task["weight"] > 0}
     shapes = [(name, str(value.dtype), str(value.device), tuple(value.shape)) for name, value in model.state_dict().items()]

@@ -1,7 +1,7 @@
-"""One epoch of many models as one program: what `train_epoch` does for one, step by step for all that have a step left.
+"""One epoch of many models as one program: what `train_epoch` does for one, step by step for all that have steps left.
 
 phases --draw_epoch--> steps of each --collate--> Stack.gradients --clip, AdamW, schedule of each--> means of each
-The model with the most steps stands first, so that those still at work are always a front part of the stack.
+The model with the most steps comes first, so that the models still training are always the front of the stack.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from ser_core.training.train_state import TrainState
 
 
 def train_epochs(stack: Stack | None, phases: Sequence[Phase]) -> tuple[Stack, list[dict[str, float] | TrainingError]]:
-    """Trains an epoch of each, and returns the stack for the next time and what `train_epoch` would return or raise for each.
+    """Trains one epoch of each phase. Returns the stack for the next call, and what `train_epoch` would return or raise for each.
 
-    The stack is made anew when it holds other models than these.
+    Builds a new stack if the given one holds other models.
     """
     epochs = [phase.start_epoch() for phase in phases]
     plans = [draw_epoch(phase.config, phase.inputs, phase.state) for phase in phases]
@@ -63,7 +63,7 @@ def _stacked(stack: Stack | None, states: Sequence[TrainState]) -> Stack:
 
 
 def _step(stack: Stack, phases: Sequence[Phase], plans: Sequence[tuple[list[int], Tensor]]) -> tuple[Tensor, dict[str, Tensor]]:
-    """Steps the first models of the stack, each with its own utterances and key; returns their losses, summed and by task."""
+    """Steps the first models of the stack, each with its own utterances and key. Returns their losses, total and by task."""
     config = phases[0].config
     device = device_of(config)
     batches = [phase.inputs.batch(rows, key).to(device) for phase, (rows, key) in zip(phases, plans, strict=True)]

@@ -1,9 +1,9 @@
-"""Trains many folds side by side: those of one structure as one program, the others one by one.
+"""How many folds train side by side: folds with the same structure as one program, the others one by one.
 
-    each fold to its next epoch --> of one structure? --train_epochs--> means of each --> EpochEnd, ..., Fitted
-The loop is that of `fit`, one epoch of every fold at a time. A fold that has stopped leaves the stack, which is then made anew;
-folds that are trained once more on both parts (optim.refit) share it with those that are not there yet. Equal to `fit` up to the
-last bits, which depend on what is stacked.
+    each fold to its next epoch --> same structure? --train_epochs--> means of each --> EpochEnd, ..., Fitted
+The loop is that of `fit`, one epoch of every fold at a time. When a fold stops, it leaves the stack, and a new stack is built.
+Folds that are retrained on both parts (optim.refit) share the stack with folds that are still in their first phase. Results equal
+those of `fit` except for the last bits, which depend on what is stacked.
 """
 
 import dataclasses
@@ -28,28 +28,28 @@ class PackJob:
     """One fold to train."""
 
     config: Config
-    """Settled, as plan() leaves it."""
+    """Settled, as plan() returns it."""
     inputs: Dataset
     fold: Fold
     checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint)
 
 
 Answer = dict[str, float] | TrainingError
-"""What an epoch of one job gave: the means of its losses, or why it failed."""
+"""Result of an epoch of one job: the means of its losses, or the reason it failed."""
 
 
 @dataclasses.dataclass
 class PackRound:
-    """What one epoch of every job gave, by the jobs' numbers."""
+    """Results of one epoch of every job, by job number."""
 
     ends: dict[int, EpochEnd] = dataclasses.field(default_factory=dict)
     fitted: dict[int, Fitted] = dataclasses.field(default_factory=dict)
     failed: dict[int, TrainingError] = dataclasses.field(default_factory=dict)
-    """What `fit` would raise. The others go on."""
+    """Errors that `fit` would raise. The other jobs continue."""
 
 
 class FoldTraining:
-    """One job on its way: the phase it is in, and its result when it is done."""
+    """A job in training: its current phase, and its result when it is done."""
 
     def __init__(self, job: PackJob) -> None:
         self.job = job
@@ -59,7 +59,7 @@ class FoldTraining:
         self._named: tuple[TrainState | None, str] = (None, "")
 
     def reach_epoch(self) -> bool:
-        """Goes on to the next epoch to train, through ends of stages and phases; False when the fold is done."""
+        """Advances to the next epoch to train, across ends of stages and phases. Returns False when the fold is done."""
         while True:
             if not self.in_stage:
                 self.in_stage = self.phase.begin_stage()
@@ -82,7 +82,7 @@ class FoldTraining:
 
     @property
     def structure(self) -> str:
-        """What the fold is stacked by in this stage; "" for one that is trained alone."""
+        """Returns the structure by which the fold is stacked in this stage; "" for a fold that is trained alone."""
         state, name = self._named
         if state is not self.phase.state:
             config, inputs = self.phase.config, self.phase.inputs
@@ -92,10 +92,10 @@ class FoldTraining:
 
 
 def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
-    """Yields after an epoch of every job that is not done, and with each job once what `fit` returns or raises for it.
+    """Yields after an epoch of every unfinished job, and yields once per job what `fit` would return or raise for it.
 
-    At a yield with `ends` every job under way can be saved; what is done comes in a PackRound without. Jobs for which
-    why_not_packed has a sentence are trained one by one.
+    At a yield with `ends`, every running job can be saved; finished jobs arrive in a PackRound without `ends`. Jobs for which
+    why_not_packed returns a reason are trained one by one.
     """
     trainings = {number: FoldTraining(job) for number, job in enumerate(jobs)}
     stacks: dict[str, Stack] = {}
@@ -124,7 +124,7 @@ def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
 
 
 def _train_group(phases: Sequence[Phase], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, Answer]:
-    """The means of an epoch of folds of one structure; keeps their stack for the next epoch."""
+    """Trains an epoch of folds with one structure, returns their means, and keeps their stack for the next epoch."""
     if not phases or not name:
         if name in stacks:
             stacks.pop(name).release()

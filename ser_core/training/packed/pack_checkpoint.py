@@ -1,9 +1,9 @@
-"""Keeps the states of folds that are trained beside each other: those of a fixed pack in one file, all of the same moment.
+"""How folds that train together are checkpointed: a fixed pack in one file, with all states from the same moment.
 
     FoldCheckpoint (fold 1) --\
     FoldCheckpoint (fold 2) ---+-- states, after an epoch of each --> Keeper of the pack --> one file
-What is stacked decides the last bits, so a killed pack goes on as a whole or not at all. Where they do not matter
-(optim.pack=0) each lane has a file of its own.
+The stacked folds decide the last bits, so a killed pack resumes as a whole or not at all. If the last bits do not matter
+(optim.pack=0), each fold has its own file.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,18 +14,18 @@ import torch
 from ser_core.training.checkpoint import Checkpoint, State
 
 PHASE = "together"
-"""The one phase of a pack's keeper; what it holds are the lanes' own."""
+"""The only phase of a pack's keeper. It holds the phases of its folds."""
 
 
 class FoldCheckpoint(Checkpoint):
-    """The keeper of one fold of a pack: without a file it saves nothing and says how things stand when it is asked."""
+    """The checkpoint of one fold of a pack. Without a file it saves nothing, but returns its state on request."""
 
     def __init__(self, file: Path | None = None, seconds: float = 0.0) -> None:
         super().__init__(file, seconds)
         self.worked = 0.0
-        """Seconds of work on this fold, its share of each epoch of the pack."""
+        """Seconds of work on this fold: its share of each epoch of the pack."""
         self.failure = ""
-        """Why it cannot be trained; "" while it can."""
+        """Why the fold cannot be trained; "" while it can."""
         self._under_way: Callable[[], State] = dict
 
     @property
@@ -41,17 +41,17 @@ class FoldCheckpoint(Checkpoint):
         self._under_way = dict
 
     def development_scores(self) -> list[float]:
-        """Of the epochs that a killed process has trained."""
+        """Returns the development scores of the epochs that a killed process trained."""
         return [epoch["dev"] for epoch in self.states.get("development", {}).get("log", [])]
 
     def state(self) -> State:
-        """All that there is to go on from; to be asked for after an epoch or when the fold is done."""
+        """Returns everything needed to resume. Call it after an epoch or when the fold is done."""
         states = {} if self.failure else {**self.states, **self._under_way()}
         return {"seconds": self.worked, "failure": self.failure, "states": states}
 
 
 def load_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint], device: torch.device) -> None:
-    """Gives each fold's lane what the keeper of the pack finds in its file."""
+    """Gives each fold's checkpoint the state that the pack's file holds for it."""
     keeper.load(device)
     for number, state in (keeper.phase_state(PHASE) or {}).items():
         lane = folds[int(number)]
@@ -59,5 +59,5 @@ def load_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint], device: t
 
 
 def save_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint]) -> None:
-    """Saves the states of all lanes, when the last saving is long enough ago."""
+    """Saves the states of all folds if the last save is long enough ago."""
     keeper.save(PHASE, lambda: {str(number): lane.state() for number, lane in folds.items()})

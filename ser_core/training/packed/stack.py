@@ -1,7 +1,7 @@
 """Models of one structure whose parameters are slices of common tensors, and one step of all of them.
 
     parameters [models ...]  --vmap of weighted_loss-->  loss of each model  --sum, backward-->  gradients [models ...]
-Each model's own parameters are views of its slice: what reads, saves or steps the model alone goes on doing so.
+Each model's own parameters are views of its slice, so code that reads, saves or steps a single model keeps working.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from ser_core.training.step import weighted_loss
 from ser_core.training.train_state import TrainState
 
 Stepped = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]
-"""Of each model: the loss that is differentiated, the loss of each task, and the outputs that heads remember."""
+"""For each model: the loss to differentiate, the loss of each task, and the outputs that heads remember."""
 
 
 class Stack:
-    """The models of these states. `release` gives each its parameters back, in tensors of its own."""
+    """The models of these states. `release` gives each model its parameters back as separate tensors."""
 
     def __init__(self, states: Sequence[TrainState]) -> None:
         self.states = list(states)
@@ -36,7 +36,7 @@ class Stack:
                     own[name].data = self.values[name][number]
 
     def holds(self, states: Sequence[TrainState]) -> bool:
-        """Whether it is made of these states in this order."""
+        """Whether the stack consists of these states in this order."""
         return len(states) == len(self.states) and all(map(lambda one, other: one is other, states, self.states))
 
     def release(self) -> None:
@@ -45,7 +45,7 @@ class Stack:
                 parameter.data = parameter.data.clone()
 
     def gradients(self, count: int, parts: Parts, keys: Tensor) -> Stepped:
-        """Leaves on the first `count` models the gradients of a step under these batches and keys."""
+        """Sets the gradients of the first `count` models for a step with these batches and keys."""
         state, some = self.states[0], self.states[:count]
         leaves = {name: value[:count].detach().requires_grad_() for name, value in self.values.items()}
         learned = state.weighting.learned
@@ -63,7 +63,7 @@ class Stack:
 
         loss, losses, outputs = torch.func.vmap(alone)(leaves, constants, states, memory, parts, keys)
         found = torch.autograd.grad(loss.sum(), drawn, allow_unused=True)
-        # The fused AdamW of a CPU takes it that gradients lie in memory as parameters do.
+        # Fused AdamW on a CPU assumes that gradients have the same memory layout as parameters.
         found = [None if each is None else each.contiguous() for each in found]
         for number, each in enumerate(some):
             own = [*self.owned[number], *(each.weighting_state[name] for name in learned)]

@@ -64,7 +64,7 @@ MISTAKES = {
     "a search without development": (["search", "weights", "folds.dev=none"], "a search decides by development scores"),
     "a rule that the corpus cannot follow": (
         ["run", "folds=loso", "folds.dev=partner"],
-        "nobody shares a session with the test part",
+        "no speaker outside the test part",
     ),
     "a knob of another rule": (["run", "folds.dev.share=0.1"], "it belongs to utterances"),
     "a study with a near name": (["ablate", "fusoin"], "did you mean fusion?"),
@@ -85,7 +85,7 @@ MISTAKES = {
     "seed= in a study": (["ablate", "fusion", "seed=3"], "with --seeds"),
     "a key that every variant sets": (["ablate", "fusion", *SMALL, "model.fusion=bridge"], "leave the override out"),
     "an unknown key": (["run", "optim.epoch=3"], "the nearest is optim.epochs"),
-    "a knob of another option": (["run", "model.fusion.tokens=4"], "model.fusion=concat has no knob 'tokens'"),
+    "a knob of another option": (["run", "model.fusion.tokens=4"], "model.fusion=concat has no setting 'tokens'"),
     "a corpus that is not there": (["run", "corpus=ravdess", "corpus.root=nowhere"], "nowhere"),
     "a channel too few": (["run", "model.speech=none", "model.text=none"], "both none"),
     "a sampler that is none": (["search", "weights", "--sampler", "annealing"], "nsga2, cmaes, grid; got 'annealing'"),

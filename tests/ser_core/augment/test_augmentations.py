@@ -117,8 +117,8 @@ def test_the_telephone_hears_nothing_above_four_kilohertz() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("echo", "'echo' is no augmentation; write NAME or NAME:VALUE with speed, pitch"),
-        ("noise:", "'noise:' is no augmentation"),
+        ("echo", "'echo' is not an augmentation; write NAME or NAME:VALUE with speed, pitch"),
+        ("noise:", "'noise:' is not an augmentation"),
         ("noise:loud", "noise:loud: the value is a signal-to-noise ratio in dB, from -20 to 60; got 'loud'"),
         ("noise:nan", "from -20 to 60; got 'nan'"),
         ("speed:3", "a factor on the tempo, from 0.5 to 2; got '3'"),

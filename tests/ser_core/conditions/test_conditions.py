@@ -45,13 +45,13 @@ def test_every_condition_is_either_hidden_changed_or_read() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["conditions=[deaf]"], "'deaf' is no condition; there are speech_only, text_only, text, speed"),
-        (["conditions=[text_only]", "model.text=none"], "text_only needs the text channel, and model.text=none; leave it out"),
+        (["conditions=[deaf]"], "'deaf' is not a condition; choose from speech_only, text_only, text, speed"),
+        (["conditions=[text_only]", "model.text=none"], "text_only needs the text channel, and model.text=none; remove it"),
         (["conditions=[text_only]", "model.speech=none"], "text_only needs the speech channel, and model.speech=none"),
         (["conditions=[speech_only]", "model.text=none"], "speech_only needs the text channel"),
         (["conditions=[noise:10]", "model.speech=none"], "noise:10 needs the speech channel"),
         (["conditions=[noise:500]"], "conditions: noise:500: the value is a signal-to-noise ratio in dB, from -20 to 60"),
-        (["conditions=[text]"], "text names its column, as text:asr"),
+        (["conditions=[text]"], "text needs the name of its column, for example text:asr"),
         (["conditions=[text_only:2]"], "text_only takes no value, got 'text_only:2'"),
         (["conditions=[noise:1,noise:1]"], "noise:1 is given twice"),
     ],

@@ -48,7 +48,7 @@ def test_every_leaf_is_accepted() -> None:
     ("overrides", "message"),
     [
         (["optim.epoch=3"], "unknown key optim.epoch; the nearest is optim.epochs"),
-        (["model.fusion.tokens=4"], "it belongs to bridge, mbt, perceiver: add model.fusion=bridge or leave"),
+        (["model.fusion.tokens=4"], "it belongs to bridge, mbt, perceiver: add model.fusion=bridge or remove"),
         (["model.fusion.heads=4"], "it belongs to self_attention, cross_attention, bridge"),
         (["optim.epochs=3", "optim.epochs=4"], "optim.epochs is given twice"),
         (["corpus.name=emodb"], "write corpus=NAME instead"),
@@ -91,6 +91,6 @@ def test_a_group_within_a_group_is_there_if_the_chosen_option_has_it() -> None:
 
 
 def test_a_group_that_is_not_there_is_refused_with_its_owner() -> None:
-    with pytest.raises(SettingError, match=r"model\.speech=logmel has no knob 'adapter'; it belongs to checkpoint: add"):
+    with pytest.raises(SettingError, match=r"model\.speech=logmel has no setting 'adapter'; it belongs to checkpoint: add"):
         check_keys(Config, GROUPS, expand(["model.speech.adapter=lora"], GROUPS))
     check_keys(Config, GROUPS, expand(["model.speech=a/b", "model.speech.adapter=lora", "model.speech.adapter.rank=2"], GROUPS))

@@ -154,7 +154,7 @@ def test_a_table_that_is_a_pickle_alone_is_refused(tmp_path: Path, table: str) -
     with pytest.raises(CorpusError, match=rf"table {table} has no file db\.{table}\.csv or \.parquet"):
         read(root, gender="gender")
     (root / f"db.{table}.pkl").write_bytes(pickle.dumps(Poison(proof)))
-    with pytest.raises(CorpusError, match=rf"table {table} is there as .*pkl alone, and a pickle is never opened.*db\.save"):
+    with pytest.raises(CorpusError, match=rf"table {table} is only stored as .*pkl, and a pickle is never opened.*db\.save"):
         read(root, gender="gender")
     assert not proof.exists()
 
@@ -174,16 +174,19 @@ def test_a_header_that_runs_something_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"tables": ["emotions"]}, "no table 'emotions' of corpus.tables; there are emotion, files, ratings"),
+        ({"tables": ["emotions"]}, "no table 'emotions' of corpus.tables; choose from emotion, files, ratings"),
         ({"emotion": "mood"}, "not one table has the column 'mood' of corpus.emotion: there are emotion/emotion, files/speaker"),
         (
             {"speaker": "who"},
-            r"corpus\.speaker=who is in no table; there are emotion/emotion, files/speaker, files/transcription",
+            r"corpus\.speaker=who is in no table; choose from emotion/emotion, files/speaker, files/transcription",
         ),
-        ({"speaker": "people/speaker"}, r"corpus\.speaker=people/speaker is not there; there are emotion/emotion, files/speaker"),
+        (
+            {"speaker": "people/speaker"},
+            r"corpus\.speaker=people/speaker does not exist; choose from emotion/emotion, files/speaker",
+        ),
         ({"gender": "sex"}, r"corpus\.gender=sex is in no table; .*, and the labels of the speakers have gender, age"),
         ({"dimensions": ["loose"]}, "the scheme of column 'loose' has no minimum and maximum; give its scale"),
-        ({"text": "ratings/loose"}, "ratings/loose is of segments, table emotion of whole files"),
+        ({"text": "ratings/loose"}, "ratings/loose has segments, table emotion has whole files"),
         ({"classes": ["envy"]}, r"corpus\.classes names 'envy'; the table has excited, joy, sad"),
     ],
 )
@@ -205,8 +208,8 @@ def test_damage_is_named(tmp_path: Path) -> None:
         ("db.emotion.csv", "audio/d.wav", "audio/a.wav", r"table emotion has a row twice: audio/a\.wav|appears more than once"),
         ("db.files.csv", "audio/d.wav", "audio/a.wav", r"table files has a row twice: audio/a\.wav"),
         ("db.files.csv", "03", "", "row 1 has no speaker"),
-        ("db.yaml", "name: made", "nome: made", r"db\.yaml is no header of a database"),
-        ("db.yaml", "", "just words # ", "is no header of a database|is not plain YAML"),
+        ("db.yaml", "name: made", "nome: made", r"db\.yaml is not the header of a database"),
+        ("db.yaml", "", "just words # ", "is not the header of a database|is not plain YAML"),
     ):
         whole = (root / name).read_text()
         (root / name).write_text(whole.replace(old, new) if old else new)
@@ -214,7 +217,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
             read(root)
         (root / name).write_text(whole)
     shutil.rmtree(root / "audio")
-    with pytest.raises(CorpusError, match=r"none of 4 audio files is there"):
+    with pytest.raises(CorpusError, match=r"none of 4 audio files exists"):
         read(root)
     (root / "db.yaml").unlink()
     with pytest.raises(CorpusError, match=r"no db\.yaml in"):

@@ -142,15 +142,15 @@ def test_the_terms_are_those_of_the_corpus_behind_the_manifests() -> None:
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     place = emodb(tmp_path)
     damages: list[tuple[str, str, str]] = [
-        ("emodb.jsonl", "{", r"emodb\.jsonl: it is no JSON: line 1"),
-        ("emodb.jsonl", "[]", "it is no JSON object"),
+        ("emodb.jsonl", "{", r"emodb\.jsonl: it is not JSON: line 1"),
+        ("emodb.jsonl", "[]", "it is not a JSON object"),
         ("emodb.jsonl", json.dumps({**line("03a01Fa", "happy"), "emo": ""}), "it has no text in 'emo'"),
-        ("emodb.jsonl", json.dumps(line("03a01Fa", "happy", start_time="0")), "start_time is '0', no number of seconds"),
+        ("emodb.jsonl", json.dumps(line("03a01Fa", "happy", start_time="0")), "start_time is '0', not a number of seconds"),
         ("emodb.jsonl", json.dumps(line("03a01Fa", "anger")), "disagree on emo of emodb-03a01Fa: 'anger' and 'happy'"),
         ("emodb.jsonl", json.dumps(line("x", "sad", "esd")), r"holds several corpora \(emodb, esd\)"),
         ("emodb.jsonl", json.dumps(line("03a01Xa", "envy")), "label 'envy' of emodb-03a01Xa is not in .*; add it there"),
         ("label_map.json", "{", r"label_map\.json cannot be read"),
-        ("label_map.json", '{"happy": 1}', "must say a class for each label"),
+        ("label_map.json", '{"happy": 1}', "must map each label to a class"),
         (
             "fold_1/emodb_test_fold_1.jsonl",
             json.dumps(line("14a05Nd", "neutral")),
@@ -189,11 +189,11 @@ def test_a_missing_folder_and_wrong_paths_are_refused(tmp_path: Path) -> None:
         read(tmp_path / "no")
     with pytest.raises(CorpusError, match="no lines in"):
         read(tmp_path)
-    with pytest.raises(CorpusError, match=r"none of 4 audio files is there, first .*correct corpus\.root"):
+    with pytest.raises(CorpusError, match=r"none of 4 audio files exists, first .*correct corpus\.root"):
         read(emodb(tmp_path), root=str(tmp_path / "elsewhere"))
     composed = compose(["corpus=emobox", f"corpus.path={tmp_path}", r"corpus.speaker='_(\d\d)$'"]).corpus
     assert isinstance(composed, EmoBox) and composed.speaker == r"_(\d\d)$"
-    for rule, message in ((r"\d\d", "needs a group"), ("(", "is no regular expression")):
+    for rule, message in ((r"\d\d", "needs a group"), ("(", "is not a regular expression")):
         with pytest.raises(SettingError, match=message):
             EmoBox(speaker=rule)
 
@@ -282,7 +282,7 @@ def test_lines_as_other_systems_write_them(tmp_path: Path) -> None:
             folder.rmdir()
     assert read(place, root="/nowhere").table.equals(expected)
     (place / "emodb.jsonl").write_bytes(text.encode() + '{"key": "\u00e9"'.encode("latin-1"))
-    with pytest.raises(CorpusError, match=r"line 5 of .*emodb\.jsonl is not in UTF-8; save it so"):
+    with pytest.raises(CorpusError, match=r"line 5 of .*emodb\.jsonl is not in UTF-8; save the file as UTF-8"):
         read(place)
 
 

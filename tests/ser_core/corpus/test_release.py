@@ -172,7 +172,7 @@ def test_a_root_that_no_folder_can_have_is_refused(root: str) -> None:
 @pytest.mark.parametrize("name", ["x" * 300 + ".wav", "a\0b.wav", "no/such.wav", "/proc/1/nothing/x.wav", ""])
 def test_names_that_no_file_can_have_are_absent(name: str, tmp_path: Path) -> None:
     assert not is_file(tmp_path / name)
-    with pytest.raises(CorpusError, match="none of 1 audio files is there"):
+    with pytest.raises(CorpusError, match="none of 1 audio files exists"):
         check_some_file("x", [str(tmp_path / name)])
 
 

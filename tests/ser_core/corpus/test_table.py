@@ -246,7 +246,10 @@ def test_other_names_are_suggested_and_read_when_mapped(tmp_path: Path) -> None:
     composed = compose([*given, "corpus.columns={path: file, my speaker: speaker}"])
     assert composed.corpus == Table(path=str(Path("t.csv").absolute()), columns={"path": "file", "my speaker": "speaker"})
     assert fingerprint(composed) == fingerprint(compose(given))
-    for columns, message in (({"a": "file", "b": "file"}, "a, b all as file"), ({"a": "Emotion"}, r"no column .*mean emotion\?")):
+    for columns, message in (
+        ({"a": "file", "b": "file"}, "a, b all as file"),
+        ({"a": "Emotion"}, r"no known column .*mean emotion\?"),
+    ):
         with pytest.raises(SettingError, match=message):
             Table(columns=columns)
 
@@ -305,7 +308,7 @@ def test_json_that_is_no_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"column 'speaker' holds lists or structures"):
         read(file)
     pd.DataFrame({"file": ["a.wav"], "speaker": ["1"]}).to_json(file)
-    with pytest.raises(CorpusError, match=r"is JSON by columns; write one object on each line"):
+    with pytest.raises(CorpusError, match=r"is JSON by columns; write one object per line"):
         read(file)
 
 

@@ -135,7 +135,7 @@ def test_every_reader_offers_a_column_and_none_and_refuses_a_file_that_nobody_re
     made = option()
     for text in ("column", "none"):
         dataclasses.replace(made, text=text)  # type: ignore[call-arg]
-    with pytest.raises(SettingError, match=r"corpus\.text_file is read with corpus\.text=column, got 'none'"):
+    with pytest.raises(SettingError, match=r"corpus\.text_file needs corpus\.text=column, got 'none'"):
         dataclasses.replace(made, text="none", text_file="heard.csv")  # type: ignore[call-arg]
     with pytest.raises(SettingError, match=r"corpus\.text must be one of .*column.*none"):
         dataclasses.replace(made, text="asr")  # type: ignore[call-arg]

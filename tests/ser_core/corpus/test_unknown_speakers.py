@@ -94,7 +94,7 @@ def test_folds_by_utterance_can_be_accepted_and_are_flagged() -> None:
 def test_the_corpus_s_own_parts_stay_and_auto_asks_who_develops() -> None:
     made = each(30)
     assert flagged(made, split(made, option("official", "utterances")))
-    with pytest.raises(CorpusError, match=r"folds\.dev=auto finds nobody .*folds\.dev=utterances"):
+    with pytest.raises(CorpusError, match=r"folds\.dev=auto finds no development speakers.*folds\.dev=utterances"):
         split(made, option("official", "auto"))
 
 

@@ -212,9 +212,9 @@ def test_views_that_are_not_there_are_refused(
     ("overrides", "message"),
     [
         (["views=mirror"], "must be one of utterance, waveform, column"),
-        (["augmentations=[]"], "must be at least one, each given once"),
-        (["augmentations=[noise,noise]"], "must be at least one, each given once"),
-        (["augmentations=[echo]"], "augmentations: 'echo' is no augmentation"),
+        (["augmentations=[]"], "must be at least one, each only once"),
+        (["augmentations=[noise,noise]"], "must be at least one, each only once"),
+        (["augmentations=[echo]"], "augmentations: 'echo' is not an augmentation"),
         (["views=waveform", "weight=1", "model.speech=none"], "views=waveform changes the speech, and model.speech=none"),
     ],
 )

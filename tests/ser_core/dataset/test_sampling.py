@@ -43,7 +43,7 @@ def test_a_balanced_course_repeats_itself_and_differs_from_a_shuffled_one(config
 def test_a_corpus_without_emotions_is_refused_before_training(configure: Configure, inputs: Dataset) -> None:
     corpus = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(emotion=""))
     bare = dataclasses.replace(inputs, corpus=corpus)
-    message = r"needs two emotions or more .* corpus demo has not got them; use optim\.sampling=shuffled"
+    message = r"needs at least two emotions .* corpus demo does not have them; use optim\.sampling=shuffled"
     with pytest.raises(SettingError, match=message):
         plan(configure(*BALANCED, "tasks.emotion.weight=0"), inputs=bare)
     plan(configure("tasks.emotion.weight=0"), inputs=bare)

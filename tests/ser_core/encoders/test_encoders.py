@@ -186,7 +186,7 @@ def test_a_hub_name_that_cannot_be_fetched_is_explained(monkeypatch: pytest.Monk
         raise OSError("no route to the hub\nsecond line")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
-    with pytest.raises(SettingError, match=r"nobody/nothing is neither a folder here .* \(no route to the hub\)"):
+    with pytest.raises(SettingError, match=r"nobody/nothing is neither a local folder .* \(no route to the hub\)"):
         SpeechCheckpoint(path="nobody/nothing").extractor(CPU)
 
 

@@ -74,7 +74,7 @@ def test_auto_is_the_strictest_rule_there_is(made: Corpus, protocol: str, rule: 
 @pytest.mark.parametrize(
     ("made", "protocol", "rule", "message"),
     [
-        (DIALOGUES, "loso", "partner", "nobody shares a session with the test part"),
+        (DIALOGUES, "loso", "partner", "no speaker outside the test part"),
         (corpus([2] * 8, session=""), "lospo", "session", "needs a session for every utterance"),
         (corpus([2] * 4), "loso", "session", "two sessions outside the test part; corpus made has 1 there"),
         (DIALOGUES, "lospo", "given", "names no development part"),

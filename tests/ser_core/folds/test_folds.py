@@ -82,7 +82,7 @@ def test_kfold_deals_whole_speakers_into_so_many_folds(utterances: list[int], co
         (
             corpus([2] * 3),
             option("lospo", dev_knobs={"count": 2}),
-            "has nobody to train on: .* 2 of 2 speakers",
+            "has no training speakers: .* 2 of 2 speakers",
         ),
         (corpus([2] * 2), option("lospo"), "use a corpus with more speakers"),
         (corpus([2] * 4, session=""), option("loso"), "needs a session for every utterance; .* use lospo"),

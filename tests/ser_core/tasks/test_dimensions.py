@@ -23,7 +23,7 @@ def test_names_choose_in_the_corpuss_order_and_others_are_refused() -> None:
 
 
 def test_a_memory_for_squared_error_is_refused() -> None:
-    with pytest.raises(SettingError, match="squared error has no bias to mend"):
+    with pytest.raises(SettingError, match="squared error has no bias to correct"):
         Dimensions(loss="mse", memory=8)
 
 
