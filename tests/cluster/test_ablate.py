@@ -99,7 +99,7 @@ def test_a_study_that_another_process_trains_is_left_alone(studied, tmp_path):
     with FileLock(folder / ".lock"):
         refused = ser(tmp_path, "ablate", "fusion", *SMALL, "--seeds", "2")
     assert refused.code == 2
-    assert "another `ser` is training" in refused.err
+    assert "another `ser` process is training" in refused.err
     assert "ray" not in refused.loaded
 
 
