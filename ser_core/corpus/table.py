@@ -87,7 +87,7 @@ class Table(CorpusOption):
             if names.count(name) > 1:
                 raise SettingError(f"corpus.dimensions: {name} is given twice; keep one")
             if name in (*WORDS, *SECONDS):
-                raise SettingError(f"corpus.dimensions: {name} is no column of ratings; rename it in the table")
+                raise SettingError(f"corpus.dimensions: {name} is not a column of ratings; rename it in the table")
         return scales
 
     def read(self, cache: Path) -> Corpus:
@@ -103,7 +103,7 @@ class Table(CorpusOption):
         if given.meant:
             meant = {**given.meant, **look_alikes(given, self.scales(), list(given.meant.values()))}
             kept = {theirs: ours for theirs, ours in self.columns.items() if ours not in meant.values()}
-            given.faults.add(f"if these columns are meant, add {override({**kept, **meant})}")
+            given.faults.remedy = f"if these columns are meant, add {override({**kept, **meant})}"
         given.faults.raise_any()
         table["file"] = [str((folder / file).absolute()) for file in table["file"]]
         if AUGMENTED_FILE in table:
@@ -168,7 +168,7 @@ class Table(CorpusOption):
         known, said = (*WORDS, *SECONDS, RATER), list[str]()
         for theirs, ours in self.columns.items():
             if f"({ours})" in given.names:
-                said.append(f"corpus.columns reads {theirs} as {ours}, so the table's own column {ours} is left aside")
+                said.append(f"corpus.columns reads {theirs} as {ours}, so the table's own column {ours} is not used")
             if ours not in known and (near := likely(ours, known)):
                 said.append(f"corpus.columns reads {theirs} as {ours!r}; did you mean {near}?")
         labels = _labels(table)

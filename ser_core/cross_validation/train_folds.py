@@ -44,7 +44,7 @@ class Member:
     def key(self) -> FoldKey:
         return self.planned.key(self.fold.number)
 
-    def keeper(self, store: RunStore) -> Checkpoint:
+    def checkpoint(self, store: RunStore) -> Checkpoint:
         return Checkpoint(store.state_place(self.key), self.planned.config.run.checkpoint_seconds)
 
 
@@ -75,9 +75,9 @@ def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[
 def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains one fold."""
     (member,) = members
-    planned, fold, keeper = member.planned, member.fold, member.keeper(store)
+    planned, fold, checkpoint = member.planned, member.fold, member.checkpoint(store)
     resource_usage.start_measuring(device_of(planned.config))
-    training = fit(planned.config, planned.inputs, fold, keeper)
+    training = fit(planned.config, planned.inputs, fold, checkpoint)
     while True:
         try:
             end = next(training)
@@ -88,51 +88,51 @@ def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
             yield member.which, FoldFailed(fold.number, error)
             return
         yield member.which, Progress(fold.number, end.epoch, end.dev, end.spent)
-    write_record(planned, fold, fitted, store, keeper.spent)
-    keeper.delete()
+    write_record(planned, fold, fitted, store, checkpoint.spent)
+    checkpoint.delete()
     yield member.which, FoldResult(store.load(member.key), trained=True)
 
 
 def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains a pack of one plan, from the last checkpoint of all its folds."""
     config, which = members[0].planned.config, members[0].which
-    keeper, lanes = members[0].keeper(store), {each.fold.number: FoldCheckpoint() for each in members}
-    load_pack(keeper, lanes, device_of(config))
-    scores = {number: lane.development_scores() for number, lane in lanes.items()}
+    checkpoint, checkpoints = members[0].checkpoint(store), {each.fold.number: FoldCheckpoint() for each in members}
+    load_pack(checkpoint, checkpoints, device_of(config))
+    scores = {number: own.development_scores() for number, own in checkpoints.items()}
     try:
-        for told in _together(members, list(lanes.values()), store, lambda: save_pack(keeper, lanes)):
+        for told in _together(members, list(checkpoints.values()), store, lambda: save_pack(checkpoint, checkpoints)):
             yield from told
             judged = [event for _, event in told if isinstance(event, Progress)]
             for event in judged:
                 scores[event.fold].append(event.dev)
-            going = [found for number, found in scores.items() if found and not lanes[number].failure]
+            going = [found for number, found in scores.items() if found and not checkpoints[number].failure]
             if judged and going:
                 bars = [best_so_far(found)[-1] for found in going]
                 yield which, PackEpoch(max(map(len, going)), config.stage_plans()[0].epochs, sum(bars) / len(bars))
     except torch.OutOfMemoryError:
-        keeper.delete()
+        checkpoint.delete()
         raise
-    keeper.delete()
+    checkpoint.delete()
 
 
 def _free(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains folds of any plans, each from its own last checkpoint."""
     missing = [each for each in members if each.missing]
-    lanes = [FoldCheckpoint(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
-    for told in _together(missing, lanes, store):
+    checkpoints = [FoldCheckpoint(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
+    for told in _together(missing, checkpoints, store):
         yield from told
 
 
 def _together(
-    members: Sequence[Member], lanes: Sequence[FoldCheckpoint], store: RunStore, save: Callable[[], None] = lambda: None
+    members: Sequence[Member], checkpoints: Sequence[FoldCheckpoint], store: RunStore, save: Callable[[], None] = lambda: None
 ) -> Iterator[list[PlanEvent]]:
     """Trains members as one program and yields the events after an epoch of each. Calls `save` before each yield."""
-    pairs = list(zip(members, lanes, strict=True))
-    yield [(member.which, FoldFailed(member.fold.number, TrainingError(lane.failure))) for member, lane in pairs if lane.failure]
-    pairs = [(member, lane) for member, lane in pairs if not lane.failure]
+    pairs = list(zip(members, checkpoints, strict=True))
+    yield [(member.which, FoldFailed(member.fold.number, TrainingError(own.failure))) for member, own in pairs if own.failure]
+    pairs = [(member, own) for member, own in pairs if not own.failure]
     resource_usage.start_measuring(device_of(members[0].planned.config))
     begun = time.monotonic()
-    for each in fit_packed([PackJob(member.planned.config, member.planned.inputs, member.fold, lane) for member, lane in pairs]):
+    for each in fit_packed([PackJob(member.planned.config, member.planned.inputs, member.fold, own) for member, own in pairs]):
         for index in each.ends:
             pairs[index][1].worked += (time.monotonic() - begun) / len(each.ends)
         told = [_done(*pairs[index], fitted, store, len(members)) for index, fitted in each.fitted.items()]
@@ -144,11 +144,11 @@ def _together(
         begun = time.monotonic()
 
 
-def _done(member: Member, lane: FoldCheckpoint, fitted: Fitted, store: RunStore, stacked: int) -> tuple[int, FoldResult | None]:
+def _done(member: Member, own: FoldCheckpoint, fitted: Fitted, store: RunStore, stacked: int) -> tuple[int, FoldResult | None]:
     """Writes the record of a fold that does not have one yet."""
     if member.missing:
-        write_record(member.planned, member.fold, fitted, store, lane.spent, stacked)
-    lane.delete()
+        write_record(member.planned, member.fold, fitted, store, own.spent, stacked)
+    own.delete()
     return member.which, FoldResult(store.load(member.key), trained=True) if member.missing else None
 
 
@@ -156,7 +156,7 @@ def _progress(member: Member, end: EpochEnd) -> PlanEvent:
     return member.which, Progress(member.fold.number, end.epoch, end.dev, end.spent)
 
 
-def _failed(member: Member, lane: FoldCheckpoint, error: TrainingError) -> PlanEvent:
-    lane.failure = str(error)
-    lane.delete()
+def _failed(member: Member, own: FoldCheckpoint, error: TrainingError) -> PlanEvent:
+    own.failure = str(error)
+    own.delete()
     return member.which, FoldFailed(member.fold.number, error)

@@ -19,6 +19,8 @@ class Faults:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.damaged = False
+        self.remedy = ""
+        """One sentence that helps against several faults; it stands last and is not counted."""
         self._found: list[str] = []
 
     def __len__(self) -> int:
@@ -36,11 +38,15 @@ class Faults:
     def raise_any(self, whose: str = "") -> None:
         """Raises one CorpusError with all faults, prefixed with `whose`; does nothing without faults."""
         if len(self._found) == 1:
-            raise CorpusError(f"{whose}{self.file}: {self._found[0]}")
+            raise CorpusError("; ".join(filter(None, [f"{whose}{self.file}: {self._found[0]}", self.remedy])))
         if self._found:
             lines = [f"  - {sentence}" for sentence in self._found[:KINDS]]
             more = [f"  and {len(self._found) - KINDS} more kinds"] if len(self._found) > KINDS else []
-            raise CorpusError("\n".join([f"{whose}{self.file} has {len(self._found)} kinds of fault:", *lines, *more]))
+            raise CorpusError(
+                "\n".join(
+                    [f"{whose}{self.file} has {len(self._found)} kinds of fault:", *lines, *more, *filter(None, [self.remedy])]
+                )
+            )
 
 
 def listed(examples: Iterable[str], count: int) -> str:

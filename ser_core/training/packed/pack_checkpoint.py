@@ -14,7 +14,7 @@ import torch
 from ser_core.training.checkpoint import Checkpoint, State
 
 PHASE = "together"
-"""The only phase of a pack's keeper. It holds the phases of its folds."""
+"""The only phase of a pack's checkpoint. It holds the phases of its folds."""
 
 
 class FoldCheckpoint(Checkpoint):
@@ -50,14 +50,14 @@ class FoldCheckpoint(Checkpoint):
         return {"seconds": self.worked, "failure": self.failure, "states": states}
 
 
-def load_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint], device: torch.device) -> None:
+def load_pack(checkpoint: Checkpoint, folds: Mapping[int, FoldCheckpoint], device: torch.device) -> None:
     """Gives each fold's checkpoint the state that the pack's file holds for it."""
-    keeper.load(device)
-    for number, state in (keeper.phase_state(PHASE) or {}).items():
-        lane = folds[int(number)]
-        lane.worked, lane.failure, lane.states = state["seconds"], state["failure"], state["states"]
+    checkpoint.load(device)
+    for number, state in (checkpoint.phase_state(PHASE) or {}).items():
+        own = folds[int(number)]
+        own.worked, own.failure, own.states = state["seconds"], state["failure"], state["states"]
 
 
-def save_pack(keeper: Checkpoint, folds: Mapping[int, FoldCheckpoint]) -> None:
+def save_pack(checkpoint: Checkpoint, folds: Mapping[int, FoldCheckpoint]) -> None:
     """Saves the states of all folds if the last save is long enough ago."""
-    keeper.save(PHASE, lambda: {str(number): lane.state() for number, lane in folds.items()})
+    checkpoint.save(PHASE, lambda: {str(number): own.state() for number, own in folds.items()})

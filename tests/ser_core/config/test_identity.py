@@ -156,7 +156,7 @@ def spellings() -> list[tuple[str, str]]:
         elif isinstance(value, float):
             found.append((f"{key}={value!r}", f"{key}={value:e}"))
         elif isinstance(value, int | str) and value != "":
-            found.append((f"{key}={value}", f"{key.replace('.', '/', 0)}={value}"))
+            found.append((f"{key}={value}", f"{key}='{value}'"))
     return found
 
 

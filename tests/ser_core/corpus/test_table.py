@@ -217,7 +217,7 @@ def test_all_faults_come_at_once_with_their_lines(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         read(tmp_path / "t.csv", dimensions=["valence:1:5"], columns={"lable": "emotion"})
     expected = [
-        "has 11 kinds of fault",
+        "has 10 kinds of fault",
         "fewer cells than the 6 of the header (file, speaker, label, start, end, votes.joy): line 6 has 1, the last 'c.wav'",
         "reads 'lable' as emotion, but that column is missing (did you mean label?)",
         "column 'valence' is missing; it has",
@@ -295,7 +295,7 @@ def test_one_override_is_suggested_for_all_names(tmp_path: Path) -> None:
         CorpusError, match=r"add 'corpus\.columns=\{label: emotion, path: file, Spk: speaker, transcript: text\}'"
     ):
         read(written(tmp_path, {**rows, "label": ["y"]}), columns={"label": "emotion"})
-    hidden = "corpus.columns reads label as emotion, so the table's own column emotion is left aside"
+    hidden = "corpus.columns reads label as emotion, so the table's own column emotion is not used"
     near = "corpus.columns reads words as 'txet'; did you mean text?"
     given = written(tmp_path, {"file": ["a.wav"], "speaker": ["1"], "emotion": ["x"], "label": ["y"], "words": ["so"]})
     said = told(read(given, columns={"label": "emotion", "words": "txet"}))
@@ -322,7 +322,10 @@ def test_spaces_around_a_file_are_left_out_where_that_finds_it(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("entries", "message"),
-    [(["speaker:1:50"], "speaker is no column of ratings"), (["valence:1:5", "valence:1:7"], "valence is given twice; keep one")],
+    [
+        (["speaker:1:50"], "speaker is not a column of ratings"),
+        (["valence:1:5", "valence:1:7"], "valence is given twice; keep one"),
+    ],
 )
 def test_dimensions_are_columns_of_ratings_once_each(entries: list[str], message: str) -> None:
     with pytest.raises(SettingError, match=message):
