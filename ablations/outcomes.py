@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from ser_core.cross_validation.records import FoldRecord, TestPart
-
-LEADING_METRICS = ("uar", "wa", "macro_f1", "ccc.valence", "ccc.arousal", "ccc.dominance")
-"""Display order of metrics. Other CCC metrics follow, then the rest by name."""
+from ser_core.metrics import place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +37,8 @@ def variants_of(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def metrics_of(outcomes: Iterable[Outcome]) -> list[str]:
-    """Returns every metric that any fold has, in the order of LEADING_METRICS."""
-    return sorted({name for outcome in outcomes for name in outcome.test.metrics}, key=_rank)
+    """Returns every metric that any fold has, in the order of tables (metrics.place)."""
+    return sorted({name for outcome in outcomes for name in outcome.test.metrics}, key=place)
 
 
 def whole_metrics(outcomes: Iterable[Outcome]) -> list[str]:
@@ -55,8 +53,8 @@ def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     test (utterances).
     """
     metrics = metrics_of(outcomes)
-    places = {name: place for place, name in enumerate(variants_of(outcomes))}
-    ordered = sorted(outcomes, key=lambda one: (places[one.variant], one.record.seed, one.record.key.fold))
+    order = {name: number for number, name in enumerate(variants_of(outcomes))}
+    ordered = sorted(outcomes, key=lambda one: (order[one.variant], one.record.seed, one.record.key.fold))
     rows = [
         {
             "variant": one.variant,
@@ -71,9 +69,3 @@ def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         for one in ordered
     ]
     return pd.DataFrame(rows, columns=["variant", "seed", "fold", "held_out", "split", *metrics, "train", "test"])
-
-
-def _rank(metric: str) -> tuple[int, str]:
-    if metric in LEADING_METRICS:
-        return LEADING_METRICS.index(metric), metric
-    return len(LEADING_METRICS) + (not metric.startswith("ccc.")), metric

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ablations.modes import caption
-from ablations.outcomes import LEADING_METRICS, Outcome, metrics_of, variants_of
+from ablations.outcomes import Outcome, metrics_of, variants_of
 from ablations.report.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
 from ablations.report.conditions import conditions_sections
 from ablations.report.effects import effects_section
@@ -81,12 +81,8 @@ def _own_sections(study: StudyRecord, table: StudyTable, outcomes: Sequence[Outc
 def primary_metric(wanted: str, outcomes: Sequence[Outcome]) -> str:
     """Returns the metric for the verdicts: the study's own, or a fallback when the baseline does not have it.
 
-    The fallback is the first of UAR, WA, macro-F1 and CCC in the order of the table's columns, then the UAR of a helper task.
+    The fallback is the first metric in the order of the table: UAR, WA, macro-F1 and CCC, then the UAR of a helper task.
     """
     first = [one for one in outcomes if one.variant == outcomes[0].variant]
     measured = metrics_of(first)
-    if wanted in measured:
-        return wanted
-    leading = [name for name in measured if name in LEADING_METRICS or name.startswith("ccc.")]
-    helpers = [name for name in measured if name.endswith(".uar")]
-    return [*leading, *helpers, *measured][0]
+    return wanted if wanted in measured else measured[0]

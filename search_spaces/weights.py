@@ -10,5 +10,5 @@ from ser_core.tasks import TASKS
 SPACE = Space(
     name="weights",
     question="Which weights of the tasks serve emotion recognition best?",
-    ranges={"tasks": Simplex(TASKS)},
+    ranges={"tasks": Simplex(tuple(TASKS))},
 )

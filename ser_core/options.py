@@ -94,7 +94,10 @@ def one_of(option: Option, field: str, choices: tuple[str, ...]) -> None:
 
 @functools.cache
 def field_sentences(option: type) -> dict[str, str]:
-    """Returns the sentence under each field of an option class, including inherited fields."""
+    """Returns the sentence under each field of an option class, including inherited fields.
+
+    A field that is made by a loop has no source to read; it keeps its sentence in metadata["sentence"].
+    """
     sentences: dict[str, str] = {}
     for owner in reversed(option.__mro__):
         if not dataclasses.is_dataclass(owner):
@@ -106,4 +109,6 @@ def field_sentences(option: type) -> dict[str, str]:
                 text = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else None
                 if isinstance(text, str):
                     sentences[field.target.id] = " ".join(text.split())
-    return {field.name: sentences[field.name] for field in dataclasses.fields(option) if field.name in sentences}
+    fields = dataclasses.fields(option)
+    sentences |= {field.name: field.metadata["sentence"] for field in fields if "sentence" in field.metadata}
+    return {field.name: sentences[field.name] for field in fields if field.name in sentences}

@@ -11,34 +11,26 @@ from typing import ClassVar
 
 from ser_core.errors import SettingError
 from ser_core.options import Option, Situation, at_least
+from ser_core.tasks import TASKS
 
 PARTS = ("heads", "fusion", "adapters", "encoder")
 """The parts that a stage can train: the tasks' heads; everything between encoder and heads; adapters inside the encoder; the
 encoder's own upper layers, as far as model.speech.tune and model.text.tune reach."""
 
 
+def one_weight_per_task(option: type) -> type:
+    """Gives a class of options one field per task, so that a new task can be weighted in every stage."""
+    for task in TASKS:
+        sentence = f"Weight of the task {task} in this stage, at least 0; null means tasks.{task}.weight."
+        option.__annotations__[task] = float | None
+        setattr(option, task, dataclasses.field(default=None, metadata={"sentence": sentence}))
+    return option
+
+
 @dataclasses.dataclass(frozen=True)
+@one_weight_per_task
 class TaskWeights(Option):
     """Weights of the tasks in one stage, each at least 0. They replace tasks.<name>.weight; null keeps it."""
-
-    emotion: float | None = None
-    """Weight of the emotion category in this stage; null means tasks.emotion.weight."""
-    dimensions: float | None = None
-    """Weight of the dimensions in this stage; null means tasks.dimensions.weight."""
-    gender: float | None = None
-    """Weight of gender in this stage; null means tasks.gender.weight."""
-    transcript: float | None = None
-    """Weight of the transcript in this stage; null means tasks.transcript.weight."""
-    style: float | None = None
-    """Weight of style in this stage; null means tasks.style.weight."""
-    speaker: float | None = None
-    """Weight of the speaker in this stage; null means tasks.speaker.weight."""
-    contrast: float | None = None
-    """Weight of contrast in this stage; null means tasks.contrast.weight."""
-    augmented_contrast: float | None = None
-    """Weight of augmented contrast in this stage; null means tasks.augmented_contrast.weight."""
-    self_contrast: float | None = None
-    """Weight of self-contrast in this stage; null means tasks.self_contrast.weight."""
 
     key: ClassVar[str] = "stages.*.weights"
 

@@ -20,7 +20,7 @@ from ablations.report.tables import long_name, number, protocol_facts
 from ablations.section import Section
 from ablations.statistics.compare import over_seeds, scores_of
 from ablations.statistics.ranks import Ranks, conclusion, procedure, rank_variants
-from ser_core.evaluation.metrics import less_is_better
+from ser_core.metrics import less_is_better
 
 FACTS = ("protocol", "split", "development", "size", "text", "metrics")
 """Protocol facts shown in the line of each corpus."""

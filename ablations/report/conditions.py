@@ -10,7 +10,7 @@ from ablations.outcomes import Outcome, metrics_of, whole_metrics
 from ablations.report.tables import StudyTable, half_width, long_name, number
 from ablations.section import Section
 from ablations.statistics.compare import Comparison, Interval, compare
-from ser_core.evaluation.metrics import under
+from ser_core.metrics import under
 
 HOW = (
     "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the difference to the score without a "

@@ -16,8 +16,10 @@ from ablations.pairing import Pairs, pair
 from ablations.report.tables import ABSENT, StudyTable, explanations, half_width, long_name, mean_references, number
 from ablations.statistics.compare import Interval, compare_each
 from ablations.statistics.predictions import by_seed, join_predictions
-from ser_core.evaluation.metrics import CALIBRATION_BINS, TERMS, Bin, calibration, score
-from ser_core.evaluation.prediction_columns import Columns, confidences, labelled_answers, likelihoods
+from ser_core.evaluation.score import score
+from ser_core.metrics import GAP, METRICS, place
+from ser_core.metrics.calibration import CALIBRATION_BINS, Bin, calibration
+from ser_core.metrics.prediction_columns import Columns, confidences, labelled_answers, likelihoods
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,7 @@ def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
     seen = {name: _seen(pairs) for name, pairs in study.items()}
     pooled = {name: one.pooled for name, one in seen.items()}
     measured = whole_metrics(outcomes)
-    metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=_rank)
+    metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=place)
     folds = compare_each(outcomes, table.baseline, measured, table.across)
     scores = {
         name: {
@@ -133,9 +135,9 @@ def details_notes(details: Details) -> list[str]:
     notes = [
         "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the value over all test "
         "utterances together. References: mean over folds. Nothing here is tested.",
-        f"{'; '.join(explanations(kind) for kind in TERMS if kind in kinds)}.",
+        f"{'; '.join(explanations(kind) for kind in METRICS if kind in kinds)}.",
     ]
-    if any(metric.endswith(".gap") for metric in details.metrics):
+    if any(metric.endswith(f".{GAP}") for metric in details.metrics):
         notes.append("The gap is the distance between women and men; a fold has one only if it tests both.")
     if "ece" in kinds:
         notes.append(
@@ -153,9 +155,3 @@ def _mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Returns the mean of each metric over seeds. Metrics that a seed lacks are left out."""
     names = [name for name in scores[0] if all(name in each for each in scores)]
     return {name: math.fsum(each[name] for each in scores) / len(scores) for name in names}
-
-
-def _rank(metric: str) -> tuple[int, bool, str]:
-    """Sort key: the order of TERMS, then the name, with each gap after its metric."""
-    kinds, kind = list(TERMS), metric.partition(".")[0]
-    return kinds.index(kind) if kind in kinds else len(kinds), metric.endswith(".gap"), metric

@@ -16,7 +16,7 @@ from ablations.report.details import Details
 from ablations.report.gains import Gain
 from ablations.report.tables import StudyTable, heading, number
 from ablations.statistics.compare import Comparison
-from ser_core.evaluation.metrics import less_is_better, term
+from ser_core.metrics import find_metric, less_is_better
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,11 +165,11 @@ def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None
 
 
 def _scale(metric: str) -> float:
-    return 100.0 if term(metric).percent else 1.0
+    return 100.0 if find_metric(metric).percent else 1.0
 
 
 def _unit(metric: str) -> str:
-    return " (points)" if term(metric).percent else ""
+    return " (points)" if find_metric(metric).percent else ""
 
 
 def _drawing(name: str, rows: Sequence[str], draw: Callable[["Axes"], None]) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from ablations.outcomes import Outcome
 from ablations.report.tables import ABSENT, half_width
 from ablations.statistics.compare import Interval, compare, probability
-from ser_core.evaluation.metrics import mean_ccc, term
+from ser_core.metrics import find_metric, mean_of
+from ser_core.tasks import TASKS
 
-METRICS: dict[str, str] = {"emotion": "uar", "dimensions": "mean_ccc", "gender": "gender.uar"}
+HEADLINES = {name: task.headline_name() for name, task in TASKS.items() if task.headline}
 """The compared tasks and the metric of each."""
 
 
@@ -48,10 +49,10 @@ class Gain:
 
 
 def gains(outcomes: Sequence[Outcome]) -> list[Gain]:
-    """Returns the gain of every task of METRICS in every combination it was trained in. Skips tasks never trained alone."""
+    """Returns the gain of every task of HEADLINES in every combination it was trained in. Skips tasks never trained alone."""
     found = []
-    for task, metric in METRICS.items():
-        those = [_with_mean_ccc(one) for one in outcomes if task in tasks_of(one)]
+    for task, metric in HEADLINES.items():
+        those = [_with_mean(one, metric) for one in outcomes if task in tasks_of(one)]
         alone = next((one.variant for one in those if tasks_of(one) == (task,)), "")
         if not alone:
             continue
@@ -67,9 +68,9 @@ def gains(outcomes: Sequence[Outcome]) -> list[Gain]:
 
 
 def tasks_of(outcome: Outcome) -> tuple[str, ...]:
-    """Returns the tasks of METRICS that the fold trained."""
+    """Returns the tasks of HEADLINES that the fold trained. Older records lack tasks that were added since."""
     tasks = outcome.record.config["tasks"]
-    return tuple(name for name in METRICS if tasks[name]["weight"] > 0)
+    return tuple(name for name in HEADLINES if tasks.get(name, {}).get("weight", 0) > 0)
 
 
 def mean_cosine(outcomes: Sequence[Outcome], one: str, other: str) -> Cosine:
@@ -96,13 +97,13 @@ def gain_cells(found: Sequence[Gain]) -> tuple[tuple[str, ...], ...]:
         scores = [half_width(one, gain.metric) for one in (gain.alone, gain.together)]
         p = probability(gain.p_holm).removeprefix("= ") if math.isfinite(gain.p_holm) else ABSENT
         cosines = [_cosine(gain.cosines[name]) if name in gain.cosines else ABSENT for name in _companions(found)]
-        name = f"{gain.task} ({term(gain.metric).heading}) with {' + '.join(gain.company)}"
+        name = f"{gain.task} ({find_metric(gain.metric).heading}) with {' + '.join(gain.company)}"
         rows.append((name, *scores, half_width(gain.difference, gain.metric, "+"), p, *cosines))
     return tuple(rows)
 
 
 def _companions(found: Sequence[Gain]) -> list[str]:
-    return [name for name in METRICS if any(name in gain.cosines for gain in found)]
+    return [name for name in HEADLINES if any(name in gain.cosines for gain in found)]
 
 
 def _cosine(one: Cosine) -> str:
@@ -112,9 +113,10 @@ def _cosine(one: Cosine) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def _with_mean_ccc(outcome: Outcome) -> Outcome:
-    """Returns the outcome with its mean CCC as an additional metric, if dimensions were trained."""
-    if "dimensions" not in tasks_of(outcome):
+def _with_mean(outcome: Outcome, metric: str) -> Outcome:
+    """Returns the outcome with a mean over dimensions as an additional metric, if `metric` is such a mean."""
+    parts = find_metric(metric).mean_of
+    if not parts:
         return outcome
-    metrics = {**outcome.test.metrics, "mean_ccc": mean_ccc(outcome.test.metrics)}
+    metrics = {**outcome.test.metrics, metric: mean_of(parts, outcome.test.metrics)}
     return dataclasses.replace(outcome, test=dataclasses.replace(outcome.test, metrics=metrics))

@@ -16,11 +16,8 @@ from ablations.outcomes import Outcome, variants_of, whole_metrics
 from ablations.statistics.compare import Comparison, Interval, compare_each, probability
 from ablations.statistics.pooled_scores import Pooled, pooled_scores
 from ser_core.evaluation.baselines import BASELINES
-from ser_core.evaluation.metrics import AMBIGUOUS, TERMS, term
+from ser_core.metrics import AMBIGUOUS, METRICS, find_metric, is_column
 
-COLUMNS = ("uar", "wa", "macro_f1")
-"""Metrics with a column, in addition to CCC."""
-LETTERS = {"ccc.valence": "V", "ccc.arousal": "A", "ccc.dominance": "D"}
 OPTIONAL_FACTS = {
     "content": "content",
     "classes": "classes",
@@ -168,7 +165,7 @@ def heading(metric: str) -> str:
     >>> [heading(metric) for metric in ("uar", "ccc.valence", "ccc.tension", "gender.wa", "recall.anger", "uar.gap")]
     ['UAR', 'V', 'CCC tension', 'gender WA', 'recall anger', 'UAR gap']
     """
-    return LETTERS.get(metric) or long_name(metric)
+    return find_metric(metric).headings.get(metric.partition(".")[2]) or long_name(metric)
 
 
 def long_name(metric: str) -> str:
@@ -181,9 +178,9 @@ def long_name(metric: str) -> str:
     if sign:
         return f"{long_name(metric)}, {condition}"
     first, _, rest = metric.partition(".")
-    if first in TERMS:
-        return f"{term(metric).heading} {rest}".strip()
-    return f"{metric.rpartition('.')[0]} {term(metric).heading}".strip()
+    if first in METRICS:
+        return f"{find_metric(metric).heading} {rest}".strip()
+    return f"{metric.rpartition('.')[0]} {find_metric(metric).heading}".strip()
 
 
 def number(value: float, metric: str, sign: str = "") -> str:
@@ -194,7 +191,7 @@ def number(value: float, metric: str, sign: str = "") -> str:
     """
     if not math.isfinite(value):
         return ABSENT
-    if term(metric).percent:
+    if find_metric(metric).percent:
         return format(100 * value, f"{sign}.2f")
     return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
 
@@ -232,8 +229,8 @@ def cells(table: StudyTable) -> list[list[str]]:
 
 
 def _shown(outcomes: Sequence[Outcome], primary: str) -> list[str]:
-    """Returns the metrics with a column: COLUMNS, CCC and the primary metric, if any fold has them."""
-    wanted = [name for name in whole_metrics(outcomes) if name in COLUMNS or name.startswith("ccc.") or name == primary]
+    """Returns the metrics with a column: those with a column and the primary metric, if any fold has them."""
+    wanted = [name for name in whole_metrics(outcomes) if is_column(name) or name == primary]
     return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 
@@ -259,8 +256,22 @@ def explanations(metric: str) -> str:
     >>> explanations("uar")
     'UAR = unweighted average recall (also UA, balanced accuracy)'
     """
-    also = f" (also {', '.join(term(metric).aliases)})" if term(metric).aliases else ""
-    return f"{term(metric).heading} = {term(metric).meaning}{also}"
+    found = find_metric(metric)
+    also = f" (also {', '.join(found.aliases)})" if found.aliases else ""
+    return f"{found.heading} = {found.meaning}{also}"
+
+
+def _legend(shown: Sequence[str]) -> list[str]:
+    """Explains every metric that has a column; a metric with letters for its parts explains those that are shown."""
+    lines = []
+    for metric in METRICS.values():
+        letters = [name for name in shown if name.partition(".")[0] == metric.name and heading(name) in metric.headings.values()]
+        if letters:
+            named = ", ".join(f"{heading(name)} = {name.partition('.')[2]}" for name in letters)
+            lines.append(f"{named}: {metric.meaning} ({metric.heading})")
+        elif metric.column and not metric.headings:
+            lines.append(explanations(metric.name))
+    return lines
 
 
 def _notes(
@@ -272,10 +283,7 @@ def _notes(
     references: Mapping[str, Any],
 ) -> list[str]:
     """Returns the notes that explain the columns, in column order."""
-    terms = [explanations(metric) for metric in COLUMNS]
-    if letters := [name for name in metrics if name in LETTERS]:
-        terms.append(f"{', '.join(f'{LETTERS[name]} = {name[4:]}' for name in letters)}: concordance correlation (CCC)")
-    notes = [f"{'; '.join(terms)}. All but CCC in percent, on the test parts. {AMBIGUOUS}."]
+    notes = [f"{'; '.join(_legend(metrics))}. All but CCC in percent, on the test parts. {AMBIGUOUS}."]
     speakers = max(row.pooled.speakers for row in rows)
     tested = len(rows) - 1
     notes.append(

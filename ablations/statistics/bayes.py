@@ -13,7 +13,7 @@ import numpy as np
 
 from ablations.statistics.compare import NAN, RESOLUTION, over_seeds
 from ablations.statistics.method import Evidence, Method
-from ser_core.evaluation.metrics import term
+from ser_core.metrics import find_metric
 
 ROPE = 0.01
 """Differences up to this size count as practically equivalent: 1 point of UAR, .01 of CCC."""
@@ -74,4 +74,4 @@ def rope_in_words(metric: str) -> str:
     >>> rope_in_words("uar"), rope_in_words("ccc.valence")
     ('1 point', '.01')
     """
-    return f"{100 * ROPE:g} point" if term(metric).percent else f"{ROPE:g}".removeprefix("0")
+    return f"{100 * ROPE:g} point" if find_metric(metric).percent else f"{ROPE:g}".removeprefix("0")

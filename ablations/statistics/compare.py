@@ -17,7 +17,7 @@ import numpy as np
 
 from ablations.outcomes import Outcome, metrics_of
 from ablations.pairing import ComparisonError, Pairs, pair
-from ser_core.evaluation.metrics import less_is_better, term
+from ser_core.metrics import find_metric, less_is_better
 
 LEVEL = 0.05
 """Error rate of the two-sided tests; intervals cover 1 - LEVEL."""
@@ -173,7 +173,7 @@ def amount(size: float, metric: str) -> str:
     >>> amount(.0412, "uar"), amount(.0412, "ccc.valence")
     ('4.1 points', '.041')
     """
-    if term(metric).percent:
+    if find_metric(metric).percent:
         return f"{100 * size:.1f} points"
     return f"{size:.3f}".removeprefix("0")
 

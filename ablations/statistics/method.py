@@ -12,7 +12,7 @@ from ablations.outcomes import Outcome
 from ablations.pairing import ComparisonError, pair
 from ablations.statistics.compare import scores_of, size_ratio
 from ablations.statistics.pooled_scores import read
-from ser_core.evaluation.metrics import less_is_better
+from ser_core.metrics import find_metric, less_is_better
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def evidence(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Se
 def _right(pairs: dict, metric: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Returns, per seed, the sorted utterances and whether each is correct; empty for metrics without classes."""
     try:
-        answers = read(pairs, metric) if not metric.startswith("ccc.") else []
+        answers = read(pairs, metric) if find_metric(metric).reads == "classes" else []
     except ComparisonError:
         return []
     return [(one.utterance, one.target == one.predicted) for one in answers]

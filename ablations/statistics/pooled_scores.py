@@ -8,6 +8,7 @@ redraws therefore give only the standard error, and Student's t with speakers - 
 Gelbach & Miller 2008, Review of Economics and Statistics 90:414). Intervals treat the trained models as fixed.
 """
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from ablations.outcomes import Outcome
 from ablations.pairing import ComparisonError, Pairs, pair
 from ablations.statistics.compare import LEVEL, Interval
 from ablations.statistics.predictions import by_seed, join_predictions
-from ser_core.evaluation import metrics
+from ser_core.evaluation.score import columns_of
+from ser_core.metrics import METRICS, find_metric
+from ser_core.metrics.sums import confusion_counts, moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +69,7 @@ def pooled_scores(
     moved = {
         name: np.mean([redraw(one, metric, speakers, weights) for one in by_seed], axis=0) for name, by_seed in known.items()
     }
-    bounds, found = ((-1, 1) if metric.startswith("ccc.") else (0, 1)), {}
+    bounds, found = find_metric(metric).bounds, {}
     for name in answers:
         score = interval(points[name], moved[name], len(speakers), bounds) if name in known else Interval()
         paired = name in known and baseline in known and name != baseline
@@ -79,16 +82,22 @@ def pooled_scores(
 
 def read(pairs: Pairs, metric: str) -> list[Answers]:
     """Returns the labelled predictions for `metric`, per seed; empty when a fold has none."""
-    task, _, kind = metric.rpartition(".")
-    if task != "ccc" and kind not in ("uar", "wa", "macro_f1"):
-        raise ComparisonError(f"no pooled score for {metric!r}; choose uar, wa, macro_f1 or ccc.<dimension>")
-    column = f"dimensions.{kind}" if task == "ccc" else task or "emotion"
+    column = _columns(metric)
     names = ("utterance", "speaker", f"{column}.target", f"{column}.predicted")
     whole = join_predictions(pairs, names)
     if f"{column}.target" not in whole:
         return []
     answers = [_sorted(Answers(*(one[name] for name in names))) for one in by_seed(pairs, whole)]
     return answers if all(len(one.utterance) for one in answers) else []
+
+
+def _columns(metric: str) -> str:
+    """Returns the columns of predictions that `metric` reads. Raises ComparisonError for one that cannot be redrawn."""
+    if find_metric(metric).vectorised:
+        with contextlib.suppress(KeyError):
+            return columns_of(metric)[0]
+    known = [f"{name}.<dimension>" if one.reads == "ratings" else name for name, one in METRICS.items() if one.vectorised]
+    raise ComparisonError(f"no pooled score for {metric!r}; choose {', '.join(known[:-1])} or {known[-1]}")
 
 
 def _sorted(answers: Answers) -> Answers:
@@ -101,8 +110,11 @@ def _sorted(answers: Answers) -> Answers:
 
 def point(answers: Answers, metric: str) -> float:
     """Returns the score of the predictions without redrawing."""
-    formula = metrics.ccc if metric.startswith("ccc.") else getattr(metrics, metric.rpartition(".")[2])
-    return formula(answers.target, answers.predicted)
+    formula = find_metric(metric).formula
+    assert formula
+    value = formula(answers.target, answers.predicted)
+    assert isinstance(value, float)
+    return value
 
 
 def draw(speakers: int, redraws: int, seed: int) -> np.ndarray:
@@ -115,14 +127,11 @@ def redraw(answers: Answers, metric: str, speakers: np.ndarray, weights: np.ndar
     if len(speakers) < 2:
         return np.full(len(weights), float("nan"))
     row = np.searchsorted(speakers, answers.speaker)
-    if metric.startswith("ccc."):
-        return _ccc(weights @ _moments(answers, row, len(speakers)))
-    confusion = np.tensordot(weights, _confusion(answers, row, len(speakers)), axes=1)
-    found, present = confusion.diagonal(axis1=1, axis2=2), confusion.sum(axis=2)
-    if metric.endswith("wa"):
-        return _ratio(found.sum(axis=1), present.sum(axis=1))
-    shares = _ratio(2 * found, present + confusion.sum(axis=1), 0) if metric.endswith("f1") else _ratio(found, present, 0)
-    return _ratio(shares.sum(axis=1), (present > 0).sum(axis=1))
+    found = find_metric(metric)
+    assert found.vectorised
+    sums = confusion_counts if found.reads == "classes" else moments
+    by_speaker = sums(answers.target, answers.predicted, row, len(speakers))
+    return found.vectorised(np.tensordot(weights, by_speaker, axes=1))
 
 
 def interval(value: float, redraws: np.ndarray, speakers: int, bounds: tuple[float, float] | None = None) -> Interval:
@@ -150,33 +159,6 @@ def interval(value: float, redraws: np.ndarray, speakers: int, bounds: tuple[flo
     place = (value - middle) / half
     centre, step = math.atanh(place), reach / half / (1 - place**2)
     return Interval(value, middle + half * math.tanh(centre - step), middle + half * math.tanh(centre + step))
-
-
-def _confusion(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
-    """Counts utterances by speaker, true class and predicted class [speakers classes classes]."""
-    classes = np.union1d(answers.target, answers.predicted)
-    counts = np.zeros((speakers, len(classes), len(classes)))
-    np.add.at(counts, (row, np.searchsorted(classes, answers.target), np.searchsorted(classes, answers.predicted)), 1)
-    return counts
-
-
-def _moments(answers: Answers, row: np.ndarray, speakers: int) -> np.ndarray:
-    """Returns sums per speaker of 1, t, p, tt, pp, tp [speakers 6]. Truth and prediction share a shift to keep squares small."""
-    truth, guess = answers.target - answers.target.mean(), answers.predicted - answers.target.mean()
-    columns = (np.ones_like(truth), truth, guess, truth**2, guess**2, truth * guess)
-    return np.stack([np.bincount(row, column, speakers) for column in columns], axis=1)
-
-
-def _ccc(totals: np.ndarray) -> np.ndarray:
-    """Returns Lin's concordance from the totals of `_moments` [redraws 6]."""
-    count = totals[:, 0]
-    truth, guess, truth2, guess2, both = (_ratio(totals[:, column], count) for column in range(1, 6))
-    spread = (truth2 - truth**2) + (guess2 - guess**2) + (truth - guess) ** 2
-    return _ratio(2 * (both - truth * guess), np.where(spread > 1e-15, spread, 0))
-
-
-def _ratio(above: np.ndarray, below: np.ndarray, undefined: float = float("nan")) -> np.ndarray:
-    return np.divide(above, below, out=np.full(np.shape(above), undefined, float), where=below > 0)
 
 
 def _check_utterances(known: dict[str, list[Answers]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.pairing import Pairs
-from ser_core.evaluation.prediction_columns import arrays
+from ser_core.metrics.prediction_columns import arrays
 
 
 def join_predictions(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ablations.outcomes import Outcome
 from ablations.report.figures import gains_and_cosines
-from ablations.report.gains import METRICS, gain_cells, gain_columns, gains
+from ablations.report.gains import gain_cells, gain_columns, gains
 from ablations.section import Section
 from ablations.studies.tasks import ADDED_WEIGHT
 from ablations.study import Study
@@ -32,10 +32,14 @@ CAPTION = (
 )
 
 
+VIEWS = ("emotion", "dimensions", "gender")
+"""The tasks that are combined. Each adds a factor of two to the variants."""
+
+
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     """Returns single tasks first (emotion is the baseline), then pairs, then all. A task of weight 0 gets ADDED_WEIGHT."""
     tasks = config.tasks.all()
-    views = [name for name in METRICS if tasks[name].available(corpus)]
+    views = [name for name in VIEWS if tasks[name].available(corpus)]
     watch = () if config.weighting.monitor else ("weighting.monitor=true",)
     found = []
     for count in range(1, len(views) + 1):

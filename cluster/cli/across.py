@@ -18,7 +18,7 @@ from cluster.conclude import primary_metric, whole_outcomes
 from cluster.study_record import StudyRecord, load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
-from ser_core.evaluation.metrics import less_is_better
+from ser_core.metrics import less_is_better
 
 
 def rank_across(console: Console, names: Sequence[str], folder: Path, metric: str) -> None:

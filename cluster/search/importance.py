@@ -26,7 +26,7 @@ from ser_core.config.published_system import apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
-from ser_core.training.evaluate import headline
+from ser_core.evaluation.score import headline
 
 METHODS = ("PED-ANOVA", "fANOVA")
 REDRAWS = 30

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ser_core.cross_validation.records import FoldRecord
 from ser_core.errors import SettingError, nearest
-from ser_core.evaluation.metrics import TERMS, term
-from ser_core.training.evaluate import headline
+from ser_core.evaluation.score import headline
+from ser_core.metrics import METRICS, less_is_better
 
 HEADLINE = "headline"
 """The score that selects epochs: the mean of UAR and mean CCC, or the one that exists."""
@@ -31,11 +31,11 @@ class Objective:
         metric = kind[1] if kind else self.name
         if metric == HEADLINE:
             return 1
-        if not {metric.partition(".")[0], metric.rpartition(".")[2]} & set(TERMS):
-            known = [HEADLINE, *TERMS, "mean(ccc)"]
+        if not {metric.partition(".")[0], metric.rpartition(".")[2]} & set(METRICS):
+            known = [HEADLINE, *METRICS, "mean(ccc)"]
             near = nearest(self.name, known)
             raise SettingError(f"--objective {self.name}: no such metric{near}; choose from {', '.join(known)}")
-        return -1 if term(metric).less_is_better or metric.endswith(".gap") else 1
+        return -1 if less_is_better(metric) else 1
 
     def of(self, dev: Mapping[str, float]) -> float:
         """Returns the value of one fold in the metric's own direction; NaN if it has none, e.g. when the task is not trained."""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core.corpus.genders import read_genders, two_genders
-from ser_core.corpus.licences import terms_of
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.names import NAMES, changed_names, check_similar, read_name
 from ser_core.corpus.texts import normalisation
 from ser_core.corpus.unknown_speakers import named_after_files, why_unknown
@@ -48,6 +48,8 @@ class CorpusOption(Option):
     """Base of the corpora: settings, and `read`, which returns the Corpus or raises CorpusError."""
 
     key: ClassVar[str] = "corpus"
+    licence_terms: ClassVar[Terms] = Terms()
+    """Terms of use of the release; empty if they are not known before reading."""
     name: str = ""
     """This option's name."""
     columns_file: str = location_field("")
@@ -55,7 +57,7 @@ class CorpusOption(Option):
 
     def terms(self) -> str:
         """Returns the corpus's terms of use, printed on first use; "" if they are unknown before reading."""
-        return terms_of(self.name)
+        return self.licence_terms.text()
 
     def read(self, cache: Path) -> "Corpus":
         """Reads the utterances. `cache` is a folder for what a reader must create first (the demo corpus is spoken there)."""

@@ -9,12 +9,13 @@ import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
-from ser_core.corpus.licences import TERMS
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.release import audio_by_stem, closed_folders, read_table, release_folder
 from ser_core.corpus.schemes import classes_of, label_rows, schemes_of, vote_shares
 from ser_core.corpus.text_file import check_text_file, with_text_file
@@ -46,6 +47,13 @@ KNOWN_BAD = "1076_MTI_SAD_XX"
 class CremaD(CorpusOption):
     """Settings of CREMA-D."""
 
+    licence_terms: ClassVar[Terms] = Terms(
+        licence="Open Database License 1.0; contents under the Database Contents License 1.0",
+        access="free download",
+        commercial="allowed",
+        redistribution="with attribution; a database made from it stays under the same licence",
+        citation="Cao et al., IEEE Trans. Affective Computing 5(4), 2014",
+    )
     name: str = "cremad"
     """This option's name."""
     root: str = location_field("")
@@ -100,7 +108,7 @@ class CremaD(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=(),
-            licence=TERMS["cremad"].licence,
+            licence=self.licence_terms.licence,
             source="Cao et al., CREMA-D, IEEE Trans. Affective Computing 5(4), 2014",
             text_source=text_source,
             merged="; ".join(notes) or "none",

@@ -15,7 +15,7 @@ import pandas as pd
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.emobox_manifest import TIMES, join_lines, map_labels, parts_of, read_folds, speakers_of
 from ser_core.corpus.labels import chosen_rows, parse_merge
-from ser_core.corpus.licences import TERMS, terms_of
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.names import SIMILAR
 from ser_core.corpus.release import check_some_file, is_file
 from ser_core.corpus.unknown_speakers import ACCEPTED
@@ -63,7 +63,7 @@ class EmoBox(CorpusOption):
 
     def terms(self) -> str:
         """Returns the terms of the corpus behind the manifests, by the name of their folder."""
-        return terms_of(_own_name(Path(self.path).name))
+        return _terms_of(Path(self.path).name).text()
 
     def read(self, cache: Path) -> Corpus:
         """Reads the utterances. Raises CorpusError with the file, line, label or fold that cannot be used."""
@@ -86,13 +86,12 @@ class EmoBox(CorpusOption):
         }
         table, classes, more = chosen_rows(complete(pd.DataFrame(rows)), self.merge, self.classes, self.similar_names)
         check_some_file("emobox", table["file"].tolist())
-        known = TERMS.get(_own_name(dataset))
         return Corpus(
             name=f"emobox-{dataset}",
             table=table,
             classes=classes,
             dimensions=(),
-            licence=known.licence if known else f"that of {dataset}, not known here",
+            licence=_terms_of(dataset).licence or f"that of {dataset}, not known here",
             source=f"manifests of {dataset}, Ma et al., EmoBox, Interspeech 2024, arXiv 2406.07162",
             text_source=f"field {self.text}" if self.text else "none",
             similar_names=self.similar_names,
@@ -117,5 +116,8 @@ def _placed(root: Path, wav: str) -> str:
     return str((there if "\\" in wav and is_file(there) else root / wav).absolute())
 
 
-def _own_name(dataset: str) -> str:
-    return OTHERWISE_SPELLED.get(dataset, dataset)
+def _terms_of(dataset: str) -> Terms:
+    """Returns the terms that the reader of the original release states; empty without such a reader."""
+    readers = {reader.name: reader for reader in CorpusOption.__subclasses__()}
+    name = OTHERWISE_SPELLED.get(dataset, dataset)
+    return readers[name].licence_terms if name in readers else Terms()

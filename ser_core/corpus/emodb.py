@@ -8,12 +8,13 @@ import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
-from ser_core.corpus.licences import TERMS
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.release import closed_folders, labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location_field, one_of, tolerance_field
@@ -56,6 +57,13 @@ SENTENCES = {
 class EmoDB(CorpusOption):
     """Settings of EmoDB."""
 
+    licence_terms: ClassVar[Terms] = Terms(
+        licence="CC0-1.0",
+        access="free download",
+        commercial="allowed",
+        redistribution="allowed",
+        citation="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
+    )
     name: str = "emodb"
     """This option's name."""
     root: str = location_field("")
@@ -98,7 +106,7 @@ class EmoDB(CorpusOption):
             table=complete(table),
             classes=tuple(name for name in sorted(EMOTIONS.values()) if name not in dropped),
             dimensions=(),
-            licence=TERMS["emodb"].licence,
+            licence=self.licence_terms.licence,
             source="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",

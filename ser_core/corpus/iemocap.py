@@ -10,13 +10,14 @@ import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, complete
 from ser_core.corpus.counts import COUNTS, check_counts
-from ser_core.corpus.licences import TERMS
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.release import audio_by_stem, closed_folders, release_folder, with_files
 from ser_core.corpus.schemes import KEEP, SCHEMES, classes_of, label_rows, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
@@ -67,6 +68,13 @@ COUNTS_OF_THE_RELEASE = {
 class Iemocap(CorpusOption):
     """Settings of IEMOCAP."""
 
+    licence_terms: ClassVar[Terms] = Terms(
+        licence="IEMOCAP release agreement of USC SAIL: research only, no redistribution",
+        access="by request to USC SAIL, which asks for a signed agreement",
+        commercial="not allowed",
+        redistribution="not allowed: neither audio nor labels",
+        citation="Busso et al., Language Resources and Evaluation 42, 2008",
+    )
     name: str = "iemocap"
     """This option's name."""
     root: str = location_field("")
@@ -114,7 +122,7 @@ class Iemocap(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=DIMENSIONS,
-            licence=TERMS["iemocap"].licence,
+            licence=self.licence_terms.licence,
             source="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, LREC 42, 2008",
             text_source=text_source,
             merged="; ".join(notes) or "none",

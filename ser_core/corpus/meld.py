@@ -8,12 +8,13 @@ is preferred. The main characters speak in all three parts, so the official spli
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
-from ser_core.corpus.licences import TERMS
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.release import AUDIO_SUFFIXES, audio_by_stem, closed_folders, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, label_rows, schemes_of
 from ser_core.corpus.text_file import TEXTS, check_text_file, with_text
@@ -48,6 +49,13 @@ WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80
 class Meld(CorpusOption):
     """Settings of MELD."""
 
+    licence_terms: ClassVar[Terms] = Terms(
+        licence="annotations GPL-3.0 by their repository, called non-commercial elsewhere; clips not free: research only",
+        access="free download",
+        commercial="not of the clips, whose rights are with the makers of the series",
+        redistribution="of the annotations; not of the clips",
+        citation="Poria et al., ACL 2019, arXiv 1810.02508",
+    )
     name: str = "meld"
     """This option's name."""
     root: str = location_field("")
@@ -90,7 +98,7 @@ class Meld(CorpusOption):
             table=complete(table.drop(columns=["code", "clip"])),
             classes=classes_of(self.scheme),
             dimensions=(),
-            licence=TERMS["meld"].licence,
+            licence=self.licence_terms.licence,
             source="Poria et al., MELD, ACL 2019, arXiv 1810.02508",
             text_source=text_source,
             merged="; ".join(notes) or "none",

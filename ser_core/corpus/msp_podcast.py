@@ -12,14 +12,14 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, Dimension, cells, complete
 from ser_core.corpus.counts import COUNTS, check_counts
-from ser_core.corpus.licences import TERMS
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.release import audio_by_stem, closed_folders, read_table, release_folder, with_files
 from ser_core.corpus.schemes import classes_of, label_rows, schemes_of, vote_shares
 from ser_core.corpus.text_file import TEXTS, TRANSCRIBED, check_text_file, with_text
@@ -49,6 +49,13 @@ WITHHELD = "Test3"
 class MspPodcast(CorpusOption):
     """Settings of MSP-Podcast."""
 
+    licence_terms: ClassVar[Terms] = Terms(
+        licence="MSP-Podcast agreement of UT Dallas, signed by the institution: no redistribution",
+        access="by an agreement between the institution and UT Dallas",
+        commercial="under a commercial agreement only",
+        redistribution="not allowed: neither audio nor labels",
+        citation="Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019",
+    )
     name: str = "msp_podcast"
     """This option's name."""
     root: str = location_field("")
@@ -101,7 +108,7 @@ class MspPodcast(CorpusOption):
             table=table,
             classes=classes_of(self.scheme),
             dimensions=tuple(Dimension(name, 1, 7) for name in DIMENSIONS),
-            licence=TERMS["msp_podcast"].licence,
+            licence=self.licence_terms.licence,
             source=f"Lotfian and Busso, IEEE Trans. Affective Computing 10(4), 2019; release {self.release}",
             text_source=text_source,
             merged="; ".join([*notes, *note]) or "none",

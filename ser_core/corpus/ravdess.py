@@ -7,12 +7,13 @@ import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
 from ser_core.corpus.corpus import Corpus, CorpusOption, complete
 from ser_core.corpus.counts import COUNTS, check_counts
-from ser_core.corpus.licences import TERMS
+from ser_core.corpus.licences import Terms
 from ser_core.corpus.release import closed_folders, labelled_files, with_companion_text
 from ser_core.corpus.text_file import check_text_file, with_text_file
 from ser_core.options import location_field, one_of, tolerance_field
@@ -36,6 +37,13 @@ SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by t
 class Ravdess(CorpusOption):
     """Settings of RAVDESS."""
 
+    licence_terms: ClassVar[Terms] = Terms(
+        licence="CC BY-NC-SA 4.0: not for commercial use",
+        access="free download from Zenodo, record 1188976",
+        commercial="not under this licence; its authors sell another",
+        redistribution="with attribution, under the same licence, not for money",
+        citation="Livingstone and Russo, PLoS ONE 13(5), 2018",
+    )
     name: str = "ravdess"
     """This option's name."""
     root: str = location_field("")
@@ -78,7 +86,7 @@ class Ravdess(CorpusOption):
             table=complete(table),
             classes=tuple(name for name in sorted(EMOTIONS.values()) if name not in dropped),
             dimensions=(),
-            licence=TERMS["ravdess"].licence,
+            licence=self.licence_terms.licence,
             source="Livingstone and Russo, The Ryerson Audio-Visual Database, PLoS ONE 13(5), 2018; Zenodo 1188976",
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",

@@ -15,9 +15,9 @@ from ser_core.corpus import Corpus
 from ser_core.cross_validation.records import FoldKey
 from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.errors import SettingError
-from ser_core.evaluation.metrics import DEFINITIONS
 from ser_core.folds import Fold, Folds, make_folds, unused_notice
 from ser_core.folds.flags import flags
+from ser_core.metrics import DEFINITIONS
 from ser_core.training.packed import why_not_packed
 
 

@@ -48,7 +48,7 @@ class FoldRecord:
     """Utterances in train, dev and test, `parameters` of the model, and `<task>.left_out` if above 0: training utterances with
     labels that the task could not use (for example a transcript longer than the frames allow)."""
     dev: dict[str, float]
-    """Development metrics at the chosen epoch, by the names of metrics.TERMS; METRIC@CONDITION under config.conditions."""
+    """Development metrics at the chosen epoch, by the names of metrics.METRICS; METRIC@CONDITION under config.conditions."""
     epochs: list[dict[str, float]]
     """Per epoch: losses by task, learning rate, development score; with weighting.monitor also weight.<task>, norm.<task> (of the
     gradient on the trunk, before weighting) and cosine.<task>.<task>, means over steps."""
@@ -75,7 +75,7 @@ class TestPart:
     __test__ = False
     key: FoldKey
     metrics: dict[str, float]
-    """Named as in metrics.TERMS; METRIC@CONDITION for config.conditions, which leave no predictions."""
+    """Named as in metrics.METRICS; METRIC@CONDITION for config.conditions, which leave no predictions."""
     baselines: dict[str, dict[str, float]]
     """Metrics of each baseline in baselines.BASELINES that the corpus allows."""
     predictions: pd.DataFrame

@@ -18,9 +18,10 @@ from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldRecord, RunStore, TestPart
 from ser_core.dataset.channels import device_of
 from ser_core.evaluation.baselines import baselines, cached_baselines
-from ser_core.evaluation.metrics import score, under
+from ser_core.evaluation.score import score
 from ser_core.folds import Fold
 from ser_core.masking.masking import hide_channel
+from ser_core.metrics import under
 from ser_core.model import SpeechEmotionModel
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import Fitted

@@ -1,1 +1,1 @@
-"""Scores predictions: metrics, the columns they read, and the baselines for comparison with a model."""
+"""Scores predictions: every task's metrics, the headline that chooses an epoch, and baselines to compare a model with."""

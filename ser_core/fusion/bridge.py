@@ -9,6 +9,7 @@ feed-forward part around the bridge. Leaving them out is a reconstruction; each 
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention, refinement
-from ser_core.fusion.fusion import Fusion, FusionOption, means
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched, means
 from ser_core.fusion.layers import FeedForward
 from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least, one_of
@@ -26,6 +27,15 @@ from ser_core.options import at_least, one_of
 class Bridge(FusionOption):
     """Settings of the bridge, a reconstruction where the paper is silent."""
 
+    searched: ClassVar[Searched] = {
+        "tokens": (1, 4, 8, 16, 30, 64),
+        "refine": (0, 1, 2),
+        "kv_mode": ("split", "same", "concat"),
+        "residual": (True, False),
+        "norm": (True, False),
+        "feedforward": (0, 4),
+        "skip": (True, False),
+    }
     name: str = "bridge"
     """This option's name."""
     tokens: int = 8

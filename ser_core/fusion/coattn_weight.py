@@ -9,6 +9,7 @@ Every head reads z; no helper head reads its own F_k.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from ser_core.batch import Stream
-from ser_core.fusion.fusion import Fusion, FusionOption
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched
 from ser_core.fusion.task_features import TaskFeatures
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
@@ -26,6 +27,7 @@ from ser_core.options import at_least
 class CoattnWeight(FusionOption):
     """Settings of co-attention by re-weighting, a reconstruction."""
 
+    searched: ClassVar[Searched] = {"helpers": (1, 2, 3, 4)}
     name: str = "coattn_weight"
     """This option's name."""
     helpers: int = 3

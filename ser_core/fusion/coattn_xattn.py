@@ -8,6 +8,7 @@ transcript) by co-attention. Here every head reads z; no helper head reads its o
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
-from ser_core.fusion.fusion import Fusion, FusionOption
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched
 from ser_core.fusion.task_features import TaskFeatures
 from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least
@@ -25,6 +26,7 @@ from ser_core.options import at_least
 class CoattnXattn(FusionOption):
     """Settings of co-attention by cross-attention, a reconstruction."""
 
+    searched: ClassVar[Searched] = {"helpers": (1, 2, 3, 4), "reverse": (True, False)}
     name: str = "coattn_xattn"
     """This option's name."""
     heads: int = 4

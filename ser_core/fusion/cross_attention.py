@@ -8,7 +8,7 @@ z = mean(mean e_s, mean e_t), is refine=1 residual=false norm=false pool=mean. T
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention, refinement
-from ser_core.fusion.fusion import Fusion, FusionOption, means
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched, means
 from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least, one_of
 
@@ -25,6 +25,11 @@ from ser_core.options import at_least, one_of
 class CrossAttention(FusionOption):
     """Settings of cross-attention."""
 
+    searched: ClassVar[Searched] = {
+        "refine": (0, 1, 2),
+        "residual": (True, False),
+        "pool": ("concat", "mean"),
+    }
     name: str = "cross_attention"
     """This option's name."""
     heads: int = 4

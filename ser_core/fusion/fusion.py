@@ -12,6 +12,9 @@ from ser_core.batch import Stream
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import Option
 
+Searched = Mapping[str, tuple[Any, ...]]
+"""Values to search, by setting."""
+
 
 class Fusion(nn.Module):
     """Base of the fusion networks. `out_width` is the width of the vector that the task heads read."""
@@ -36,6 +39,9 @@ class FusionOption(Option):
     key: ClassVar[str] = "model.fusion"
     reads_means: ClassVar[bool] = False
     """Whether it only reads the mean over time of each channel, so that features may be averaged before the stem."""
+
+    searched: ClassVar[Searched] = {}
+    """Values of each setting that `ser search fusion` tries; settings that are not listed stay at their default."""
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
         """Builds the network for these channels (one or more), all of the given width."""

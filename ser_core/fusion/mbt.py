@@ -9,13 +9,14 @@ Cost: O((time + tokens)^2) per channel; without the bottleneck, O(time^2) over a
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.fusion.fusion import Fusion, FusionOption, means
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched, means
 from ser_core.fusion.layers import PreNormLayer
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
@@ -25,6 +26,11 @@ from ser_core.options import at_least
 class Mbt(FusionOption):
     """Settings of the bottleneck."""
 
+    searched: ClassVar[Searched] = {
+        "tokens": (1, 4, 8, 16, 30, 64),
+        "refine": (0, 1, 2),
+        "layers": (2, 3, 4),
+    }
     name: str = "mbt"
     """This option's name."""
     tokens: int = 4

@@ -10,6 +10,7 @@ Cost: O(tokens x (time of all channels)).
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
-from ser_core.fusion.fusion import Fusion, FusionOption
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched
 from ser_core.fusion.layers import FeedForward, PreNormLayer
 from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.options import at_least
@@ -27,6 +28,7 @@ from ser_core.options import at_least
 class Perceiver(FusionOption):
     """Settings of the latent read."""
 
+    searched: ClassVar[Searched] = {"tokens": (1, 4, 8, 16, 30, 64), "reads": (1, 2), "layers": (0, 1, 2)}
     name: str = "perceiver"
     """This option's name."""
     tokens: int = 8

@@ -8,14 +8,14 @@ The row "+ self-attention" of Ispas et al. 2023 (arXiv 2401.00536), where it gai
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import refinement
-from ser_core.fusion.fusion import Fusion, FusionOption, means
+from ser_core.fusion.fusion import Fusion, FusionOption, Searched, means
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
@@ -24,6 +24,7 @@ from ser_core.options import at_least
 class SelfAttention(FusionOption):
     """Settings of self-attention."""
 
+    searched: ClassVar[Searched] = {"refine": (1, 2)}
     name: str = "self_attention"
     """This option's name."""
     heads: int = 4

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection
-from typing import ClassVar
+from typing import ClassVar, get_type_hints
 
 from torch import Tensor
 
@@ -93,6 +93,7 @@ class Tasks(Option):
         return {name: task.targets(corpus) for name, task in self.offered(corpus).items()}
 
 
-TASKS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Tasks))
+TASKS: dict[str, type[TaskOption]] = {field.name: get_type_hints(Tasks)[field.name] for field in dataclasses.fields(Tasks)}
+"""Every task's class by name, in order."""
 
 __all__ = ["CHANNELS", "TASKS", "Head", "Memory", "TaskOption", "Tasks", "Views"]

@@ -13,7 +13,6 @@ the memory. In paper_code, an anchor's other views then count as negatives, as i
 import dataclasses
 from typing import ClassVar
 
-import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -103,9 +102,6 @@ class AugmentedContrast(TaskOption):
         else:
             head = VersionHead if stored else AugmentedHead
         return head(width, self.projection, self.hidden, dropout, self.memory, self.temperature)
-
-    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        return pd.DataFrame(index=range(len(output)))
 
 
 class AugmentedHead(Head):

@@ -10,7 +10,6 @@ arXiv 1911.05722, but with the model itself in place of a slower copy); memory=0
 import dataclasses
 from typing import ClassVar
 
-import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -60,9 +59,6 @@ class Contrast(TaskOption):
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
         head = CodedContrastHead if self.variant == "paper_code" else ContrastHead
         return head(width, self.projection, self.hidden, dropout, self.memory, self.temperature)
-
-    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        return pd.DataFrame(index=range(len(output)))
 
 
 class ContrastHead(Head):

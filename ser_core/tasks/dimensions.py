@@ -27,6 +27,9 @@ class Dimensions(TaskOption):
 
     key: ClassVar[str] = "tasks.dimensions"
     needs: ClassVar[str] = "ratings of a dimension, as valence"
+    predicts: ClassVar[str] = "ratings"
+    helper: ClassVar[bool] = False
+    headline: ClassVar[str] = "mean_ccc"
     weight: float = 0.5
     """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     names: list[str] = dataclasses.field(default_factory=list)

@@ -23,6 +23,9 @@ class Emotion(TaskOption):
 
     key: ClassVar[str] = "tasks.emotion"
     needs: ClassVar[str] = "two emotion classes"
+    predicts: ClassVar[str] = "classes"
+    helper: ClassVar[bool] = False
+    headline: ClassVar[str] = "uar"
     weight: float = 1.0
     """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     target: str = "labels"

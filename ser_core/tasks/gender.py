@@ -17,6 +17,8 @@ class Gender(TaskOption):
 
     key: ClassVar[str] = "tasks.gender"
     needs: ClassVar[str] = "speakers of two genders"
+    predicts: ClassVar[str] = "classes"
+    headline: ClassVar[str] = "uar"
 
     def available(self, corpus: Corpus) -> bool:
         return len(_genders(corpus)) >= 2

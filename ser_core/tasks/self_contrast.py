@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Collection
 from typing import ClassVar, cast
 
-import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -65,9 +64,6 @@ class SelfContrast(TaskOption):
 
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
         return SelfContrastHead([name for name in self.between if COMPARED[name]().available(corpus)], width, self.hidden)
-
-    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        return pd.DataFrame(index=range(len(output)))
 
 
 class SelfContrastHead(Head):

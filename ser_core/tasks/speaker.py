@@ -8,7 +8,6 @@ nothing on the development part, and no predictions are written. Metadata-enhanc
 import dataclasses
 from typing import ClassVar
 
-import pandas as pd
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -34,9 +33,6 @@ class Speaker(TaskOption):
 
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
         return SpeakerHead(width=width, classes=len(_speakers(corpus)), hidden=self.hidden, dropout=dropout, balanced=True)
-
-    def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        return pd.DataFrame(index=range(len(output)))
 
 
 class SpeakerHead(ClassHead):

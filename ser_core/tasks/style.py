@@ -24,6 +24,8 @@ class Style(TaskOption):
 
     key: ClassVar[str] = "tasks.style"
     needs: ClassVar[str] = "utterances marked as scripted and others as improvised"
+    predicts: ClassVar[str] = "classes"
+    headline: ClassVar[str] = "uar"
 
     def available(self, corpus: Corpus) -> bool:
         return set(_styles(corpus)) >= set(STYLES)

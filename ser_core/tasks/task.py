@@ -1,6 +1,7 @@
 """What every task offers: targets from the corpus, a head, a loss, and the columns that its predictions fill."""
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,6 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.keyed_dropout import Dropout, DropoutKey
+from ser_core.metrics import METRICS
+from ser_core.metrics.prediction_columns import READERS, Columns
 from ser_core.options import Option, at_least
 from ser_core.tasks.views import Memory, Views
 
@@ -57,6 +60,12 @@ class TaskOption(Option):
     """Channels that the head reads directly, in addition to the fused vector."""
     needs: ClassVar[str] = ""
     """What `available` requires of a corpus, for the message when the corpus lacks it."""
+    predicts: ClassVar[str] = ""
+    """What it predicts: classes, ratings or texts; empty for a task without predictions. Decides which metrics score it."""
+    helper: ClassVar[bool] = True
+    """Whether its scores carry its name (gender.uar) and choose the epoch only if no main task is trained."""
+    headline: ClassVar[str] = ""
+    """Metric that early stopping maximises for this task, such as uar; empty for a task that early stopping does not watch."""
     weight: float = 0.0
     """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     hidden: int = 0
@@ -84,12 +93,51 @@ class TaskOption(Option):
         raise NotImplementedError
 
     def columns(self, corpus: Corpus, output: Tensor, targets: Tensor) -> pd.DataFrame:
-        """Returns targets and predictions as columns of TestPart.predictions; none for a task without predictions."""
-        raise NotImplementedError
+        """Returns targets and predictions as columns of TestPart.predictions. A task without predictions has no columns."""
+        return pd.DataFrame(index=range(len(output)))
 
     def beside(self, active: Collection[str]) -> "TaskOption":
         """Returns this task as it is when only the `active` tasks (including itself) are trained."""
         return self
+
+    @classmethod
+    def score(cls, predictions: Columns, only: Collection[str] = METRICS) -> dict[str, float]:
+        """Returns the `only` metrics that suit what this task predicts, by score name; {} if its columns are missing.
+
+        Unlabelled utterances are left out.
+        """
+        task, found = cls.key.rpartition(".")[2], dict[str, float]()
+        answers = {kind: read(predictions, task) for kind, read in READERS[cls.predicts].items()}
+        for metric in METRICS.values():
+            if metric.name not in only or (cls.helper and not metric.helpers):
+                continue
+            for part, (truth, predicted) in answers.get(metric.reads, {}).items():
+                for each, value in metric.scores(truth, predicted).items():
+                    found[".".join(filter(None, (cls.prefix(), metric.name, part, each)))] = value
+        return found
+
+    @classmethod
+    def prefix(cls) -> str:
+        """Returns what precedes the names of this task's scores: "" for a main task, its own name for a helper."""
+        return cls.key.rpartition(".")[2] if cls.helper else ""
+
+    @classmethod
+    def headline_name(cls) -> str:
+        """Returns the name of the score that early stopping maximises, such as uar or gender.uar; "" without one."""
+        return ".".join(filter(None, (cls.prefix(), cls.headline))) if cls.headline else ""
+
+    @classmethod
+    def headline_metrics(cls) -> tuple[str, ...]:
+        """Returns the metrics that must be computed for the headline."""
+        return (METRICS[cls.headline].mean_of or cls.headline,) if cls.headline else ()
+
+    @classmethod
+    def headline_score(cls, scores: Mapping[str, float]) -> float:
+        """Returns the headline among these scores; the mean over the defined parts for ratings. NaN without one."""
+        parts = f"{METRICS[cls.headline].mean_of}." if cls.headline and METRICS[cls.headline].mean_of else ""
+        names = [name for name in scores if parts and name.startswith(parts)] or [cls.headline_name()]
+        values = [value for name in names if math.isfinite(value := scores.get(name, math.nan))]
+        return sum(values) / len(values) if values else math.nan
 
     def left_out(self, targets: Tensor, steps: Mapping[str, Sequence[int]]) -> int:
         """Counts the labelled utterances that the loss cannot use, given the steps of each channel."""

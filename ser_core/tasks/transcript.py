@@ -37,6 +37,7 @@ class Transcript(TaskOption):
 
     key: ClassVar[str] = "tasks.transcript"
     needs: ClassVar[str] = "texts"
+    predicts: ClassVar[str] = "texts"
     batches: ClassVar[bool] = False
     channels: ClassVar[tuple[str, ...]] = ("speech",)
     variant: str = "standard"

@@ -1,9 +1,8 @@
 """How a model predicts, and which score of its predictions chooses the epoch.
 
-model + rows --predict--> one row per utterance --main_scores--> headline, higher is better
+model + rows --predict--> one row per utterance --headline_scores--> headline, higher is better
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
@@ -15,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ser_core.config.tree import Config
 from ser_core.dataset.channels import device_of
 from ser_core.dataset.dataset import Dataset
-from ser_core.evaluation.metrics import main_scores, unconditional
+from ser_core.evaluation.score import headline, headline_scores
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel
 from ser_core.tasks import Head
@@ -54,7 +53,7 @@ def development_score(
     """
     weights = weights or {name: task.weight for name, task in config.tasks.active().items()}
     known = config.optim.monitor != "loss"
-    scores = main_scores(predict(config, inputs, model, rows, list(weights))) if known else {}
+    scores = headline_scores(predict(config, inputs, model, rows, list(weights))) if known else {}
     return headline(scores) if scores else -development_loss(config, inputs, model, rows, weights)
 
 
@@ -67,17 +66,3 @@ def development_loss(
     batch = inputs.batch([int(row) for row in rows]).to(device_of(config))
     losses = model(batch, DropoutKey(None), tasks=list(weights))[1]
     return float(sum(weights[name] * loss for name, loss in losses.items()))
-
-
-def headline(scores: Mapping[str, float]) -> float:
-    """Returns the mean of UAR and mean CCC, as far as both exist. UARs of helper tasks count only if neither exists.
-
-    >>> headline({"uar": 0.75, "ccc.valence": 0.25, "ccc.arousal": 0.75})
-    0.625
-    """
-    scores = unconditional(scores)
-    concordances = [value for name, value in scores.items() if name.startswith("ccc.") and math.isfinite(value)]
-    parts = [scores["uar"]] if math.isfinite(scores.get("uar", math.nan)) else []
-    parts += [sum(concordances) / len(concordances)] if concordances else []
-    parts = parts or [scores[name] for name in ("gender.uar", "style.uar") if math.isfinite(scores.get(name, math.nan))]
-    return sum(parts) / len(parts) if parts else -math.inf

@@ -9,7 +9,7 @@ import pytest
 
 from ablations.outcomes import Outcome
 from ser_core.cross_validation.records import FoldKey, FoldRecord, TestPart
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 
 CLASSES = np.array(["anger", "happiness", "neutral", "sadness"])
 

@@ -18,7 +18,7 @@ from ablations.report.write_report import to_html
 from ablations.statistics.pooled_scores import pooled_scores
 from ser_core.cross_validation.records import RunStore, TestPart
 from ser_core.evaluation.baselines.baseline import scored as scored_as_baseline
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 
 TRUTH = ["a"] * 8 + ["b"] * 2
 GUESS = ["a"] * 7 + ["b"] + ["a"] * 2

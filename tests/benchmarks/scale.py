@@ -30,7 +30,7 @@ from cluster.study_record import StudyRecord
 from cluster.tune.tune_adapter import StartedSource, TrialQueue
 from ser_core.config.compose import as_dict, compose
 from ser_core.cross_validation.records import FoldRecord, TestPart
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 
 FOLDS = 10
 SHAPES = {100: (5, 2), 1000: (20, 5), 10000: (50, 20)}

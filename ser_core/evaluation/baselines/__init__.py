@@ -15,8 +15,8 @@ from ser_core.evaluation.baselines.class_oracle import CLASS_ORACLE
 from ser_core.evaluation.baselines.linear import LINEAR
 from ser_core.evaluation.baselines.lookup import LOOKUP
 from ser_core.evaluation.baselines.majority import MAJORITY
-from ser_core.evaluation.metrics import TERMS
 from ser_core.folds import Fold
+from ser_core.metrics import METRICS
 
 BASELINES: dict[str, Baseline] = {
     "chance": CHANCE,
@@ -31,7 +31,7 @@ EDITION = 3
 
 def cached_baselines(folder: Path, split: str, channels: str, fold: int) -> Path:
     """Returns the file in `folder` that caches a fold's baselines. Another set of baselines or metrics has another file."""
-    asked = json.dumps([EDITION, *BASELINES, *TERMS])
+    asked = json.dumps([EDITION, *BASELINES, *METRICS])
     return folder / f"{split}-{channels}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}" / f"fold-{fold:02d}.json"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ser_core.corpus.corpus import Corpus
 from ser_core.dataset.dataset import Dataset
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 from ser_core.folds import Fold
 
 Scores = dict[str, float]

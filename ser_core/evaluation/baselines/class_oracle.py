@@ -10,7 +10,7 @@ import pandas as pd
 
 from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 from ser_core.folds import Fold
 
 

@@ -7,7 +7,7 @@ from ablations.report.conditions import conditions_of, conditions_sections
 from ablations.report.details import study_details
 from ablations.report.tables import study_table
 from ablations.report.write_report import write_report
-from ser_core.evaluation.metrics import less_is_better, term, under
+from ser_core.metrics import find_metric, less_is_better, under
 
 
 @pytest.fixture
@@ -70,4 +70,4 @@ def test_without_conditions_there_is_no_section(spoken):
 
 
 def test_a_condition_changes_no_metrics_meaning():
-    assert term("mae.valence@noise:0") == term("mae.valence") and less_is_better("uar.gap@noise:0")
+    assert find_metric("mae.valence@noise:0") == find_metric("mae.valence") and less_is_better("uar.gap@noise:0")

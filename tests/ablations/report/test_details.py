@@ -16,7 +16,7 @@ from ablations.report.render import details_to_csv, details_to_markdown
 from ablations.report.tables import study_table
 from ablations.report.write_report import to_html
 from ablations.statistics.compare import compare
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 
 
 @pytest.fixture(scope="module")

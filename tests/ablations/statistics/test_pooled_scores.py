@@ -11,7 +11,9 @@ from sklearn.metrics import recall_score
 
 from ablations.pairing import ComparisonError, pair
 from ablations.statistics.pooled_scores import Answers, draw, interval, point, pooled_scores, read, redraw
-from ser_core.evaluation import metrics
+from ser_core.evaluation.score import score
+from ser_core.metrics.concordance import ccc
+from ser_core.metrics.recall import uar
 
 METRICS = ("uar", "wa", "macro_f1", "ccc.valence")
 
@@ -23,10 +25,10 @@ def test_a_redraw_is_the_score_of_the_utterances_it_repeats(spoken, metric):
     speakers = np.unique(answers.speaker)
     weights = draw(len(speakers), 20, seed=1)
     found = redraw(answers, metric, speakers, weights)
-    for counts, score in zip(weights, found, strict=True):
+    for counts, redrawn in zip(weights, found, strict=True):
         rows = np.repeat(np.arange(len(answers.speaker)), counts[np.searchsorted(speakers, answers.speaker)])
         again = Answers(*(getattr(answers, field.name)[rows] for field in dataclasses.fields(answers)))
-        assert score == pytest.approx(point(again, metric), abs=1e-12)
+        assert redrawn == pytest.approx(point(again, metric), abs=1e-12)
     once = redraw(answers, metric, speakers, np.ones((1, len(speakers))))
     assert once[0] == pytest.approx(point(answers, metric))
 
@@ -48,7 +50,7 @@ def test_seeds_are_pooled_one_by_one(spoken):
         for seed in (0, 1):
             parts = [o.test.predictions for o in outcomes if (o.variant, o.record.seed) == (variant, seed)]
             table = pd.concat(parts)
-            by_seed.append(metrics.uar(table["emotion.target"].tolist(), table["emotion.predicted"].tolist()))
+            by_seed.append(uar(table["emotion.target"].tolist(), table["emotion.predicted"].tolist()))
         assert found[variant].score.value == pytest.approx(np.mean(by_seed))
     gap = found["more"].difference
     assert gap.value == pytest.approx(found["more"].score.value - found["base"].score.value)
@@ -62,8 +64,8 @@ def test_pooled_ccc_is_of_all_utterances_together(spoken):
     outcomes = spoken({"base": 0.6}, seeds=1)
     outcomes[0].test.predictions[["dimensions.valence.target", "dimensions.valence.predicted"]] += 100
     table = pd.concat([one.test.predictions for one in outcomes])
-    whole = metrics.ccc(table["dimensions.valence.target"].tolist(), table["dimensions.valence.predicted"].tolist())
-    parts = np.mean([metrics.main_scores(one.test.predictions)["ccc.valence"] for one in outcomes])
+    whole = ccc(table["dimensions.valence.target"].tolist(), table["dimensions.valence.predicted"].tolist())
+    parts = np.mean([score(one.test.predictions)["ccc.valence"] for one in outcomes])
     assert pooled_scores(outcomes, "base", "ccc.valence")["base"].score.value == pytest.approx(whole)
     assert whole > 0.99 > parts + 0.05
 

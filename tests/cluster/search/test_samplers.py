@@ -9,7 +9,7 @@ from scipy.stats.qmc import discrepancy
 from cluster.search.budget import Budget
 from cluster.search.samplers import SAMPLERS, chosen_sampler
 from cluster.search.samplers.grid import LEVELS, list_points
-from search_spaces.fusion import NESTED
+from search_spaces.fusion import range_of
 from search_spaces.space import Choice, Float, Int, OneOf, Space
 from search_spaces.spaces import SPACES
 from ser_core.errors import SettingError
@@ -81,7 +81,7 @@ def test_the_grid_walks_conditions():
     def size(varied):
         return len(varied.values) if isinstance(varied, Choice) else min(LEVELS, varied.high - varied.low + 1)
 
-    expected = sum(int(np.prod([size(varied) for varied in NESTED.get(name, {}).values()])) for name in FUSIONS)
+    expected = sum(int(np.prod([size(range_of(values)) for values in option.searched.values()])) for option in FUSIONS.values())
     points = list_points(SPACES["fusion"])
     assert len(points) == expected == len({tuple(sorted(point.items())) for point in points})
 

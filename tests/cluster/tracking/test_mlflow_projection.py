@@ -11,7 +11,7 @@ from mlflow.entities import Metric, Param
 from mlflow.utils.validation import _validate_batch_log_data, _validate_batch_log_limits, _validate_metric_name
 
 from cluster.tracking.mlflow_projection import Projection, mlflow_name
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 from tests.ser_core.cross_validation.test_records import record
 
 CLASSES = ("joy", "joy/love", "joy & love", "joy|love", "Ärger: groß", "a//b", "..", "100 %", "喜")

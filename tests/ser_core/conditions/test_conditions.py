@@ -21,7 +21,7 @@ from ser_core.dataset.augmented_views import ChangedChannels
 from ser_core.dataset.channels import speech_channel, text_channel
 from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.errors import CorpusError, SettingError
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 from ser_core.feature_store.features import Speech
 from ser_core.masking.masking import hide_channel, mask_channel
 from ser_core.model import build_model

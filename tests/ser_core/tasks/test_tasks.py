@@ -9,7 +9,7 @@ import torch
 from torch.func import functional_call, stack_module_state
 
 from ser_core.errors import SettingError
-from ser_core.evaluation.metrics import score
+from ser_core.evaluation.score import score
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.tasks import TASKS, Head, Memory, TaskOption, Tasks
 from tests.ser_core.tasks.made import BARE, CORPUS, leaf, name_of, targets_of, views

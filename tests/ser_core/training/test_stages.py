@@ -68,7 +68,7 @@ def moved(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], named: s
 
 
 def test_every_task_has_a_weight_in_a_stage() -> None:
-    assert tuple(field.name for field in dataclasses.fields(TaskWeights)) == TASKS
+    assert tuple(field.name for field in dataclasses.fields(TaskWeights)) == tuple(TASKS)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -24,8 +24,12 @@ from ser_core.evaluation.baselines.chance import expected
 from ser_core.evaluation.baselines.class_oracle import class_means
 from ser_core.evaluation.baselines.linear import linear_predictions
 from ser_core.evaluation.baselines.lookup import looked_up
-from ser_core.evaluation.metrics import TERMS, ccc, macro_f1, uar, wa
 from ser_core.folds import Fold, make_folds
+from ser_core.metrics import METRICS
+from ser_core.metrics.accuracy import wa
+from ser_core.metrics.concordance import ccc
+from ser_core.metrics.f1 import macro_f1
+from ser_core.metrics.recall import uar
 from tests.conftest import Configure
 from tests.shared_material import shared
 
@@ -54,7 +58,7 @@ def test_all_are_scored_on_the_test_part(inputs: Dataset, fold: Fold, tmp_path: 
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_baseline_keeps_the_names_the_bounds_and_says_what_it_is(name: str, inputs: Dataset, fold: Fold) -> None:
     scores = BASELINES[name].scores(inputs, fold)
-    assert scores and {metric.partition(".")[0] for metric in scores} <= set(TERMS)
+    assert scores and {metric.partition(".")[0] for metric in scores} <= set(METRICS)
     assert all(math.isnan(value) or -1 <= value <= (4 if metric[:3] == "mae" else 1) for metric, value in scores.items())
     assert scores == pytest.approx(BASELINES[name].scores(inputs, fold), nan_ok=True, rel=0, abs=0)
     sentence = BASELINES[name].sentence
@@ -101,7 +105,7 @@ def test_another_set_of_baselines_or_metrics_is_remembered_elsewhere(monkeypatch
     place = cached_baselines(Path("baselines"), "split", "channels", 3)
     assert place.parent.name.startswith("split-channels-") and place.name == "fold-03.json"
     assert place == cached_baselines(Path("baselines"), "split", "channels", 3)
-    for table in ("BASELINES", "TERMS"):
+    for table in ("BASELINES", "METRICS"):
         with monkeypatch.context() as patch:
             patch.setattr(room, table, dict(list(getattr(room, table).items())[1:]))
             assert cached_baselines(Path("baselines"), "split", "channels", 3) != place
