@@ -1,4 +1,4 @@
-"""Pairs outcomes by (seed, fold), and rejects outcomes that cannot be compared.
+"""Pairs outcomes by (seed, fold) into a PairedStudy, and rejects outcomes that cannot be compared.
 
 You can compare two scores when their protocol cards agree: same corpus content and label map, same split and development rule,
 same text source, audio policy and metric definitions. A study that varies one of these on purpose (such as the text source)

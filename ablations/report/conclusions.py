@@ -60,16 +60,21 @@ class Scatter:
 
 def scatter_of(study: PairedStudy) -> Scatter:
     """Returns the variance components of a study on its metric. Variants without the metric are left out."""
-    scores, baseline = {name: one for name, one in study.scores().items() if np.isfinite(one).any()}, study.baseline
-    gaps = {}
+    scores = {name: one for name, one in study.scores().items() if np.isfinite(one).any()}
+    baseline, gaps = study.baseline, {}
     for name, one in scores.items():
         gap = over_seeds(one - scores[baseline]) if baseline in scores and name != baseline else np.zeros(0)
         if len(gap) > 1 and gap.std() > RESOLUTION:
             gaps[name] = abs(float(gap.mean()))
     closest = min(gaps, key=lambda name: gaps[name]) if gaps else ""
     chosen = [scores[name] for name in (baseline, closest) if name in scores]
-    whole, between = (split_variance(np.stack(each)) for each in (list(scores.values()), chosen))
-    return Scatter(study.metric, study.test_to_train, whole, closest, between)
+    return Scatter(
+        metric=study.metric,
+        ratio=study.test_to_train,
+        whole=split_variance(np.stack(list(scores.values()))),
+        closest=closest,
+        pair=split_variance(np.stack(chosen)),
+    )
 
 
 def variance_sentence(scatter: Scatter, wanted: float = WANTED) -> str:

@@ -51,7 +51,7 @@ class StudyTable:
     """The content of a study's table."""
 
     study: PairedStudy = dataclasses.field(compare=False, repr=False)
-    """The compared outcomes, from which figures and pages read single folds."""
+    """The compared outcomes, from which figures and pages read single folds. Tables are equal if they print the same."""
     title: str
     question: str
     metrics: tuple[str, ...]
