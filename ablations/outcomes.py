@@ -41,11 +41,6 @@ def metrics_of(outcomes: Iterable[Outcome]) -> list[str]:
     return sorted({name for outcome in outcomes for name in outcome.test.metrics}, key=place)
 
 
-def whole_metrics(outcomes: Iterable[Outcome]) -> list[str]:
-    """Returns the same metrics without those under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
-    return [name for name in metrics_of(outcomes) if "@" not in name]
-
-
 def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """Returns a long table of test scores with one row per variant, seed and fold, in that order (variants as they appear).
 

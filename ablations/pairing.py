@@ -1,14 +1,16 @@
-"""Pairs outcomes by (seed, fold), and rejects outcomes that cannot be compared.
+"""Pairs outcomes by (seed, fold) into a PairedStudy, and rejects outcomes that cannot be compared.
 
 You can compare two scores when their protocol cards agree: same corpus content and label map, same split and development rule,
 same text source, audio policy and metric definitions. A study that varies one of these on purpose (such as the text source)
 names it in `across`. The test utterances must still be the same.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablations.outcomes import Outcome
+from ablations.outcomes import Outcome, metrics_of
+from ablations.paired_study import PairedStudy, Pairs
 from ser_core.errors import BridgeworkError
 
 FOLLOWING = ("content", "split", "text_source")
@@ -19,29 +21,45 @@ class ComparisonError(BridgeworkError):
     """Raised when variants cannot be compared: different folds or seeds, missing folds, or a metric that no variant has."""
 
 
-Pairs = dict[tuple[int, int], Outcome]
-"""Outcomes of one variant by (seed, fold)."""
+def pair(outcomes: Sequence[Outcome], baseline: str = "", metric: str = "uar", across: Sequence[str] = ()) -> PairedStudy:
+    """Pairs the outcomes of all variants by seed and fold. All variants have the same pairs and protocol card.
 
-
-def pair(outcomes: Sequence[Outcome], baseline: str, across: Sequence[str] = ()) -> dict[str, Pairs]:
-    """Returns the outcomes of each variant by (seed, fold), sorted. All variants have the same pairs and protocol card.
-
-    `across` names the entries of the protocol card that the study varies on purpose.
-    Raises ComparisonError that lists what is missing or different.
+    The first variant is the baseline unless `baseline` names another. `across` names the entries of the protocol card
+    that the study varies on purpose. Raises ComparisonError that lists what is missing or different.
     """
-    study: dict[str, Pairs] = {}
-    for outcome in outcomes:
-        key = outcome.record.seed, outcome.record.key.fold
-        if key in study.setdefault(outcome.variant, {}):
-            raise ComparisonError(f"{outcome.variant!r} has fold {key[1]} of seed {key[0]} twice; give each once")
-        study[outcome.variant][key] = outcome
+    study = _by_variant(outcomes)
+    baseline = baseline or next(iter(study), "")
     if baseline not in study:
         found = ", ".join(map(repr, study)) or "none"
         raise ComparisonError(f"the baseline {baseline!r} has no folds; variants with folds: {found}. Run the study again")
     _check_cards(study, baseline, across)
     _check_complete(study)
     _check_sizes(study, baseline)
-    return {name: dict(sorted(pairs.items())) for name, pairs in study.items()}
+    return PairedStudy(
+        pairs={name: dict(sorted(pairs.items())) for name, pairs in study.items()},
+        baseline=baseline,
+        metric=metric,
+        across=tuple(across),
+        metrics=tuple(metrics_of(outcomes)),
+        test_to_train=_size_ratio(outcomes),
+    )
+
+
+def _by_variant(outcomes: Iterable[Outcome]) -> dict[str, Pairs]:
+    """Returns the outcomes of each variant by (seed, fold), both in order of appearance."""
+    study: dict[str, Pairs] = {}
+    for outcome in outcomes:
+        key = outcome.record.seed, outcome.record.key.fold
+        if key in study.setdefault(outcome.variant, {}):
+            raise ComparisonError(f"{outcome.variant!r} has fold {key[1]} of seed {key[0]} twice; give each once")
+        study[outcome.variant][key] = outcome
+    return study
+
+
+def _size_ratio(outcomes: Sequence[Outcome]) -> float:
+    """Returns the mean ratio of test to training utterances over all folds."""
+    sizes = [outcome.record.sizes for outcome in outcomes]
+    return math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
 
 
 def _card(outcome: Outcome) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from ablations.designs import Factorial
-from ablations.outcomes import Outcome
+from ablations.paired_study import PairedStudy
 from ablations.section import Section
 from ablations.variant import Variant
 from ser_core.config.compose import compose
@@ -35,8 +35,8 @@ class Study:
     """Entries of the protocol card in which the variants differ on purpose."""
     notes: tuple[str, ...] = ()
     """Sentences shown below the table, such as published figures."""
-    sections: Callable[[Sequence[Outcome]], Sequence[Section]] = lambda outcomes: ()
-    """Additional report sections, computed from the outcomes."""
+    sections: Callable[[PairedStudy], Sequence[Section]] = lambda study: ()
+    """Additional report sections, computed from the paired outcomes."""
     masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Test condition that corresponds to each variant, for variants that lack an input you can hide at test."""
     notices: Callable[[Config, Corpus], Sequence[str]] = lambda config, corpus: ()

@@ -1,4 +1,7 @@
-"""Concludes a finished study: builds its table for the terminal and its report on disk; MLflow gets both."""
+"""Concludes a finished study: builds its table for the terminal and its report on disk; MLflow gets both.
+
+records --whole_outcomes--> outcomes --pair--> PairedStudy --compare--> table, sections --write_report--> files
+"""
 
 import contextlib
 import gc
@@ -6,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ablations.modes import caption
-from ablations.outcomes import Outcome, metrics_of, variants_of
+from ablations.outcomes import Outcome, metrics_of
+from ablations.paired_study import PairedStudy
+from ablations.pairing import pair
 from ablations.report.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
 from ablations.report.conditions import conditions_sections
 from ablations.report.effects import effects_section
@@ -33,49 +38,53 @@ def _uncollected() -> Iterator[None]:
 
 @_uncollected()
 def conclude(
-    study: StudyRecord, store: RunStore, wanted: float = WANTED
+    record: StudyRecord, store: RunStore, wanted: float = WANTED
 ) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
     """Builds the table and sections of an ablation or a run, and writes them as Markdown, CSV, LaTeX and HTML to its folder.
 
-    `wanted` is the difference to detect; the advice on seeds and folds refers to it. Raises RecordError as `whole_outcomes` does.
+    `wanted` is the difference to detect; the advice on seeds and folds refers to it. Raises RecordError as `whole_outcomes` does
+    and ComparisonError as `pair` does.
     """
-    outcomes = whole_outcomes(study, store)
-    overrides = {trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in study.trials}
-    primary, baseline = primary_metric(study.primary, outcomes), variants_of(outcomes)[0]
-    said = variance_sentence(scatter_of(outcomes, baseline, primary, study.across), wanted)
-    table = study_table(
-        outcomes,
-        title=study.name,
-        question=caption(study.question, study.mode) if study.kind == "ablation" else study.question,
-        across=study.across,
-        notes=(*filter(None, [said]), *study.notes),
-        primary=primary,
-        command=study.command,
-        overrides=overrides,
+    outcomes = whole_outcomes(record, store)
+    study = pair(outcomes, metric=primary_metric(record.primary, outcomes), across=record.across)
+    table = _table(record, study, wanted)
+    sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))
+    return table, sections, write_report(table, record.folder(store), sections)
+
+
+def _table(record: StudyRecord, study: PairedStudy, wanted: float) -> StudyTable:
+    """Compares the variants, and adds what the record says about the study: its question, notes, command and overrides."""
+    said = variance_sentence(scatter_of(study), wanted)
+    return study_table(
+        study,
+        title=record.name,
+        question=caption(record.question, record.mode) if record.kind == "ablation" else record.question,
+        notes=(*filter(None, [said]), *record.notes),
+        command=record.command,
+        overrides={trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in record.trials},
     )
-    concluding = concluding_sections(outcomes, baseline, primary, study.across, wanted)
-    sections = (*study.added, *_own_sections(study, table, outcomes), *concluding)
-    return table, sections, write_report(table, outcomes, study.folder(store), sections)
 
 
-def whole_outcomes(study: StudyRecord, store: RunStore) -> list[Outcome]:
+def whole_outcomes(record: StudyRecord, store: RunStore) -> list[Outcome]:
     """Returns every fold of a finished study.
 
     Raises RecordError for a search, since its test parts stay sealed, and when folds are missing.
     """
-    if study.sealed:
+    if record.sealed:
         remedy = "`ser select` chooses among its best trials and opens the test parts of the choice"
-        raise RecordError(f"{study.id} is a {study.kind}: its test parts stay sealed; {remedy}")
-    if missing := study.missing(store):
-        raise RecordError(f"{study.id}: {len(missing)} of {len(study.keys)} folds are missing; train them with: {study.command}")
-    return study.outcomes(store)
+        raise RecordError(f"{record.id} is a {record.kind}: its test parts stay sealed; {remedy}")
+    if missing := record.missing(store):
+        raise RecordError(
+            f"{record.id}: {len(missing)} of {len(record.keys)} folds are missing; train them with: {record.command}"
+        )
+    return record.outcomes(store)
 
 
-def _own_sections(study: StudyRecord, table: StudyTable, outcomes: Sequence[Outcome]) -> list[Section]:
-    """Returns the sections specific to this study: stored tables, scores under conditions, effects of factors."""
-    own = STUDIES[study.name].sections(outcomes) if study.name in STUDIES else ()
-    effects = effects_section(outcomes, study.factorial, table.primary) if study.factorial else ()
-    return [*own, *conditions_sections(table, outcomes), *effects]
+def _own_sections(record: StudyRecord, study: PairedStudy) -> list[Section]:
+    """Returns the sections specific to this study: its own, scores under conditions, effects of factors."""
+    own = STUDIES[record.name].sections(study) if record.name in STUDIES else ()
+    effects = effects_section(study, record.factorial) if record.factorial else ()
+    return [*own, *conditions_sections(study), *effects]
 
 
 def primary_metric(wanted: str, outcomes: Sequence[Outcome]) -> str:

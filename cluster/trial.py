@@ -103,7 +103,7 @@ def plan_once(config: Config, progress: bool = False) -> Plan:
     """Returns `plan(config)`, cached per process and configuration. The trials of a worker share the plan and the corpus."""
     whole = as_dict(config)
     parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"], whole["conditions"]]
-    parts.append(config.tasks.augmented_contrast.stored)
+    parts.append(config.tasks.stored)
     key = json.dumps(parts, sort_keys=True)
     if key not in _INPUTS:
         _keep(_INPUTS, key, load_dataset(config, progress))

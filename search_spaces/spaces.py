@@ -15,9 +15,14 @@ from search_spaces import (
 from search_spaces.space import Space
 
 SPACES: dict[str, Space] = {
-    space.name: space
-    for space in (
-        *(weights.SPACE, tasks.SPACE, bridge_tokens.SPACE, fusion.SPACE, weights_and_fusion.SPACE, stages.SPACE, optimiser.SPACE),
-        *(ispas2023.SPACE, mmer2023.SPACE, wan2024.SPACE),
-    )
+    "weights": weights.SPACE,
+    "tasks": tasks.SPACE,
+    "bridge_tokens": bridge_tokens.SPACE,
+    "fusion": fusion.SPACE,
+    "weights_and_fusion": weights_and_fusion.SPACE,
+    "stages": stages.SPACE,
+    "optimiser": optimiser.SPACE,
+    "ispas2023": ispas2023.SPACE,
+    "mmer2023": mmer2023.SPACE,
+    "wan2024": wan2024.SPACE,
 }

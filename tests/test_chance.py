@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ablations.outcomes import Outcome
+from ablations.pairing import pair
 from ablations.statistics.pooled_scores import Pooled, pooled_scores
 from ser_core.corpus.corpus import Corpus, complete
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
@@ -47,7 +48,8 @@ def studied(configure: Configure, inputs: Dataset) -> Pooled:
     records = [
         each.record for each in cross_validate(config, planned=plan(config, inputs=inputs)) if isinstance(each, FoldResult)
     ]
-    return pooled_scores([Outcome("made", record, store.open_test(record.key)) for record in records], "made")["made"]
+    outcomes = [Outcome("made", record, store.open_test(record.key)) for record in records]
+    return pooled_scores(pair(outcomes))["made"]
 
 
 @pytest.mark.parametrize("noise", [0, 1, 2])

@@ -6,6 +6,7 @@ Protocol cards and classes may differ between corpora. The notes describe each c
 
 import csv
 import dataclasses
+import functools
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from ablations.check_variants import ABSENT, leaves
-from ablations.outcomes import Outcome, variants_of
-from ablations.pairing import ComparisonError, Pairs, pair
+from ablations.outcomes import Outcome
+from ablations.paired_study import PairedStudy, Pairs
+from ablations.pairing import ComparisonError, pair
 from ablations.report.tables import long_name, number, protocol_facts
 from ablations.section import Section
-from ablations.statistics.compare import over_seeds, scores_of
+from ablations.statistics.compare import over_seeds
 from ablations.statistics.ranks import Ranks, conclusion, procedure, rank_variants
 from ser_core.metrics import less_is_better
 
@@ -51,6 +53,14 @@ class CorpusStudy:
         """Name of the study in messages."""
         return f"{self.id} ({self.corpus})"
 
+    @functools.cached_property
+    def paired(self) -> PairedStudy:
+        """Its outcomes in pairs. Raises ComparisonError, with the name of the study, if they cannot be compared."""
+        try:
+            return pair(self.outcomes, across=self.across)
+        except ComparisonError as error:
+            raise ComparisonError(f"{self.named}: {error}") from error
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Across:
@@ -69,17 +79,16 @@ def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
     if len(studies) < 2:
         raise ComparisonError("ranks across corpora need at least two studies, each over a different corpus")
     _check_corpora(studies)
-    paired = {study.corpus: _paired(study) for study in studies}
     _check_variants(studies)
-    _check_changes(studies, paired)
+    _check_changes(studies)
     _check_seeds(studies)
     means, dropped = {}, []
     for study in studies:
-        means[study.corpus], left_out = _fold_means(study, paired[study.corpus], metric)
+        means[study.corpus], left_out = _fold_means(study, metric)
         dropped += [left_out] if left_out else []
-    scores = pd.DataFrame.from_dict(means, orient="index", columns=variants_of(studies[0].outcomes))
+    scores = pd.DataFrame.from_dict(means, orient="index", columns=list(studies[0].paired.pairs))
     lines = [_line(study) for study in studies]
-    told = filter(None, [_classes(studies), _settings(studies, paired)])
+    told = filter(None, [_classes(studies), _settings(studies)])
     return Across(metric, scores, rank_variants(scores, less_is_better(metric)), (*lines, *dropped, *told))
 
 
@@ -120,34 +129,27 @@ def _check_corpora(studies: Sequence[CorpusStudy]) -> None:
             )
 
 
-def _paired(study: CorpusStudy) -> dict[str, Pairs]:
-    try:
-        return pair(study.outcomes, variants_of(study.outcomes)[0], study.across)
-    except ComparisonError as error:
-        raise ComparisonError(f"{study.named}: {error}") from error
-
-
 def _check_variants(studies: Sequence[CorpusStudy]) -> None:
     """Checks that all studies have the same variants, baseline and mode."""
-    every = dict.fromkeys(name for study in studies for name in variants_of(study.outcomes))
-    lacking = {study.named: [name for name in every if name not in variants_of(study.outcomes)] for study in studies}
+    every = dict.fromkeys(name for study in studies for name in study.paired.pairs)
+    lacking = {study.named: [name for name in every if name not in study.paired.pairs] for study in studies}
     if missing := [f"{named} lacks {', '.join(map(repr, names))}" for named, names in lacking.items() if names]:
         raise ComparisonError(f"the studies have different variants: {'; '.join(missing)}. Ask the same of every corpus")
     if len(every) < 2:
         raise ComparisonError(f"there is nothing to rank: every study has the one variant {next(iter(every))!r}")
-    for what, of in (("baselines", lambda study: variants_of(study.outcomes)[0]), ("modes", lambda study: study.mode)):
+    for what, of in (("baselines", lambda study: study.paired.baseline), ("modes", lambda study: study.mode)):
         if len({of(study) for study in studies}) > 1:
             said = "; ".join(f"{study.named} has {of(study)}" for study in studies)
             raise ComparisonError(f"the studies have different {what}: {said}. Ask the same of every corpus")
 
 
-def _check_changes(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[str, Pairs]]) -> None:
+def _check_changes(studies: Sequence[CorpusStudy]) -> None:
     """Checks that each variant changes the same settings to the same values in every study."""
     first, *others = studies
-    for name in variants_of(first.outcomes)[1:]:
-        expected = _changes(paired[first.corpus], name)
+    for name in list(first.paired.pairs)[1:]:
+        expected = _changes(first.paired, name)
         for study in others:
-            found = _changes(paired[study.corpus], name)
+            found = _changes(study.paired, name)
             differ = [key for key in {**expected, **found} if expected.get(key, ABSENT) != found.get(key, ABSENT)]
             if differ:
                 said = "; ".join(f"{key}={expected.get(key, ABSENT)} against {found.get(key, ABSENT)}" for key in differ[:3])
@@ -156,9 +158,9 @@ def _check_changes(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[
                 )
 
 
-def _changes(study: Mapping[str, Pairs], variant: str) -> dict[str, Any]:
-    """Returns the settings in which a variant differs from the first one, with the variant's values."""
-    base, own = (_settled(study[name]) for name in (next(iter(study)), variant))
+def _changes(study: PairedStudy, variant: str) -> dict[str, Any]:
+    """Returns the settings in which a variant differs from the baseline, with the variant's values."""
+    base, own = (_settled(study.pairs[name]) for name in (study.baseline, variant))
     return {key: own.get(key, ABSENT) for key in {**base, **own} if own.get(key, ABSENT) != base.get(key, ABSENT)}
 
 
@@ -178,11 +180,12 @@ def _check_seeds(studies: Sequence[CorpusStudy]) -> None:
         )
 
 
-def _fold_means(study: CorpusStudy, paired: Mapping[str, Pairs], metric: str) -> tuple[list[float], str]:
+def _fold_means(study: CorpusStudy, metric: str) -> tuple[list[float], str]:
     """Returns each variant's mean over the (seed, fold) pairs where all variants have the metric, and a note on the others."""
-    scores = np.array([scores_of(pairs, metric) for pairs in paired.values()])
+    by_variant = study.paired.on(metric).scores()
+    scores = np.stack(list(by_variant.values()))
     defined = np.isfinite(scores)
-    for name, one in zip(paired, defined, strict=True):
+    for name, one in zip(by_variant, defined, strict=True):
         if not one.any():
             raise ComparisonError(f"{study.named}: {name!r} has no {metric}; choose a --metric that all variants have")
     whole = defined.all(axis=0)
@@ -208,9 +211,9 @@ def _classes(studies: Sequence[CorpusStudy]) -> str:
     return f"Corpora have {' or '.join(map(str, counts))} classes: compare scores within a column, not between columns."
 
 
-def _settings(studies: Sequence[CorpusStudy], paired: Mapping[str, Mapping[str, Pairs]]) -> str:
+def _settings(studies: Sequence[CorpusStudy]) -> str:
     """Returns a note on baseline settings, other than corpus and folds, that differ between the studies."""
-    baselines = [_settled(next(iter(paired[study.corpus].values()))) for study in studies]
+    baselines = [_settled(study.paired.pairs[study.paired.baseline]) for study in studies]
     keys = dict.fromkeys(key for one in baselines for key in one if key.partition(".")[0] not in OF_THE_CORPUS)
     differ = [key for key in keys if any(one.get(key, ABSENT) != baselines[0].get(key, ABSENT) for one in baselines)]
     return f"Besides corpus and folds the studies differ in {', '.join(differ)}." if differ else ""

@@ -1,21 +1,19 @@
 """Sections below a study's table: other methods on the same differences, and the sources of the variance.
 
-outcomes --evidence--> METHODS --> two sections: methods that keep their nominal error rate, and methods that do not
-outcomes --[variant seed fold]--> split of the variance --> a sentence of advice below the table, and a section
+PairedStudy --evidence--> METHODS --> two sections: methods that keep their nominal error rate, and methods that do not
+PairedStudy --scores [variant seed fold]--> split of the variance --> a sentence of advice below the table, and a section
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.outcomes import Outcome
-from ablations.pairing import pair
+from ablations.paired_study import PairedStudy
 from ablations.report.tables import ABSENT, heading
 from ablations.section import Section
 from ablations.statistics import METHODS
 from ablations.statistics.bayes import rope_in_words
-from ablations.statistics.compare import POWER, RESOLUTION, amount, over_seeds, scores_of, size_ratio
+from ablations.statistics.compare import POWER, RESOLUTION, amount, over_seeds
 from ablations.statistics.method import Method, evidence
 from ablations.statistics.variance import Split, detectable, folds_for, seeds_for, split_variance
 
@@ -23,9 +21,9 @@ WANTED = 0.02
 """Default of the difference that a study should detect: 2 points of UAR, .02 of CCC."""
 
 
-def second_opinions(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = ()) -> list[Section]:
+def second_opinions(study: PairedStudy) -> list[Section]:
     """Returns effect sizes and probabilities, then (report only) tests that err on folds. Empty for a single variant."""
-    found = evidence(outcomes, baseline, metric, across)
+    found = evidence(study)
     if not found:
         return []
     sections = []
@@ -33,13 +31,13 @@ def second_opinions(outcomes: Sequence[Outcome], baseline: str, metric: str, acr
         methods = [method for method in METHODS.values() if method.keeps_its_level == kept]
         rows = [(name, *(word for method in methods for word in method.cells(one))) for name, one in found.items()]
         columns = ("Variant", *(column for method in methods for column in method.columns))
-        notes = tuple(_said(method, metric) for method in methods)
+        notes = tuple(_said(method, study.metric) for method in methods)
         if not kept:
             notes = (
                 "Readers ask for these tests, but verdicts do not use them (see `python -m ablations.statistics.error_rates`).",
                 *notes,
             )
-        named = f"{title} ({heading(metric)} against {baseline})"
+        named = f"{title} ({heading(study.metric)} against {study.baseline})"
         sections.append(Section(named, columns, tuple(rows), notes, on_terminal=kept))
     return sections
 
@@ -60,19 +58,23 @@ class Scatter:
     dominate them."""
 
 
-def scatter_of(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = ()) -> Scatter:
-    """Returns the variance components of a study on one metric. Variants without the metric are left out."""
-    study = pair(outcomes, baseline, across)
-    found = {name: scores_of(pairs, metric) for name, pairs in study.items()}
-    scores = {name: one for name, one in found.items() if np.isfinite(one).any()}
-    ratio, gaps = size_ratio(outcomes), {}
+def scatter_of(study: PairedStudy) -> Scatter:
+    """Returns the variance components of a study on its metric. Variants without the metric are left out."""
+    scores = {name: one for name, one in study.scores().items() if np.isfinite(one).any()}
+    baseline, gaps = study.baseline, {}
     for name, one in scores.items():
         gap = over_seeds(one - scores[baseline]) if baseline in scores and name != baseline else np.zeros(0)
         if len(gap) > 1 and gap.std() > RESOLUTION:
             gaps[name] = abs(float(gap.mean()))
     closest = min(gaps, key=lambda name: gaps[name]) if gaps else ""
     chosen = [scores[name] for name in (baseline, closest) if name in scores]
-    return Scatter(metric, ratio, split_variance(np.stack(list(scores.values()))), closest, split_variance(np.stack(chosen)))
+    return Scatter(
+        metric=study.metric,
+        ratio=study.test_to_train,
+        whole=split_variance(np.stack(list(scores.values()))),
+        closest=closest,
+        pair=split_variance(np.stack(chosen)),
+    )
 
 
 def variance_sentence(scatter: Scatter, wanted: float = WANTED) -> str:
@@ -126,13 +128,11 @@ def variance_section(scatter: Scatter, wanted: float = WANTED) -> Section:
     return Section(f"Where the scatter of {heading(metric)} comes from", columns, tuple(rows), words, on_terminal=False)
 
 
-def concluding_sections(
-    outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = (), wanted: float = WANTED
-) -> list[Section]:
+def concluding_sections(study: PairedStudy, wanted: float = WANTED) -> list[Section]:
     """Returns all sections that follow a study's table."""
-    scatter = scatter_of(outcomes, baseline, metric, across)
+    scatter = scatter_of(study)
     variance = [variance_section(scatter, wanted)] if scatter.whole.parts else []
-    return [*second_opinions(outcomes, baseline, metric, across), *variance]
+    return [*second_opinions(study), *variance]
 
 
 def _said(method: Method, metric: str) -> str:

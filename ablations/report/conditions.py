@@ -6,8 +6,9 @@ METRIC of the folds, METRIC@CONDITION of the same folds and models --compare--> 
 import math
 from collections.abc import Mapping, Sequence
 
-from ablations.outcomes import Outcome, metrics_of, whole_metrics
-from ablations.report.tables import StudyTable, half_width, long_name, number
+from ablations.outcomes import Outcome
+from ablations.paired_study import PairedStudy
+from ablations.report.tables import half_width, long_name, number
 from ablations.section import Section
 from ablations.statistics.compare import Comparison, Interval, compare
 from ser_core.metrics import under
@@ -30,27 +31,25 @@ def conditions_of(outcomes: Sequence[Outcome]) -> list[str]:
     return list(dict.fromkeys(entry for one in outcomes for entry in one.record.config.get("conditions", [])))
 
 
-def conditions_sections(table: StudyTable, outcomes: Sequence[Outcome]) -> list[Section]:
+def conditions_sections(study: PairedStudy) -> list[Section]:
     """Returns up to two sections below the study's table: one for conditions and one for stages."""
-    conditions = conditions_of(outcomes)
-    places = dict.fromkeys(name.partition("@")[2] for name in metrics_of(outcomes) if "@" in name)
+    conditions = conditions_of(study.outcomes)
+    places = dict.fromkeys(name.partition("@")[2] for name in study.metrics if "@" in name)
     found = [
-        _section("Under missing and degraded channels", conditions, CONDITIONS, table, outcomes),
-        _section("After each stage", [place for place in places if place not in conditions], STAGES, table, outcomes),
+        _section("Under missing and degraded channels", conditions, CONDITIONS, study),
+        _section("After each stage", [place for place in places if place not in conditions], STAGES, study),
     ]
     return [section for section in found if section.rows]
 
 
-def _section(
-    title: str, places: Sequence[str], notes: tuple[str, ...], table: StudyTable, outcomes: Sequence[Outcome]
-) -> Section:
-    """Returns one row per variant and metric (the primary one, CCC, and UAR of helper tasks), and one column per place."""
-    measured, rows = metrics_of(outcomes), []
-    for metric in whole_metrics(outcomes):
-        names = [name for name in (under(metric, place) for place in places) if name in measured]
-        if not names or not (metric == table.primary or metric.startswith("ccc.") or metric.endswith(".uar")):
+def _section(title: str, places: Sequence[str], notes: tuple[str, ...], study: PairedStudy) -> Section:
+    """Returns one row per variant and metric (that of the verdicts, CCC, UAR of helper tasks), and one column per place."""
+    rows = []
+    for metric in study.whole_metrics:
+        names = [name for name in (under(metric, place) for place in places) if name in study.metrics]
+        if not names or not (metric == study.metric or metric.startswith("ccc.") or metric.endswith(".uar")):
             continue
-        found = {name: compare(outcomes, table.baseline, name, table.across) for name in (metric, *names)}
+        found = {name: compare(study.on(name)) for name in (metric, *names)}
         for variant in found[metric]:
             cells = [_cell(found, variant, under(metric, place), metric) for place in places]
             rows.append((f"{variant}, {long_name(metric)}", half_width(found[metric][variant].score, metric), *cells))

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ablations.outcomes import Outcome, whole_metrics
-from ablations.pairing import Pairs, pair
-from ablations.report.tables import ABSENT, StudyTable, explanations, half_width, long_name, mean_references, number
-from ablations.statistics.compare import Interval, compare_each
+from ablations.paired_study import PairedStudy, Pairs
+from ablations.report.tables import ABSENT, explanations, half_width, long_name, mean_references, number
+from ablations.statistics.compare import Interval, compare
 from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.score import score
 from ser_core.metrics import GAP, METRICS, place
@@ -55,25 +54,23 @@ class Details:
     """Confidence and accuracy by variant, over all test parts and seeds, for variants with probabilities."""
 
 
-def study_details(table: StudyTable, outcomes: Sequence[Outcome]) -> Details:
-    """Returns the details of the study in `table`, with variants in the same order."""
-    study = pair(outcomes, table.baseline, table.across)
-    seen = {name: _seen(pairs) for name, pairs in study.items()}
+def study_details(study: PairedStudy) -> Details:
+    """Returns the details of a study, with variants in the same order."""
+    seen = {name: _seen(pairs) for name, pairs in study.pairs.items()}
     pooled = {name: one.pooled for name, one in seen.items()}
-    measured = whole_metrics(outcomes)
-    metrics = sorted({*measured, *(metric for scores in pooled.values() for metric in scores)}, key=place)
-    folds = compare_each(outcomes, table.baseline, measured, table.across)
+    folds = {metric: compare(study.on(metric)) for metric in study.whole_metrics}
+    metrics = sorted({*folds, *(metric for scores in pooled.values() for metric in scores)}, key=place)
     scores = {
         name: {
             metric: Detail(folds[metric][name].score if metric in folds else Interval(), pooled[name].get(metric, math.nan))
             for metric in metrics
         }
-        for name in study
+        for name in study.pairs
     }
     return Details(
         metrics=tuple(metrics),
         scores=scores,
-        references=mean_references([one for one in outcomes if one.variant == table.baseline], metrics),
+        references=mean_references(study, metrics),
         confusions={name: one.confusion for name, one in seen.items() if one.confusion},
         bins={name: one.bins for name, one in seen.items() if one.bins is not None},
     )

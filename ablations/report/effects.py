@@ -13,11 +13,10 @@ import numpy as np
 
 from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import Factor, parse_factor, short
-from ablations.outcomes import Outcome, variants_of
-from ablations.pairing import pair
+from ablations.paired_study import PairedStudy
 from ablations.report.tables import half_width, heading
 from ablations.section import Section
-from ablations.statistics.compare import CorrectedT, corrected_t, holm, over_seeds, probability, scores_of, size_ratio
+from ablations.statistics.compare import CorrectedT, corrected_t, holm, over_seeds, probability
 
 
 def contrasts(factors: Sequence[Factor], levels: np.ndarray) -> dict[str, np.ndarray]:
@@ -42,9 +41,9 @@ def contrasts(factors: Sequence[Factor], levels: np.ndarray) -> dict[str, np.nda
     return _joined(found)
 
 
-def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: str) -> list[Section]:
+def effects_section(study: PairedStudy, factorial: Factorial) -> list[Section]:
     """Returns the effects of a crossed design or the steps of a path; empty for other designs and for a single factor."""
-    factors, names = [parse_factor(text) for text in factorial.factors], variants_of(outcomes)
+    factors, names = [parse_factor(text) for text in factorial.factors], list(study.pairs)
     if factorial.design == "path":
         title, weights = "Step by step", {name: _step(place, len(names)) for place, name in enumerate(names) if place}
         notes = ("Each step against the variant above it, paired by seed and fold.",)
@@ -57,22 +56,19 @@ def effects_section(outcomes: Sequence[Outcome], factorial: Factorial, metric: s
         )
     else:
         return []
-    found = estimate_contrasts(outcomes, weights, metric)
+    found = estimate_contrasts(study, weights)
     adjusted = holm([test.p for test in found.values()])
     rows = [
-        (name, half_width(test.mean, metric, "+"), _p(test.p), _p(p))
+        (name, half_width(test.mean, study.metric, "+"), _p(test.p), _p(p))
         for (name, test), p in zip(found.items(), adjusted, strict=True)
     ]
     read = f"± is half the 95 % interval (corrected resampled t over folds); Holm p counts the {len(rows)} rows."
-    return [Section(f"{title} ({heading(metric)})", ("Effect", "Δ", "p", "Holm p"), tuple(rows), (*notes, read))]
+    return [Section(f"{title} ({heading(study.metric)})", ("Effect", "Δ", "p", "Holm p"), tuple(rows), (*notes, read))]
 
 
-def estimate_contrasts(outcomes: Sequence[Outcome], weights: dict[str, np.ndarray], metric: str) -> dict[str, CorrectedT]:
-    """Estimates each contrast of the variants' scores over folds. Raises ComparisonError as `pair` does."""
-    names = variants_of(outcomes)
-    study = pair(outcomes, names[0])
-    scores = np.stack([scores_of(study[name], metric) for name in names])
-    ratio = size_ratio(outcomes)
+def estimate_contrasts(study: PairedStudy, weights: dict[str, np.ndarray]) -> dict[str, CorrectedT]:
+    """Estimates each contrast of the variants' scores over folds. `weights` follow the order of the variants."""
+    scores, ratio = np.stack(list(study.scores().values())), study.test_to_train
     return {name: corrected_t(over_seeds(np.tensordot(each, scores, axes=1)), ratio) for name, each in weights.items()}
 
 

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablations.outcomes import Outcome
-from ablations.pairing import pair
+from ablations.paired_study import PairedStudy
 from ablations.report.details import Details
 from ablations.report.gains import Gain
 from ablations.report.tables import StudyTable, heading, number
@@ -48,25 +47,26 @@ STYLE: dict[Any, Any] = {
 
 def forest(table: StudyTable) -> str:
     """Draws differences to the baseline with 95 % intervals. Differences in the shaded area were too small to detect."""
-    found = [row.comparison for row in table.rows if row.name != table.baseline]
+    study, metric = table.study, table.study.metric
+    found = [row.comparison for row in table.rows if row.name != study.baseline]
 
     def draw(axes: "Axes") -> None:
         axes.axvline(0, color=INK, linewidth=0.8)
         for place, one in enumerate(found):
-            _difference(axes, place, one, _scale(table.primary))
-        axes.set_xlabel(f"{heading(table.primary)}, difference to {table.baseline}{_unit(table.primary)}")
+            _difference(axes, place, one, _scale(metric))
+        axes.set_xlabel(f"{heading(metric)}, difference to {study.baseline}{_unit(metric)}")
 
     return _drawing("forest", [one.variant for one in found], draw)
 
 
-def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
+def strip(table: StudyTable) -> str:
     """Draws one dot per fold and seed for the test scores, and a line for the mean of each variant."""
-    study, metric = pair(outcomes, table.baseline, table.across), table.primary
+    metric = table.study.metric
     scale = _scale(metric)
 
     def draw(axes: "Axes") -> None:
         for place, row in enumerate(table.rows):
-            pairs = study[row.name]
+            pairs = table.study.pairs[row.name]
             seeds = sorted({seed for seed, _ in pairs})
             scores = [scale * one.test.metrics.get(metric, float("nan")) for one in pairs.values()]
             heights = [place + 0.3 * (seeds.index(seed) + 0.5 - len(seeds) / 2) / len(seeds) for seed, _ in pairs]
@@ -78,16 +78,16 @@ def strip(table: StudyTable, outcomes: Sequence[Outcome]) -> str:
     return _drawing("strip", [row.name for row in table.rows], draw)
 
 
-def panels(table: StudyTable, outcomes: Sequence[Outcome], details: Details) -> list[str]:
-    """Returns the variants in the calibration figure, in table order: all, or the baseline and the best by development score."""
-    names, sign = list(details.bins), -1 if less_is_better(table.primary) else 1
+def panels(study: PairedStudy, details: Details) -> list[str]:
+    """Returns the variants in the calibration figure, in their order: all, or the baseline and the best by development score."""
+    names, sign = list(details.bins), -1 if less_is_better(study.metric) else 1
     if len(names) <= MOST_PANELS:
         return names
-    scores: dict[str, list[float]] = {name: [] for name in names}
-    for one in outcomes:
-        scores.get(one.variant, []).append(sign * one.record.dev.get(table.primary, -sign * math.inf))
-    means = {name: math.fsum(each) / len(each) for name, each in scores.items()}
-    best = sorted(names, key=lambda name: (name != table.baseline, -means[name]))[:MOST_PANELS]
+    means = {}
+    for name in names:
+        scores = [sign * one.record.dev.get(study.metric, -sign * math.inf) for one in study.pairs[name].values()]
+        means[name] = math.fsum(scores) / len(scores)
+    best = sorted(names, key=lambda name: (name != study.baseline, -means[name]))[:MOST_PANELS]
     return [name for name in names if name in best]
 
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ablations.outcomes import Outcome
+from ablations.paired_study import PairedStudy
+from ablations.pairing import pair
 from ablations.report.tables import ABSENT, half_width
 from ablations.statistics.compare import Interval, compare, probability
 from ser_core.metrics import find_metric, mean_of
@@ -48,15 +50,18 @@ class Gain:
         return f"{self.task} with {' + '.join(self.company)}"
 
 
-def gains(outcomes: Sequence[Outcome]) -> list[Gain]:
-    """Returns the gain of every task of HEADLINES in every combination it was trained in. Skips tasks never trained alone."""
+def gains(study: PairedStudy) -> list[Gain]:
+    """Returns the gain of every task of HEADLINES in every combination it was trained in. Skips tasks never trained alone.
+
+    Pairs the variants of each task anew, since each task has another baseline and Holm counts only its own combinations.
+    """
     found = []
     for task, metric in HEADLINES.items():
-        those = [_with_mean(one, metric) for one in outcomes if task in tasks_of(one)]
+        those = [_with_mean(one, metric) for one in study.outcomes if task in tasks_of(one)]
         alone = next((one.variant for one in those if tasks_of(one) == (task,)), "")
         if not alone:
             continue
-        compared = compare(those, alone, metric)
+        compared = compare(pair(those, alone, metric, study.across))
         for variant, one in compared.items():
             if variant == alone:
                 continue

@@ -49,7 +49,7 @@ def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
     for place, (name, *values) in enumerate(cells(table)):
         if place == len(table.rows):
             grid.add_section()
-        style = "bold" if name == table.baseline and place < len(table.rows) else ""
+        style = "bold" if name == table.study.baseline and place < len(table.rows) else ""
         style = "dim" if place >= len(table.rows) else style
         grid.add_row(Text(name, style), *(_stack(value, stacked) for value in values[: shown - 1]), style=style)
     header = Text.assemble((table.title, "bold"), "\n", table.question, "\n", (table.protocol_line, "dim"))
@@ -154,13 +154,13 @@ def to_csv(table: StudyTable) -> str:
     found: list[dict[str, object]] = []
     for row in table.rows:
         one = row.comparison
-        line: dict[str, object] = {"variant": row.name, "kind": "variant" if row.name != table.baseline else "baseline"}
+        line: dict[str, object] = {"variant": row.name, "kind": "variant" if row.name != table.study.baseline else "baseline"}
         for metric in table.metrics:
             line |= _ends(metric, row.scores[metric])
         line |= _ends("difference", one.difference) | {"p": one.p, "p_holm": one.p_holm, "detectable": one.mde}
         line |= _ends("pooled", row.pooled.score) | _ends("pooled.difference", row.pooled.difference)
         line |= {"speakers": row.pooled.speakers, "pairs": one.pairs, "folds": one.folds, "seeds": one.seeds}
-        found.append(line | {"primary": table.primary, "verdict": one.verdict, "protocol": table.protocol_line})
+        found.append(line | {"primary": table.study.metric, "verdict": one.verdict, "protocol": table.protocol_line})
     for name, scores in table.references.items():
         found.append({"variant": name, "kind": "reference", **scores, "protocol": table.protocol_line})
     text = io.StringIO()

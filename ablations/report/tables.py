@@ -12,8 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.outcomes import Outcome, variants_of, whole_metrics
-from ablations.statistics.compare import Comparison, Interval, compare_each, probability
+from ablations.outcomes import Outcome
+from ablations.paired_study import PairedStudy
+from ablations.statistics.compare import Comparison, Interval, compare, probability
 from ablations.statistics.pooled_scores import Pooled, pooled_scores
 from ser_core.evaluation.baselines import BASELINES
 from ser_core.metrics import AMBIGUOUS, METRICS, find_metric, is_column
@@ -38,7 +39,7 @@ class Row:
     name: str
     scores: Mapping[str, Interval]
     comparison: Comparison
-    """Comparison on the primary metric."""
+    """Comparison on the metric of the verdicts."""
     pooled: Pooled
 
 
@@ -46,13 +47,10 @@ class Row:
 class StudyTable:
     """The content of a study's table."""
 
+    study: PairedStudy = dataclasses.field(compare=False, repr=False)
+    """The compared outcomes, from which figures and pages read single folds. Tables are equal if they print the same."""
     title: str
     question: str
-    baseline: str
-    primary: str
-    """Metric for the verdicts."""
-    across: tuple[str, ...]
-    """Entries of the protocol card in which the variants differ on purpose."""
     metrics: tuple[str, ...]
     """Metrics with a column."""
     rows: tuple[Row, ...]
@@ -73,46 +71,40 @@ class StudyTable:
     @property
     def verdicts(self) -> dict[str, str]:
         """Returns one sentence per variant, without the baseline."""
-        return {row.name: row.comparison.verdict for row in self.rows if row.name != self.baseline}
+        return {row.name: row.comparison.verdict for row in self.rows if row.name != self.study.baseline}
 
 
 def study_table(
-    outcomes: Sequence[Outcome],
+    study: PairedStudy,
     title: str,
     question: str,
     *,
-    baseline: str = "",
-    primary: str = "uar",
-    across: Sequence[str] = (),
     command: str = "",
     overrides: Mapping[str, Sequence[str]] | None = None,
     notes: Sequence[str] = (),
     redraws: int = 2000,
     seed: int = 0,
 ) -> StudyTable:
-    """Builds the table of a study. The first variant is the baseline unless `baseline` names another.
+    """Builds the table of a study.
 
-    `notes` follow the table's own; `redraws` and `seed` configure the bootstrap. Raises ComparisonError as `compare` does.
+    `notes` follow the table's own; `redraws` and `seed` configure the bootstrap. Raises ComparisonError as `compare` and
+    `pooled_scores` do.
     """
-    baseline = baseline or next(iter(variants_of(outcomes)), "")
-    shown = _shown(outcomes, primary)
-    scores = compare_each(outcomes, baseline, [primary, *shown], across)
-    first = scores[primary]
-    together = pooled_scores(outcomes, baseline, primary, across, redraws=redraws, seed=seed)
-    found = {name: {metric: scores[metric][name].score for metric in shown} for name in first}
-    rows = [Row(name, found[name], comparison, together[name]) for name, comparison in first.items()]
-    references = mean_references([one for one in outcomes if one.variant == baseline], shown)
+    shown, verdicts = _shown(study), compare(study)
+    scores = {metric: compare(study.on(metric)) for metric in shown}
+    together = pooled_scores(study, redraws=redraws, seed=seed)
+    found = {name: {metric: scores[metric][name].score for metric in shown} for name in verdicts}
+    rows = [Row(name, found[name], comparison, together[name]) for name, comparison in verdicts.items()]
+    references = mean_references(study, shown)
     return StudyTable(
+        study=study,
         title=title,
         question=question,
-        baseline=baseline,
-        primary=primary,
-        across=tuple(across),
         metrics=tuple(shown),
         rows=tuple(rows),
         references=references,
-        protocol=protocol_facts(outcomes),
-        notes=(*_notes(outcomes, baseline, primary, shown, rows, references), *notes),
+        protocol=protocol_facts(study.outcomes),
+        notes=(*_notes(study, shown, rows, references), *notes),
         command=command,
         overrides={name: tuple(changes) for name, changes in (overrides or {}).items()},
     )
@@ -210,7 +202,7 @@ def ends(one: Interval, metric: str, sign: str = "") -> str:
 
 def columns(table: StudyTable) -> list[str]:
     """Returns the headings of the printed table."""
-    primary = heading(table.primary)
+    primary = heading(table.study.metric)
     return ["Variant", *map(heading, table.metrics), f"Δ {primary}", "Holm p", f"pooled {primary}", "Δ pooled"]
 
 
@@ -218,7 +210,7 @@ def cells(table: StudyTable) -> list[list[str]]:
     """Returns the rows of the printed table: the variants, then the references."""
     rows = []
     for row in table.rows:
-        found, metric = row.comparison, table.primary
+        found, metric = row.comparison, table.study.metric
         scores = [half_width(row.scores[name], name) for name in table.metrics]
         p = probability(found.p_holm).removeprefix("= ") if math.isfinite(found.p_holm) else ABSENT
         difference, together = half_width(found.difference, metric, "+"), row.pooled
@@ -228,17 +220,19 @@ def cells(table: StudyTable) -> list[list[str]]:
     return rows
 
 
-def _shown(outcomes: Sequence[Outcome], primary: str) -> list[str]:
-    """Returns the metrics with a column: those with a column and the primary metric, if any fold has them."""
-    wanted = [name for name in whole_metrics(outcomes) if is_column(name) or name == primary]
+def _shown(study: PairedStudy) -> list[str]:
+    """Returns the metrics with a column: those with a column and the metric of the verdicts, if any fold has them."""
+    outcomes = study.outcomes
+    wanted = [name for name in study.whole_metrics if is_column(name) or name == study.metric]
     return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 
-def mean_references(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Returns the mean per reference model and metric over the folds that have one, in the order of BASELINES; NaN if none has.
+def mean_references(study: PairedStudy, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Returns the mean per reference model and metric over the baseline's folds, in the order of BASELINES.
 
-    References with none of these metrics are left out.
+    NaN if no fold has the metric. References with none of these metrics are left out.
     """
+    outcomes = list(study.pairs[study.baseline].values())
     names = dict.fromkeys([*BASELINES, *(name for one in outcomes for name in one.test.baselines)])
     found = {name: {metric: _mean(outcomes, name, metric) for metric in metrics} for name in names}
     return {name: scores for name, scores in found.items() if any(map(math.isfinite, scores.values()))}
@@ -274,35 +268,28 @@ def _legend(shown: Sequence[str]) -> list[str]:
     return lines
 
 
-def _notes(
-    outcomes: Sequence[Outcome],
-    baseline: str,
-    primary: str,
-    metrics: Sequence[str],
-    rows: Sequence[Row],
-    references: Mapping[str, Any],
-) -> list[str]:
+def _notes(study: PairedStudy, metrics: Sequence[str], rows: Sequence[Row], references: Mapping[str, Any]) -> list[str]:
     """Returns the notes that explain the columns, in column order."""
     notes = [f"{'; '.join(_legend(metrics))}. All but CCC in percent, on the test parts. {AMBIGUOUS}."]
     speakers = max(row.pooled.speakers for row in rows)
     tested = len(rows) - 1
     notes.append(
         "± is half the 95 % interval over folds, seeds averaged within a fold (corrected resampled t, Nadeau & Bengio "
-        f"2003). Δ is the difference to {baseline}, paired by seed and fold; p is two-sided, after Holm over "
+        f"2003). Δ is the difference to {study.baseline}, paired by seed and fold; p is two-sided, after Holm over "
         f"{tested} variant{'s' * (tested != 1)}."
     )
     notes.append(
-        f"Pooled {heading(primary)}: all test utterances together; in brackets the 95 % interval over "
+        f"Pooled {heading(study.metric)}: all test utterances together; in brackets the 95 % interval over "
         f"{speakers} speaker{'s' * (speakers != 1)} (Student's t, standard error by bootstrap). "
         "It treats the trained models as fixed; verdicts use the folds."
     )
     if references:
         said = "; ".join(f"{name}: {BASELINES[name].sentence}" if name in BASELINES else name for name in references)
         notes.append(
-            f"References are averaged over the folds of {baseline} and not tested. They learn from the same data as the tested "
-            f"model. {said}."
+            f"References are averaged over the folds of {study.baseline} and not tested. They learn from the same data as the "
+            f"tested model. {said}."
         )
-    if skipped := dict(pair for one in outcomes for pair in one.record.skipped.items()):
+    if skipped := dict(pair for one in study.outcomes for pair in one.record.skipped.items()):
         first = "; ".join(f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3))
         more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
         notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)} ({first}{more}).")

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.outcomes import Outcome
-from ablations.pairing import Pairs, pair
+from ablations.paired_study import PairedStudy, Pairs
 from ablations.report.details import (
     Details,
     confusion_cells,
@@ -31,32 +30,30 @@ CARD = (
 """Entries that the protocol card adds to the protocol line, in this order."""
 
 
-def write_report(
-    table: StudyTable, outcomes: Sequence[Outcome], folder: Path | str, sections: Sequence[Section] = ()
-) -> dict[str, Path]:
+def write_report(table: StudyTable, folder: Path | str, sections: Sequence[Section] = ()) -> dict[str, Path]:
     """Writes five files to `folder`, which it creates if needed. Returns paths by markdown, csv, details, latex and html."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    details = study_details(table, outcomes)
+    details = study_details(table.study)
     own = [section_to_markdown(section) for section in sections]
     texts = {
         "markdown": ("table.md", "\n".join([to_markdown(table), *own, details_to_markdown(details)])),
         "csv": ("table.csv", to_csv(table)),
         "details": ("details.csv", details_to_csv(details)),
         "latex": ("table.tex", to_latex(table)),
-        "html": ("report.html", to_html(table, outcomes, details, sections)),
+        "html": ("report.html", to_html(table, details, sections)),
     }
     for name, text in texts.values():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return {kind: folder / name for kind, (name, _) in texts.items()}
 
 
-def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, sections: Sequence[Section] = ()) -> str:
+def to_html(table: StudyTable, details: Details, sections: Sequence[Section] = ()) -> str:
     """Returns the page: question, verdicts, table, figures, sections, details, folds, protocol card, reproduction, licence."""
     from jinja2 import Environment, StrictUndefined
 
-    study = pair(outcomes, table.baseline, table.across)
-    first, drawn = next(iter(study[table.baseline].values())).record, panels(table, outcomes, details)
+    study, drawn = table.study, panels(table.study, details)
+    first = next(iter(study.pairs[study.baseline].values())).record
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         table=table,
@@ -71,14 +68,14 @@ def to_html(table: StudyTable, outcomes: Sequence[Outcome], details: Details, se
         reliability=reliability(details, drawn) if drawn else "",
         drawn=drawn,
         forest=forest(table) if table.verdicts else "",
-        strip=strip(table, outcomes),
-        primary=heading(table.primary),
-        folds=_folds(study, table),
+        strip=strip(table),
+        primary=heading(study.metric),
+        folds=_folds(study),
         card=card_facts(table, first.card),
-        changes={name: table.overrides.get(name) or changes(study, table.baseline, name) for name in study},
-        fingerprints={name: _fingerprints(pairs) for name, pairs in study.items()},
+        changes={name: table.overrides.get(name) or changes(study, name) for name in study.pairs},
+        fingerprints={name: _fingerprints(pairs) for name, pairs in study.pairs.items()},
         versions={name: plain(value) for name, value in sorted(first.environment.items())},
-        skipped={name: why for one in outcomes for name, why in sorted(one.record.skipped.items())},
+        skipped={name: why for one in study.outcomes for name, why in sorted(one.record.skipped.items())},
         licence=plain(first.card.get("licence", "")) or "not recorded",
         source=plain(first.card.get("source", "")),
     )
@@ -94,9 +91,9 @@ def card_facts(table: StudyTable, card: Mapping[str, Any]) -> dict[str, str]:
     return dict(table.protocol) | {name.replace("_", " "): plain(card[name]) for name in CARD if name in card}
 
 
-def changes(study: Mapping[str, Pairs], baseline: str, variant: str) -> list[str]:
+def changes(study: PairedStudy, variant: str) -> list[str]:
     """Returns the resolved settings in which a variant differs from the baseline, as overrides, without paths on disk."""
-    ours, theirs = (_leaves(next(iter(study[name].values())).record.config) for name in (variant, baseline))
+    ours, theirs = (_leaves(next(iter(study.pairs[name].values())).record.config) for name in (variant, study.baseline))
     return [
         f"{key}={value}"
         for key, value in ours.items()
@@ -112,14 +109,14 @@ def _leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
     return leaves
 
 
-def _folds(study: Mapping[str, Pairs], table: StudyTable) -> list[list[str]]:
-    """Returns one row per seed and fold: seed, fold, held-out part, sizes, and each variant's score on the primary metric."""
+def _folds(study: PairedStudy) -> list[list[str]]:
+    """Returns one row per seed and fold: seed, fold, held-out part, sizes, and each variant's score on the study's metric."""
     rows = []
-    for (seed, fold), one in study[table.baseline].items():
-        scores = [pairs[seed, fold].test.metrics.get(table.primary, float("nan")) for pairs in study.values()]
+    for (seed, fold), one in study.pairs[study.baseline].items():
+        scores = [pairs[seed, fold].test.metrics.get(study.metric, float("nan")) for pairs in study.pairs.values()]
         sizes = one.record.sizes
         facts = [seed, fold, one.record.held_out, sizes["train"], sizes.get("dev", ABSENT), sizes["test"]]
-        rows.append([*map(str, facts), *(number(score, table.primary) for score in scores)])
+        rows.append([*map(str, facts), *(number(score, study.metric) for score in scores)])
     return rows
 
 

@@ -11,12 +11,12 @@ that agree on a fold (r = .95) counted as repeats, the error rate would rise fro
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.outcomes import Outcome, metrics_of
-from ablations.pairing import ComparisonError, Pairs, pair
+from ablations.paired_study import PairedStudy
+from ablations.pairing import ComparisonError
 from ser_core.metrics import find_metric, less_is_better
 
 LEVEL = 0.05
@@ -119,30 +119,16 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def compare(outcomes: Sequence[Outcome], baseline: str, metric: str = "uar", across: Sequence[str] = ()) -> dict[str, Comparison]:
-    """Compares every variant with the baseline on one test metric. Returns them in order of appearance, with the baseline.
+def compare(study: PairedStudy) -> dict[str, Comparison]:
+    """Compares every variant with the baseline on the study's metric. Returns them in the study's order, with the baseline.
 
-    Raises ComparisonError when the variants do not share protocol card, seeds and folds (see `pair`), or when no variant
-    has the metric.
+    Raises ComparisonError when no variant has the metric.
     Pairs in which either score is NaN (CCC of a constant target) are left out, and the verdict mentions them.
     """
-    return compare_each(outcomes, baseline, [metric], across)[metric]
-
-
-def compare_each(
-    outcomes: Sequence[Outcome], baseline: str, metrics: Sequence[str], across: Sequence[str] = ()
-) -> dict[str, dict[str, Comparison]]:
-    """Runs `compare` on each metric, but pairs the outcomes only once."""
-    study, measured = pair(outcomes, baseline, across), metrics_of(outcomes)
-    if missing := [metric for metric in metrics if metric not in measured]:
-        raise ComparisonError(f"no variant has the metric {missing[0]!r}; choose from {', '.join(measured)}")
-    ratio = size_ratio(outcomes)
-    return {metric: _compared(study, baseline, metric, ratio) for metric in metrics}
-
-
-def _compared(study: Mapping[str, Pairs], baseline: str, metric: str, ratio: float) -> dict[str, Comparison]:
-    scores = {name: scores_of(pairs, metric) for name, pairs in study.items()}
-    gaps = {name: values - scores[baseline] for name, values in scores.items() if name != baseline}
+    if study.metric not in study.metrics:
+        raise ComparisonError(f"no variant has the metric {study.metric!r}; choose from {', '.join(study.metrics)}")
+    scores, ratio = study.scores(), study.test_to_train
+    gaps = {name: values - scores[study.baseline] for name, values in scores.items() if name != study.baseline}
     tests = {name: corrected_t(over_seeds(gap), ratio) for name, gap in gaps.items()}
     adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     comparisons = {}
@@ -150,7 +136,7 @@ def _compared(study: Mapping[str, Pairs], baseline: str, metric: str, ratio: flo
         test, used = tests.get(name, UNTESTED), np.isfinite(gaps.get(name, values))
         found = Comparison(
             variant=name,
-            metric=metric,
+            metric=study.metric,
             score=corrected_t(over_seeds(values), ratio).mean,
             difference=test.mean,
             p=test.p,
@@ -161,7 +147,7 @@ def _compared(study: Mapping[str, Pairs], baseline: str, metric: str, ratio: flo
             seeds=int(used.any(axis=1).sum()),
             verdict="baseline",
         )
-        if name != baseline:
+        if name != study.baseline:
             found = dataclasses.replace(found, verdict=_verdict(found, used.size, len(tests)))
         comparisons[name] = found
     return comparisons
@@ -187,18 +173,6 @@ def probability(p: float) -> str:
     if p < 0.001:
         return "< .001"
     return "= " + (f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1")
-
-
-def size_ratio(outcomes: Sequence[Outcome]) -> float:
-    """Returns the mean ratio of test to training utterances over all folds."""
-    sizes = [outcome.record.sizes for outcome in outcomes]
-    return math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
-
-
-def scores_of(pairs: Pairs, metric: str) -> np.ndarray:
-    """Returns test scores [seeds folds]; NaN if a fold has none."""
-    seeds = len({seed for seed, _ in pairs})
-    return np.array([one.test.metrics.get(metric, NAN) for one in pairs.values()], float).reshape(seeds, -1)
 
 
 def over_seeds(values: np.ndarray) -> np.ndarray:

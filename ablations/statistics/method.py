@@ -1,16 +1,15 @@
 """The interface of a comparison method: its input (Evidence) and its output (cells of a table).
 
-outcomes --pair by (seed, fold)--> Evidence of each variant --Method.cells--> cells of a table
+PairedStudy --baseline and variant--> Evidence of each variant --Method.cells--> cells of a table
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from ablations.outcomes import Outcome
-from ablations.pairing import ComparisonError, pair
-from ablations.statistics.compare import scores_of, size_ratio
+from ablations.paired_study import PairedStudy, Pairs
+from ablations.pairing import ComparisonError
 from ablations.statistics.pooled_scores import read
 from ser_core.metrics import find_metric, less_is_better
 
@@ -41,19 +40,19 @@ class Method:
     """Whether it errs in 3 to 7 % of simulated studies at a nominal 5 % (or has no rate). If not, only the report shows it."""
 
 
-def evidence(outcomes: Sequence[Outcome], baseline: str, metric: str, across: Sequence[str] = ()) -> dict[str, Evidence]:
-    """Returns the evidence for every variant except the baseline. Raises ComparisonError as `pair` does."""
-    study, ratio, sign = pair(outcomes, baseline, across), size_ratio(outcomes), -1 if less_is_better(metric) else 1
-    scores = {name: sign * scores_of(pairs, metric) for name, pairs in study.items()}
-    answers = {name: _right(pairs, metric) for name, pairs in study.items()}
+def evidence(study: PairedStudy) -> dict[str, Evidence]:
+    """Returns the evidence on the study's metric for every variant except the baseline."""
+    metric, baseline, sign = study.metric, study.baseline, -1 if less_is_better(study.metric) else 1
+    scores = {name: sign * values for name, values in study.scores().items()}
+    answers = {name: _right(pairs, metric) for name, pairs in study.pairs.items()}
     return {
-        name: Evidence(metric, values - scores[baseline], ratio, _together(answers[baseline], answers[name]))
+        name: Evidence(metric, values - scores[baseline], study.test_to_train, _together(answers[baseline], answers[name]))
         for name, values in scores.items()
         if name != baseline
     }
 
 
-def _right(pairs: dict, metric: str) -> list[tuple[np.ndarray, np.ndarray]]:
+def _right(pairs: Pairs, metric: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Returns, per seed, the sorted utterances and whether each is correct; empty for metrics without classes."""
     try:
         answers = read(pairs, metric) if find_metric(metric).reads == "classes" else []

@@ -11,12 +11,11 @@ Gelbach & Miller 2008, Review of Economics and Statistics 90:414). Intervals tre
 import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.outcomes import Outcome
-from ablations.pairing import ComparisonError, Pairs, pair
+from ablations.paired_study import PairedStudy, Pairs
+from ablations.pairing import ComparisonError
 from ablations.statistics.compare import LEVEL, Interval
 from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.score import columns_of
@@ -44,21 +43,14 @@ class Answers:
     predicted: np.ndarray
 
 
-def pooled_scores(
-    outcomes: Sequence[Outcome],
-    baseline: str,
-    metric: str = "uar",
-    across: Sequence[str] = (),
-    *,
-    redraws: int = 2000,
-    seed: int = 0,
-) -> dict[str, Pooled]:
+def pooled_scores(study: PairedStudy, *, redraws: int = 2000, seed: int = 0) -> dict[str, Pooled]:
     """Returns each variant's pooled score and its difference to the baseline, with 95 % bootstrap intervals over speakers.
 
-    A variant without the predictions that `metric` needs gets NaN. Raises ComparisonError as `compare` does, when
-    two variants were tested on different utterances, and for metrics other than UAR, WA, macro-F1 and CCC.
+    A variant without the predictions that the study's metric needs gets NaN. Raises ComparisonError when two variants
+    were tested on different utterances, and for metrics other than UAR, WA, macro-F1 and CCC.
     """
-    answers = {name: read(pairs, metric) for name, pairs in pair(outcomes, baseline, across).items()}
+    metric, baseline = study.metric, study.baseline
+    answers = {name: read(pairs, metric) for name, pairs in study.pairs.items()}
     known = {name: by_seed for name, by_seed in answers.items() if by_seed}
     _check_utterances(known)
     if not known:

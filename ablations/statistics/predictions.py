@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from ablations.pairing import Pairs
+from ablations.paired_study import Pairs
 from ser_core.metrics.prediction_columns import arrays
 
 

@@ -20,10 +20,19 @@ from ablations.studies import (
 from ablations.study import Study
 
 STUDIES: dict[str, Study] = {
-    study.name: study
-    for study in (
-        *(fusion.STUDY, fusions.STUDY, bridge_tokens.STUDY, coattention.STUDY, layers.STUDY, masking.STUDY),
-        *(tasks.STUDY, modality.STUDY, text.STUDY, weighting.STUDY, cross_regularisation.STUDY, stages.STUDY),
-        *(ispas2023_table2.STUDY, mmer2023_ablation.STUDY, wan2024_ablation.STUDY),
-    )
+    "fusion": fusion.STUDY,
+    "fusions": fusions.STUDY,
+    "bridge_tokens": bridge_tokens.STUDY,
+    "coattention": coattention.STUDY,
+    "layers": layers.STUDY,
+    "masking": masking.STUDY,
+    "tasks": tasks.STUDY,
+    "modality": modality.STUDY,
+    "text": text.STUDY,
+    "weighting": weighting.STUDY,
+    "cross_regularisation": cross_regularisation.STUDY,
+    "stages": stages.STUDY,
+    "ispas2023_table2": ispas2023_table2.STUDY,
+    "mmer2023_ablation": mmer2023_ablation.STUDY,
+    "wan2024_ablation": wan2024_ablation.STUDY,
 }

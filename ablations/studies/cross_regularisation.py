@@ -8,7 +8,7 @@ of each task on its own metric, next to the cosine of the tasks' gradients on th
 import itertools
 from collections.abc import Sequence
 
-from ablations.outcomes import Outcome
+from ablations.paired_study import PairedStudy
 from ablations.report.figures import gains_and_cosines
 from ablations.report.gains import gain_cells, gain_columns, gains
 from ablations.section import Section
@@ -50,9 +50,9 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     return found
 
 
-def sections(outcomes: Sequence[Outcome]) -> Sequence[Section]:
+def sections(study: PairedStudy) -> Sequence[Section]:
     """Returns gains and cosines of every task in every combination."""
-    found = gains(outcomes)
+    found = gains(study)
     return [
         Section(
             title="What each task gains from the others",

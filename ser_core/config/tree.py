@@ -251,7 +251,7 @@ class Config(Option):
         if not extracts:
             found["run.features_gb"] = "neither channel has features that are stored"
         reads = [entry for entry in self.conditions if condition(entry).reads_text]
-        if not reads and "column" not in self.tasks.augmented_contrast.stored:
+        if not reads and "column" not in self.tasks.stored:
             found["corpus.columns_file"] = (
                 "nothing reads its columns; conditions=[text:COLUMN] does, or tasks.augmented_contrast.views=column with a weight"
             )
@@ -274,18 +274,10 @@ class Config(Option):
         return Path(self.run.store) / "cache"
 
     def _check_versions(self) -> None:
-        """Raises SettingError for a condition or view that the channels do not allow, and for balancing twice."""
+        """Raises SettingError for a condition that the channels do not allow, and for what an active task does not allow."""
         for entry in self.conditions:
             condition(entry).check(self.model.channels)
             if self.conditions.count(entry) > 1:
                 raise SettingError(f"conditions: {entry} is given twice; keep one")
-        task = self.tasks.augmented_contrast
-        if task.weight > 0 and task.views == "waveform" and "speech" not in self.model.channels:
-            raise SettingError(
-                "tasks.augmented_contrast.views=waveform changes the speech, and model.speech=none; use views=utterance or column"
-            )
-        if self.optim.sampling == "balanced" and self.tasks.emotion.weight > 0 and self.tasks.emotion.class_weights == "balanced":
-            raise SettingError(
-                "optim.sampling=balanced and tasks.emotion.class_weights=balanced would count rare emotions up twice; "
-                "add tasks.emotion.class_weights=none, or use optim.sampling=shuffled"
-            )
+        for task in self.tasks.active().values():
+            task.check(self)

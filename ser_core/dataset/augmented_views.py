@@ -143,7 +143,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
         channel = text_channel(config, names, [text for each in texts for text in each], progress)
         channels |= {"text": ChannelViews(channel, _first(texts))} if channel else {}
     content = _digest([[[hashes.get(part, part) for part in cell] for cell in column] for column in cells.values()])
-    return StoredViews(channels, config.tasks.augmented_contrast.stored, pd.DataFrame(found), content, notices)
+    return StoredViews(channels, config.tasks.stored, pd.DataFrame(found), content, notices)
 
 
 def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> ChannelViews:

@@ -20,7 +20,7 @@ from ser_core.dataset.augmented_views import ChangedChannels, StoredViews, chang
 from ser_core.dataset.channels import Channel, speech_channel, speech_items, text_channel
 from ser_core.errors import CorpusError, SettingError
 from ser_core.feature_store.features import Features
-from ser_core.tasks import Tasks
+from ser_core.tasks import TASKS, Tasks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Dataset:
         return dataclasses.replace(self, targets=tasks.targets(self.corpus))
 
     def for_tasks(self, tasks: Collection[str]) -> "Dataset":
-        """Returns the same inputs, without stored views unless augmented contrast is among the tasks."""
-        return self if "augmented_contrast" in tasks else dataclasses.replace(self, views=StoredViews())
+        """Returns the same inputs, without stored views unless one of the tasks reads them."""
+        return self if any(TASKS[name].reads_stored_views for name in tasks) else dataclasses.replace(self, views=StoredViews())
 
     def under(self, condition: str) -> "Dataset":
         """Returns the same inputs with the channels of a condition of config.conditions."""
@@ -64,7 +64,7 @@ class Dataset:
 
     def check(self, config: Config) -> None:
         """Raises SettingError unless these inputs hold the versions and emotions that the configuration needs."""
-        if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
+        if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.stored:
             raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
         draw_shares(config, self, range(len(self.corpus)))
 

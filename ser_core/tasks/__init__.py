@@ -45,7 +45,6 @@ class Tasks(Option):
     """Pulls utterances of the same emotion together and pushes others apart, as a helper task without predictions."""
     augmented_contrast: AugmentedContrast = dataclasses.field(default_factory=AugmentedContrast)
     """Pulls two views of the same sentence together and pushes others apart, as a helper task without predictions."""
-
     self_contrast: SelfContrast = dataclasses.field(default_factory=SelfContrast)
     """Pulls the emotion, gender and style features of an utterance together, as a helper task without predictions."""
 
@@ -56,6 +55,11 @@ class Tasks(Option):
     def active(self) -> dict[str, TaskOption]:
         """Returns the tasks with weight above 0."""
         return {name: task for name, task in self.all().items() if task.weight > 0}
+
+    @property
+    def stored(self) -> list[str]:
+        """Returns the versions of each utterance that must be stored for the active tasks; [] for none."""
+        return [version for task in self.active().values() for version in task.stored]
 
     def offered(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> dict[str, TaskOption]:
         """Returns the tasks for which the corpus has labels and the model reads the required channels."""

@@ -11,7 +11,7 @@ the memory. In paper_code, an anchor's other views then count as negatives, as i
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -37,6 +37,7 @@ class AugmentedContrast(TaskOption):
 
     key: ClassVar[str] = "tasks.augmented_contrast"
     needs: ClassVar[str] = "two utterances of one sentence and emotion (views=utterance), or augmented versions (views=column)"
+    reads_stored_views: ClassVar[bool] = True
     hidden: int = 128
     """Width of the hidden layer of each projection, at least 0; 0 makes the projection linear."""
     variant: str = "standard"
@@ -72,10 +73,15 @@ class AugmentedContrast(TaskOption):
 
     @property
     def stored(self) -> list[str]:
-        """Returns the versions of the utterances that must be stored for this task; [] for none."""
         if self.weight == 0 or self.views == "utterance":
             return []
         return [self.views, *(self.augmentations if self.views == "waveform" else [])]
+
+    def check(self, config: Any) -> None:
+        if self.views == "waveform" and "speech" not in config.model.channels:
+            raise SettingError(
+                "tasks.augmented_contrast.views=waveform changes the speech, and model.speech=none; use views=utterance or column"
+            )
 
     def available(self, corpus: Corpus) -> bool:
         if self.views == "waveform":

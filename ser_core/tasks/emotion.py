@@ -1,7 +1,7 @@
 """The emotion category: cross-entropy, KL divergence or focal loss, from single labels or from annotators' votes."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
@@ -49,6 +49,13 @@ class Emotion(TaskOption):
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         return {} if self.loss == "focal" else {"gamma": f"tasks.emotion.loss={self.loss} has no such factor, focal has"}
+
+    def check(self, config: Any) -> None:
+        if config.optim.sampling == "balanced" and self.class_weights == "balanced":
+            raise SettingError(
+                "optim.sampling=balanced and tasks.emotion.class_weights=balanced would count rare emotions up twice; "
+                "add tasks.emotion.class_weights=none, or use optim.sampling=shuffled"
+            )
 
     def available(self, corpus: Corpus) -> bool:
         return len(corpus.classes) >= 2

@@ -64,6 +64,8 @@ class TaskOption(Option):
     """What it predicts: classes, ratings or texts; empty for a task without predictions. Decides which metrics score it."""
     helper: ClassVar[bool] = True
     """Whether its scores carry its name (gender.uar) and choose the epoch only if no main task is trained."""
+    reads_stored_views: ClassVar[bool] = False
+    """Whether a training batch carries a stored version of each utterance for this task (see `stored`)."""
     headline: ClassVar[str] = ""
     """Metric that early stopping maximises for this task, such as uar; empty for a task that early stopping does not watch."""
     weight: float = 0.0
@@ -79,6 +81,14 @@ class TaskOption(Option):
     def over_batch(self) -> bool:
         """Whether the loss compares utterances of a batch, so that accumulating gradients does not enlarge the batch."""
         return False
+
+    @property
+    def stored(self) -> list[str]:
+        """Returns the versions of each utterance that must be stored for this task; [] for none."""
+        return []
+
+    def check(self, config: Any) -> None:
+        """Raises SettingError if other settings of the Config contradict this task; called if its weight is above 0."""
 
     def available(self, corpus: Corpus) -> bool:
         """Whether the corpus has the labels that this task needs."""

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from ablations.outcomes import score_table
+from ablations.pairing import pair
 from ablations.report.details import study_details
 from ablations.report.figures import strip
 from ablations.report.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown, to_rich
@@ -60,36 +61,36 @@ def test_uar_and_wa_are_not_swapped_in_numbers(metric, outcomes):
     value = pytest.approx(EXPECTED[metric])
     assert all(one.test.metrics[metric] == value for one in outcomes)
     assert list(score_table(outcomes)[metric]) == [value, value]
-    assert pooled_scores(outcomes, "base", metric)["base"].score.value == value
-    table = study_table(outcomes, "t", "q", primary=metric)
+    assert pooled_scores(pair(outcomes, "base", metric))["base"].score.value == value
+    table = study_table(pair(outcomes, metric=metric), "t", "q")
     assert table.rows[0].scores[metric].value == table.rows[0].comparison.score.value == value
     assert table.references["majority"][metric] == value
-    detail = study_details(table, outcomes).scores["base"][metric]
+    detail = study_details(table.study).scores["base"][metric]
     assert detail.folds.value == detail.pooled == value
     row = next(csv.DictReader(io.StringIO(to_csv(table))))
     assert float(row[metric]) == float(row["pooled"]) == value and row["primary"] == metric
-    rows = csv.DictReader(io.StringIO(details_to_csv(study_details(table, outcomes))))
+    rows = csv.DictReader(io.StringIO(details_to_csv(study_details(table.study))))
     assert [float(row["mean"]) for row in rows if row["metric"] == metric] == [value, value]
 
 
 @pytest.mark.parametrize("heading", PRINTED)
 def test_uar_and_wa_are_not_swapped_beneath_their_headings(heading, outcomes):
     metric = dict(zip(PRINTED, EXPECTED, strict=True))[heading]
-    table = study_table(outcomes, "t", "q", primary=metric)
-    details = study_details(table, outcomes)
+    table = study_table(pair(outcomes, metric=metric), "t", "q")
+    details = study_details(table.study)
     for name, line in (("base", 0), ("majority", 1)):
         assert beneath(grid(to_markdown(table)), heading, line) == PRINTED[heading], name
         assert beneath([row.split("&") for row in body(to_latex(table))], heading, line) == PRINTED[heading]
         printed = list(to_rich(table)[1].columns)
         column = next(each for each in printed if str(each.header) == heading)
         assert str(list(column.cells)[line]).split()[0] == PRINTED[heading]
-        page = re.findall(r"<t[hd][^>]*>([^<]*)", to_html(table, outcomes, details).partition("</table>")[0])
+        page = re.findall(r"<t[hd][^>]*>([^<]*)", to_html(table, details).partition("</table>")[0])
         width = len(columns(table))
         assert beneath([page[start : start + width] for start in range(0, len(page), width)], heading, line) == PRINTED[heading]
     assert beneath(grid(to_markdown(table)), f"pooled {heading}", 0) == PRINTED[heading]
     shown = next(row for row in grid(details_to_markdown(details)) if row[0].strip() == heading)
     assert shown[1].split() == [PRINTED[heading], f"({PRINTED[heading]})"] and shown[2].strip() == PRINTED[heading]
-    assert f"{heading} of each fold and seed" in strip(table, outcomes)
+    assert f"{heading} of each fold and seed" in strip(table)
     notes = " ".join(table.notes)
     assert {"UAR": "UAR = unweighted average recall", "WA": "WA = accuracy", "macro-F1": "macro-F1 = mean F1"}[heading] in notes
 

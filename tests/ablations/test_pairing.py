@@ -57,7 +57,7 @@ def test_a_seed_under_another_card_is_refused_too(base, more):
 def test_what_a_study_varies_by_name_may_differ_with_the_content_that_follows_from_it(base, scored):
     other = answered(scored({"more": [[0.6, 0.6, 0.8]]}, split="ffffffffffff"), ["a", "b"])
     read = under(other, text_source="column text of recognised.csv", content="0badc0de")
-    assert list(pair([*base, *read], "base", across=("text_source",))) == ["base", "more"]
+    assert list(pair([*base, *read], "base", across=("text_source",)).pairs) == ["base", "more"]
     with pytest.raises(ComparisonError, match="dev_rule random against"):
         pair([*base, *under(read, dev_rule="random")], "base", across=("text_source",))
     with pytest.raises(ComparisonError, match="split ffffffffffff against 0123456789ab"):
@@ -77,6 +77,6 @@ def test_the_table_prints_what_the_card_says(base, more):
     assert facts["flags"] == flagged[0]
     assert facts["classes"] == "joy, anger"
     assert (facts["content"], facts["merged"], facts["metrics"]) == ("feed", "none", "metrics-1")
-    assert flagged[0] in study_table(shown, "t", "q").protocol_line
+    assert flagged[0] in study_table(pair(shown), "t", "q").protocol_line
     assert protocol_facts(under(base, flags=[]))["flags"] == "none"
     assert "flags" not in protocol_facts(base)

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from ablations.check_variants import check_variants
+from ablations.pairing import pair
 from ablations.report.tables import study_table
 from ablations.studies import STUDIES
 from ablations.study import combine, configurations
@@ -182,4 +183,4 @@ def test_table_2_has_the_papers_rows_in_its_order_and_figures_for_the_rows_that_
 
 def test_what_a_study_notes_stands_below_its_table(one_outcome):
     outcomes = [one_outcome(name, 0, fold, {"uar": 0.5}) for name in ("a", "b") for fold in (1, 2)]
-    assert study_table(outcomes, "t", "q?", notes=("Published, a: UAR 70.",)).notes[-1] == "Published, a: UAR 70."
+    assert study_table(pair(outcomes), "t", "q?", notes=("Published, a: UAR 70.",)).notes[-1] == "Published, a: UAR 70."

@@ -10,6 +10,7 @@ import statsmodels.formula.api
 from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import Factor, parse_factor
 from ablations.designs.fractional import constant_products, find_generators, resolution_of
+from ablations.pairing import pair
 from ablations.report.effects import contrasts, effects_section, estimate_contrasts
 from ablations.report.tables import number
 from ablations.study import configurations
@@ -140,21 +141,21 @@ def test_estimates_are_contrasts_over_folds(scored):
     made = Factorial((FUSION, BATCH)).designed()
     scores = random.random((4, 2, 6))
     outcomes = scored({variant.name: one for variant, one in zip(made.variants, scores, strict=True)})
-    (section,) = effects_section(outcomes, Factorial((FUSION, BATCH)), "uar")
+    (section,) = effects_section(pair(outcomes), Factorial((FUSION, BATCH)))
     folds = scores.mean(axis=1)
     expected = (folds[2] + folds[3] - folds[0] - folds[1]).mean() / 2
     assert section.rows[0][0] == "fusion=bridge"
     assert section.rows[0][1].startswith(number(expected, "uar", "+"))
     weights = {"bridge": np.array([-0.5, -0.5, 0.5, 0.5])}
-    assert estimate_contrasts(outcomes, weights, "uar")["bridge"].n == 6
-    assert effects_section(outcomes, Factorial((FUSION, BATCH), "add_one"), "uar") == []
+    assert estimate_contrasts(pair(outcomes), weights)["bridge"].n == 6
+    assert effects_section(pair(outcomes), Factorial((FUSION, BATCH), "add_one")) == []
 
 
 def test_steps_of_a_path_add_up_to_the_whole(scored):
     made = factorial("path").designed()
     scores = np.random.default_rng(4).random((6, 1, 5))
     outcomes = scored({variant.name: one for variant, one in zip(made.variants, scores, strict=True)})
-    (section,) = effects_section(outcomes, factorial("path"), "uar")
+    (section,) = effects_section(pair(outcomes), factorial("path"))
     steps = [float(row[1].split()[0]) for row in section.rows]
     assert sum(steps) == pytest.approx(100 * (scores[-1] - scores[0]).mean(), abs=0.05)
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from ablations.pairing import pair
 from ablations.report.conclusions import (
     advice,
     concluding_sections,
@@ -13,6 +14,7 @@ from ablations.report.conclusions import (
     variance_section,
     variance_sentence,
 )
+from ablations.report.details import study_details
 from ablations.report.tables import study_table
 from ablations.report.write_report import to_html, write_report
 from ablations.statistics.compare import compare
@@ -20,7 +22,7 @@ from ablations.statistics.variance import detectable, split_variance
 
 
 def test_a_row_for_every_variant_but_the_baseline_and_the_marked_tests_in_the_report_alone(spoken):
-    shown, kept = second_opinions(spoken({"base": 0.4, "more": 0.8, "same": 0.4}), "base", "uar")
+    shown, kept = second_opinions(pair(spoken({"base": 0.4, "more": 0.8, "same": 0.4}), "base", "uar"))
     assert (shown.on_terminal, kept.on_terminal) == (True, False)
     assert shown.columns == ("Variant", "d", "P(worse)", "P(equivalent)", "P(better)")
     assert kept.columns == ("Variant", "Wilcoxon p", "McNemar p", "lost:won")
@@ -33,16 +35,16 @@ def test_a_row_for_every_variant_but_the_baseline_and_the_marked_tests_in_the_re
 
 
 def test_one_variant_alone_has_only_its_variance(spoken):
-    sections = concluding_sections(spoken({"base": 0.5}), "base", "uar")
+    sections = concluding_sections(pair(spoken({"base": 0.5}), "base", "uar"))
     assert [section.title for section in sections] == ["Where the scatter of UAR comes from"]
     assert [row[0] for row in sections[0].rows] == ["between folds", "between seeds"]
-    assert concluding_sections(spoken({"base": 0.5}, folds=1), "base", "uar") == []
+    assert concluding_sections(pair(spoken({"base": 0.5}, folds=1), "base", "uar")) == []
 
 
 @pytest.fixture
 def scattered(scored):
     """The scatter of variants a, b, c, ... with these scores [variants seeds folds] of UAR."""
-    return lambda scores: scatter_of(scored(dict(zip("abcd", scores, strict=False))), "a", "uar")
+    return lambda scores: scatter_of(pair(scored(dict(zip("abcd", scores, strict=False))), "a", "uar"))
 
 
 def test_the_sentence_says_shares_and_what_to_do(scattered):
@@ -67,7 +69,7 @@ def test_advice_is_about_the_closest_variant_whatever_another_does(scattered, sc
     scores = np.array([0.6, 0.61, 0.1])[:, None, None] + 0.03 * random.standard_normal((3, 1, 8)) + noise
     scatter = scattered(scores)
     assert scatter.closest == "b"
-    verdict = compare(scored(dict(zip("abc", scores, strict=True))), "a")["b"]
+    verdict = compare(pair(scored(dict(zip("abc", scores, strict=True))), "a"))["b"]
     assert scatter.pair.configuration_by_fold > 0, "an estimate cut off at 0 would be another formula"
     assert detectable(scatter.pair, 2, 8, scatter.ratio) == pytest.approx(verdict.mde)
     twins = scattered(np.stack([scores[0], scores[0]]))
@@ -96,24 +98,18 @@ def test_the_variance_table_agrees_with_the_formula(scattered):
 
 def test_probabilities_and_verdict_agree_on_the_direction_where_less_is_better(spoken):
     outcomes = spoken({"base": 0.3, "more": 0.9})
-    found = compare(outcomes, "base", "mae.valence")["more"]
+    found = compare(pair(outcomes, "base", "mae.valence"))["more"]
     assert math.isfinite(found.p) and found.difference.value < 0
-    shown, _ = second_opinions(outcomes, "base", "mae.valence")
+    shown, _ = second_opinions(pair(outcomes, "base", "mae.valence"))
     assert float(shown.rows[0][4]) > 0.5 and shown.rows[0][1].startswith("+")
 
 
 def test_the_report_holds_every_section_without_a_drawing_of_its_own(spoken, tmp_path):
     outcomes = spoken({"base": 0.4, "more": 0.8})
-    table = study_table(outcomes, "t", "q?")
-    sections = concluding_sections(outcomes, "base", "uar")
-    files = write_report(table, outcomes, tmp_path, sections)
+    table = study_table(pair(outcomes), "t", "q?")
+    sections = concluding_sections(table.study)
+    files = write_report(table, tmp_path, sections)
     page, text = files["html"].read_text(), files["markdown"].read_text()
     for section in sections:
         assert f"<h2>{section.title}</h2>" in page and section.title in text.replace("\\", "")
-    assert page.count("<figure") == to_html(table, outcomes, _details(table, outcomes)).count("<figure")
-
-
-def _details(table, outcomes):
-    from ablations.report.details import study_details
-
-    return study_details(table, outcomes)
+    assert page.count("<figure") == to_html(table, study_details(table.study)).count("<figure")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ablations.pairing import pair
 from ablations.report.conditions import conditions_of, conditions_sections
 from ablations.report.details import study_details
 from ablations.report.tables import study_table
@@ -26,11 +27,11 @@ def outcomes(spoken, one_outcome):
 
 @pytest.fixture
 def table(outcomes):
-    return study_table(outcomes, "Modality", "Which?", redraws=20)
+    return study_table(pair(outcomes), "Modality", "Which?", redraws=20)
 
 
 def test_a_row_says_score_and_fall_under_each_condition(outcomes, table):
-    (section,) = conditions_sections(table, outcomes)
+    (section,) = conditions_sections(table.study)
     assert conditions_of(outcomes) == ["text_only", "noise:0"]
     assert section.columns == ("Variant", "whole", "text_only", "noise:0")
     rows = {row[0]: row[1:] for row in section.rows}
@@ -41,12 +42,12 @@ def test_a_row_says_score_and_fall_under_each_condition(outcomes, table):
     assert rows["both, CCC valence"][1].endswith("(-.100)")
 
 
-def test_table_and_details_show_the_whole_alone(outcomes, table):
-    assert not [name for name in (*table.metrics, *study_details(table, outcomes).metrics) if "@" in name]
+def test_table_and_details_show_the_whole_alone(table):
+    assert not [name for name in (*table.metrics, *study_details(table.study).metrics) if "@" in name]
 
 
-def test_the_report_holds_the_section_without_a_drawing(outcomes, table, tmp_path):
-    files = write_report(table, outcomes, tmp_path, conditions_sections(table, outcomes))
+def test_the_report_holds_the_section_without_a_drawing(table, tmp_path):
+    files = write_report(table, tmp_path, conditions_sections(table.study))
     for kind in ("markdown", "html"):
         text = files[kind].read_text()
         assert "Under missing and degraded channels" in text and "noise:0" in text
@@ -58,7 +59,7 @@ def test_scores_after_a_stage_have_a_section_of_their_own(spoken, one_outcome):
     for one in spoken({"staged": 0.6}):
         metrics, key = {**one.test.metrics, "uar@first": one.test.metrics["uar"] + 0.25}, one.record.key
         made.append(one_outcome("staged", one.record.seed, key.fold, metrics, one.test.predictions, sizes=(80, 20)))
-    (section,) = conditions_sections(study_table(made, "Stages", "How?", redraws=20), made)
+    (section,) = conditions_sections(pair(made))
     assert (section.title, section.columns) == ("After each stage", ("Variant", "whole", "first"))
     ((name, _, after),) = section.rows
     assert name == "staged, UAR" and after.endswith("(+25.00)")
@@ -66,7 +67,7 @@ def test_scores_after_a_stage_have_a_section_of_their_own(spoken, one_outcome):
 
 def test_without_conditions_there_is_no_section(spoken):
     outcomes = spoken({"both": 0.6})
-    assert conditions_sections(study_table(outcomes, "Run", "How?", redraws=20), outcomes) == []
+    assert conditions_sections(pair(outcomes)) == []
 
 
 def test_a_condition_changes_no_metrics_meaning():

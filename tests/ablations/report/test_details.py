@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix
 
+from ablations.pairing import pair
 from ablations.report.details import confusion_cells, details_cells, details_columns, details_notes, study_details
 from ablations.report.figures import MOST_PANELS, panels, reliability
 from ablations.report.render import details_to_csv, details_to_markdown
@@ -26,7 +27,7 @@ def outcomes(spoken):
 
 @pytest.fixture(scope="module")
 def details(outcomes):
-    return study_details(study_table(outcomes, "Fusion", "Which?"), outcomes)
+    return study_details(pair(outcomes))
 
 
 def whole(outcomes, variant, seed):
@@ -39,7 +40,7 @@ def test_every_metric_has_its_fold_mean_and_its_pooled_value(outcomes, details):
         for metric, one in scores.items():
             by_seed = [score(whole(outcomes, name, seed))[metric] for seed in (0, 1)]
             assert one.pooled == pytest.approx(np.mean(by_seed)), metric
-            folds = compare(outcomes, "concat", metric)[name].score if metric in outcomes[0].test.metrics else None
+            folds = compare(pair(outcomes, "concat", metric))[name].score if metric in outcomes[0].test.metrics else None
             assert math.isnan(one.folds.value) if folds is None else one.folds == folds
 
 
@@ -74,16 +75,16 @@ def test_of_many_variants_the_baseline_and_the_best_in_development_are_drawn(spo
     outcomes = spoken({name: 0.3 + 0.04 * place for place, name in enumerate(names)}, folds=3, seeds=1)
     fallen = {name: {"uar": 0.9 - 0.01 * place} for place, name in enumerate(names)}
     outcomes = [dataclasses.replace(one, record=dataclasses.replace(one.record, dev=fallen[one.variant])) for one in outcomes]
-    table = study_table(outcomes, "Rates", "Which?", baseline=names[-1])
-    details = study_details(table, outcomes)
-    drawn = panels(table, outcomes, details)
+    table = study_table(pair(outcomes, baseline=names[-1]), "Rates", "Which?")
+    details = study_details(table.study)
+    drawn = panels(table.study, details)
     assert drawn == [*names[: MOST_PANELS - 1], names[-1]] and list(details.bins) == names
-    page = to_html(table, outcomes, details)
+    page = to_html(table, details)
     assert f"The figure shows {MOST_PANELS} of {MOST_PANELS + 3} variants" in " ".join(page.split())
     few = [one for one in outcomes if one.variant in names[:MOST_PANELS]]
-    table = study_table(few, "Rates", "Which?")
-    assert panels(table, few, study_details(table, few)) == names[:MOST_PANELS]
-    assert "The figure shows" not in to_html(table, few, study_details(table, few))
+    table = study_table(pair(few), "Rates", "Which?")
+    assert panels(table.study, study_details(table.study)) == names[:MOST_PANELS]
+    assert "The figure shows" not in to_html(table, study_details(table.study))
 
 
 def test_markdown_and_csv_hold_every_metric_of_every_variant(details):
@@ -102,6 +103,6 @@ def test_markdown_and_csv_hold_every_metric_of_every_variant(details):
 
 def test_a_study_without_predictions_still_has_details(scored):
     alone = scored({"base": [[0.5, 0.6]]})
-    details = study_details(study_table(alone, "t", "q"), alone)
+    details = study_details(pair(alone))
     assert details.metrics == ("uar",) and not details.confusions and not details.bins
     assert math.isnan(details.scores["base"]["uar"].pooled)

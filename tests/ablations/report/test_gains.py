@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ablations.pairing import pair
 from ablations.report.details import study_details
 from ablations.report.gains import gain_cells, gain_columns, gains, mean_cosine
 from ablations.report.render import section_to_markdown, section_to_rich
@@ -36,7 +37,7 @@ def outcomes(one_outcome):
 
 
 def test_a_gain_is_the_tasks_own_metric_together_less_alone(outcomes):
-    emotion, dimensions = gains(outcomes)
+    emotion, dimensions = gains(pair(outcomes))
     assert (emotion.name, emotion.metric) == ("emotion with dimensions", "uar")
     assert (dimensions.name, dimensions.metric) == ("dimensions with emotion", "mean_ccc")
     assert emotion.difference.value == pytest.approx((0.05 + 0.06 + 0.04) / 3)
@@ -47,18 +48,18 @@ def test_a_gain_is_the_tasks_own_metric_together_less_alone(outcomes):
 
 def test_cosines_are_means_over_epochs_then_folds_whatever_the_order_of_the_names(outcomes):
     both = [one for one in outcomes if one.variant == "emotion + dimensions"]
-    for pair in (("emotion", "dimensions"), ("dimensions", "emotion")):
-        found = mean_cosine(both, *pair)
+    for names in (("emotion", "dimensions"), ("dimensions", "emotion")):
+        found = mean_cosine(both, *names)
         assert (found.mean, found.low, found.high) == pytest.approx((0.1, -0.1, 0.3))
     assert math.isnan(mean_cosine(both, "emotion", "gender").mean)
 
 
 def test_a_task_that_was_never_trained_alone_has_no_gain(outcomes):
-    assert [gain.task for gain in gains([one for one in outcomes if one.variant != "dimensions"])] == ["emotion"]
+    assert [gain.task for gain in gains(pair([one for one in outcomes if one.variant != "dimensions"]))] == ["emotion"]
 
 
 def test_gains_are_printed_with_their_cosines(outcomes):
-    found = gains(outcomes)
+    found = gains(pair(outcomes))
     assert gain_columns(found)[-2:] == ("cosine to emotion", "cosine to dimensions")
     first, second = gain_cells(found)
     assert first[0] == "emotion (UAR) with dimensions" and first[3].startswith("+5.00 ±")
@@ -68,10 +69,10 @@ def test_gains_are_printed_with_their_cosines(outcomes):
 
 
 def test_the_section_stands_in_every_form_of_the_report(outcomes, tmp_path):
-    table = study_table(outcomes, "t", "q")
-    (section,) = sections(outcomes)
-    page = to_html(table, outcomes, study_details(table, outcomes), [section])
-    files = write_report(table, outcomes, tmp_path, [section])
+    table = study_table(pair(outcomes), "t", "q")
+    (section,) = sections(table.study)
+    page = to_html(table, study_details(table.study), [section])
+    files = write_report(table, tmp_path, [section])
     assert files["html"].read_text() == page and page.count(section.drawing) == 1
     written = files["markdown"].read_text()
     assert section_to_markdown(section) in written
@@ -81,11 +82,11 @@ def test_the_section_stands_in_every_form_of_the_report(outcomes, tmp_path):
         assert note.partition(" ")[0] in page
     words = [element.text for element in ElementTree.fromstring(section.drawing).iter("{http://www.w3.org/2000/svg}text")]
     assert {"emotion with dimensions", "dimensions with emotion"} <= set(words)
-    assert sections(outcomes)[0] == section
+    assert sections(pair(outcomes))[0] == section
 
 
 def test_a_study_without_company_and_a_company_without_cosines_are_drawn(outcomes):
     alone = [one for one in outcomes if not one.record.epochs]
-    assert gains(alone) == [] and sections(alone)[0].rows == ()
+    assert gains(pair(alone)) == [] and sections(pair(alone))[0].rows == ()
     silent = [dataclasses.replace(one, record=dataclasses.replace(one.record, epochs=[])) for one in outcomes]
-    assert all(row[-2:] == ("—", "—") for row in sections(silent)[0].rows)
+    assert all(row[-2:] == ("—", "—") for row in sections(pair(silent))[0].rows)

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 from rich.console import Console
 
+from ablations.pairing import pair
 from ablations.report.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
 from ablations.report.tables import StudyTable, cells, columns, number, protocol_facts, study_table
 from ablations.statistics.compare import compare
@@ -27,16 +28,16 @@ def outcomes(spoken):
 
 @pytest.fixture(scope="module")
 def table(outcomes) -> StudyTable:
-    return study_table(outcomes, "Fusion", "Does a fusion beat the concatenation?", command="ser ablate fusion")
+    return study_table(pair(outcomes), "Fusion", "Does a fusion beat the concatenation?", command="ser ablate fusion")
 
 
 def test_cells_are_the_statistics_in_points(outcomes, table):
     assert columns(table) == ["Variant", "UAR", "WA", "macro-F1", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
     row = next(row for row in cells(table) if row[0] == "bridge")
-    found, together = compare(outcomes, "concat")["bridge"], pooled_scores(outcomes, "concat")["bridge"]
+    found, together = compare(pair(outcomes, "concat"))["bridge"], pooled_scores(pair(outcomes, "concat"))["bridge"]
     half = (found.score.high - found.score.low) / 2
     assert row[1] == f"{100 * found.score.value:.2f} ± {100 * half:.2f}"
-    valence = compare(outcomes, "concat", "ccc.valence")["bridge"].score
+    valence = compare(pair(outcomes, "concat", "ccc.valence"))["bridge"].score
     assert row[4] == f"{valence.value:.3f} ± {(valence.high - valence.low) / 2:.3f}".replace("0.", ".")
     assert row[5].startswith(f"+{100 * found.difference.value:.2f} ± ")
     assert row[6] == f"{found.p_holm:.3f}".removeprefix("0")
@@ -67,7 +68,7 @@ def test_references_stand_in_their_order_and_only_where_they_say_something(outco
         one.test.baselines["class_oracle"] = {"ccc.valence": 0.8}
         one.test.baselines["chance"] = {"uar": 0.25}
         one.test.baselines["elsewhere"] = {"mae.valence": 0.8}
-    table = study_table(outcomes, "Fusion", "Which?")
+    table = study_table(pair(outcomes), "Fusion", "Which?")
     assert list(table.references) == ["chance", "majority", "linear", "class_oracle"]
     assert cells(table)[-1] == ["class_oracle", "—", "—", "—", ".800", *["—"] * 4]
     for one in outcomes:
@@ -101,7 +102,7 @@ def test_protocol_says_what_varies_and_what_is_missing(scored):
 def test_csv_holds_the_raw_numbers(outcomes, table):
     rows = {row["variant"]: row for row in csv.DictReader(io.StringIO(to_csv(table)))}
     assert list(rows) == ["concat", "bridge", NASTY, "majority", "linear"]
-    for name, found in compare(outcomes, "concat").items():
+    for name, found in compare(pair(outcomes, "concat")).items():
         row = rows[name]
         assert float(row["uar"]) == found.score.value
         assert float(row["uar.low"]) == found.score.low
@@ -128,7 +129,7 @@ def test_rich_table_fits_100_columns_and_takes_names_as_they_are(spoken):
     outcomes = spoken(SKILL | {"cross_attention": 0.4})
     for one in outcomes:
         one.test.metrics["ccc.arousal"] = one.test.metrics["ccc.dominance"] = one.test.metrics["ccc.valence"]
-    table = study_table(outcomes, "Fusion", "Which?")
+    table = study_table(pair(outcomes), "Fusion", "Which?")
     printed = _printed(table, width=100)
     assert max(map(len, printed.splitlines())) <= 100
     for word in ("concat", "cross_attention", "[red]", "Holm p", "pooled UAR", "majority", "± ", "[red] | * `q`: "):
@@ -142,7 +143,7 @@ def test_pooled_difference_is_shown_where_it_is_all_there_is(spoken):
     outcomes = spoken(SKILL, folds=1)
     for one in outcomes:
         one.test.predictions["speaker"] = [f"{number % 4}" for number in range(len(one.test.predictions))]
-    table = study_table(outcomes, "Fusion", "Which?")
+    table = study_table(pair(outcomes), "Fusion", "Which?")
     assert "Δ pooled" in _printed(table, 120)
     assert r"$\Delta$ pooled" in to_latex(table)
     assert "interval over 4 speakers (Student's t, standard error by bootstrap)" in " ".join(table.notes)
@@ -181,8 +182,8 @@ def test_latex_compiles(table, tmp_path):
 
 
 def test_another_baseline_and_another_metric(outcomes):
-    table = study_table(outcomes, "Fusion", "Which?", baseline="bridge", primary="ccc.valence")
-    assert table.baseline == "bridge"
+    table = study_table(pair(outcomes, baseline="bridge", metric="ccc.valence"), "Fusion", "Which?")
+    assert table.study.baseline == "bridge"
     assert set(table.verdicts) == {"concat", NASTY}
     assert columns(table)[-4:] == ["Δ V", "Holm p", "pooled V", "Δ pooled"]
     assert re.fullmatch(r"-\.\d{3} ± \.\d{3}", cells(table)[0][5])
@@ -190,7 +191,7 @@ def test_another_baseline_and_another_metric(outcomes):
 
 def test_what_was_left_out_is_told(scored):
     outcomes = scored({"base": [[0.5, 0.6]], "more": [[0.6, 0.6]]}, skipped={"u1": "silent"})
-    assert "Left out because of their audio: 1 utterance (u1: silent)." in study_table(outcomes, "t", "q").notes
+    assert "Left out because of their audio: 1 utterance (u1: silent)." in study_table(pair(outcomes), "t", "q").notes
 
 
 def test_numbers():

@@ -24,7 +24,7 @@ def outcomes(spoken):
 @pytest.fixture(scope="module")
 def table(outcomes):
     return study_table(
-        outcomes,
+        pair(outcomes),
         "Fusion <i>",
         "Does a fusion & more help?",
         command="ser ablate fusion 'a<b'",
@@ -33,13 +33,13 @@ def table(outcomes):
 
 
 @pytest.fixture(scope="module")
-def details(outcomes, table):
-    return study_details(table, outcomes)
+def details(table):
+    return study_details(table.study)
 
 
 @pytest.fixture(scope="module")
-def page(outcomes, table, details):
-    return to_html(table, outcomes, details)
+def page(table, details):
+    return to_html(table, details)
 
 
 class Page(HTMLParser):
@@ -112,7 +112,7 @@ def test_page_is_readable_in_light_and_dark(page):
 
 
 def test_files(outcomes, table, tmp_path):
-    paths = write_report(table, outcomes, tmp_path / "deep" / "report")
+    paths = write_report(table, tmp_path / "deep" / "report")
     assert {kind: path.name for kind, path in paths.items()} == {
         "markdown": "table.md",
         "csv": "table.csv",
@@ -123,18 +123,18 @@ def test_files(outcomes, table, tmp_path):
     first = {kind: path.read_bytes() for kind, path in paths.items()}
     names = variants_of(outcomes)
     turned = sorted(outcomes, key=lambda one: (names.index(one.variant), -one.record.key.fold))
-    again = study_table(turned, table.title, table.question, command=table.command, overrides=table.overrides)
+    again = study_table(pair(turned), table.title, table.question, command=table.command, overrides=table.overrides)
     assert again == table
-    write_report(again, turned, tmp_path / "deep" / "report")
+    write_report(again, tmp_path / "deep" / "report")
     assert {kind: path.read_bytes() for kind, path in paths.items()} == first
     assert first["html"].decode().count("<svg") == 3
 
 
-def test_drawings_are_well_formed_and_name_every_row(outcomes, table, details):
+def test_drawings_are_well_formed_and_name_every_row(table, details):
     both = ["concat", "bridge"]
     for svg, names in (
         (forest(table), ["bridge"]),
-        (strip(table, outcomes), both),
+        (strip(table), both),
         (reliability(details, list(details.bins)), both),
     ):
         root = ElementTree.fromstring(svg)
@@ -149,18 +149,18 @@ def test_drawings_are_well_formed_and_name_every_row(outcomes, table, details):
 def test_drawings_stand_without_scores(scored):
     """A study of the baseline alone, and one whose variant has no score, still have a page."""
     alone = scored({"base": [[0.5, 0.6]]})
-    assert "Verdicts" not in written(study_table(alone, "t", "q"), alone)
+    assert "Verdicts" not in written(study_table(pair(alone), "t", "q"))
     off = alone + scored({"off": [[0.5, 0.6]]}, "wa")
-    assert "no test: no fold has uar" in written(study_table(off, "t", "q"), off)
+    assert "no test: no fold has uar" in written(study_table(pair(off), "t", "q"))
 
 
-def written(table, outcomes):
-    page = to_html(table, outcomes, study_details(table, outcomes))
+def written(table):
+    page = to_html(table, study_details(table.study))
     assert "Confusions" not in page and "Calibration" not in page
     return page
 
 
 def test_changes_are_the_settings_that_differ(outcomes):
     study = pair(outcomes, "concat")
-    assert changes(study, "concat", "bridge") == ["model.name=bridge"]
-    assert changes(study, "concat", "concat") == []
+    assert changes(study, "bridge") == ["model.name=bridge"]
+    assert changes(study, "concat") == []

@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ablations.outcomes import score_table
-from ablations.pairing import ComparisonError
+from ablations.pairing import ComparisonError, pair
 from ablations.statistics.compare import amount, compare, corrected_t, holm, probability
 
 SCORES = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-6)
@@ -98,7 +98,7 @@ def test_error_rate_under_cross_validation(folds, same_fold):
 
 
 def test_compare_pairs_by_fold_and_averages_seeds(scored):
-    found = compare(scored({"base": A, "more": A + GAIN + NOISE}), "base")["more"]
+    found = compare(pair(scored({"base": A, "more": A + GAIN + NOISE}), "base"))["more"]
     expected = corrected_t(GAIN + NOISE, 10 / 80)
     assert found.difference.value == pytest.approx(expected.mean.value)
     assert found.p == pytest.approx(expected.p)
@@ -113,21 +113,21 @@ def test_laws_of_comparison(scored, seed, shift):
     random = np.random.default_rng(seed)
     base, other = random.uniform(0.3, 0.7, (2, 2, 6))
     outcomes = scored({"base": base, "other": other})
-    found = compare(outcomes, "base")["other"]
-    swapped = compare(outcomes, "other")["base"]
-    moved = compare(scored({"base": base + shift, "other": other + shift}), "base")["other"]
+    found = compare(pair(outcomes, "base"))["other"]
+    swapped = compare(pair(outcomes, "other"))["base"]
+    moved = compare(pair(scored({"base": base + shift, "other": other + shift}), "base"))["other"]
     shuffled = [outcomes[place] for place in [0, *(1 + random.permutation(len(outcomes) - 1))]]
     assert swapped.difference.value == pytest.approx(-found.difference.value)
     assert (swapped.difference.low, swapped.difference.high) == pytest.approx((-found.difference.high, -found.difference.low))
     assert swapped.p == pytest.approx(found.p)
     assert moved.difference.value == pytest.approx(found.difference.value)
     assert moved.p == pytest.approx(found.p, rel=1e-6)
-    assert compare(shuffled, "base")["other"] == found
+    assert compare(pair(shuffled, "base"))["other"] == found
 
 
 def test_verdicts_are_sentences(scored):
     scores = {"base": A, "better": A + GAIN, "worse": A - GAIN, "noise": A + NOISE, "twin": A, "alike": A + 0.1}
-    found = {name: one.verdict for name, one in compare(scored(scores), "base").items()}
+    found = {name: one.verdict for name, one in compare(pair(scored(scores), "base")).items()}
     assert found["base"] == "baseline"
     assert found["better"] == f"better by 11.0 points (Holm p {_holm_of(scores, scored, 'better')})"
     assert found["worse"].startswith("worse by 11.0 points (Holm p ")
@@ -135,25 +135,25 @@ def test_verdicts_are_sentences(scored):
     assert found["noise"] == f"within noise; 5 folds x 2 seeds could have detected {detectable:.1f} points"
     assert found["twin"] == "the same score in every fold"
     assert found["alike"] == "no test: better by 10.0 points in every fold, so the spread is unknown"
-    ccc = compare(scored({"base": A[:1], "noise": A[:1] + NOISE}, "ccc.valence"), "base", "ccc.valence")["noise"]
+    ccc = compare(pair(scored({"base": A[:1], "noise": A[:1] + NOISE}, "ccc.valence"), "base", "ccc.valence"))["noise"]
     size = f"{corrected_t(NOISE, 10 / 80).detectable:.3f}".removeprefix("0")
     assert ccc.verdict == f"within noise; 5 folds x 1 seed could have detected {size}"
 
 
 def _holm_of(scores, scored, name):
-    return probability(compare(scored(scores), "base")[name].p_holm)
+    return probability(compare(pair(scored(scores), "base"))[name].p_holm)
 
 
 def test_holm_can_take_a_verdict_back(scored):
     marginal = np.array([0.06, 0.01, 0.07, 0.03, 0.05])
-    alone = compare(scored({"base": A, "a": A + marginal}), "base")["a"]
+    alone = compare(pair(scored({"base": A, "a": A + marginal}), "base"))["a"]
     assert alone.verdict.startswith("better by 4.4 points")
-    among = compare(scored({"base": A, "a": A + marginal, "b": A + NOISE, "c": A - NOISE}), "base")["a"]
+    among = compare(pair(scored({"base": A, "a": A + marginal, "b": A + NOISE, "c": A - NOISE}), "base"))["a"]
     assert among.verdict.startswith(f"within noise after Holm over 3 variants (p {probability(alone.p)} alone); 5 folds")
 
 
 def test_one_fold_is_no_test(scored):
-    found = compare(scored({"base": [[0.5], [0.6]], "more": [[0.6], [0.8]]}), "base")["more"]
+    found = compare(pair(scored({"base": [[0.5], [0.6]], "more": [[0.6], [0.8]]}), "base"))["more"]
     assert found.verdict == "no test: better by 15.0 points in a single fold, which says nothing about other speakers"
     assert math.isnan(found.p)
 
@@ -162,7 +162,7 @@ def test_undefined_scores_are_left_out_and_told(scored):
     holed = A.copy()
     holed[0, 0] = math.nan
     holed[:, 4] = math.nan
-    found = compare(scored({"base": holed, "more": A + NOISE}), "base")["more"]
+    found = compare(pair(scored({"base": holed, "more": A + NOISE}), "base"))["more"]
     assert (found.pairs, found.folds) == (7, 4)
     assert found.difference.value == pytest.approx(NOISE[:4].mean())
     assert found.verdict.endswith("(3 of 10 pairs have no uar and are left out)")
@@ -170,7 +170,7 @@ def test_undefined_scores_are_left_out_and_told(scored):
 
 def test_a_variant_without_the_task_is_not_tested(scored):
     outcomes = scored({"base": A}, "ccc.valence") + scored({"off": A})
-    found = compare(outcomes, "base", "ccc.valence")["off"]
+    found = compare(pair(outcomes, "base", "ccc.valence"))["off"]
     assert found.verdict == "no test: no fold has ccc.valence in both the variant and the baseline"
     assert math.isnan(found.score.value)
     assert found.pairs == 0
@@ -178,7 +178,7 @@ def test_a_variant_without_the_task_is_not_tested(scored):
 
 def _refusal(outcomes, **options):
     with pytest.raises(ComparisonError) as refused:
-        compare(outcomes, "base", **options)
+        compare(pair(outcomes, "base", **options))
     return str(refused.value)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from ablations.pairing import pair
 from ablations.statistics import METHODS
 from ablations.statistics.bayes import correlated_bayes
 from ablations.statistics.compare import corrected_t, over_seeds
@@ -97,7 +98,7 @@ def test_signed_rank_counts_all_signs_and_needs_six_folds():
 
 def test_evidence_is_paired_and_turned_so_that_above_0_is_better(scored):
     base, other = np.array([[0.3, 0.4], [0.5, 0.2]]), np.array([[0.2, 0.3], [0.4, 0.4]])
-    found = evidence(scored({"base": base, "other": other}, "mae.valence"), "base", "mae.valence")["other"]
+    found = evidence(pair(scored({"base": base, "other": other}, "mae.valence"), "base", "mae.valence"))["other"]
     assert found.gaps == pytest.approx(base - other)
     assert found.test_to_train == pytest.approx(10 / 80)
     assert found.right == ()
@@ -105,21 +106,21 @@ def test_evidence_is_paired_and_turned_so_that_above_0_is_better(scored):
 
 def test_evidence_holds_the_answers_of_each_seed_in_one_order(spoken):
     outcomes = spoken({"base": 0.4, "more": 0.8})
-    found = evidence([outcomes[0], *reversed(outcomes[1:])], "base", "uar")["more"]
+    found = evidence(pair([outcomes[0], *reversed(outcomes[1:])], "base", "uar"))["more"]
     assert len(found.right) == 2
     for seed, (ours, theirs) in enumerate(found.right):
         for side, variant in ((ours, "base"), (theirs, "more")):
             tables = [one.test.predictions for one in outcomes if (one.variant, one.record.seed) == (variant, seed)]
             assert side.sum() == sum((table["emotion.target"] == table["emotion.predicted"]).sum() for table in tables)
         assert len(ours) == len(theirs) == 120
-    assert evidence(outcomes, "base", "ccc.valence")["more"].right == ()
+    assert evidence(pair(outcomes, "base", "ccc.valence"))["more"].right == ()
 
 
 @pytest.mark.parametrize("metric", ["uar", "ccc.valence"])
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_fills_its_columns(name, metric, spoken):
     method = METHODS[name]
-    (found,) = evidence(spoken({"base": 0.4, "more": 0.8}), "base", metric).values()
+    (found,) = evidence(pair(spoken({"base": 0.4, "more": 0.8}), "base", metric)).values()
     cells = method.cells(found)
     assert len(cells) == len(method.columns)
     assert all(cells) and method.note.endswith(".")
@@ -129,5 +130,5 @@ def test_every_method_fills_its_columns(name, metric, spoken):
 
 
 def test_methods_look_at_the_mean_over_seeds(spoken):
-    (found,) = evidence(spoken({"base": 0.4, "more": 0.6}), "base", "uar").values()
+    (found,) = evidence(pair(spoken({"base": 0.4, "more": 0.6}), "base", "uar")).values()
     assert METHODS["effect"].cells(found) == (f"{effect_size(over_seeds(found.gaps)):+.2f}",)

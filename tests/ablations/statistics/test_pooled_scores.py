@@ -21,7 +21,7 @@ METRICS = ("uar", "wa", "macro_f1", "ccc.valence")
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_redraw_is_the_score_of_the_utterances_it_repeats(spoken, metric):
     """The weighted sums per speaker give what scoring the repeated utterances gives."""
-    answers = read(pair(spoken({"base": 0.6}), "base")["base"], metric)[0]
+    answers = read(pair(spoken({"base": 0.6})).pairs["base"], metric)[0]
     speakers = np.unique(answers.speaker)
     weights = draw(len(speakers), 20, seed=1)
     found = redraw(answers, metric, speakers, weights)
@@ -44,7 +44,7 @@ def test_recall_is_averaged_over_the_classes_of_the_truth():
 
 def test_seeds_are_pooled_one_by_one(spoken):
     outcomes = spoken({"base": 0.4, "more": 0.7})
-    found = pooled_scores(outcomes, "base", "uar")
+    found = pooled_scores(pair(outcomes, "base", "uar"))
     for variant in ("base", "more"):
         by_seed = []
         for seed in (0, 1):
@@ -66,14 +66,14 @@ def test_pooled_ccc_is_of_all_utterances_together(spoken):
     table = pd.concat([one.test.predictions for one in outcomes])
     whole = ccc(table["dimensions.valence.target"].tolist(), table["dimensions.valence.predicted"].tolist())
     parts = np.mean([score(one.test.predictions)["ccc.valence"] for one in outcomes])
-    assert pooled_scores(outcomes, "base", "ccc.valence")["base"].score.value == pytest.approx(whole)
+    assert pooled_scores(pair(outcomes, "base", "ccc.valence"))["base"].score.value == pytest.approx(whole)
     assert whole > 0.99 > parts + 0.05
 
 
 def test_same_seed_same_interval_whatever_the_order(spoken):
     outcomes = spoken({"base": 0.4, "more": 0.7})
-    assert pooled_scores(outcomes, "base") == pooled_scores([outcomes[0], *outcomes[:0:-1]], "base")
-    assert pooled_scores(outcomes, "base", seed=1) != pooled_scores(outcomes, "base", seed=2)
+    assert pooled_scores(pair(outcomes, "base")) == pooled_scores(pair([outcomes[0], *outcomes[:0:-1]], "base"))
+    assert pooled_scores(pair(outcomes, "base"), seed=1) != pooled_scores(pair(outcomes, "base"), seed=2)
 
 
 def test_intervals_cover_the_truth_with_enough_speakers():
@@ -127,7 +127,7 @@ def test_bounds_are_never_passed_and_a_perfect_score_is_certain():
 
 
 def test_one_speaker_has_no_interval(spoken):
-    found = pooled_scores(spoken({"base": 0.4, "more": 0.7}, folds=1), "base")["more"]
+    found = pooled_scores(pair(spoken({"base": 0.4, "more": 0.7}, folds=1), "base"))["more"]
     assert found.score.value > 0
     assert math.isnan(found.score.low)
     assert math.isnan(found.difference.high)
@@ -138,18 +138,18 @@ def test_unlabelled_utterances_are_left_out(spoken):
     table = outcomes[0].test.predictions
     outcomes[0].test.predictions["emotion.target"] = table["emotion.target"].where(table.index > 4, "")
     outcomes[0].test.predictions.loc[:2, "dimensions.valence.target"] = math.nan
-    pairs = pair(outcomes, "base")["base"]
+    pairs = pair(outcomes, "base").pairs["base"]
     assert [len(read(pairs, metric)[0].target) for metric in METRICS] == [115, 115, 115, 117]
-    assert math.isfinite(pooled_scores(outcomes, "base", "ccc.valence")["base"].score.low)
+    assert math.isfinite(pooled_scores(pair(outcomes, "base", "ccc.valence"))["base"].score.low)
 
 
 def test_a_variant_without_predictions_gets_nothing(spoken, scored):
     outcomes = spoken({"base": 0.5}, seeds=1) + scored({"off": [[0.5] * 6]}, sizes=(80, 20))
-    found = pooled_scores(outcomes, "base")
+    found = pooled_scores(pair(outcomes, "base"))
     assert math.isnan(found["off"].score.value)
     assert math.isnan(found["off"].difference.value)
     assert math.isfinite(found["base"].score.low)
-    assert pooled_scores(scored({"base": [[0.5, 0.6]]}), "base")["base"].speakers == 0
+    assert pooled_scores(pair(scored({"base": [[0.5, 0.6]]}), "base"))["base"].speakers == 0
 
 
 def test_refuses_other_utterances_and_other_metrics(spoken):
@@ -157,6 +157,6 @@ def test_refuses_other_utterances_and_other_metrics(spoken):
     table = outcomes[-1].test.predictions
     outcomes[-1].test.predictions["utterance"] = table["utterance"].replace("u06-003", "u99")
     with pytest.raises(ComparisonError, match=r"'more' and 'base' .* different utterances, such as 'u06-003'; run the"):
-        pooled_scores(outcomes, "base")
+        pooled_scores(pair(outcomes, "base"))
     with pytest.raises(ComparisonError, match=r"no pooled score for 'loss'; choose uar, wa, macro_f1 or ccc"):
-        pooled_scores(outcomes, "base", "loss")
+        pooled_scores(pair(outcomes, "base", "loss"))

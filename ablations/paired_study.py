@@ -1,0 +1,56 @@
+"""A study whose outcomes are paired by seed and fold, with the metric of its verdicts: what every statistic reads.
+
+records --outcomes--> pair --> PairedStudy --compare, pooled_scores, ...--> study_table --> Markdown, CSV, LaTeX, HTML
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from ablations.outcomes import Outcome
+
+Pairs = dict[tuple[int, int], Outcome]
+"""Outcomes of one variant by (seed, fold)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PairedStudy:
+    """The outcomes of a study by variant, seed and fold. Build it with `pair`, which checks that they can be compared."""
+
+    pairs: Mapping[str, Pairs]
+    """Outcomes of each variant, sorted by (seed, fold). All variants have the same seeds and folds."""
+    baseline: str
+    """Variant that the others are compared with."""
+    metric: str
+    """Metric of the verdicts. A study may be paired on a metric that it lacks; `compare` then raises."""
+    across: tuple[str, ...]
+    """Entries of the protocol card in which the variants differ on purpose."""
+    metrics: tuple[str, ...]
+    """Every metric that any fold has, in display order."""
+    test_to_train: float
+    """Ratio of test to training utterances, mean over all folds."""
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All outcomes, sorted by variant, seed and fold."""
+        return [one for pairs in self.pairs.values() for one in pairs.values()]
+
+    @property
+    def whole_metrics(self) -> list[str]:
+        """The metrics without those under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
+        return [name for name in self.metrics if "@" not in name]
+
+    def on(self, metric: str) -> "PairedStudy":
+        """Returns the same study on another metric. Both share their pairs."""
+        return dataclasses.replace(self, metric=metric)
+
+    def scores(self) -> dict[str, np.ndarray]:
+        """Returns each variant's test scores on the metric [seeds folds]; NaN if a fold has none."""
+        return {name: _scores(pairs, self.metric) for name, pairs in self.pairs.items()}
+
+
+def _scores(pairs: Pairs, metric: str) -> np.ndarray:
+    seeds = len({seed for seed, _ in pairs})
+    return np.array([one.test.metrics.get(metric, math.nan) for one in pairs.values()], float).reshape(seeds, -1)
