@@ -7,5 +7,13 @@ from ser_core.encoders.speech import SpeechCheckpoint
 from ser_core.encoders.text import TextCheckpoint
 from ser_core.encoders.words import Words
 
-SPEECH: dict[str, type[EncoderOption]] = {"logmel": LogMel, "checkpoint": SpeechCheckpoint, "none": NoSpeech}
-TEXT: dict[str, type[EncoderOption]] = {"words": Words, "checkpoint": TextCheckpoint, "none": NoText}
+SPEECH: dict[str, type[EncoderOption]] = {
+    "logmel": LogMel,
+    "checkpoint": SpeechCheckpoint,
+    "none": NoSpeech,
+}
+TEXT: dict[str, type[EncoderOption]] = {
+    "words": Words,
+    "checkpoint": TextCheckpoint,
+    "none": NoText,
+}

@@ -71,7 +71,7 @@ def place(score: str) -> tuple[bool, int, bool, int, bool, str]:
     row = known.index(metric.name) if metric.name in known else len(known)
     parts = list(metric.headings)
     return (
-        not is_column(plain),
+        not is_column(score),
         row,
         first not in METRICS,
         parts.index(part) if part in parts else len(parts),
