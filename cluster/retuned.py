@@ -43,5 +43,5 @@ def retune(
         own = set(prepared.record.base)
         tuned = [each for each in best[0][1].overrides if each not in own and not each.startswith("seed=")]
         found.append(Variant(variant.name, (*variant.overrides, *tuned)))
-    note = f"Searched for each variant: {mode.trials} configurations of the space {space.name}, judged with one seed."
+    note = f"Each variant has its own search: {mode.trials} configurations of the space {space.name}, scored with one seed."
     return dataclasses.replace(study, variants=lambda config, corpus: found, notes=(*study.notes, note))

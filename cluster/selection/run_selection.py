@@ -147,7 +147,7 @@ def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -
         id=study_id(name, [key for trial in kept for key in trial.keys]),
         kind="selected",
         name=name,
-        question=f"What is the choice of {found.record.id} worth on speakers that chose nothing?",
+        question=f"How good is the choice of {found.record.id} on speakers that it did not depend on?",
         primary="uar",
         base=found.record.base,
         trials=kept,
@@ -195,14 +195,14 @@ def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence
         id=study_id(name, [*given.keys, *procedure.keys]),
         kind="selected",
         name=name,
-        question=f"What is searching as in {search.id} worth on speakers that chose nothing?",
+        question=f"How good is a search such as {search.id} on speakers that it did not depend on?",
         primary="uar",
         base=search.base,
         trials=[given, procedure],
         command=asked.command,
         notes=(
-            f"Nested: each fold's search was decided by its own development part; {different} different configurations were "
-            f"chosen in {len(chosen)} folds. The table judges the procedure, not one configuration.",
+            f"Nested: each fold has its own search, which sees only the development set of that fold. The {len(chosen)} folds "
+            f"chose {different} different configurations. The table evaluates the procedure, not one configuration.",
             *search.notes,
         ),
     )

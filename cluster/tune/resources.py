@@ -65,11 +65,11 @@ class Cluster(Option):
     def without_effect_in(self, command: str, packs: bool = True) -> list[str]:
         """Returns a sentence for each setting without effect in a command. `packs`: whether its trials share programs."""
         fields, default = [field.name for field in dataclasses.fields(self)], Cluster()
-        reasons = {"folds_per_trial": "a search judges after every fold"} if command == "search" else {}
+        reasons = {"folds_per_trial": "a search evaluates a trial after every fold"} if command == "search" else {}
         if not packs:
             reasons["pack"] = "only folds with optim.pack=0 share a program with others"
         if command == "run":
-            here = "ser run trains in this process; ser ablate and ser search have workers"
+            here = "ser run trains in this process; only ser ablate and ser search start workers"
             reasons = {name: here for name in fields if name != "tracking"}
         if command == "corpus":
             reasons = dict.fromkeys(fields, "this command trains nothing")

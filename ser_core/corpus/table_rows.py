@@ -29,7 +29,7 @@ from ser_core.corpus.user_tables.user_table import UserTable
 
 ABSENT_IN = ("emotion", "gender", "text")
 """Columns in which a word for absent means a missing value; in columns of names it is a name."""
-NO_CLASS = 'if it means absent, add corpus.merge=["none:"]; if it is meant, corpus.merge=[none:neutral] or corpus.classes says so'
+NO_CLASS = 'if it means absent, add corpus.merge=["none:"]; if it is a class, set corpus.classes or corpus.merge=[none:neutral]'
 SAME_IN_LONG = ("file", "speaker", "gender", "session", "text", "split", "script", "start", "end")
 
 
@@ -81,12 +81,12 @@ class TableRows:
             cells = self.frame[name].to_numpy(object)
             kind = "emotion" if name in self.emotion_raters else name
             if kind in ABSENT_IN:
-                cells, said = without_absent(kind, cells, self.labels if kind == "emotion" else ())
-                self._tell(*counted(name, said))
+                cells, absent = without_absent(kind, cells, self.labels if kind == "emotion" else ())
+                self._tell(*counted(name, absent))
             if name == "emotion" and "none" not in self.labels and (cells == "none").any():
-                said = (cells == "none").sum()
-                saying = "1 cell says" if said == 1 else f"{said} cells say"
-                self._tell(f"column emotion: {saying} none, a class like any other; {NO_CLASS}")
+                count = (cells == "none").sum()
+                contain = "1 cell contains" if count == 1 else f"{count} cells contain"
+                self._tell(f"column emotion: {contain} none, which is read as a class; {NO_CLASS}")
             if name not in ("file", "text"):
                 cells, changed = without_point_zero(cells)
                 if changed:
@@ -223,6 +223,6 @@ def _odd_names(column: str, cells: np.ndarray) -> list[str]:
         return []
     words = ", ".join(itertools.islice(dict.fromkeys(odd), 3))
     return [
-        f"column {column}: {len(odd)} rows say {words}, which is taken as the name of a {column}; if it means that the {column} "
-        "is not known, leave these rows out"
+        f"column {column}: {len(odd)} rows contain {words}, which is read as the name of a {column}; if it means that the "
+        f"{column} is unknown, remove these rows"
     ]

@@ -53,10 +53,10 @@ def with_text_file(corpus: str, table: pd.DataFrame, text_file: str) -> tuple[pd
     if not text_file:
         raise CorpusError(f"corpus {corpus}: corpus.text=column needs its file: add corpus.text_file=FILE.csv (or .parquet)")
     rows = named_rows(corpus, text_file, "corpus.text_file", ["text"])
-    rows.cells["text"], said = without_absent("text", rows.column("text"))
+    rows.cells["text"], absent = without_absent("text", rows.column("text"))
     chosen, others = match_rows(corpus, table, rows, "text")
     passed = f", {len(others)} rows of other utterances passed over" if others else ""
-    notices = [*rows.notices, *(f"{rows.file.name}: {one}" for one in counted("text", said))]
+    notices = [*rows.notices, *(f"{rows.file.name}: {one}" for one in counted("text", absent))]
     return table.assign(text=chosen), f"column text of {rows.file.name}, {chosen.count('')} empty{passed}", notices
 
 

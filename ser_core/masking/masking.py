@@ -27,7 +27,9 @@ class MaskingOption(Option):
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         channels = situation.config.model.channels
-        return {} if len(channels) > 1 else {"": f"the model reads {' '.join(channels)} alone, which nothing may hide"}
+        return (
+            {} if len(channels) > 1 else {"": f"the model reads only {' '.join(channels)}, and the only channel cannot be hidden"}
+        )
 
     def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
         """Returns the fusion, preceded by the layer that hides channels."""

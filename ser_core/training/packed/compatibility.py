@@ -22,17 +22,17 @@ def why_not_packed(config: Config, inputs: Dataset) -> str:
     if unbatched:
         return f"tasks.{unbatched[0]} has a loss without a batching rule"
     if len(config.stage_plans()) > 1:
-        return "several stages, each of which trains something else"
+        return "there are several stages, and each trains different parts"
     if any(channel.tuning is not None for channel in inputs.channels.values()):
-        return "layers of an encoder are trained, which fill a step by themselves"
+        return "layers of an encoder are trained, and one such model keeps the device busy"
     if config.optim.accumulate > 1:
-        return "optim.accumulate takes several batches to a step"
+        return "optim.accumulate uses several batches per step"
     if config.weighting.monitor:
-        return "weighting.monitor=true takes each task's gradient apart"
+        return "weighting.monitor=true needs a separate gradient for each task"
     if len(tasks) > 1 and not config.weighting.build().batched:
-        return "weighting=gradnorm and weighting=pcgrad take each task's gradient apart"
+        return "weighting=gradnorm and weighting=pcgrad need a separate gradient for each task"
     if isinstance(config.model.masking, EpochMasking) and len(inputs.channels) > 1:
-        return "model.masking=epoch freezes other layers in each model's epoch"
+        return "model.masking=epoch freezes different layers in each model"
     return ""
 
 
