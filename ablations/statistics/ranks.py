@@ -76,20 +76,20 @@ def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
 
 def conclusion(ranks: Ranks) -> str:
     """Returns the conclusion in words."""
-    over, said = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
+    over, result = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
     if not ranks.test:
         return _untested(ranks)
     if ranks.p >= LEVEL:
-        return f"{over} no variant can be told apart from another ({said}), which does not show that they are equal."
+        return f"{over} the variants do not differ significantly ({result}). This does not show that they are equal."
     if len(ranks.means) == 2:
-        return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({said})."
+        return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({result})."
     if not ranks.apart:
-        return f"{over} the variants differ ({said}), but no two mean ranks are further apart than {ranks.cd:.2f}."
+        return f"{over} the variants differ ({result}), but no two mean ranks differ by more than {ranks.cd:.2f}."
     behind: dict[str, list[str]] = {}
     for better, worse in ranks.apart:
         behind.setdefault(better, []).append(worse)
     ahead = "; ".join(f"{better} is ahead of {' and '.join(worse)}" for better, worse in behind.items())
-    return f"{over} the variants differ ({said}): {ahead}. No other pair can be told apart (CD {ranks.cd:.2f})."
+    return f"{over} the variants differ ({result}): {ahead}. No other pair differs significantly (CD {ranks.cd:.2f})."
 
 
 def _untested(ranks: Ranks) -> str:
@@ -136,8 +136,8 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
             figure = Figure(figsize=(6, 1.3 + 0.2 * len(ranks.means)), facecolor="white")
             plot_stats(result, allow_insignificant=True, ax=figure.add_axes((0, 0, 1, 1)))
             reading = "" if ranks.p < LEVEL else ": no two differ significantly, even without a bar"
-            said = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
-            figure.text(0.5, 0.02, said, ha="center", va="top", fontsize=9)
+            caption = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
+            figure.text(0.5, 0.02, caption, ha="center", va="top", fontsize=9)
             drawn = {}
             for kind, left_out in (("svg", "Date"), ("png", "Software")):
                 page = io.BytesIO()

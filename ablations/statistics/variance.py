@@ -44,8 +44,8 @@ class Split:
             "between seeds": self.seed,
         }
         known = {name: value for name, value in named.items() if math.isfinite(value)}
-        whole = math.fsum(known.values())
-        return {name: value / whole for name, value in known.items()} if whole > 0 else {}
+        total = math.fsum(known.values())
+        return {name: value / total for name, value in known.items()} if total > 0 else {}
 
 
 def split_variance(scores: np.ndarray) -> Split:

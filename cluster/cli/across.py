@@ -48,8 +48,8 @@ def _shared_metric(records: Sequence[StudyRecord], studies: Sequence[CorpusStudy
     """Returns the metric that all studies are judged by. Raises SettingError when the studies disagree."""
     own = {study.named: primary_metric(record.primary, study.outcomes) for record, study in zip(records, studies, strict=True)}
     if len(set(own.values())) > 1:
-        said = "; ".join(f"{named} by {metric}" for named, metric in own.items())
-        raise SettingError(f"the studies are judged by different metrics: {said}. Choose one they all have with --metric NAME")
+        listed = "; ".join(f"{named} by {metric}" for named, metric in own.items())
+        raise SettingError(f"the studies are judged by different metrics: {listed}. Choose one they all have with --metric NAME")
     return next(iter(own.values()))
 
 

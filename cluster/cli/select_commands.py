@@ -105,8 +105,8 @@ def _standings(found: Finalists, selection: Selection) -> Section:
     names = [standing.finalist.name for standing in selection.standings]
     values = {name: [fresh_score(found, name, each) for each in objectives] for name in names}
     signed = [[Objective(each).sign * value for each, value in zip(objectives, values[name], strict=True)] for name in names]
-    whole = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
-    ahead = {names[whole[place]] for place in front([signed[row] for row in whole])}
+    defined = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
+    ahead = {names[defined[place]] for place in front([signed[row] for row in defined])}
     rows = []
     for standing in selection.standings:
         one = standing.finalist

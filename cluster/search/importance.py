@@ -167,7 +167,7 @@ def mean_headline(trial: Trial, store: RunStore) -> float | None:
 
 
 def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
-    """Returns the `ser ablate` command that goes from the default to the best one setting at a time, options before knobs."""
+    """Returns the `ser ablate` command that changes the default into the best, one setting at a time, options first."""
     default = dict(plain_leaves(base))
     steps = sorted((key for key, value in best.items() if default.get(key) != value), key=lambda key: key.count("."))
     words = [word for key in steps for word in ("--factor", f"{key}={best[key]}")]

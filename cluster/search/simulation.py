@@ -139,7 +139,7 @@ class SimulatedSearch:
 def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearch:
     """Scores folds until the budget is spent. A trial that the end of the budget cuts off cannot be chosen."""
     seen: list[list[float]] = []
-    whole: list[tuple[float, float]] = []
+    complete: list[tuple[float, float]] = []
     spent = 0
     while spent < budget and (found := world.ask()):
         effect, scores = found
@@ -154,10 +154,10 @@ def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearc
         world.tell(mean, judged, pruned or judged < len(values))
         seen.append(values[:judged])
         if judged == len(values):
-            whole.append((mean, effect))
-    if not whole:
+            complete.append((mean, effect))
+    if not complete:
         raise SettingError(f"a budget of {budget} folds finishes no trial; choose a larger --trials")
-    return SimulatedSearch(world.top - max(whole)[1], len(seen), len(whole))
+    return SimulatedSearch(world.top - max(complete)[1], len(seen), len(complete))
 
 
 @dataclasses.dataclass(frozen=True)

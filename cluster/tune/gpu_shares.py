@@ -16,7 +16,7 @@ class GpuShares:
     def __init__(self, cluster: Cluster, store: RunStore) -> None:
         self.cluster, self.store, self.largest = cluster, store, 0.0
 
-    def heard(self, key: FoldKey) -> None:
+    def update(self, key: FoldKey) -> None:
         """Updates the largest measured share from a fold's record."""
         if self.cluster.share_gpus:
             self.largest = max(self.largest, self.store.load(key).spent.get("gpu_share", 0.0))

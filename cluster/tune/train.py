@@ -82,7 +82,7 @@ def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: O
                 on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:
                 key = reported.key(result["fold"])
-                shares.heard(key)
+                shares.update(key)
                 on_fold(reported, key, result["trained"])
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:

@@ -89,7 +89,7 @@ def people(corpus: Corpus, folds: Folds) -> list[Finding]:
                 "session overlap",
                 "fail" if broken else "warn",
                 f"In {sessions.folds} of {len(folds)} folds a session is in two parts: they share room, dialogue and partner.",
-                "Use folds=loso to hold whole sessions out, and folds.dev=session to develop on a whole one.",
+                "Use folds=loso to hold out full sessions, and folds.dev=session to use a full session for development.",
                 sessions.counts,
                 sessions.examples,
             )

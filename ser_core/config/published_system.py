@@ -77,8 +77,10 @@ def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
     changes = [*(each for each in map(_choice, encoders, encoders.values()) if each not in own), *own]
     left = remaining_overrides([*meant, *below], changes, groups)
     own_keys = {override.partition("=")[0] for override in own}
-    knobs = [each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))]
-    lost = tuple(each for each in knobs if each not in left and each.partition("=")[0] not in own_keys)
+    encoder_settings = [
+        each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))
+    ]
+    lost = tuple(each for each in encoder_settings if each not in left and each.partition("=")[0] not in own_keys)
     spelled = tuple(each.partition("=")[0].replace("/", ".") + "=" + each.partition("=")[2] for each in lost)
     return AppliedSystem(system, (*left, *changes), spelled, tuple(encoders.items()))
 

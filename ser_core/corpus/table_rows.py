@@ -46,17 +46,17 @@ class TableRows:
 
     def read(self) -> pd.DataFrame:
         """Returns one row per utterance with typed numbers, and adds faults to the table."""
-        whole = self._check_columns()
+        complete = self._check_columns()
         self._read_words()
         self._read_numbers()
-        if whole and not (self.table.faults.damaged and not len(self.table)):
+        if complete and not (self.table.faults.damaged and not len(self.table)):
             self._read_files()
             self._name_utterances()
         return self.frame
 
     def _check_columns(self) -> bool:
         """Whether `file` and `speaker` exist; adds faults for them and for missing dimensions."""
-        whole = self.table.need(["file", "speaker"], mapped=True)
+        complete = self.table.need(["file", "speaker"], mapped=True)
         ours = (*WORDS, *SECONDS, *(scale.name for scale in self.scales))
         for name in [name for name in self.table.nested if name in ours or name.startswith(VOTES)]:
             self.table.faults.add(f"column {name!r} holds lists or structures; it must hold one value in each row")
@@ -68,7 +68,7 @@ class TableRows:
             other = self.emotion_raters[0] if self.emotion_raters else RATER
             if self.emotion_raters or "emotion" in self.table.cells:
                 self.table.faults.add(f"votes come twice, as {self.votes[0]} and as {other}; rename or remove one kind")
-        return whole
+        return complete
 
     def _raters_of(self, name: str) -> list[str]:
         """Returns the columns whose mean is a dimension; [] if the table has the dimension itself."""

@@ -170,16 +170,16 @@ def read_together(files: Sequence[Path]) -> list[pd.DataFrame]:
     from pyarrow import parquet
 
     found = [parquet.ParquetFile(pyarrow.BufferReader(file.read_bytes())).read(use_threads=False) for file in files]
-    alike: dict[pyarrow.Schema, list[int]] = {}
+    by_schema: dict[pyarrow.Schema, list[int]] = {}
     for place, table in enumerate(found):
-        alike.setdefault(table.schema.remove_metadata(), []).append(place)
+        by_schema.setdefault(table.schema.remove_metadata(), []).append(place)
     tables: dict[int, pd.DataFrame] = {}
-    for places in alike.values():
-        whole = pyarrow.concat_tables([found[place] for place in places]).combine_chunks().to_pandas()
+    for places in by_schema.values():
+        joined = pyarrow.concat_tables([found[place] for place in places]).combine_chunks().to_pandas()
         start = 0
         for place in places:
             rows = len(found[place])
-            tables[place] = whole.iloc[start : start + rows]
+            tables[place] = joined.iloc[start : start + rows]
             tables[place].index = pd.RangeIndex(rows)
             start += rows
     return [tables[place] for place in range(len(files))]

@@ -51,21 +51,21 @@ class Dataset:
         return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers, views)
 
     def aimed_at(self, tasks: Tasks) -> "Dataset":
-        """Returns the same inputs with the targets of other tasks, because their settings may change the targets."""
+        """Returns the same dataset with the targets of other tasks, because their settings may change the targets."""
         return dataclasses.replace(self, targets=tasks.targets(self.corpus))
 
     def for_tasks(self, tasks: Collection[str]) -> "Dataset":
-        """Returns the same inputs, without stored views unless augmented contrast is among the tasks."""
+        """Returns the same dataset, without stored views unless augmented contrast is among the tasks."""
         return self if "augmented_contrast" in tasks else dataclasses.replace(self, views=StoredViews())
 
     def under(self, condition: str) -> "Dataset":
-        """Returns the same inputs with the channels of a condition of config.conditions."""
+        """Returns the same dataset with the channels of a condition of config.conditions."""
         return dataclasses.replace(self, channels={**self.channels, **self.conditions[condition].channels})
 
     def check(self, config: Config) -> None:
-        """Raises SettingError unless these inputs hold the versions and emotions that the configuration needs."""
+        """Raises SettingError unless this dataset has the versions and emotions that the configuration needs."""
         if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
-            raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
+            raise SettingError("this dataset was loaded for other conditions or views; load it for this configuration")
         draw_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
@@ -108,26 +108,26 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
 
 
 def draw_batches(
-    config: Config, inputs: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
+    config: Config, dataset: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
 ) -> list[tuple[list[int], Tensor]]:
     """Draws the utterances of each batch of an epoch, and the batch's key. Advances the generator to the next epoch."""
-    lengths = [inputs.lengths[row] for row in rows]
-    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, inputs, rows)))
+    lengths = [dataset.lengths[row] for row in rows]
+    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, dataset, rows)))
     return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
 
 
-def draw_shares(config: Config, inputs: Dataset, rows: Sequence[int]) -> list[float]:
+def draw_shares(config: Config, dataset: Dataset, rows: Sequence[int]) -> list[float]:
     """Returns the shares by which `drawn_order` draws these rows; [] if each is drawn once.
 
     Raises SettingError if optim.sampling=balanced has nothing to balance.
     """
     if config.optim.sampling == "shuffled":
         return []
-    shares = balanced_shares(inputs.corpus.column("emotion")[list(rows)].tolist())
+    shares = balanced_shares(dataset.corpus.column("emotion")[list(rows)].tolist())
     if not shares:
         raise SettingError(
-            f"optim.sampling=balanced needs at least two emotions among the training utterances, but corpus {inputs.corpus.name} "
-            "does not have them; use optim.sampling=shuffled"
+            "optim.sampling=balanced needs at least two emotions among the training utterances, but corpus "
+            f"{dataset.corpus.name} does not have them; use optim.sampling=shuffled"
         )
     return shares
 

@@ -18,25 +18,25 @@ from ser_core.training.step import add_gradient, optimiser_step, total_loss
 from ser_core.training.train_state import TrainState
 
 
-def train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int, monitor: bool = False) -> dict[str, float]:
+def train_epoch(config: Config, dataset: Dataset, state: TrainState, epoch: int, monitor: bool = False) -> dict[str, float]:
     """Trains one epoch and returns means over its steps: the loss per task of the stage, plus the gradient report if `monitor`.
 
     Raises TrainingError, which names epoch, step and task, when a loss becomes non-finite. It checks at the end of the epoch,
     because a check after every step would make the host wait for the GPU.
     """
     with mask_channel(state.model, state.masked[epoch - 1]):
-        return _train_epoch(config, inputs, state, epoch, monitor)
+        return _train_epoch(config, dataset, state, epoch, monitor)
 
 
-def _train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int, monitor: bool) -> dict[str, float]:
+def _train_epoch(config: Config, dataset: Dataset, state: TrainState, epoch: int, monitor: bool) -> dict[str, float]:
     device = device_of(config)
     measured: dict[str, list[Tensor]] = {}
     totals: list[Tensor] = []
     parameters: dict[str, Tensor] = dict(state.model.named_parameters())
     state.model.train()
-    batches = draw_epoch(config, inputs, state)
+    batches = draw_epoch(config, dataset, state)
     for step, (rows, key) in enumerate(batches, start=1):
-        batch, key = inputs.batch(rows, key).to(device), send(key, device)
+        batch, key = dataset.batch(rows, key).to(device), send(key, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(state, parameters, batch, key)
         totals.append(loss.detach())
@@ -52,9 +52,9 @@ def _train_epoch(config: Config, inputs: Dataset, state: TrainState, epoch: int,
     return end_epoch(state, measured)
 
 
-def draw_epoch(config: Config, inputs: Dataset, state: TrainState) -> list[tuple[list[int], Tensor]]:
+def draw_epoch(config: Config, dataset: Dataset, state: TrainState) -> list[tuple[list[int], Tensor]]:
     """Draws the utterances of each step of the model's next epoch, and the key of each step."""
-    return draw_batches(config, inputs, state.rows, state.stage.batch, state.generator)
+    return draw_batches(config, dataset, state.rows, state.stage.batch, state.generator)
 
 
 def end_epoch(state: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:

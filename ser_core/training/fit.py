@@ -66,7 +66,7 @@ def train_phase(phase: Phase) -> Iterator[EpochEnd]:
     while phase.begin_stage():
         while phase.goes_on():
             epoch = phase.start_epoch()
-            measured = train_epoch(phase.config, phase.inputs, phase.state, epoch, phase.monitors)
+            measured = train_epoch(phase.config, phase.stage_dataset, phase.state, epoch, phase.monitors)
             end = phase.end_epoch(measured)
             phase.checkpoint.save(phase.name, phase.snapshot)
             yield end

@@ -85,7 +85,7 @@ class Phase:
         self.progress = StageProgress(**saved.get("progress", {}))
         self._saved_state = saved.get("state")
         self.state: TrainState
-        self.inputs: Dataset
+        self.stage_dataset: Dataset
         """The dataset as the current stage reads it: its tasks, and the states of layers that the stage freezes."""
 
     @property
@@ -105,7 +105,7 @@ class Phase:
             self.model.load_state_dict(self.ends[-1])
         if number == len(self.epochs):
             read_raw_states(self.model)
-            self.checkpoint.finish_phase(self.name, self.snapshot(whole=False))
+            self.checkpoint.finish_phase(self.name, self.snapshot(with_state=False))
             return False
         self.state = begin_stage(self.config, self.dataset, self.model, self.rows, self.fold, number, self.epochs[number])
         if self._saved_state:
@@ -114,7 +114,7 @@ class Phase:
         before = [plan.trains for plan in self.config.stage_plans()[:number]]
         changed = any(trains & {"adapters", "encoder"} for trains in before)
         own = self.dataset.for_tasks(self.state.stage.weights)
-        self.inputs = precompute_frozen(self.config, own, self.model, [*self.rows, *self.dev], changed)
+        self.stage_dataset = precompute_frozen(self.config, own, self.model, [*self.rows, *self.dev], changed)
         return True
 
     def goes_on(self) -> bool:
@@ -133,7 +133,7 @@ class Phase:
         progress, state, number = self.progress, self.state, len(self.chosen)
         dev = math.nan
         if self.dev:
-            dev = development_score(self.config, self.inputs, self.model, self.dev, state.stage.weights)
+            dev = development_score(self.config, self.stage_dataset, self.model, self.dev, state.stage.weights)
         stage = {"stage": float(number + 1)} if len(self.epochs) > 1 else {}
         done = float(len(self.log) + 1)
         self.log.append({"epoch": done, **stage, "rate": float(state.rates.get_last_lr()[0]), "dev": dev, **measured})
@@ -153,10 +153,10 @@ class Phase:
         self.ends.append(self.progress.weights)
         self.progress = StageProgress()
 
-    def snapshot(self, whole: bool = True) -> dict[str, Any]:
-        """Returns the state of the phase as plain data and tensors. `whole` includes the model in training."""
+    def snapshot(self, with_state: bool = True) -> dict[str, Any]:
+        """Returns the state of the phase as plain data and tensors. `with_state` includes the model in training."""
         progress = {field.name: getattr(self.progress, field.name) for field in dataclasses.fields(self.progress)}
-        state = snapshot(self.state) if whole else None
+        state = snapshot(self.state) if with_state else None
         return {"chosen": self.chosen, "ends": self.ends, "log": self.log, "progress": progress, "state": state}
 
 

@@ -48,14 +48,14 @@ class TrainState:
         return [name for name in self.model.heads if name in self.stage.weights]
 
 
-def new_model(config: Config, inputs: Dataset, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
+def new_model(config: Config, dataset: Dataset, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
     """Returns an untrained model for these rows. Seed and fold determine its weights."""
-    model = build_model(config, inputs, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
+    model = build_model(config, dataset, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
     return model.to(device_of(config))
 
 
 def begin_stage(
-    config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
+    config: Config, dataset: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
 ) -> TrainState:
     """Returns the state of a model at the start of stage `number` (from 0), for the stage's epochs or the given number.
 
@@ -73,29 +73,29 @@ def begin_stage(
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
-    steps = count_steps(config, inputs, rows, stage.batch, epochs, order)
+    steps = count_steps(config, dataset, rows, stage.batch, epochs, order)
     rates = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step / steps, optim.warmup, optim.schedule)
     )
     generator = torch.Generator().manual_seed(order)
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
-    hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
+    hidden = config.model.masking.plan(list(dataset.channels), epochs, masks)
     heads = {name: cast(Head, model.heads[name]) for name in tasks}
     memory = {
-        name: Memory.blank(head.remembers, head.outputs, inputs.targets[name]).to(device)
+        name: Memory.blank(head.remembers, head.outputs, dataset.targets[name]).to(device)
         for name, head in heads.items()
         if head.remembers
     }
     return TrainState(model, rows, stage, weighting, held, optimiser, rates, generator, hidden, memory)
 
 
-def count_steps(config: Config, inputs: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
+def count_steps(config: Config, dataset: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
     """Counts the steps of `epochs` epochs drawn from this seed. If they vary between epochs, it draws every epoch in advance."""
     each = config.optim.accumulate
     if config.optim.batching == "count":
         return epochs * math.ceil(len(rows) / size / each)
     ahead = torch.Generator().manual_seed(seed)
-    return sum(math.ceil(len(draw_batches(config, inputs, rows, size, ahead)) / each) for _ in range(epochs))
+    return sum(math.ceil(len(draw_batches(config, dataset, rows, size, ahead)) / each) for _ in range(epochs))
 
 
 def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -> float:

@@ -54,7 +54,7 @@ def _filled(tensors: Sequence[Tensor], shape: tuple[int, ...], absent: float) ->
     """Returns [tensors *shape] with each tensor at the start of its slice and `absent` as padding."""
     if all(tensor.shape == shape for tensor in tensors):
         return torch.stack(list(tensors))
-    whole = tensors[0].new_full((len(tensors), *shape), absent)
-    for part, tensor in zip(whole, tensors, strict=True):
+    padded = tensors[0].new_full((len(tensors), *shape), absent)
+    for part, tensor in zip(padded, tensors, strict=True):
         part[tuple(slice(size) for size in tensor.shape)] = tensor
-    return whole
+    return padded

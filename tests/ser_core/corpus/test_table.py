@@ -261,8 +261,8 @@ def test_columns_in_vain_and_nothing_to_learn_are_told(tmp_path: Path) -> None:
         "no emotion can be learned from this table: no row has an emotion (you can still learn speaker)",
         "columns label, sex, votes_x, rater1 are not read; if they are emotion, gender, votes.x, emotion.rater1, add "
         "'corpus.columns={label: emotion, sex: gender, votes_x: votes.x, rater1: emotion.rater1}'",
-        'column arousal is not read; if it is arousal, add corpus.dimensions=["arousal:LOW:HIGH"] with its scale (its cells go '
-        "from 1 to 4)",
+        'column arousal is not read; if it is arousal, add corpus.dimensions=["arousal:LOW:HIGH"] with its scale (its values '
+        "range from 1 to 4)",
     ):
         assert words in said
     assert "age" not in said

@@ -165,7 +165,7 @@ def test_channel_dropout_draws_at_a_site_of_its_own(configure: Configure, inputs
 def test_masking_changes_what_is_trained_and_repeats_itself(hiding: str, configure: Configure, inputs: Dataset) -> None:
     def trained(*overrides: str) -> list[dict[str, float]]:
         config = configure(*overrides, "optim.refit=false")
-        training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])
+        training = fit(config, inputs, plan(config, dataset=inputs).folds.folds[0])
         while True:
             try:
                 next(training)
