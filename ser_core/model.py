@@ -68,6 +68,7 @@ def build_model(config: Config, dataset: Dataset, train: Tensor, seed: int) -> S
             f"model lacks the channel) for the others"
         )
     width, dropout = config.model.width, config.model.dropout
+    # Building a model neither depends on the global random state nor changes it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         stems = {name: channel.stem(width, dropout) for name, channel in dataset.channels.items()}
@@ -89,4 +90,5 @@ def derived_seed(seed: int, fold: int, purpose: str) -> int:
     True
     """
     digest = hashlib.sha256(f"{seed}/{fold}/{purpose}".encode()).digest()
+    # 7 bytes: the number fits a generator's int64 seed and is never negative. A hash keeps nearby seeds independent.
     return int.from_bytes(digest[:7], "big")

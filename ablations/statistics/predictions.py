@@ -25,6 +25,7 @@ def join_predictions(pairs: Pairs, columns: Sequence[str] = ()) -> dict[str, np.
 
 def by_seed(pairs: Pairs, joined: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
     """Splits the result of `join_predictions` by seed."""
+    # groupby needs equal seeds in a row; `pairs` is sorted by (seed, fold).
     sizes = [sum(len(pairs[key].test.predictions) for key in keys) for _, keys in groupby(pairs, key=lambda key: key[0])]
     ends = np.cumsum(sizes)
     return [{name: values[end - size : end] for name, values in joined.items()} for size, end in zip(sizes, ends, strict=True)]

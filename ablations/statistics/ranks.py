@@ -61,6 +61,7 @@ def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
     result = _friedman(scores, less_is_better)
     pairs = [(better, worse) for place, better in enumerate(names) for worse in names[place + 1 :]]
     beyond = tuple(pair for pair in pairs if plain.means[pair[1]] - plain.means[pair[0]] > result.cd)
+    # Nemenyi's test only follows a Friedman test that finds a difference (Demsar 2006).
     apart = beyond if result.pvalue < LEVEL else ()
     return dataclasses.replace(plain, test="Friedman", p=float(result.pvalue), cd=float(result.cd), apart=apart)
 
@@ -131,6 +132,7 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
         from autorank import plot_stats
         from matplotlib.figure import Figure
 
+        # matplotlib makes random ids in an SVG unless it gets a salt.
         style: dict[Any, Any] = {"svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "across"}
         with matplotlib.rc_context(style):
             figure = Figure(figsize=(6, 1.3 + 0.2 * len(ranks.means)), facecolor="white")
@@ -139,6 +141,7 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
             caption = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
             figure.text(0.5, 0.02, caption, ha="center", va="top", fontsize=9)
             drawn = {}
+            # These entries hold the date and the version of matplotlib, so the bytes would change without the scores.
             for kind, left_out in (("svg", "Date"), ("png", "Software")):
                 page = io.BytesIO()
                 figure.savefig(page, format=kind, dpi=200, bbox_inches="tight", metadata={left_out: None})

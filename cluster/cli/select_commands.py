@@ -167,7 +167,7 @@ def _overtuning(found: Finalists, selection: Selection, record: StudyRecord) -> 
         "A fall from the first to the second is the luck of the best of many; from the second to the third, what development "
         "speakers chose for themselves.",
     )
-    return Section("From search to test", ("", "search, dev", "anew, dev", "test"), tuple(rows), notes)
+    return Section("From search to test", ("", "search, dev", "retrained, dev", "test"), tuple(rows), notes)
 
 
 def _shown_objectives(found: Finalists) -> list[str]:

@@ -61,7 +61,7 @@ def spending(record: StudyRecord, store: RunStore, repeats: int) -> Spending:
 
 
 def projected(record: StudyRecord, store: RunStore, budget: Budget, folds: list[FoldKey], workers: int) -> str:
-    """Projects the maximum cost of the search from the time of its own recorded folds, or of any fold of the same split.
+    """Projects the maximum cost of the search from the time of its recorded folds, or of any fold of the same split.
 
     `folds` are the folds of one trial. Returns an explanation when nothing is recorded yet.
     """

@@ -78,11 +78,13 @@ def _shares(name: str, drawn: Sequence[Scored], trials: Sequence[Scored], keys: 
     import optuna
 
     scores = [trial.score for trial in drawn]
+    # Without a best quarter that differs from the rest, neither method is defined.
     if np.quantile(scores, 1 - BEST) <= min(scores):
         return dict.fromkeys(keys, math.nan)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     evaluators = {
         "PED-ANOVA": lambda: optuna.importance.PedAnovaImportanceEvaluator(target_quantile=BEST),
+        # Its random forest gets a fixed seed: the same trials must give the same shares.
         "fANOVA": lambda: optuna.importance.FanovaImportanceEvaluator(seed=0),
     }
     study = optuna.create_study(direction="maximize")

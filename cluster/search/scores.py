@@ -26,6 +26,7 @@ class Scores:
             if not self._there(key):
                 break
             fold = self.goal.values(self._records[key])
+            # A gap ends the prefix, because pruners compare trials over the same first folds.
             if any(math.isnan(value) for value in fold):
                 break
             values.append(fold)
@@ -42,6 +43,7 @@ class Scores:
             return []
         courses = [best_so_far([epoch["dev"] for epoch in self._records[key].epochs]) for key in trial.keys]
         longest = max(map(len, courses))
+        # A fold that stopped early keeps its best score until the slowest fold ends.
         padded = [course + course[-1:] * (longest - len(course)) for course in courses]
         return [sum(column) / len(column) for column in zip(*padded, strict=True)]
 

@@ -156,7 +156,9 @@ class SharedStudy:
         try:
             seat.acquire(timeout=0)
         except Timeout:
+            # A driver holds this number, but it may be a new one that took the number over from a dead one.
             return self._place(number).with_suffix(".name").read_text() == name
+        # We got the lock, so the process that held it is gone.
         seat.release()
         return False
 

@@ -169,8 +169,8 @@ class Projection:
         known = self.client.get_experiment_by_name(name)
         if known is not None:
             return known.experiment_id
-        beside = (self.store.folder / "artifacts").as_uri() if uri.startswith("sqlite:") else None
-        return self.client.create_experiment(name, artifact_location=beside)
+        location = (self.store.folder / "artifacts").as_uri() if uri.startswith("sqlite:") else None
+        return self.client.create_experiment(name, artifact_location=location)
 
     def _known(self) -> dict[str, tuple[str, str]]:
         """Returns (run id, status) of this study's runs by key. Deletes unfinished fold runs, so they are written again."""

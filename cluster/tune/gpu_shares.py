@@ -39,5 +39,6 @@ def share(measured: float) -> float:
     >>> [round(share(measured), 3) for measured in (0.0, 0.1, 0.3, 0.9, 0.001)]
     [1.0, 0.125, 0.5, 1.0, 0.062]
     """
+    # Rounded down, so that this number of trials really fits. Nothing measured: one trial alone.
     together = int(1 / (ROOM * measured)) if measured else 1
     return 1 / min(max(together, 1), 16)

@@ -131,7 +131,7 @@ def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tu
                     name,
                     "fail",
                     f"In {where.folds} of {len(folds)} folds a recording is in two parts, the same {how}; "
-                    f"{where.tested} test utterances ({percent(where.tested / len(corpus))}) were heard before the test.",
+                    f"{where.tested} test utterances ({percent(where.tested / len(corpus))}) were used before the test.",
                     "Remove the copies, or give copies the same speaker so that they stay together.",
                     where.counts,
                     where.examples,

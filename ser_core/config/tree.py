@@ -1,4 +1,4 @@
-"""The whole configuration tree on one screen. `ser options` prints it; an override such as optim.epochs=20 sets a leaf.
+"""The configuration tree on one screen. `ser options` prints it; an override such as optim.epochs=20 sets a leaf.
 
     seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  stages  optim  conditions  run
 Options with a file of their own (corpora, protocols, encoders, fusions, weightings) are chosen by name: weighting=dwa.

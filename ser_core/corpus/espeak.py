@@ -1,10 +1,10 @@
-"""How espeak-ng speaks reproducibly, to the last bit: a new process speaks a whole list of lines.
+"""How espeak-ng speaks reproducibly, to the last bit: a new process speaks all lines in order.
 
     [Line, Line, ...] --JSON--> espeak_process.py --PCM16--> press --> one wave per line
 
 The library carries the phases of its flutter and its sources from one line to the next, and resets them neither for a new
-voice nor for a new start, so a line sounds slightly different after another line. A whole list in a new process does not.
-The process also keeps a foreign library and its crashes out of a training run.
+voice nor for a new start, so a line sounds slightly different after another line. In a new process, the same list always sounds
+the same. The process also keeps a foreign library and its crashes out of a training run.
 """
 
 import dataclasses

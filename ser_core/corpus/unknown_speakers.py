@@ -20,14 +20,15 @@ def why_unknown(speakers: Sequence[str]) -> str:
     """Explains why speakers count as unknown; "" if they are known.
 
     >>> why_unknown(["a", "b", "c"]), why_unknown(["a", "b", "a"])
-    ('speakers are not known: every utterance names a different speaker', '')
+    ('speakers are not known: every utterance names another speaker', '')
     """
     counts = Counter(speakers)
     alone = sum(counts[speaker] == 1 for speaker in speakers)
     if len(speakers) < FEWEST or alone < ALMOST_ALL * len(speakers):
         return ""
     every = "every utterance names" if alone == len(speakers) else "almost every utterance names"
-    return f"speakers are not known: {every} a different speaker"
+    # The protocol card repeats this sentence, and cards must be equal to be compared: do not reword it.
+    return f"speakers are not known: {every} another speaker"
 
 
 def named_after_files(speakers: Sequence[str], files: Sequence[str]) -> list[str]:

@@ -80,7 +80,7 @@ class Plan:
     def under_seed(self, seed: int) -> "Plan":
         """Returns the same plan with another seed. Corpus, features, folds and card do not depend on the seed."""
         config = dataclasses.replace(self.config, seed=seed)
-        return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.dataset.beside))
+        return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.dataset.extra_content))
 
 
 def plan(config: Config, progress: bool = False, dataset: Dataset | None = None) -> Plan:
@@ -94,6 +94,7 @@ def plan(config: Config, progress: bool = False, dataset: Dataset | None = None)
     dataset.check(config)
     one_by_one = why_not_packed(settled, dataset) if settled.optim.pack != 1 else ""
     _check_tasks(settled, dataset.corpus)
+    # Before the fingerprint: a pack that cannot be stacked gives the same experiment as no pack.
     if one_by_one:
         settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
     card = dataset.corpus.card(dataset.audio_hash)
@@ -102,7 +103,7 @@ def plan(config: Config, progress: bool = False, dataset: Dataset | None = None)
     flagged = flags(dataset.corpus, folds, settled.optim.refit)
     card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(dataset.skipped)}
     card["metrics"] = DEFINITIONS
-    name = fingerprint(settled, dataset.beside)
+    name = fingerprint(settled, dataset.extra_content)
     return Plan(settled, config, dataset, folds, card, name, channels_fingerprint(settled), one_by_one)
 
 

@@ -93,6 +93,7 @@ class RunStore:
     def state_place(self, key: FoldKey) -> Path:
         """Returns the path of the fold's checkpoint during training."""
         place = self.place(key)
+        # Hidden, so that searches for fold-* find only records.
         return place.parent / f".{place.name}.state"
 
     def __contains__(self, key: FoldKey) -> bool:
@@ -141,7 +142,9 @@ class RunStore:
             test.predictions.to_parquet(draft / "predictions-test.parquet", index=False)
             for file in draft.iterdir():
                 with file.open("rb") as written:
+                    # On disk before the rename, so that a power cut never leaves a complete name with empty files.
                     os.fsync(written.fileno())
+            # Records are written once: if another process was faster, its record stays.
             if not place.exists():
                 draft.rename(place)
         finally:

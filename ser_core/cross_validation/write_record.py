@@ -71,6 +71,7 @@ def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
     found: dict[str, float] = {}
     if not fitted.between:
         return found
+    # state_dict() shares its tensors with the model, and the loop below overwrites them.
     last, trained = copy.deepcopy(fitted.model.state_dict()), set[str]()
     for stage, weights in zip(planned.config.stage_plans(), fitted.between, strict=False):
         trained |= set(stage.weights)

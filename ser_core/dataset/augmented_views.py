@@ -61,6 +61,7 @@ class StoredViews:
         """Draws a view of each of these utterances, once per channel and utterance. Channels without a version stay unchanged."""
         if not self.channels:
             return {}
+        # From the step's key and not from a generator: a resumed or packed run draws the same views.
         lots = uniform(key, LOT, (len(channels), len(rows))).tolist()
         views = {}
         for (name, channel), lot in zip(channels.items(), lots, strict=True):

@@ -39,7 +39,7 @@ class Dataset:
     """Channels that a condition changes, by its entry."""
 
     @property
-    def beside(self) -> str:
+    def extra_content(self) -> str:
         """Returns the name of everything read beyond the corpus's own content; "" if there is nothing."""
         return content_of(self.views, self.conditions)
 
@@ -66,6 +66,7 @@ class Dataset:
         """Raises SettingError unless this dataset has the versions and emotions that the configuration needs."""
         if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.augmented_contrast.stored:
             raise SettingError("this dataset was loaded for other conditions or views; load it for this configuration")
+        # Only for its error.
         draw_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
@@ -88,6 +89,7 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
     if skipped:
         _refuse(config, corpus, skipped)
         corpus = corpus.without(skipped)
+        # Channels follow the rows of the corpus table. The features are stored by now, so this is fast.
         heard = speech_channel(config, speech_items(corpus, hashes), progress)
     read = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
     conditions = changed_channels(config, corpus, hashes, progress)
@@ -112,6 +114,7 @@ def draw_batches(
 ) -> list[tuple[list[int], Tensor]]:
     """Draws the utterances of each batch of an epoch, and the batch's key. Advances the generator to the next epoch."""
     lengths = [dataset.lengths[row] for row in rows]
+    # `list`: all batches are drawn before the first key, so the order of the draws does not depend on the caller.
     batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, dataset, rows)))
     return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
 

@@ -158,10 +158,12 @@ class FeatureStore:
         items = tuple(items)
         place = self.place(extractor, audio, any(isinstance(item, Speech) for item in items))
         shards = Shards(place)
+        # Before the check, so that another process that makes room takes these features for used.
         mark_used(place)
         if all(item.key in shards.lengths for item in items):
             return Features(items, shards, {})
         with _alone(place, progress):
+            # Look again: another process may have extracted everything while this one waited for the lock.
             shards = Shards(place)
             shards.clear_away()
             missing = {item.key: item for item in items if item.key not in shards.lengths}
@@ -203,6 +205,7 @@ class FeatureStore:
                         filling, opened, size = {}, time.monotonic(), 0
                     advance()
         finally:
+            # After an error or Ctrl-C too: what is computed is kept.
             _write_shard(place, filling, doubts)
         return reasons
 
@@ -272,6 +275,7 @@ def _write_shard(place: Path, features: Mapping[str, Tensor], doubts: Mapping[st
     """Writes the doubts about source files, then the features under the hash of their bytes, completely or not at all."""
     if not features:
         return
+    # Doubts first. A file is examined only when it is extracted, so a kill in between would lose its doubt.
     if doubts:
         write_whole(place / DOUBTS, json.dumps(read_doubts(place) | dict(doubts)))
     content = save(dict(features))
@@ -294,20 +298,25 @@ def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> It
             return error
 
     def made(content: np.ndarray | str | AudioError) -> Tensor | AudioError:
+        # safetensors stores only contiguous tensors.
         return content if isinstance(content, AudioError) else extractor([content])[0].contiguous()
 
+    # If the encoder is not thread-safe, the pool only reads audio, and the encoder runs in this thread.
     together = extractor.side_by_side
     first: Callable[[Item], Any] = (lambda item: made(read(item))) if together else read
     waiting: deque[tuple[Item, Future[Any]]] = deque()
     with _one_thread_each(), ThreadPoolExecutor(CORES if together else 2) as pool:
         try:
+            # The empty entries at the end drain the queue.
             for number, item in enumerate([*items, *[None] * AHEAD]):
                 if item is not None:
                     waiting.append((item, pool.submit(first, item)))
                 if number >= AHEAD and waiting:
+                    # In the order of the items, so a shard does not depend on which thread is faster.
                     done, future = waiting.popleft()
                     yield done, future.result() if together else made(future.result())
         finally:
+            # The consumer may stop early; then nothing more is computed.
             pool.shutdown(cancel_futures=True)
 
 

@@ -32,21 +32,26 @@ def _train_epoch(config: Config, dataset: Dataset, state: TrainState, epoch: int
     device = device_of(config)
     measured: dict[str, list[Tensor]] = {}
     totals: list[Tensor] = []
+    # `total_loss` takes the parameters as an argument, so that packed training can run the same function for many models.
     parameters: dict[str, Tensor] = dict(state.model.named_parameters())
     state.model.train()
     batches = draw_epoch(config, dataset, state)
     for step, (rows, key) in enumerate(batches, start=1):
         batch, key = dataset.batch(rows, key).to(device), send(key, device)
+        # Only the forward pass runs under autocast: the backward pass repeats its types, as PyTorch recommends.
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
             loss, losses, outputs = total_loss(state, parameters, batch, key)
+        # Detached: the graphs of all steps would keep the activations of the epoch in memory.
         totals.append(loss.detach())
         found = add_gradient(state, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
         if step % config.optim.accumulate == 0 or step == len(batches):
             optimiser_step(state, config.optim.clip)
+        # After the loss, so that a batch is compared with earlier batches and not with itself.
         for name, past in state.memory.items():
             state.memory[name] = past.extended(outputs[name], batch.targets[name])
         for name, value in {**losses, **found}.items():
             measured.setdefault(name, []).append(value.detach())
+    # `measured` also holds the gradient report, which may contain NaN, so pass only the tasks.
     if sentence := diverged(totals, {name: measured[name] for name in state.tasks}, epoch):
         raise TrainingError(sentence)
     return end_epoch(state, measured)
@@ -59,6 +64,7 @@ def draw_epoch(config: Config, dataset: Dataset, state: TrainState) -> list[tupl
 
 def end_epoch(state: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:
     """Ends an epoch: returns the means over its steps and updates the weighting with them."""
+    # nanmean: the gradient report has NaN for the cosine with a gradient of 0 (see `trunk_report`).
     means = {name: torch.stack(values).nanmean() for name, values in measured.items()}
     losses = torch.stack([means[name] for name in state.tasks])
     state.weighting_state.update(state.weighting.after_epoch(state.weighting_state, losses))
@@ -77,6 +83,7 @@ def within_step(number: int, batches: int, accumulate: int) -> float:
 
 def diverged(totals: Sequence[Tensor], losses: Mapping[str, Sequence[Tensor]], epoch: int) -> str:
     """Names the non-finite losses of the first step whose total is non-finite, with the remedy; "" if all are finite."""
+    # One transfer from the GPU per epoch; testing each step would make the host wait.
     finite = torch.isfinite(torch.stack(list(totals)))
     if finite.all():
         return ""

@@ -39,6 +39,7 @@ def precompute_frozen(config: Config, dataset: Dataset, model: SpeechEmotionMode
 
 def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int], trained: bool) -> Channel:
     """Returns a channel whose sequences are the states that the frozen layers compute from it."""
+    # As long as no stage has changed the layers, the feature store already has their output.
     stored = None if trained else channel.frozen
     states = stored if stored is not None else _computed(config, channel, stem, rows)
     # Batches must be drawn by the same lengths that the schedule was computed from.
@@ -58,11 +59,13 @@ def _computed(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[
     """Computes the states of these rows; the other rows stay empty."""
     device, lengths = device_of(config), channel.lengths
     found = [torch.empty(0)] * len(lengths)
+    # Rows of similar length share a batch, which keeps the padding small.
     order = sorted(rows, key=lambda row: lengths[row])
     for start in range(0, len(order), 32):
         some = order[start : start + 32]
         states = stem.states(pad([channel.sequences[row] for row in some]).to(device))
         for place, row in enumerate(some):
+            # Without padding, as float16 on the CPU: the same form as features from the store.
             found[row] = states.steps[place, states.mask[place]].to("cpu", torch.float16)
     return found
 

@@ -102,16 +102,21 @@ class Phase:
         """Sets up the next stage from the end of the last one. Returns False if none is left; the model is then final."""
         number = len(self.chosen)
         if self.ends:
+            # A stage starts from the epoch that the previous stage chose, which is not always its last one.
             self.model.load_state_dict(self.ends[-1])
         if number == len(self.epochs):
+            # Frozen states exist only for training and development rows; test rows need the layers.
             read_raw_states(self.model)
+            # `ends` holds the final weights, so the state of the optimiser is no longer needed.
             self.checkpoint.finish_phase(self.name, self.snapshot(with_state=False))
             return False
         self.state = begin_stage(self.config, self.dataset, self.model, self.rows, self.fold, number, self.epochs[number])
         if self._saved_state:
+            # Restore into the new state: optimiser and schedule load their values in place.
             restore(self.state, self._saved_state)
             self._saved_state = None
         before = [plan.trains for plan in self.config.stage_plans()[:number]]
+        # Stored outputs of the layers are outdated as soon as one stage has trained layers or adapters.
         changed = any(trains & {"adapters", "encoder"} for trains in before)
         own = self.dataset.for_tasks(self.state.stage.weights)
         self.stage_dataset = precompute_frozen(self.config, own, self.model, [*self.rows, *self.dev], changed)
@@ -138,6 +143,7 @@ class Phase:
         done = float(len(self.log) + 1)
         self.log.append({"epoch": done, **stage, "rate": float(state.rates.get_last_lr()[0]), "dev": dev, **measured})
         progress.steady = running_mean(progress.steady, dev)
+        # Strictly greater: the earliest of several equally good epochs wins.
         if self.waits and progress.steady > progress.best:
             progress.best, progress.chosen = progress.steady, progress.epoch
             progress.weights = copy_weights(self)

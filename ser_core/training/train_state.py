@@ -63,9 +63,11 @@ def begin_stage(
     """
     stage = config.stage_plans()[number]
     epochs, device = epochs or stage.epochs, device_of(config)
+    # No suffix for the first stage: it draws the same numbers whether or not other stages follow.
     purpose = f"/{number}" if number else ""
     freeze(model, stage)
     tasks = [name for name in model.heads if name in stage.weights]
+    # With a single task there is nothing to balance: its loss is summed as it is.
     weighting = config.weighting.build() if len(tasks) > 1 else Weighting()
     held = weighting.begin(torch.tensor([stage.weights[name] for name in tasks], device=device))
     groups = parameter_groups(model, config.optim, stage)
@@ -73,11 +75,13 @@ def begin_stage(
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
+    # Counts with the seed of the generator below, so it sees exactly the batches that training will draw.
     steps = count_steps(config, dataset, rows, stage.batch, epochs, order)
     rates = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step / steps, optim.warmup, optim.schedule)
     )
     generator = torch.Generator().manual_seed(order)
+    # A separate generator: masking must not change the order of the batches.
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
     hidden = config.model.masking.plan(list(dataset.channels), epochs, masks)
     heads = {name: cast(Head, model.heads[name]) for name in tasks}
@@ -109,6 +113,7 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
     1.0
     """
     if done < warmup:
+        # Above 0 in the first step, which would otherwise train nothing.
         return max(done, 1e-3) / warmup
     since = min(1.0, (done - warmup) / max(1e-9, 1 - warmup))
     falls = {"cosine": 0.5 * (1 + math.cos(math.pi * since)), "linear": 1 - since, "constant": 1.0}
@@ -140,6 +145,7 @@ def freeze(model: SpeechEmotionModel, stage: StagePlan) -> None:
     for _, parameter, place in _places(model):
         low = place.part == "encoder" and stage.top is not None and place.depth >= stage.top
         parameter.requires_grad_(place.part in stage.trains and not low and stage.rates[place.part] * place.factor > 0)
+        # A gradient left over from an earlier stage would count in clip_grad_norm_.
         parameter.grad = None
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SettingError(
@@ -153,6 +159,7 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) 
 
     Layer weights, trained encoder layers and the parts of a stage have their own rates.
     """
+    # A dict keeps the order of insertion, so a resumed optimiser finds its groups in the same order.
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter, place in _places(model):
         if not parameter.requires_grad:
@@ -181,9 +188,11 @@ def restore(state: TrainState, saved: Mapping[str, Any]) -> None:
     state.model.load_state_dict(saved["model"])
     state.optimiser.load_state_dict(saved["optimiser"])
     state.rates.load_state_dict(saved["rates"])
+    # Loading a checkpoint moves all its tensors to the device, but a generator takes its state from the CPU.
     state.generator.set_state(saved["generator"].cpu())
     for name, value in saved["weighting"].items():
         if name in state.weighting.learned:
+            # The optimiser holds this tensor as a parameter, so change it in place.
             state.weighting_state[name].data.copy_(value)
         else:
             state.weighting_state[name] = value

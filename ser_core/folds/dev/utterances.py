@@ -25,6 +25,7 @@ class Utterances(DevelopmentOption):
         within(self, "share", 0.01, 0.5)
 
     def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+        # A separate random stream for each fold.
         drawn = np.random.default_rng([seed, number]).permutation(held.outside)
         return drawn[: max(1, round(self.share * len(drawn)))]
 

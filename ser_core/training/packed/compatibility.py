@@ -39,6 +39,7 @@ def why_not_packed(config: Config, dataset: Dataset) -> str:
 def structure_of(config: Config, dataset: Dataset, model: SpeechEmotionModel) -> str:
     """Returns a string that is equal for models that can be stacked: the same layers, shapes, tasks and constants."""
     tree = {name: part for name, part in as_dict(config).items() if name not in OF_EACH}
+    # Weights may differ, because they are data of each model (its weighting state). A weight of 0 leaves out a head.
     tree["tasks"] = {name: {**task, "weight": 1.0} for name, task in tree["tasks"].items() if task["weight"] > 0}
     shapes = [(name, str(value.dtype), str(value.device), tuple(value.shape)) for name, value in model.state_dict().items()]
     trained = [name for name, value in model.named_parameters() if value.requires_grad]

@@ -84,6 +84,7 @@ class FoldTraining:
     def structure(self) -> str:
         """Returns the structure by which the fold is stacked in this stage; "" for a fold that is trained alone."""
         state, name = self._named
+        # Each stage has a new state. Compute the structure once per stage, because it walks over all parameters.
         if state is not self.phase.state:
             config, dataset = self.phase.config, self.phase.stage_dataset
             name = "" if why_not_packed(config, dataset) else structure_of(config, dataset, self.phase.model)
@@ -104,6 +105,7 @@ def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
         fitted = {number: trainings.pop(number).fitted for number in done}
         if fitted:
             yield PackRound(fitted={number: result for number, result in fitted.items() if result})
+        # Include structures that no fold has any more, so that their stacks are released.
         groups: dict[str, list[int]] = {name: [] for name in stacks}
         for number, training in trainings.items():
             groups.setdefault(training.structure, []).append(number)

@@ -207,7 +207,7 @@ def test_another_text_is_read_in_its_place(configure: Configure, inputs: Dataset
 
 def test_a_column_that_is_not_there_is_named(configure: Configure, tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match=r"has no column 'asr' \(none of its own\); add one to its table .*columns_file=FILE\.csv"
+        CorpusError, match=r"has no column 'asr' \(further columns: none\); add one to its table .*columns_file=FILE\.csv"
     ):
         load_dataset(configure("conditions=[text:asr]"))
     config = heard(configure, tmp_path, ["x"] * 96)

@@ -295,7 +295,7 @@ def test_utterances_as_speakers_are_told(tmp_path: Path) -> None:
     place = mer(tmp_path, ["one", "two", "three"])
     rows = [f"mer-{n} 1 {n} 0 1 <id=mer-{n},lang=en,spk={n},emotion=happy> x\n" for n in ("one", "two", "three")]
     (place / "data.seg.wrd.stm").write_text("".join(rows))
-    assert read(place).notices[0].startswith("speakers are not known: every utterance names a different speaker")
+    assert read(place).notices[0].startswith("speakers are not known: every utterance names another speaker")
     assert read(place, unknown_speakers="each").unknown_speakers == "each"
     with pytest.raises(SettingError, match=r"corpus\.unknown_speakers must be one of refuse, each"):
         EmoBox(unknown_speakers="one")

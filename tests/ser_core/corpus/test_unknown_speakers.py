@@ -14,7 +14,7 @@ from ser_core.folds import Folds
 from ser_core.folds.flags import flags
 from tests.ser_core.folds.made import option, split
 
-UNKNOWN = "speakers are not known: every utterance names a different speaker"
+UNKNOWN = "speakers are not known: every utterance names another speaker"
 
 
 def corpus(speakers: list[str], files: list[str] | None = None, **more: Any) -> Corpus:
@@ -51,7 +51,7 @@ def each(count: int, **more: Any) -> Corpus:
 )
 def test_names_of_utterances_are_no_speakers(speakers: list[str], every: str) -> None:
     made = corpus(speakers)
-    assert made.why_unknown == f"speakers are not known: {every} names a different speaker"
+    assert made.why_unknown == f"speakers are not known: {every} names another speaker"
     assert made.notices == (f"{made.why_unknown}, so folds by speaker are folds by utterance",)
 
 

@@ -145,7 +145,7 @@ def test_the_same_seed_draws_the_same_views(config: Config, viewed: Dataset) -> 
 def test_off_means_that_nothing_is_stored_and_nothing_is_another(configure: Configure, inputs: Dataset) -> None:
     off = [f"{WAVEFORM[0].partition('=')[0]}=0", *WAVEFORM[2:]]
     made = load_dataset(configure(*off))
-    assert made.views == StoredViews() and made.beside == ""
+    assert made.views == StoredViews() and made.extra_content == ""
     assert plan(configure(*off)).keys == plan(configure()).keys
     assert load_dataset(configure(*CONTRAST)).views == StoredViews()
     with pytest.raises(SettingError, match="loaded for other conditions or views"):
