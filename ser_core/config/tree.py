@@ -149,8 +149,8 @@ class Optim(Option):
         if self.patience >= max(stage.epochs or self.epochs for stage in stages.values()):
             found.setdefault("patience", f"no stage has more than {self.patience} epochs")
         if config.folds.dev.name == "none":
-            heard = ("patience", "monitor", *(["refit"] if self.refit else []))
-            found |= dict.fromkeys(heard, "folds.dev=none leaves no development set")
+            unused = ("patience", "monitor", *(["refit"] if self.refit else []))
+            found |= dict.fromkeys(unused, "folds.dev=none leaves no development set")
         elif self.refit and folds and not any(fold.joins for fold in folds.folds):
             found["refit"] = "this protocol never adds the development set to the training set (see the card)"
         if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):

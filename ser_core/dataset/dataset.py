@@ -84,23 +84,23 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
         raise SettingError("a model needs a channel, but model.speech and model.text are both none; choose an encoder for one")
     corpus = config.corpus.read(config.cache)
     hashes = content_hashes(corpus.table["file"], config.cache, progress)
-    heard = speech_channel(config, speech_items(corpus, hashes), progress)
-    skipped = heard.sequences.refused if heard and isinstance(heard.sequences, Features) else {}
+    speech = speech_channel(config, speech_items(corpus, hashes), progress)
+    skipped = speech.sequences.refused if speech and isinstance(speech.sequences, Features) else {}
     if skipped:
         _refuse(config, corpus, skipped)
         corpus = corpus.without(skipped)
         # Channels follow the rows of the corpus table. The features are stored by now, so this is fast.
-        heard = speech_channel(config, speech_items(corpus, hashes), progress)
-    read = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
+        speech = speech_channel(config, speech_items(corpus, hashes), progress)
+    text = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
     conditions = changed_channels(config, corpus, hashes, progress)
     views = stored_views(config, corpus, hashes, progress)
-    doubts = heard.sequences.doubts if heard and isinstance(heard.sequences, Features) else {}
+    doubts = speech.sequences.doubts if speech and isinstance(speech.sequences, Features) else {}
     of_columns = [*views.notices, *(notice for changed in conditions.values() for notice in changed.notices)]
     notices = (*corpus.notices, *of_columns, *notice_of(doubts, len(corpus)))
     corpus = dataclasses.replace(corpus, further=views.columns, notices=notices)
     return Dataset(
         corpus=corpus,
-        channels={channel.name: channel for channel in (heard, read) if channel},
+        channels={channel.name: channel for channel in (speech, text) if channel},
         targets=config.tasks.targets(corpus),
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),

@@ -62,7 +62,7 @@ class Speech:
     change: str = ""
 
     @property
-    def heard(self) -> str:
+    def segment_id(self) -> str:
         """Identifies the audio. Unreadable files are identified by path, because each has its own reason."""
         return f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}"
 
@@ -73,7 +73,7 @@ class Speech:
 
     @property
     def key(self) -> str:
-        return _digest(f"{self.heard} {self.change} {EDITION}" if self.change else self.heard)
+        return _digest(f"{self.segment_id} {self.change} {EDITION}" if self.change else self.segment_id)
 
     def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
         """Returns the waveform. Raises AudioError."""
@@ -82,7 +82,7 @@ class Speech:
             raise AudioError("could not be read a moment ago; run the command again")
         if not self.change:
             return wave
-        changed = augment(wave, self.change, self.heard)
+        changed = augment(wave, self.change, self.segment_id)
         if len(changed) < minimum_samples:
             raise AudioError(f"too short after {self.change}: {len(changed)} samples, and the encoder needs {minimum_samples}")
         return changed

@@ -102,7 +102,7 @@ def test_speech_under_a_condition_is_the_augmented_waveform(config: Config) -> N
     assert extractor is not None
     for row in (0, 41, 95):
         item = Speech("u", str(table["file"][row]), float("nan"), float("nan"), file_hash(str(table["file"][row])))
-        wave = augment(item.read(config.audio, minimum), "noise:0", item.heard)
+        wave = augment(item.read(config.audio, minimum), "noise:0", item.segment_id)
         assert torch.equal(channel.sequences[row], extractor([wave])[0])
     assert inputs.under("text_only").channels == inputs.channels
     assert inputs.under("noise:0").channels["text"] is inputs.channels["text"]

@@ -55,7 +55,7 @@ def test_a_view_is_the_augmented_waveform_through_the_same_encoder(config: Confi
         file = str(viewed.corpus.table["file"][row])
         item = Speech("u", file, NAN, NAN, file_hash(file))
         for place, entry in enumerate(KINDS):
-            wave = augment(item.read(config.audio, 400), entry, item.heard)
+            wave = augment(item.read(config.audio, 400), entry, item.segment_id)
             assert torch.equal(versions.channel.sequences[versions.first[row] + place], extractor([wave])[0])
     assert set(viewed.views.channels) == {"speech"} and versions.first == list(range(0, 96 * 3 + 1, 3))
 

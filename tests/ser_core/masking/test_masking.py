@@ -140,7 +140,7 @@ def test_what_was_frozen_before_stays_frozen(configure: Configure, inputs: Datas
         raise KeyError
     assert not any(parameter.requires_grad for parameter in model.stems["speech"].parameters())
     assert all(parameter.requires_grad for parameter in model.stems["text"].parameters())
-    assert model.fusion.silence.heard.tolist() == [1, 1]  # type: ignore[union-attr]
+    assert model.fusion.silence.visible.tolist() == [1, 1]  # type: ignore[union-attr]
 
 
 def test_an_utterance_loses_one_channel_at_most_and_as_often_as_it_should() -> None:
