@@ -164,6 +164,7 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
         def suggest(self, trial_id: str) -> Any:
             if shares.wait(len(running)):
                 return None  # Tune asks again
+            # Trials of dead workers first; the source has already handed them out.
             handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack), cluster.retries)
             if not handed.pieces:
                 # While trials run, one of them may die and be handed out again.

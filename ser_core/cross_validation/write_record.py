@@ -30,6 +30,7 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
     """Scores a trained fold and writes its record. `stacked` is the number of folds that were trained together."""
     config, key = planned.config, planned.key(fold.number)
     dev = fitted.dev_predictions
+    # The development part is scored by the model that was not trained on it. After a refit that is not the tested model.
     dev_scores = {**score(dev), **condition_scores(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
     tested = predict(config, planned.dataset, fitted.model, fold.test.tolist())
     record = FoldRecord(

@@ -48,6 +48,7 @@ class SpeechCheckpoint(TrainableEncoder):
 
     def lower(self, device: torch.device) -> "SpeechExtractor":
         frozen = SpeechExtractor(checkpoint.find(self.path, self.key), "last", 1, device, self.tune)
+        # Stride 1: the trained layers read every frame, and `strided` averages their output.
         return SpeechExtractor(frozen.folder, str(frozen.below), 1, device)
 
     def tuning(self, device: torch.device) -> Tuning | None:

@@ -46,6 +46,7 @@ class TopLayers(nn.Module):
 
     def forward(self, states: Float[Tensor, "batch time dim"], mask: Bool[Tensor, "batch time"]) -> list[Tensor]:
         """Returns the given states and the input above each layer, the last after the closing norm and the integration."""
+        # Added to the scores. Not -inf: a row without any real step would become NaN.
         padding = torch.where(mask, 0.0, FAR).to(states.dtype)[:, None, None, :]
         around = {"attention_mask": None, "position_bias": self.biases(padding)} if self.biases else {"attention_mask": padding}
         found, above = [states], [states]
@@ -156,6 +157,7 @@ class TunedStem(nn.Module):
 
     def parts(self) -> Iterator[Part]:
         """Yields every parameter of the trained layers, their adapters and the integration."""
+        # From the top, because a layer's rate falls with its distance from the output.
         for depth, layer in enumerate(reversed(list(self.top.layers))):
             for name, parameter in layer.named_parameters():
                 added, factor = ADDED.search(name), self.tuning.rate * self.tuning.decay**depth

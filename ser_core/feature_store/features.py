@@ -73,6 +73,7 @@ class Speech:
 
     @property
     def key(self) -> str:
+        # EDITION belongs to the augmentations, so it counts only for a changed waveform.
         return _digest(f"{self.segment_id} {self.change} {EDITION}" if self.change else self.segment_id)
 
     def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
@@ -231,6 +232,7 @@ class Shards:
         self._shard_of: dict[str, Path] = {}
         self._damaged: list[Path] = []
         files = sorted(place.glob("shard-*.safetensors"))
+        # Cached in the folder, so a shard is hashed once and not at every start.
         hashes = content_hashes(files, place)
         for file in files:
             if file.stem != f"shard-{hashes[str(file)]}":

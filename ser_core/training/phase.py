@@ -125,6 +125,7 @@ class Phase:
     def goes_on(self) -> bool:
         """Whether the stage has epochs left, and patience."""
         done, progress = self.progress.epoch, self.progress
+        # Patience counts the epochs since the best running mean, not since the best single score.
         patient = not (self.waits and done - progress.chosen >= self.state.stage.patience)
         return done < self.epochs[len(self.chosen)] and patient
 

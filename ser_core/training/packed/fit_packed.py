@@ -127,6 +127,7 @@ def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
 
 def _train_group(phases: Sequence[Phase], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, Answer]:
     """Trains an epoch of folds with one structure, returns their means, and keeps their stack for the next epoch."""
+    # No name: these folds cannot be stacked. No phases: the last fold of this structure has finished.
     if not phases or not name:
         if name in stacks:
             stacks.pop(name).release()
