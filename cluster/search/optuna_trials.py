@@ -91,8 +91,7 @@ class OptunaTrials:
         self._elsewhere: set[str] = set()
         self._in_a_row = 0
         with self.drivers.turn(self):
-            # Repeating earlier suggestions in their order rebuilds the sampler's history; their folds are recorded and cost
-            # nothing.
+            # Repeating the earlier suggestions in order rebuilds the sampler's history; recorded folds cost nothing.
             self._enqueue([*past.asked, *starts])
 
     @property

@@ -118,7 +118,6 @@ def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Wat
     scores = Scores(store, goal)
     record = _record(space, base, search, base_plan, notes)
     print_notices(earlier_versions(record, store))
-    # The same command has the same study id, so a repeated command continues with the earlier trials.
     known = next((study for study in studies(store) if study.id == record.id), None)
     if known:
         merge_into_record(record, known.trials, known.asked, known.ended, known.trained)

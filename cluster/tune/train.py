@@ -41,7 +41,6 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=tune_scheduler(source.source, trials),
-                # No limit: the searcher says when there are no more trials.
                 num_samples=-1,
                 max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
                 # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).

@@ -164,7 +164,6 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
         def suggest(self, trial_id: str) -> Any:
             if shares.wait(len(running)):
                 return None  # Tune asks again
-            # Trials of dead workers first; the source has already handed them out.
             handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack), cluster.retries)
             if not handed.pieces:
                 # While trials run, one of them may die and be handed out again.
@@ -176,7 +175,6 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             running.discard(trial_id)
             handed = handed_out[trial_id]
-            # The folds that it has recorded are not trained again: a worker reads them from the store.
             if error and handed.retries:
                 lost.append(HandedTrials(handed.pieces, handed.retries - 1))
                 return

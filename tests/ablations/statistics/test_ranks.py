@@ -63,7 +63,7 @@ def test_a_clear_winner_is_named_and_the_rest_is_not():
 def test_nothing_found_is_not_equality():
     found = rank_variants(scores([0, 0, 0], 6))
     assert found.p > 0.05 and not found.apart
-    assert conclusion(found).endswith("which does not show that they are equal.")
+    assert conclusion(found).endswith("This does not show that they are equal.")
 
 
 def test_a_difference_without_a_pair_is_said_to_be_that():
