@@ -33,9 +33,9 @@ def check_variants(study: str, named: Mapping[str, Sequence[str]], settled: Mapp
         allowed = {change.partition("=")[0].replace("/", ".") for change in expand([*named[name], *named[baseline]], GROUPS)}
         beyond = {key: each for key, each in changed_leaves(settled[name], settled[baseline]).items() if not _under(key, allowed)}
         if beyond:
-            said = "; ".join(f"{key} from {before} to {after}" for key, (after, before) in beyond.items())
+            changes = "; ".join(f"{key} from {before} to {after}" for key, (after, before) in beyond.items())
             raise SettingError(
-                f"study {study}: {name} ({' '.join(named[name])}) changes more than it names: {said} (against {baseline}). "
+                f"study {study}: {name} ({' '.join(named[name])}) changes more than it names: {changes} (against {baseline}). "
                 f"Set {', '.join(beyond)} to the same value for both, or name it in the variant"
             )
 
@@ -43,7 +43,7 @@ def check_variants(study: str, named: Mapping[str, Sequence[str]], settled: Mapp
 def changed_leaves(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
     """Returns every leaf in which two configurations differ, ours first, except the seed and where things run.
 
-    Also skips knobs and stage weights of a task that has weight 0 in either, since no task is built there.
+    Also skips settings and stage weights of a task that has weight 0 in either, since no task is built there.
     """
     mine, other = (leaves(as_dict(each)) for each in (ours, theirs))
     both = [(key, mine.get(key, ABSENT), other.get(key, ABSENT)) for key in {**other, **mine}]
@@ -54,7 +54,7 @@ def changed_leaves(ours: Any, theirs: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _of(key: str, tasks: Sequence[str]) -> bool:
-    """Whether a key is a knob or a stage weight of one of these tasks."""
+    """Whether a key is a setting or a stage weight of one of these tasks."""
     first, *rest = key.split(".")
     return (first == "tasks" and rest[0] in tasks) or (first == "stages" and rest[-1] in tasks)
 

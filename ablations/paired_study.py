@@ -38,7 +38,7 @@ class PairedStudy:
         return [one for pairs in self.pairs.values() for one in pairs.values()]
 
     @property
-    def whole_metrics(self) -> list[str]:
+    def unconditional_metrics(self) -> list[str]:
         """The metrics without those under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
         return [name for name in self.metrics if "@" not in name]
 

@@ -57,7 +57,7 @@ class Study:
 def combine(base: Sequence[str], variant: Variant) -> list[str]:
     """Returns the overrides of a variant: those of the base, except keys that the variant sets itself.
 
-    Also drops base overrides for knobs of an option that the variant does not choose; for example,
+    Also drops base overrides for settings of an option that the variant does not choose; for example,
     `model.fusion.tokens=4` only concerns the bridge. A `system=NAME` is kept and applies below both.
     """
     changes = expand(variant.overrides, GROUPS)

@@ -25,8 +25,8 @@ def study_from_words(
             raise SettingError(f"{name} is a study with its own variants; leave it out, or leave out --factor and --design")
         return factorial_study(Factorial(tuple(factors), design, resolution)), [*([name] if name else []), *overrides]
     if name not in STUDIES:
-        said = f"no study {name!r}{nearest(name, STUDIES)}" if name else "no study given"
-        raise SettingError(f"{said}; choose from {', '.join(STUDIES)}, or give --factor key=value,value")
+        problem = f"no study {name!r}{nearest(name, STUDIES)}" if name else "no study given"
+        raise SettingError(f"{problem}; choose from {', '.join(STUDIES)}, or give --factor key=value,value")
     return STUDIES[name], list(overrides)
 
 

@@ -1,6 +1,6 @@
 """Concludes a finished study: builds its table for the terminal and its report on disk; MLflow gets both.
 
-records --whole_outcomes--> outcomes --pair--> PairedStudy --compare--> table, sections --write_report--> files
+records --complete_outcomes--> outcomes --pair--> PairedStudy --compare--> table, sections --write_report--> files
 """
 
 import contextlib
@@ -42,10 +42,10 @@ def conclude(
 ) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
     """Builds the table and sections of an ablation or a run, and writes them as Markdown, CSV, LaTeX and HTML to its folder.
 
-    `wanted` is the difference to detect; the advice on seeds and folds refers to it. Raises RecordError as `whole_outcomes` does
-    and ComparisonError as `pair` does.
+    `wanted` is the difference to detect; the advice on seeds and folds refers to it. Raises RecordError as
+    `complete_outcomes` does and ComparisonError as `pair` does.
     """
-    outcomes = whole_outcomes(record, store)
+    outcomes = complete_outcomes(record, store)
     study = pair(outcomes, metric=primary_metric(record.primary, outcomes), across=record.across)
     table = _table(record, study, wanted)
     sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))
@@ -65,7 +65,7 @@ def _table(record: StudyRecord, study: PairedStudy, wanted: float) -> StudyTable
     )
 
 
-def whole_outcomes(record: StudyRecord, store: RunStore) -> list[Outcome]:
+def complete_outcomes(record: StudyRecord, store: RunStore) -> list[Outcome]:
     """Returns every fold of a finished study.
 
     Raises RecordError for a search, since its test parts stay sealed, and when folds are missing.

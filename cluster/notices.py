@@ -32,9 +32,9 @@ def print_variant_notices(found: Mapping[str, Sequence[str]], known: Collection[
         for sentence in sentences:
             variants.setdefault(sentence, []).append(name)
     new = {sentence: names for sentence, names in variants.items() if sentence not in known}
-    said = [sentence if len(names) == len(found) else f"{' and '.join(names)}: {sentence}" for sentence, names in new.items()]
-    print_notices(said)
-    return said
+    notices = [sentence if len(names) == len(found) else f"{' and '.join(names)}: {sentence}" for sentence, names in new.items()]
+    print_notices(notices)
+    return notices
 
 
 def print_notices(sentences: Iterable[str]) -> None:
@@ -46,10 +46,10 @@ def print_notices(sentences: Iterable[str]) -> None:
 
 def print_licence(config: Config) -> None:
     """Prints the terms of the corpus on its first use with this cache."""
-    told = first_use(config.corpus.name, config.corpus.terms(), config.cache)
-    if told:
-        head = f"corpus {config.corpus.name}, used with this store for the first time; only its own agreement is binding:"
-        Console(stderr=True, emoji=False).print(f"{head}\n{told}", highlight=False, soft_wrap=True, markup=False)
+    terms = first_use(config.corpus.name, config.corpus.terms(), config.cache)
+    if terms:
+        head = f"This store uses corpus {config.corpus.name} for the first time; only the licence agreement itself is binding:"
+        Console(stderr=True, emoji=False).print(f"{head}\n{terms}", highlight=False, soft_wrap=True, markup=False)
 
 
 def print_deviations(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:

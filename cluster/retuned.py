@@ -21,20 +21,20 @@ from ser_core.errors import RecordError
 
 
 def retune(
-    study: Study, base: Sequence[str], mode: Mode, cluster: Cluster, watch: Watch, hear: Callable[[StudyResult], None]
+    study: Study, base: Sequence[str], mode: Mode, cluster: Cluster, watch: Watch, on_result: Callable[[StudyResult], None]
 ) -> Study:
     """Returns the study with each variant at the best settings that its own search found. Test parts stay sealed.
 
     Raises RecordError when a search finds nothing with a score in every fold.
     """
-    whole, _ = plan_with_notices(study.beneath(base))
+    base_plan, _ = plan_with_notices(study.beneath(base))
     space = chosen_space(mode.space, SPACES)
     found = []
-    for variant in study.variants(whole.config, whole.inputs.corpus):
+    for variant in study.variants(base_plan.config, base_plan.dataset.corpus):
         search = Search(Budget(trials=mode.trials))
         prepared = prepare_search(space, combine(base, variant), search, watch)
         finished = run_search(prepared, search, cluster, watch)
-        hear(finished)
+        on_result(finished)
         best, _ = rank_trials(prepared.source.scores, list(prepared.source.trials.values()))
         if finished.interrupted:
             raise KeyboardInterrupt
@@ -43,5 +43,5 @@ def retune(
         own = set(prepared.record.base)
         tuned = [each for each in best[0][1].overrides if each not in own and not each.startswith("seed=")]
         found.append(Variant(variant.name, (*variant.overrides, *tuned)))
-    note = f"Searched for each variant: {mode.trials} configurations of the space {space.name}, judged with one seed."
+    note = f"Each variant has its own search: {mode.trials} configurations of the space {space.name}, scored with one seed."
     return dataclasses.replace(study, variants=lambda config, corpus: found, notes=(*study.notes, note))

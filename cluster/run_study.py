@@ -64,12 +64,12 @@ def plan_ablation(
     mode = mode or Mode()
     _check_seeds(base, seeds)
     watch(0, 0, "reading the corpus and its features")
-    whole, notices = plan_with_notices(study.beneath(base))
-    variants = _compared(study, whole, mode)
+    base_plan, notices = plan_with_notices(study.beneath(base))
+    variants = _compared(study, base_plan, mode)
     made = configurations(study.name, base, variants)
     systems = print_deviations(overrides for overrides, _ in made.values())
     plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
-    notices += _further_notices(study, whole, plans, notices)
+    notices += _further_notices(study, base_plan, plans, notices)
     check_variants(
         study.name, {each.name: each.overrides for each in variants}, {name: p.config for name, (_, p) in plans.items()}
     )
@@ -91,14 +91,14 @@ def plan_ablation(
         mode=mode.name,
         masked=dict(study.masks) if mode.name == "masked" else {},
     )
-    store = RunStore(whole.config.run.store)
+    store = RunStore(base_plan.config.run.store)
     print_notices(earlier_versions(record, store))
     return record, store
 
 
-def _further_notices(study: Study, whole: Plan, plans: Mapping[str, tuple[list[str], Plan]], known: list[str]) -> list[str]:
+def _further_notices(study: Study, base_plan: Plan, plans: Mapping[str, tuple[list[str], Plan]], known: list[str]) -> list[str]:
     """Prints and returns notices not in `known`: comparisons the study cannot make, and settings of variants without effect."""
-    missing = study.notices(whole.config, whole.inputs.corpus)
+    missing = study.notices(base_plan.config, base_plan.dataset.corpus)
     print_notices(missing)
     return [*missing, *print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, known)]
 
@@ -110,18 +110,18 @@ def _check_seeds(base: Sequence[str], seeds: int) -> None:
         raise SettingError("a study sets the seeds itself: leave out seed= and set the number of seeds with --seeds")
 
 
-def _compared(study: Study, whole: Plan, mode: Mode) -> Sequence[Variant]:
+def _compared(study: Study, base_plan: Plan, mode: Mode) -> Sequence[Variant]:
     """Returns the study's variants.
 
     Raises SettingError when the study needs a channel that this configuration does not read, or has nothing to compare.
     """
-    channels = list(whole.inputs.channels)
+    channels = list(base_plan.dataset.channels)
     if len(channels) < study.channels:
         raise SettingError(
             f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, but this configuration reads only "
             f"{' and '.join(channels)}; give the other channel an encoder, such as model.text=words"
         )
-    variants = study.variants(whole.config, whole.inputs.corpus)
+    variants = study.variants(base_plan.config, base_plan.dataset.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
     return [_whole(study, variants)] if mode.name == "masked" else variants
@@ -173,7 +173,7 @@ class StudyRun:
     def __init__(self, record: StudyRecord, store: RunStore, source: Source, watch: Watch, tracker: Tracker) -> None:
         self.record, self.store, self.source, self.watch, self.tracker = record, store, source, watch, tracker
         self.failures: list[str] = []
-        self.heard: dict[FoldKey, bool] = {}
+        self.reported: dict[FoldKey, bool] = {}
         self.found = self.total = 0
         self.interrupted = False
 
@@ -189,28 +189,28 @@ class StudyRun:
             self.interrupted = True
         except BaseException:
             if shows:
-                self.tracker.finish({}, whole=False)
+                self.tracker.finish({}, complete=False)
             raise
 
     def on_fold(self, trial: Trial, key: FoldKey, trained: bool) -> None:
         """Handles a new record. A restarted trial reports its earlier folds again; only the first report counts."""
-        if key in self.heard:
+        if key in self.reported:
             return
-        self.heard[key] = trained
+        self.reported[key] = trained
         self.source.update_record(self.record, self.store)
         self.tracker.fold(trial, key)
-        self.watch(self.found + len(self.heard), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
+        self.watch(self.found + len(self.reported), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
 
     def on_failure(self, trial: Trial, fold: int, sentence: str, traceback: str) -> None:
         """Handles a fold that failed to train, or a trial that failed to start (fold 0)."""
-        where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "as a whole")
+        where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "all folds")
         self.failures.append(f"{where}: {sentence}")
         _write_failure(self.record.folder(self.store), where, traceback)
         self.tracker.failure(trial, fold, sentence)
 
     def finished(self) -> StudyResult:
-        trained = sum(self.heard.values())
-        found = self.found + len(self.heard) - trained
+        trained = sum(self.reported.values())
+        found = self.found + len(self.reported) - trained
         return StudyResult(self.record, self.store, trained, found, self.failures, self.tracker, self.interrupted)
 
 

@@ -14,7 +14,7 @@ from ablations.designs import Factorial
 from ablations.outcomes import Outcome
 from ablations.section import Section
 from cluster.trial import Trial
-from ser_core.content_hashes import write_whole
+from ser_core.content_hashes import write_atomically
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import RecordError
 
@@ -86,7 +86,7 @@ class StudyRecord:
     def save(self, store: RunStore) -> None:
         """Writes study.json atomically."""
         self.folder(store).mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder(store) / "study.json", json.dumps(dataclasses.asdict(self), indent=1))
+        write_atomically(self.folder(store) / "study.json", json.dumps(dataclasses.asdict(self), indent=1))
 
     def outcomes(self, store: RunStore) -> list[Outcome]:
         """Returns every recorded fold with its test part. Use this for reports, never for decisions."""

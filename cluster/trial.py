@@ -35,7 +35,7 @@ class Trial:
     """Folds that train as one program (optim.pack). 0 stacks them with the folds of other trials."""
 
     @property
-    def beside_seed(self) -> list[str]:
+    def overrides_without_seed(self) -> list[str]:
         """Overrides without the seed."""
         return [override for override in self.overrides if not override.startswith("seed=")]
 
@@ -50,7 +50,7 @@ Piece = tuple[Trial, list[int]]
 
 def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0) -> dict[str, Any]:
     """Returns what a worker receives, as plain data. With `epochs`, the worker also reports after each epoch of a pack."""
-    plain = [{"overrides": trial.beside_seed, "seed": trial.seed, "folds": list(folds)} for trial, folds in pieces]
+    plain = [{"overrides": trial.overrides_without_seed, "seed": trial.seed, "folds": list(folds)} for trial, folds in pieces]
     return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus}
 
 
@@ -58,7 +58,7 @@ def train_trial(payload: dict[str, Any]) -> None:
     """Runs in a Ray worker: trains the folds of a payload and reports each with the number of its piece.
 
     A fold that fails is reported as `failure` with its `traceback`. The other folds still train, since one bad fold does not
-    invalidate them. Fold 0 stands for the whole piece.
+    invalidate them. Fold 0 stands for all folds of the piece.
     """
     from ray import tune
 
@@ -95,22 +95,29 @@ def _planned(overrides: tuple[str, ...], folder: Path) -> Plan:
     return plan_once(compose(overrides, folder))
 
 
-_INPUTS: dict[str, Dataset] = {}
+_DATASETS: dict[str, Dataset] = {}
 _PLANS: dict[str, Plan] = {}
 
 
 def plan_once(config: Config, progress: bool = False) -> Plan:
     """Returns `plan(config)`, cached per process and configuration. The trials of a worker share the plan and the corpus."""
-    whole = as_dict(config)
-    parts = [whole["corpus"], whole["audio"], whole["model"]["speech"], whole["model"]["text"], whole["run"], whole["conditions"]]
+    settings = as_dict(config)
+    parts = [
+        settings["corpus"],
+        settings["audio"],
+        settings["model"]["speech"],
+        settings["model"]["text"],
+        settings["run"],
+        settings["conditions"],
+    ]
     parts.append(config.tasks.stored)
     key = json.dumps(parts, sort_keys=True)
-    if key not in _INPUTS:
-        _keep(_INPUTS, key, load_dataset(config, progress))
+    if key not in _DATASETS:
+        _keep(_DATASETS, key, load_dataset(config, progress))
         _PLANS.clear()
-    named = json.dumps(whole, sort_keys=True)
+    named = json.dumps(settings, sort_keys=True)
     if named not in _PLANS:
-        _keep(_PLANS, named, plan(config, progress, _INPUTS[key]))
+        _keep(_PLANS, named, plan(config, progress, _DATASETS[key]))
     return _PLANS[named]
 
 

@@ -8,7 +8,7 @@ from search_spaces.space import Choice, Space
 
 SPACE = Space(
     name="bridge_tokens",
-    question="How many tokens does the bridge (a reconstruction where its paper is silent) need, to read what?",
+    question="How many tokens does the bridge (partly a reconstruction) need, and what should they read?",
     fixed=("model.fusion=bridge",),
     ranges={
         "model.fusion.tokens": Choice((1, 4, 8, 16, 30, 64)),

@@ -8,7 +8,7 @@ from search_spaces.space import Choice, Int, Simplex, Space
 
 SPACE = Space(
     name="ispas2023",
-    question="Which of what Ispas et al. 2023 leave open (bridge, padding, masking, weights) is best?",
+    question="Which settings are best where Ispas et al. 2023 leave them open (bridge, padding, masking, weights)?",
     fixed=("system=ispas2023",),
     ranges={
         "model.fusion.tokens": Choice((1, 4, 8, 16, 30, 64)),

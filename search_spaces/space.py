@@ -117,12 +117,12 @@ class Int:
         return [f"{key}={asker.suggest_int(key, self.low, self.high, log=self.log)}"]
 
     def rows(self, key: str) -> list[Row]:
-        return [Row(key, f"{self.low} to {self.high}, whole{' (log)' * self.log}")]
+        return [Row(key, f"{self.low} to {self.high}, integer{' (log)' * self.log}")]
 
     def parameters(self, key: str, given: Mapping[str, str]) -> dict[str, Any]:
         numbers = _number(key, given, self.low, self.high)
         if any(number != round(number) for number in numbers.values()):
-            raise SettingError(f"{key}={given[key]}: the space has whole numbers from {self.low} to {self.high}")
+            raise SettingError(f"{key}={given[key]}: the space has integers from {self.low} to {self.high}")
         return {name: round(number) for name, number in numbers.items()}
 
 
@@ -166,9 +166,9 @@ class OffOr:
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """One of several options of a group, plus the knobs of the chosen one: `<key>.<knob>` for each knob that varies.
+    """One of several options of a group, plus the settings of the chosen one: `<key>.<setting>` for each setting that varies.
 
-    The parameter name is `<key>.<option>.<knob>`, so that knobs with the same name in different options stay separate.
+    The parameter name is `<key>.<option>.<setting>`, so that settings with the same name in different options stay separate.
     """
 
     options: Mapping[str, Mapping[str, Range]]
@@ -176,15 +176,17 @@ class OneOf:
 
     def overrides(self, key: str, asker: Asker) -> list[str]:
         name = asker.suggest_categorical(key, tuple(self.options))
-        nested = [each for knob, varied in self.options[name].items() for each in varied.overrides(f"{key}.{name}.{knob}", asker)]
+        nested = [
+            each for setting, varied in self.options[name].items() for each in varied.overrides(f"{key}.{name}.{setting}", asker)
+        ]
         return [f"{key}={name}", *(each.replace(f"{key}.{name}.", f"{key}.", 1) for each in nested)]
 
     def rows(self, key: str) -> list[Row]:
         nested = [
             dataclasses.replace(row, condition=" and ".join(filter(None, [f"{key}={name}", row.condition])))
-            for name, knobs in self.options.items()
-            for knob, varied in knobs.items()
-            for row in varied.rows(f"{key}.{name}.{knob}")
+            for name, settings in self.options.items()
+            for setting, varied in settings.items()
+            for row in varied.rows(f"{key}.{name}.{setting}")
         ]
         return [Row(key, "one of " + ", ".join(self.options)), *nested]
 
@@ -194,8 +196,8 @@ class OneOf:
             return {}
         name = answers[key]
         moved = {f"{key}.{name}.{each.removeprefix(f'{key}.')}": value for each, value in given.items()}
-        for knob, varied in self.options[name].items():
-            answers |= varied.parameters(f"{key}.{name}.{knob}", moved)
+        for setting, varied in self.options[name].items():
+            answers |= varied.parameters(f"{key}.{name}.{setting}", moved)
         return answers
 
 
@@ -260,10 +262,10 @@ class Space:
         return dataclasses.replace(self, ranges={**kept, **dealt})
 
     def reaching(self, base: Sequence[str]) -> "Space":
-        """Returns the space without knobs of encoders that these overrides and the fixed ones do not choose."""
+        """Returns the space without settings of encoders that these overrides and the fixed ones do not choose."""
         names = chosen_options(apply_system([*base, *self.fixed], GROUPS).overrides, GROUPS)
-        knobs = {f"{key}.{knob}" for key in ENCODERS for knob in field_sentences(GROUPS[key][0][names[key]])}
-        kept = {key: varied for key, varied in self.ranges.items() if not key.startswith(ENCODERS) or key in knobs}
+        settings = {f"{key}.{setting}" for key in ENCODERS for setting in field_sentences(GROUPS[key][0][names[key]])}
+        kept = {key: varied for key, varied in self.ranges.items() if not key.startswith(ENCODERS) or key in settings}
         return dataclasses.replace(self, ranges=kept)
 
     def beyond(self, narrower: "Space") -> list[str]:

@@ -12,6 +12,6 @@ WEIGHT = OffOr(Float(0.001, 1, log=True))
 
 SPACE = Space(
     name="tasks",
-    question="Which helper tasks serve emotion recognition, at which weight?",
+    question="Which helper tasks improve emotion recognition, and at which weights?",
     ranges={f"tasks.{name}.weight": WEIGHT for name in TASKS if name != "emotion"},
 )

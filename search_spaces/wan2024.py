@@ -12,7 +12,7 @@ WEIGHT = Choice((1, 0.1, 0.01))
 
 SPACE = Space(
     name="wan2024",
-    question="Which reading of Wan et al. 2024 (a reconstruction throughout) is best?",
+    question="Which interpretation of Wan et al. 2024 (all are reconstructions) is best?",
     fixed=("system=wan2024",),
     ranges={
         "model.fusion": OneOf(

@@ -9,6 +9,6 @@ from ser_core.tasks import TASKS
 
 SPACE = Space(
     name="weights",
-    question="Which weights of the tasks serve emotion recognition best?",
+    question="Which task weights are best for emotion recognition?",
     ranges={"tasks": Simplex(tuple(TASKS))},
 )

@@ -10,6 +10,6 @@ from search_spaces.space import Simplex, Space
 
 SPACE = Space(
     name="weights_and_fusion",
-    question="Which weights of the tasks, under which fusion (bridge and co-attention: reconstructions), serve emotion best?",
+    question="Which task weights and which fusion (bridge and co-attention: reconstructions) are best for emotion?",
     ranges={"tasks": Simplex(("emotion", "dimensions", "gender", "contrast")), **fusion.SPACE.ranges},
 )

@@ -46,7 +46,7 @@ def content_hashes(files: Iterable[Path | str], cache: Path, progress: bool = Fa
             hashes[file] = ""
     if fresh:
         cache.mkdir(parents=True, exist_ok=True)
-        write_whole(cache / NAME, json.dumps(_known(cache / NAME) | fresh))
+        write_atomically(cache / NAME, json.dumps(_known(cache / NAME) | fresh))
     return hashes
 
 
@@ -69,7 +69,7 @@ def joint_hash(hashes: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()[:DIGITS]
 
 
-def write_whole(file: Path, text: str) -> None:
+def write_atomically(file: Path, text: str) -> None:
     """Writes a small file completely or not at all, even if other processes read or write it at the same time."""
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     draft.write_text(text)

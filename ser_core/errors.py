@@ -31,8 +31,8 @@ class FoldsError(TrainingError):
     def __init__(self, folds: Mapping[int, str]) -> None:
         self.folds = dict(folds)
         first, *further = self.folds
-        beside = f" (nor could {'fold' if len(further) == 1 else 'folds'} {', '.join(map(str, further))})" if further else ""
-        super().__init__(f"fold {first} could not be trained: {self.folds[first]}{beside}")
+        others = f" (nor could {'fold' if len(further) == 1 else 'folds'} {', '.join(map(str, further))})" if further else ""
+        super().__init__(f"fold {first} could not be trained: {self.folds[first]}{others}")
 
 
 class RecordError(BridgeworkError):

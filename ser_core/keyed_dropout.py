@@ -85,7 +85,7 @@ class Site(nn.Module):
 
 
 class Dropout(Site):
-    """Drops whole dimensions of an utterance, the same at all its steps, and scales up the others."""
+    """Drops the same dimensions of an utterance at all its steps, and scales up the others."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()

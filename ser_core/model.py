@@ -59,26 +59,27 @@ class SpeechEmotionModel(nn.Module):
         return Views(streams, self.fusion(streams, noise))
 
 
-def build_model(config: Config, inputs: Dataset, train: Tensor, seed: int) -> SpeechEmotionModel:
-    """Builds a new model for these inputs. Parts fitted without gradients see only the rows of `train`."""
-    tasks = config.tasks.settled(inputs.corpus, inputs.channels).active()
+def build_model(config: Config, dataset: Dataset, train: Tensor, seed: int) -> SpeechEmotionModel:
+    """Builds a new model for this dataset. Parts fitted without gradients see only the rows of `train`."""
+    tasks = config.tasks.settled(dataset.corpus, dataset.channels).active()
     if not tasks:
         raise SettingError(
-            f"no task is left: every task has weight 0, or corpus {inputs.corpus.name} lacks the labels (or the "
+            f"no task is left: every task has weight 0, or corpus {dataset.corpus.name} lacks the labels (or the "
             f"model lacks the channel) for the others"
         )
     width, dropout = config.model.width, config.model.dropout
+    # Building a model neither depends on the global random state nor changes it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stems = {name: channel.stem(width, dropout) for name, channel in inputs.channels.items()}
+        stems = {name: channel.stem(width, dropout) for name, channel in dataset.channels.items()}
         fusion = config.model.fusion.build(list(stems), width, dropout)
-        heads = {name: task.build(inputs.corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
+        heads = {name: task.build(dataset.corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
     for name, stem in stems.items():
         reader = stem.read if isinstance(stem, TunedStem) else stem
         if isinstance(reader, FeatureStem):
-            reader.standardise_by(*inputs.channels[name].statistics(train))
+            reader.standardise_by(*dataset.channels[name].statistics(train))
     for name, head in heads.items():
-        head.fit_targets(inputs.targets[name][train])
+        head.fit_targets(dataset.targets[name][train])
     return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads)
 
 
@@ -89,4 +90,5 @@ def derived_seed(seed: int, fold: int, purpose: str) -> int:
     True
     """
     digest = hashlib.sha256(f"{seed}/{fold}/{purpose}".encode()).digest()
+    # 7 bytes: the number fits a generator's int64 seed and is never negative. A hash keeps nearby seeds independent.
     return int.from_bytes(digest[:7], "big")

@@ -27,7 +27,7 @@ class Situation:
     """Everything that decides whether a setting has an effect."""
 
     config: Any
-    """The whole Config as you asked for it."""
+    """The Config as you asked for it."""
     corpus: Any
     """The Corpus that is read."""
     folds: Any
@@ -48,7 +48,7 @@ class Option:
     This holds only for the class that sets it, never for its subclasses."""
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
-        """Returns the fields that change nothing in this situation, each with the reason; "" stands for the whole option."""
+        """Returns the fields that change nothing in this situation, each with the reason; "" stands for the option itself."""
         return {}
 
 

@@ -46,7 +46,7 @@ def studied(configure: Configure, inputs: Dataset) -> Pooled:
     config = configure(*KNOBS, *COURSE)
     store = RunStore(Path(config.run.store))
     records = [
-        each.record for each in cross_validate(config, planned=plan(config, inputs=inputs)) if isinstance(each, FoldResult)
+        each.record for each in cross_validate(config, planned=plan(config, dataset=inputs)) if isinstance(each, FoldResult)
     ]
     outcomes = [Outcome("made", record, store.open_test(record.key)) for record in records]
     return pooled_scores(pair(outcomes))["made"]

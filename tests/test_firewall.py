@@ -73,10 +73,10 @@ def test_poisoned_test_labels_change_the_test_scores_and_nothing_else(
     overrides: tuple[str, ...], configure: Configure, inputs: Dataset
 ) -> None:
     kept: list[tuple[FoldRecord, pd.DataFrame, TestPart]] = []
-    rows = plan(configure(), inputs=inputs).folds.folds[0].test
+    rows = plan(configure(), dataset=inputs).folds.folds[0].test
     for store, made in (("clean", inputs), ("poisoned", poisoned_labels(inputs, rows))):
         config = configure(*TASKS, *overrides, "optim.epochs=5", "optim.learning_rate=0.01", store=store)
-        events = list(cross_validate(config, [1], planned=plan(config, inputs=made)))
+        events = list(cross_validate(config, [1], planned=plan(config, dataset=made)))
         assert isinstance(events[-1], FoldResult)
         record, held = events[-1].record, RunStore(config.run.store)
         kept.append((record, held.dev_predictions(record.key), held.open_test(record.key)))
@@ -122,7 +122,7 @@ def decided(config: Config, inputs: Dataset, number: int) -> Decided:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_folds, "fit", caught)
-        (*_, result) = cross_validate(config, [number], planned=plan(config, inputs=inputs))
+        (*_, result) = cross_validate(config, [number], planned=plan(config, dataset=inputs))
     assert isinstance(result, FoldResult)
     record, store = result.record, RunStore(config.run.store)
     predictions, test = store.dev_predictions(record.key), store.open_test(record.key)
@@ -135,7 +135,7 @@ def test_noise_in_place_of_test_labels_changes_no_decision(
     number: int, refit: bool, configure: Configure, inputs: Dataset
 ) -> None:
     knobs = (*TASKS, f"optim.refit={refit}", "optim.epochs=4", "optim.learning_rate=0.02")
-    rows = plan(configure(), inputs=inputs).folds.folds[number - 1].test
+    rows = plan(configure(), dataset=inputs).folds.folds[number - 1].test
     clean = decided(configure(*knobs, store="clean"), inputs, number)
     noisy = decided(configure(*knobs, store="noisy"), noisy_labels(inputs, rows, seed=number), number)
     assert (clean.chosen_epoch, clean.epochs, clean.dev_scores) == (noisy.chosen_epoch, noisy.epochs, noisy.dev_scores)
@@ -156,7 +156,7 @@ def states(config_inputs: Dataset, fold: Fold, configure: Configure, *overrides:
 
 @pytest.mark.parametrize("fusion", ["concat", "bridge"])
 def test_training_never_touches_the_features_of_the_test_part(fusion: str, configure: Configure, inputs: Dataset) -> None:
-    fold = plan(configure(), inputs=inputs).folds.folds[1]
+    fold = plan(configure(), dataset=inputs).folds.folds[1]
     overrides = (*TASKS, f"model.fusion={fusion}")
     clean = states(inputs, fold, configure, *overrides)
     poisoned = states(poisoned_features(inputs, fold.test), fold, configure, *overrides)
@@ -164,7 +164,7 @@ def test_training_never_touches_the_features_of_the_test_part(fusion: str, confi
 
 
 def test_without_refit_the_development_labels_choose_and_do_not_teach(configure: Configure, inputs: Dataset) -> None:
-    fold = plan(configure(), inputs=inputs).folds.folds[1]
+    fold = plan(configure(), dataset=inputs).folds.folds[1]
     overrides = (*TASKS, "optim.refit=false", "optim.epochs=1")
     clean = states(inputs, fold, configure, *overrides)
     poisoned = states(poisoned_labels(inputs, fold.dev), fold, configure, *overrides)

@@ -87,7 +87,7 @@ def moved(clean: Constants, other: Constants) -> list[str]:
 
 def test_statistics_and_class_weights_come_from_the_training_part(configure: Configure, inputs: Dataset) -> None:
     config = configure(*TASKS)
-    for fold in plan(config, inputs=inputs).folds.folds:
+    for fold in plan(config, dataset=inputs).folds.folds:
         other = poisoned(inputs, np.concatenate([fold.dev, fold.test]))
         assert moved(constants(config, inputs, fold.train), constants(config, other, fold.train)) == []
 
@@ -95,14 +95,14 @@ def test_statistics_and_class_weights_come_from_the_training_part(configure: Con
 def test_training_learns_from_the_training_part(configure: Configure, inputs: Dataset) -> None:
     """One epoch, so that the development part has nothing to choose."""
     config = configure(*TASKS, "optim.epochs=1", "optim.refit=false")
-    fold = plan(config, inputs=inputs).folds.folds[0]
+    fold = plan(config, dataset=inputs).folds.folds[0]
     other = poisoned(inputs, np.concatenate([fold.dev, fold.test]))
     assert moved(trained(config, inputs, fold), trained(config, other, fold)) == []
 
 
 def test_a_refit_learns_from_training_and_development_part(configure: Configure, inputs: Dataset) -> None:
     config = configure(*TASKS, "optim.refit=true", "folds.dev=speakers")
-    fold = plan(config, inputs=inputs).folds.folds[0]
+    fold = plan(config, dataset=inputs).folds.folds[0]
     assert moved(trained(config, inputs, fold), trained(config, poisoned(inputs, fold.test), fold)) == []
     assert "stems.speech.mean" in moved(trained(config, inputs, fold), trained(config, poisoned(inputs, fold.dev), fold))
 
@@ -110,7 +110,7 @@ def test_a_refit_learns_from_training_and_development_part(configure: Configure,
 def test_the_linear_baseline_learns_from_training_and_development_part(
     configure: Configure, inputs: Dataset, tmp_path: Path
 ) -> None:
-    fold = plan(configure("folds.dev=speakers"), inputs=inputs).folds.folds[0]
+    fold = plan(configure("folds.dev=speakers"), dataset=inputs).folds.folds[0]
     clean, other = tmp_path / "clean", tmp_path / "other"
     learned = estimators(inputs, fold, clean)
     assert any(name.endswith(".mean_") for name in learned) and any(name.endswith(".coef_") for name in learned)

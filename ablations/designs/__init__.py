@@ -58,6 +58,6 @@ class Factorial:
     @property
     def words(self) -> list[str]:
         """Command-line options that select these factors and this design."""
-        told = [word for factor in self.factors for word in ("--factor", factor)]
-        told += ["--design", self.design] if self.design != "full" else []
-        return told + (["--resolution", str(self.resolution)] if self.design == "fractional" else [])
+        words = [word for factor in self.factors for word in ("--factor", factor)]
+        words += ["--design", self.design] if self.design != "full" else []
+        return words + (["--resolution", str(self.resolution)] if self.design == "fractional" else [])

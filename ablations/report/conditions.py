@@ -45,7 +45,7 @@ def conditions_sections(study: PairedStudy) -> list[Section]:
 def _section(title: str, places: Sequence[str], notes: tuple[str, ...], study: PairedStudy) -> Section:
     """Returns one row per variant and metric (that of the verdicts, CCC, UAR of helper tasks), and one column per place."""
     rows = []
-    for metric in study.whole_metrics:
+    for metric in study.unconditional_metrics:
         names = [name for name in (under(metric, place) for place in places) if name in study.metrics]
         if not names or not (metric == study.metric or metric.startswith("ccc.") or metric.endswith(".uar")):
             continue

@@ -58,7 +58,7 @@ def study_details(study: PairedStudy) -> Details:
     """Returns the details of a study, with variants in the same order."""
     seen = {name: _seen(pairs) for name, pairs in study.pairs.items()}
     pooled = {name: one.pooled for name, one in seen.items()}
-    folds = {metric: compare(study.on(metric)) for metric in study.whole_metrics}
+    folds = {metric: compare(study.on(metric)) for metric in study.unconditional_metrics}
     metrics = sorted({*folds, *(metric for scores in pooled.values() for metric in scores)}, key=place)
     scores = {
         name: {

@@ -223,7 +223,7 @@ def cells(table: StudyTable) -> list[list[str]]:
 def _shown(study: PairedStudy) -> list[str]:
     """Returns the metrics with a column: those with a column and the metric of the verdicts, if any fold has them."""
     outcomes = study.outcomes
-    wanted = [name for name in study.whole_metrics if is_column(name) or name == study.metric]
+    wanted = [name for name in study.unconditional_metrics if is_column(name) or name == study.metric]
     return [name for name in wanted if any(math.isfinite(one.test.metrics.get(name, math.nan)) for one in outcomes)]
 
 

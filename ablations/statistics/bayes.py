@@ -39,12 +39,15 @@ def correlated_bayes(differences: np.ndarray, test_to_train: float, rope: float 
 
     n, mean = len(differences), float(differences.mean()) if len(differences) else NAN
     spread = float(differences.std(ddof=1)) if n > 1 else NAN
+    # All differences are 0 up to rounding: two variants that predict the same are equivalent.
     if spread < RESOLUTION and abs(mean) < RESOLUTION:
         return Posterior(0.0, 1.0, 0.0)
+    # `not >=` also catches NaN.
     if not spread >= RESOLUTION:
         return Posterior(NAN, NAN, NAN)
     scale = spread * math.sqrt(1 / n + test_to_train)
     worse, better = (float(stdtr(n - 1, (-rope + sign * mean) / scale)) for sign in (-1, 1))
+    # Rounding can make the remainder slightly negative.
     return Posterior(worse, max(0.0, 1 - worse - better), better)
 
 

@@ -54,6 +54,7 @@ def differences(setting: Setting, random: np.random.Generator) -> np.ndarray:
     fold = math.sqrt(1 - setting.overlap) * random.standard_normal((1, setting.folds))
     seed = random.standard_normal((setting.seeds, setting.folds))
     noise = math.sqrt(SAME_FOLD) * (shared + fold) + math.sqrt(1 - SAME_FOLD) * seed
+    # Dividing by the sd of a fold's mean over seeds makes the effect comparable between numbers of seeds.
     return SPREAD * (setting.effect + noise / math.sqrt(SAME_FOLD + (1 - SAME_FOLD) / setting.seeds))
 
 
@@ -128,6 +129,7 @@ DECISIONS: dict[str, Decision] = {
 
 def rejections(decision: Decision, setting: Setting, runs: int, seed: int = 0) -> float:
     """Returns the share of `runs` simulated studies in which the test decides that the variants differ."""
+    # The seed does not depend on the test, so that all tests judge the same simulated studies.
     random = np.random.default_rng([seed, setting.folds, setting.seeds])
     return float(np.mean([decision(differences(setting, random), setting, random) for _ in range(runs)]))
 

@@ -24,6 +24,7 @@ def mcnemar(baseline: np.ndarray, variant: np.ndarray) -> float:
     from scipy.special import bdtr
 
     only_baseline, only_variant = int((baseline & ~variant).sum()), int((variant & ~baseline).sum())
+    # With equal counts, twice the tail counts the middle twice and exceeds 1.
     return min(1.0, float(2 * bdtr(min(only_baseline, only_variant), only_baseline + only_variant, 0.5)))
 
 

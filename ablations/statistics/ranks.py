@@ -61,6 +61,7 @@ def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
     result = _friedman(scores, less_is_better)
     pairs = [(better, worse) for place, better in enumerate(names) for worse in names[place + 1 :]]
     beyond = tuple(pair for pair in pairs if plain.means[pair[1]] - plain.means[pair[0]] > result.cd)
+    # Nemenyi's test only follows a Friedman test that finds a difference (Demsar 2006).
     apart = beyond if result.pvalue < LEVEL else ()
     return dataclasses.replace(plain, test="Friedman", p=float(result.pvalue), cd=float(result.cd), apart=apart)
 
@@ -76,20 +77,20 @@ def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
 
 def conclusion(ranks: Ranks) -> str:
     """Returns the conclusion in words."""
-    over, said = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
+    over, result = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
     if not ranks.test:
         return _untested(ranks)
     if ranks.p >= LEVEL:
-        return f"{over} no variant can be told apart from another ({said}), which does not show that they are equal."
+        return f"{over} the variants do not differ significantly ({result}). This does not show that they are equal."
     if len(ranks.means) == 2:
-        return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({said})."
+        return f"{over} {ranks.apart[0][0]} is ahead of {ranks.apart[0][1]} ({result})."
     if not ranks.apart:
-        return f"{over} the variants differ ({said}), but no two mean ranks are further apart than {ranks.cd:.2f}."
+        return f"{over} the variants differ ({result}), but no two mean ranks differ by more than {ranks.cd:.2f}."
     behind: dict[str, list[str]] = {}
     for better, worse in ranks.apart:
         behind.setdefault(better, []).append(worse)
     ahead = "; ".join(f"{better} is ahead of {' and '.join(worse)}" for better, worse in behind.items())
-    return f"{over} the variants differ ({said}): {ahead}. No other pair can be told apart (CD {ranks.cd:.2f})."
+    return f"{over} the variants differ ({result}): {ahead}. No other pair differs significantly (CD {ranks.cd:.2f})."
 
 
 def _untested(ranks: Ranks) -> str:
@@ -131,14 +132,16 @@ def diagram(scores: pd.DataFrame, less_is_better: bool = False) -> dict[str, byt
         from autorank import plot_stats
         from matplotlib.figure import Figure
 
+        # matplotlib makes random ids in an SVG unless it gets a salt.
         style: dict[Any, Any] = {"svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "across"}
         with matplotlib.rc_context(style):
             figure = Figure(figsize=(6, 1.3 + 0.2 * len(ranks.means)), facecolor="white")
             plot_stats(result, allow_insignificant=True, ax=figure.add_axes((0, 0, 1, 1)))
             reading = "" if ranks.p < LEVEL else ": no two differ significantly, even without a bar"
-            said = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
-            figure.text(0.5, 0.02, said, ha="center", va="top", fontsize=9)
+            caption = f"mean rank over {ranks.corpora} corpora, Friedman p {probability(ranks.p)}{reading}"
+            figure.text(0.5, 0.02, caption, ha="center", va="top", fontsize=9)
             drawn = {}
+            # These entries hold the date and the version of matplotlib, so the bytes would change without the scores.
             for kind, left_out in (("svg", "Date"), ("png", "Software")):
                 page = io.BytesIO()
                 figure.savefig(page, format=kind, dpi=200, bbox_inches="tight", metadata={left_out: None})

@@ -30,6 +30,7 @@ def signed_rank(differences: np.ndarray) -> float:
     moved = differences[abs(differences) > RESOLUTION]
     if not len(moved):
         return 1.0
+    # Equal differences of scores can differ in their last digits, so round before comparing them.
     tied = len(np.unique(abs(moved).round(12))) < len(moved)
     return float(np.asarray(wilcoxon(moved, method="asymptotic" if tied else "exact"))[1])
 

@@ -44,8 +44,8 @@ class Split:
             "between seeds": self.seed,
         }
         known = {name: value for name, value in named.items() if math.isfinite(value)}
-        whole = math.fsum(known.values())
-        return {name: value / whole for name, value in known.items()} if whole > 0 else {}
+        total = math.fsum(known.values())
+        return {name: value / total for name, value in known.items()} if total > 0 else {}
 
 
 def split_variance(scores: np.ndarray) -> Split:
@@ -61,6 +61,7 @@ def split_variance(scores: np.ndarray) -> Split:
     by_configuration = _moment(rows - mean, configurations - 1) * folds * seeds
     joint = _moment(cells - rows[:, None] - columns + mean, (configurations - 1) * (folds - 1)) * seeds
     seed = within if seeds > 1 else 0.0
+    # The mean square that folds would have if folds did not differ: interaction and seeds, or only seeds.
     beneath = joint if configurations > 1 else seed
     return Split(
         configuration=_least0((by_configuration - joint) / (folds * seeds)),
@@ -86,6 +87,7 @@ def detectable(split: Split, seeds: int, folds: int, test_to_train: float) -> fl
     seed = split.seed / seeds if split.seeds > 1 else 0.0
     ratio = test_to_train * (split.folds - 1) / (folds - 1)
     error = math.sqrt((1 / folds + ratio) * 2 * (split.configuration_by_fold + seed))
+    # Standard sample-size formula: the quantiles of level and power add up, in units of the standard error.
     return float(stdtrit(folds - 1, 1 - LEVEL / 2) + stdtrit(folds - 1, POWER)) * error
 
 

@@ -26,7 +26,7 @@ def with_tokens(config: Config, number: int) -> tuple[str, ...]:
 
 STUDY = Study(
     name="bridge_tokens",
-    question="How many tokens does the bridge (a reconstruction where its paper is silent) need, if any?",
+    question="How many tokens does the bridge (partly a reconstruction) need, if any?",
     channels=2,
     variants=lambda config, corpus: [
         Variant("0 (cross-attention)", without_tokens(config)),

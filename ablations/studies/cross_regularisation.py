@@ -19,11 +19,12 @@ from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 
 NOTES = (
-    "Gain is the task's own metric (UAR in points, mean CCC over dimensions) together minus alone, paired by seed and fold; "
-    "± is half its 95 % interval (corrected resampled t), p is two-sided after Holm over the combinations of the task.",
-    "Cosine is that of two tasks' gradients on all shared parameters (every parameter outside the heads), mean over steps and "
-    "epochs; in brackets the minimum and maximum over folds and seeds. Above 0 the tasks agree, below 0 they conflict; "
-    "unrelated gradients in that many dimensions have a cosine near 0. The cosine describes the training loss; the gain "
+    "Gain is the task's own metric (UAR in points, mean CCC over dimensions) in joint training minus training alone, paired by "
+    "seed and fold; ± is half its 95 % interval (corrected resampled t), p is two-sided after Holm over the combinations of the "
+    "task.",
+    "Cosine compares the gradients of two tasks on all shared parameters (those outside the heads), as a mean over steps and "
+    "epochs. Brackets show the minimum and maximum over folds and seeds. Above 0 the tasks agree, below 0 they conflict; "
+    "with so many parameters, unrelated gradients have a cosine near 0. The cosine describes the training loss; the gain "
     "describes unseen speakers.",
 )
 CAPTION = (
@@ -67,7 +68,7 @@ def sections(study: PairedStudy) -> Sequence[Section]:
 
 STUDY = Study(
     name="cross_regularisation",
-    question="Do the tasks regularise each other, and do their gradients agree where they do?",
+    question="Do the tasks regularise each other, and do the gradients of those that do agree?",
     variants=variants,
     sections=sections,
 )

@@ -12,7 +12,7 @@ COMPARED = ("concat", "cross_attention", "bridge")
 
 STUDY = Study(
     name="fusion",
-    question="Does a fusion (bridge: a reconstruction where its paper is silent) beat concatenation?",
+    question="Does a fusion (bridge: partly a reconstruction) beat concatenation?",
     channels=2,
     variants=lambda config, corpus: [Variant(name, fusion_overrides(config, name)) for name in COMPARED],
 )

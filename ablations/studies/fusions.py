@@ -1,7 +1,7 @@
 """Which fusion is best?
 
     ser ablate fusions
-Compares every fusion, with its default knobs, with plain concatenation, all else equal.
+Compares every fusion, with its default settings, with plain concatenation, all else equal.
 """
 
 from ablations.study import Study, fusion_overrides
@@ -10,7 +10,7 @@ from ser_core.fusion import FUSIONS
 
 STUDY = Study(
     name="fusions",
-    question="Does any fusion (bridge and co-attention: reconstructions where their papers are silent) beat concatenation?",
+    question="Does any fusion (bridge and co-attention: partly reconstructions) beat concatenation?",
     channels=2,
     variants=lambda config, corpus: [Variant(name, fusion_overrides(config, name)) for name in FUSIONS],
 )

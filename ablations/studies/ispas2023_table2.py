@@ -53,23 +53,23 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 def notes() -> tuple[str, ...]:
     """Returns the published figures, one sentence per model, and how they differ from the table above them."""
-    said = []
+    sentences = []
     for model in MODELS:
         rows = {task: SYSTEM.figures(f"{model}, {task}") for task in TASKS}
         words = (f"{task} {', '.join(map(str, figures))}" for task, figures in rows.items() if figures)
-        said.append(f"Published, {model}: {'; '.join(words)}.")
+        sentences.append(f"Published, {model}: {'; '.join(words)}.")
     return (
-        *said,
-        "Published figures are HuBERT-large and DeBERTaV3-large fine-tuned on IEMOCAP, 10 folds (arXiv 2401.00536, Table 2): "
-        "compare orderings, not values. ± is the sd of 3 seeds; the paper's sd of V (.05) may be meant x 10^-2.",
-        "Reconstruction: nothing around cross-attention and bridge, padding unmasked, hidden steps as zero vectors. "
-        "Here encoders are frozen, unless model.speech.tune and model.text.tune say otherwise (system=ispas2023 does).",
+        *sentences,
+        "The published models fine-tune HuBERT-large and DeBERTaV3-large on IEMOCAP, 10 folds (arXiv 2401.00536, Table 2): "
+        "compare orderings, not values. ± is the sd of 3 seeds; the paper's sd of V (.05) may be in units of 10^-2.",
+        "Reconstruction: no residual or norm around cross-attention and bridge, unmasked padding, zero vectors for masked "
+        "steps. Encoders are frozen here unless you set model.speech.tune and model.text.tune (system=ispas2023 sets them).",
     )
 
 
 STUDY = Study(
     name="ispas2023_table2",
-    question="Do the orderings of Ispas et al. 2023, Table 2, hold here (a reconstruction where the paper is silent)?",
+    question="Do the orderings in Table 2 of Ispas et al. 2023 hold here, with a model that is partly a reconstruction?",
     variants=variants,
     channels=2,
     notes=notes(),

@@ -32,10 +32,10 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 STUDY = Study(
     name="layers",
-    question="Does any use of the trained layers' states (ARI: three reconstructions) beat reading the last one?",
+    question="Does any use of the trained layers' states (ARI: three reconstructions) beat the last state alone?",
     variants=variants,
     notes=(
-        "weighted has a projection for each layer, so it and concat can be the same function; they differ in how it is learned.",
+        "weighted has one projection per layer, so it can represent the same functions as concat; the two learn differently.",
         "ari_head has one selection of layers for all tasks; in the paper each task may have its own.",
     ),
 )

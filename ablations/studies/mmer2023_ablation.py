@@ -14,7 +14,7 @@ from ser_core.corpus import Corpus
 from ser_core.systems import SYSTEMS
 
 SYSTEM = SYSTEMS["mmer2023"]
-WHOLE = (f"system={SYSTEM.name}",)
+FULL = (f"system={SYSTEM.name}",)
 LOSSES = {"CTC": "transcript", "SCL": "contrast", "ACL": "augmented_contrast"}
 """The paper's names, ordered by the loss in score without each."""
 
@@ -24,22 +24,22 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     trained = config.tasks.settled(corpus, config.model.channels).active()
     without = {name: task for name, task in LOSSES.items() if task in trained}
     return [
-        Variant("full", WHOLE),
-        *(Variant(f"without {name}", (*WHOLE, f"tasks.{task}.weight=0")) for name, task in without.items()),
+        Variant("full", FULL),
+        *(Variant(f"without {name}", (*FULL, f"tasks.{task}.weight=0")) for name, task in without.items()),
     ]
 
 
 PUBLISHED = "; ".join(f"{figure.conditions} {figure}" for figure in SYSTEM.published)
 STUDY = Study(
     name="mmer2023_ablation",
-    question="Which of MMER's helper losses earns its place?",
+    question="Which of MMER's helper losses improve the score?",
     variants=variants,
-    fixed=WHOLE,
+    fixed=FULL,
     channels=2,
     notes=(
         f"Published ({SYSTEM.corpus}, 5 folds by session, wav2vec2-base and RoBERTa-base): {PUBLISHED}. Compare the order "
-        "CTC > SCL > ACL of what is lost, not values.",
+        "in which removing a loss hurts (CTC > SCL > ACL), not the values.",
         *SYSTEM.cautions[:1],
-        "In the released code the epoch is chosen on the tested session, and what it calls WA is UA.",
+        "The released code chooses the epoch on the test session, and what it calls WA is UA.",
     ),
 )

@@ -20,7 +20,7 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 STUDY = Study(
     name="text",
-    question="Does the model need text written by people?",
+    question="Does the model need human transcripts?",
     variants=variants,
     across=("text_source",),
 )

@@ -48,11 +48,11 @@ def inside() -> Sequence[Variant]:
 
 STUDY = Study(
     name="wan2024_ablation",
-    question="What do stages, metadata tasks, integration and co-attention (all reconstructions) bring?",
+    question="What do stages, metadata tasks, integration and co-attention (all reconstructions) contribute?",
     variants=variants,
     fixed=(SYSTEM,),
     notes=(
-        "No figure of this paper could be read. Its nearest relative, Gao et al. 2024, has 71.05 UA with gender and style beside "
-        "emotion, 75.40 with the transcript, 76.19 with all three in one stage, and 77.13 in two (IEMOCAP, XLS-R).",
+        "We had no access to the figures of this paper. The closest system, Gao et al. 2024, reports 71.05 UA for emotion with "
+        "gender and style, 75.40 with the transcript, 76.19 with all three in one stage, and 77.13 in two (IEMOCAP, XLS-R).",
     ),
 )

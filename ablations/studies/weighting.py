@@ -19,4 +19,4 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     return [Variant(name, (f"weighting={name}",)) for name in names]
 
 
-STUDY = Study(name="weighting", question="Does a weighting of the tasks beat fixed weights?", variants=variants)
+STUDY = Study(name="weighting", question="Does any weighting of the tasks beat fixed weights?", variants=variants)

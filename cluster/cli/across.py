@@ -14,7 +14,7 @@ from ablations.report.across import Across, CorpusStudy, across_corpora, across_
 from ablations.report.render import section_to_markdown, section_to_rich
 from ablations.section import Section
 from ablations.statistics.ranks import diagram
-from cluster.conclude import primary_metric, whole_outcomes
+from cluster.conclude import complete_outcomes, primary_metric
 from cluster.study_record import StudyRecord, load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
@@ -38,7 +38,7 @@ def rank_across(console: Console, names: Sequence[str], folder: Path, metric: st
 
 def _corpus_study(record: StudyRecord, store: RunStore) -> CorpusStudy:
     """Loads the outcomes of one ablation. Raises RecordError when the study is not an ablation or has missing folds."""
-    outcomes = whole_outcomes(record, store)
+    outcomes = complete_outcomes(record, store)
     if record.kind != "ablation":
         raise RecordError(f"{record.id} is a {record.kind}; only ablations have variants to rank. List them with: ser studies")
     return CorpusStudy(record.id, outcomes, record.mode, record.across)
@@ -48,8 +48,8 @@ def _shared_metric(records: Sequence[StudyRecord], studies: Sequence[CorpusStudy
     """Returns the metric that all studies are judged by. Raises SettingError when the studies disagree."""
     own = {study.named: primary_metric(record.primary, study.outcomes) for record, study in zip(records, studies, strict=True)}
     if len(set(own.values())) > 1:
-        said = "; ".join(f"{named} by {metric}" for named, metric in own.items())
-        raise SettingError(f"the studies are judged by different metrics: {said}. Choose one they all have with --metric NAME")
+        listed = "; ".join(f"{named} by {metric}" for named, metric in own.items())
+        raise SettingError(f"the studies are judged by different metrics: {listed}. Choose one they all have with --metric NAME")
     return next(iter(own.values()))
 
 

@@ -210,7 +210,7 @@ def _conclude(console: Console, finished: StudyResult) -> int:
 def update_dashboard(tracker: Tracker, finished: StudyResult, files: dict[str, Path]) -> None:
     """Updates MLflow unless it is already up to date."""
     if finished.trained or not tracker.up_to_date():
-        tracker.finish(files, whole=finished.complete)
+        tracker.finish(files, complete=finished.complete)
 
 
 def print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
@@ -241,8 +241,8 @@ def print_failures(console: Console, finished: StudyResult) -> int:
         print(f"failed: {sentence}", file=sys.stderr)
     if finished.failures:
         folder = finished.study.folder(finished.store) / "failures"
-        told = f"{len(finished.failures)} folds failed; tracebacks are in {folder}; run the same command to try them again"
-        console.print(told, markup=False)
+        summary = f"{len(finished.failures)} folds failed; tracebacks are in {folder}; run the same command to try them again"
+        console.print(summary, markup=False)
     if finished.interrupted:
         console.print(f"stopped; {finished.trained} folds were trained; run the same command to continue")
         return 130

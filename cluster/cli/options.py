@@ -22,19 +22,19 @@ def print_options(console: Console, overrides: Sequence[str]) -> None:
     config = compose(base)
     laid = apply_system(base, GROUPS)
     names = chosen_options(laid.overrides, GROUPS)
-    there, told = present_groups(GROUPS, names), set[str]()
+    there, shown = present_groups(GROUPS, names), set[str]()
     table = Table("key", "value", "meaning", show_lines=False, title_justify="left")
     named = laid.system
     meaning = f"none or one of {', '.join(SYSTEMS)}: a published system to build on; `ser systems` compares them"
     table.add_row(f"[bold]{KEY}[/]", f"[bold]{named.name if named else 'none'}[/]", meaning)
     for key, sentence in leaves(Config, GROUPS, names):
         group = max((name for name in there if key.startswith(f"{name}.")), key=len, default=key.split(".")[0])
-        if group in there and group not in told:
+        if group in there and group not in shown:
             _choice(table, group, names[group])
-            told.add(group)
+            shown.add(group)
         table.add_row(key, escape(str(_value(config, key))), escape(sentence))
     for group in there:
-        if group not in told:
+        if group not in shown:
             _choice(table, group, names[group])
     for key, sentence in leaves(Settings, {}, {}):
         table.add_row(key, escape(str(_value_of_cluster(cluster, key))), escape(sentence))

@@ -105,8 +105,8 @@ def _standings(found: Finalists, selection: Selection) -> Section:
     names = [standing.finalist.name for standing in selection.standings]
     values = {name: [fresh_score(found, name, each) for each in objectives] for name in names}
     signed = [[Objective(each).sign * value for each, value in zip(objectives, values[name], strict=True)] for name in names]
-    whole = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
-    ahead = {names[whole[place]] for place in front([signed[row] for row in whole])}
+    defined = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
+    ahead = {names[defined[place]] for place in front([signed[row] for row in defined])}
     rows = []
     for standing in selection.standings:
         one = standing.finalist
@@ -167,7 +167,7 @@ def _overtuning(found: Finalists, selection: Selection, record: StudyRecord) -> 
         "A fall from the first to the second is the luck of the best of many; from the second to the third, what development "
         "speakers chose for themselves.",
     )
-    return Section("From search to test", ("", "search, dev", "anew, dev", "test"), tuple(rows), notes)
+    return Section("From search to test", ("", "search, dev", "retrained, dev", "test"), tuple(rows), notes)
 
 
 def _shown_objectives(found: Finalists) -> list[str]:

@@ -38,7 +38,9 @@ def simulate_synthetic(
         worlds = [[Hill(seed, count, variances, chooser, trials) for _ in rules] for seed in range(repetitions)]
         lines += compare_pruners(worlds, rules, count, trials * count)
     console.print(_table(lines, f"A synthetic hill, {sampler} sampler, {repetitions} searches per line"))
-    console.print(f"standard deviations in points: {_said(variances)}, seed {variances.seed:g}", highlight=False, soft_wrap=True)
+    console.print(
+        f"standard deviations in points: {format_variances(variances)}, seed {variances.seed:g}", highlight=False, soft_wrap=True
+    )
 
 
 def simulate_records(
@@ -61,8 +63,8 @@ def simulate_records(
         raise SettingError("a replayed study has a fixed set of trials: use --sampler random, or leave STUDY out")
     record, goal = load_study(RunStore(store), study), Goal.read([objective], [])
     scores = Scores(RunStore(store), goal)
-    whole = [scores.first_folds(trial) for trial in record.trials if scores.means(trial) is not None]
-    table = 100 * np.array([[fold[0] for fold in folds] for folds in whole if len(folds) == len(whole[0])])
+    complete = [scores.first_folds(trial) for trial in record.trials if scores.means(trial) is not None]
+    table = 100 * np.array([[fold[0] for fold in folds] for folds in complete if len(folds) == len(complete[0])])
     if len(table) < 5:
         raise SettingError(f"{record.id} has {len(table)} trials with all folds, but a replay needs at least 5")
     count, budget = table.shape[1], min(trials, len(table) // 2)
@@ -71,7 +73,7 @@ def simulate_records(
     lines = compare_pruners(worlds, rules, count, budget * count)
     title = f"{len(table)} trials of {record.id} in random order, {repetitions} searches of {budget} trials' folds per line"
     console.print(_table(lines, title))
-    console.print(f"standard deviations in points: {_said(variance_split(table))}", highlight=False, soft_wrap=True)
+    console.print(f"standard deviations in points: {format_variances(variance_split(table))}", highlight=False, soft_wrap=True)
 
 
 def suitable(names: Sequence[str], folds: int) -> list[Pruner]:
@@ -92,7 +94,7 @@ def _check(trials: int, repetitions: int) -> None:
         raise SettingError(f"--trials must be at least 1 and --repetitions at least 2, got {trials} and {repetitions}")
 
 
-def _said(variances: Variances) -> str:
+def format_variances(variances: Variances) -> str:
     return f"configuration {variances.configuration:.2g}, fold {variances.fold:.2g}, residual {variances.residual:.2g}"
 
 

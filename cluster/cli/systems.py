@@ -63,7 +63,7 @@ def _print_below(console: Console, systems: Sequence[System]) -> None:
         ("Not known", {system.name: list(system.unknown) for system in systems}),
         ("Defects and cautions", {system.name: list(system.cautions) for system in systems}),
     ):
-        _print_list(console, title, [f"{name}: {sentence}" for name, said in found.items() for sentence in said])
+        _print_list(console, title, [f"{name}: {sentence}" for name, sentences in found.items() for sentence in sentences])
     console.print("show one in full with its overrides: ser systems NAME; train it: ser run system=NAME", highlight=False)
 
 

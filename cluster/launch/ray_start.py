@@ -26,7 +26,7 @@ from cluster.notices import print_notices
 from ser_core.errors import BridgeworkError
 
 PATIENCE = (30, 60, 120)
-"""Seconds that each attempt waits for one Ray process. The whole attempt may take longer."""
+"""Seconds that each attempt waits for one Ray process. The attempt as a whole may take longer."""
 SILENCE = 100
 """Extra seconds after which we assume that Ray hangs. We cannot interrupt it then, so we end this process too."""
 AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")

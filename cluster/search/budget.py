@@ -59,6 +59,7 @@ class Clock:
     """Measures the hours since it was created."""
 
     def __init__(self) -> None:
+        # Monotonic: a change of the system clock does not move the end of the search.
         self.begun = time.monotonic()
 
     @property

@@ -61,7 +61,7 @@ def spending(record: StudyRecord, store: RunStore, repeats: int) -> Spending:
 
 
 def projected(record: StudyRecord, store: RunStore, budget: Budget, folds: list[FoldKey], workers: int) -> str:
-    """Projects the maximum cost of the search from the time of its own recorded folds, or of any fold of the same split.
+    """Projects the maximum cost of the search from the time of its recorded folds, or of any fold of the same split.
 
     `folds` are the folds of one trial. Returns an explanation when nothing is recorded yet.
     """
@@ -70,10 +70,10 @@ def projected(record: StudyRecord, store: RunStore, budget: Budget, folds: list[
         return "no fold of this split is recorded yet; --dry-run shows the cost once the first folds are done"
     typical = statistics.median(store.load(key).seconds for key in own)
     bounds = [bound for bound in (budget.trials * len(folds), budget.folds) if bound]
-    said = f"a fold takes {typical:.1f} s (median of {len(own)} recorded)"
+    typical_time = f"a fold takes {typical:.1f} s (median of {len(own)} recorded)"
     if not bounds:
         ends = [f"{budget.hours:g} h"] * bool(budget.hours) + [f"{budget.gpu_hours:g} GPU-hours"] * bool(budget.gpu_hours)
-        return f"{said}; the search ends after {' or '.join(ends)}"
+        return f"{typical_time}; the search ends after {' or '.join(ends)}"
     left = max(0, min(bounds) - sum(map(len, record.trained.values())))
     hours = left * typical / 3600
-    return f"{said}: at most {left} more folds, {hours:.2f} h of training, {hours / workers:.2f} h with {workers} at once"
+    return f"{typical_time}: at most {left} more folds, {hours:.2f} h of training, {hours / workers:.2f} h with {workers} at once"

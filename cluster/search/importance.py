@@ -78,11 +78,13 @@ def _shares(name: str, drawn: Sequence[Scored], trials: Sequence[Scored], keys: 
     import optuna
 
     scores = [trial.score for trial in drawn]
+    # Without a best quarter that differs from the rest, neither method is defined.
     if np.quantile(scores, 1 - BEST) <= min(scores):
         return dict.fromkeys(keys, math.nan)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     evaluators = {
         "PED-ANOVA": lambda: optuna.importance.PedAnovaImportanceEvaluator(target_quantile=BEST),
+        # Its random forest gets a fixed seed: the same trials must give the same shares.
         "fANOVA": lambda: optuna.importance.FanovaImportanceEvaluator(seed=0),
     }
     study = optuna.create_study(direction="maximize")
@@ -167,7 +169,7 @@ def mean_headline(trial: Trial, store: RunStore) -> float | None:
 
 
 def path_command(best: Mapping[str, str], base: Sequence[str]) -> str:
-    """Returns the `ser ablate` command that goes from the default to the best one setting at a time, options before knobs."""
+    """Returns the `ser ablate` command that changes the default into the best, one setting at a time, options first."""
     default = dict(plain_leaves(base))
     steps = sorted((key for key, value in best.items() if default.get(key) != value), key=lambda key: key.count("."))
     words = [word for key in steps for word in ("--factor", f"{key}={best[key]}")]

@@ -102,6 +102,7 @@ class Goal:
         )
         if len(set(goal.objectives)) < len(goal.objectives):
             raise SettingError("--objective names the same metric twice; leave one out")
+        # Looks up every metric now and not after the first trained fold.
         _ = goal.signs
         return goal
 

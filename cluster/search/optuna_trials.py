@@ -78,6 +78,7 @@ class OptunaTrials:
         self._points = sampler.points(space, seed)
         self.trials: dict[str, Trial] = {}
         self.asked = list(past.asked)
+        # A trial that ended with the budget is not kept here: this run's budget may resume it.
         self.ended = {name: ended for name, ended in past.ended.items() if ended.pruned}
         self.trained = {name: list(folds) for name, folds in past.trained.items()}
         self.gpu_hours = past.gpu_hours
@@ -90,6 +91,7 @@ class OptunaTrials:
         self._elsewhere: set[str] = set()
         self._in_a_row = 0
         with self.drivers.turn(self):
+            # Repeating the earlier suggestions in order rebuilds the sampler's history; recorded folds cost nothing.
             self._enqueue([*past.asked, *starts])
 
     @property
@@ -106,6 +108,7 @@ class OptunaTrials:
 
     def next(self) -> tuple[Trial, list[int]] | None:
         while True:
+            # One turn per suggestion, so that other drivers get the lock in between.
             with self.drivers.turn(self):
                 self._enqueue(self.drivers.left(self.study))
                 asked = None if self._over() else self._ask()
@@ -168,9 +171,11 @@ class OptunaTrials:
         if trained:
             self.trained.setdefault(name, []).append(fold)
             self.gpu_hours += self.scores.gpu_hours(trial, [fold])
+        # A complete trial ends by itself.
         if not missing_folds(trial, self.scores.store):
             return False
         judged = len(self.scores.first_folds(trial))
+        # Prune only after a gapless prefix of folds: pruners compare all trials over the same first folds.
         if not failed and judged == fold and self._prunes(trial):
             return True
         if spent := self._spent():

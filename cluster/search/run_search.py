@@ -105,18 +105,18 @@ def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Wat
     sampler, goal = chosen_sampler(search.sampler), Goal.read(search.objectives, search.constraints)
     watch(0, 0, "reading the corpus and its features")
     given = _joined(base, space.fixed, space)
-    whole, notices = plan_with_notices(given)
-    offered = whole.config.tasks.offered(whole.inputs.corpus, whole.inputs.channels)
-    whole_space, space = space, within_reach(space.reaching(base), whole.config).among("tasks", offered)
-    narrowed = whole_space.beyond(space)
+    base_plan, notices = plan_with_notices(given)
+    offered = base_plan.config.tasks.offered(base_plan.dataset.corpus, base_plan.dataset.channels)
+    full_space, space = space, within_reach(space.reaching(base), base_plan.config).among("tasks", offered)
+    narrowed = full_space.beyond(space)
     print_notices(narrowed)
     notes = (*notices, *narrowed, *print_deviations([given]))
     sampler.check(space, len(goal.objectives))
-    pruner, folds = _pruner(search, goal, whole)
+    pruner, folds = _pruner(search, goal, base_plan)
     seedless = [override for override in base if not override.startswith("seed=")]
-    store = RunStore(whole.config.run.store)
+    store = RunStore(base_plan.config.run.store)
     scores = Scores(store, goal)
-    record = _record(space, base, search, whole, notes)
+    record = _record(space, base, search, base_plan, notes)
     print_notices(earlier_versions(record, store))
     known = next((study for study in studies(store) if study.id == record.id), None)
     if known:
@@ -124,7 +124,7 @@ def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Wat
     source = OptunaTrials(
         space=space,
         make=lambda overrides: make_trial(
-            " ".join(overrides), _joined(seedless, overrides, space), whole.config.seed, search.fold
+            " ".join(overrides), _joined(seedless, overrides, space), base_plan.config.seed, search.fold
         ),
         scores=scores,
         sampler=sampler,
@@ -136,27 +136,27 @@ def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Wat
         drivers=SharedStudy(storage, record, store) if storage else None,
         epochs=search.prune_on == "epochs" and search.rule != "none",
     )
-    return PreparedSearch(record, store, source, whole, folds)
+    return PreparedSearch(record, store, source, base_plan, folds)
 
 
-def _pruner(search: Search, goal: Goal, whole: Plan) -> tuple[Pruner, int]:
+def _pruner(search: Search, goal: Goal, base_plan: Plan) -> tuple[Pruner, int]:
     """Returns the pruner and the folds of a trial. Raises SettingError when they do not fit the study."""
-    if not whole.folds.develops:
+    if not base_plan.folds.develops:
         raise SettingError("a search decides by development scores, but folds.dev=none leaves none; choose another folds.dev")
-    if not 0 <= search.fold <= len(whole.folds):
-        raise SettingError(f"--fold must be 1 to {len(whole.folds)}, or 0 for all folds, got {search.fold}")
+    if not 0 <= search.fold <= len(base_plan.folds):
+        raise SettingError(f"--fold must be 1 to {len(base_plan.folds)}, or 0 for all folds, got {search.fold}")
     if search.prune_on not in ("folds", "epochs"):
         raise SettingError(f"--prune-on must be folds or epochs, got {search.prune_on!r}")
     if not 0 <= search.seed < 2**31:
         raise SettingError(f"--seed must be 0 to {2**31 - 1}, got {search.seed}")
-    epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(whole.folds)
+    epochs, folds = search.prune_on == "epochs", 1 if search.fold else len(base_plan.folds)
     if epochs and search.fold:
         raise SettingError("--prune-on epochs judges all folds at once; leave --fold out")
     if epochs and [objective.name for objective in goal.objectives] != [HEADLINE]:
         raise SettingError("--prune-on epochs judges by the score that selects epochs; leave --objective out")
-    if epochs and whole.config.optim.pack < len(whole.folds):
-        reason = whole.one_by_one or f"optim.pack={len(whole.folds)} does"
-        raise SettingError(f"--prune-on epochs needs all {len(whole.folds)} folds to train as one program: {reason}")
+    if epochs and base_plan.config.optim.pack < len(base_plan.folds):
+        reason = base_plan.one_by_one or f"optim.pack={len(base_plan.folds)} does"
+        raise SettingError(f"--prune-on epochs needs all {len(base_plan.folds)} folds to train as one program: {reason}")
     pruner = chosen_pruner(search.rule)
     pruner.check(folds, len(goal.objectives), epochs)
     return pruner, folds
@@ -167,13 +167,13 @@ def _past(known: StudyRecord, store: RunStore) -> Past:
     return Past(known.asked, known.ended, known.trained, spending(known, store, 0).gpu_seconds / 3600)
 
 
-def _record(space: Space, base: Sequence[str], search: Search, whole: Plan, notes: tuple[str, ...]) -> StudyRecord:
+def _record(space: Space, base: Sequence[str], search: Search, base_plan: Plan, notes: tuple[str, ...]) -> StudyRecord:
     """Returns the study record of the search before its first trial."""
     name = f"search-{space.name}" + (f"-fold-{search.fold:02d}" if search.fold else "")
     words = (*search.objectives, *search.constraints, *(["epochs"] if search.prune_on == "epochs" else []))
     aims = [re.sub(r"\W+", "_", word).strip("_") for word in words]
     return StudyRecord(
-        id=study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), whole.keys),
+        id=study_id("-".join([name, search.sampler, search.rule, str(search.seed), *aims]), base_plan.keys),
         kind="search",
         name=name,
         question=space.question,

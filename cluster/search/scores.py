@@ -26,6 +26,7 @@ class Scores:
             if not self._there(key):
                 break
             fold = self.goal.values(self._records[key])
+            # A gap ends the prefix, because pruners compare trials over the same first folds.
             if any(math.isnan(value) for value in fold):
                 break
             values.append(fold)
@@ -42,8 +43,9 @@ class Scores:
             return []
         courses = [best_so_far([epoch["dev"] for epoch in self._records[key].epochs]) for key in trial.keys]
         longest = max(map(len, courses))
-        whole = [course + course[-1:] * (longest - len(course)) for course in courses]
-        return [sum(column) / len(column) for column in zip(*whole, strict=True)]
+        # A fold that stopped early keeps its best score until the slowest fold ends.
+        padded = [course + course[-1:] * (longest - len(course)) for course in courses]
+        return [sum(column) / len(column) for column in zip(*padded, strict=True)]
 
     def excess(self, trial: Trial) -> dict[str, float]:
         """Returns how far the trial exceeds each constraint. Raises SettingError if the measure was not recorded."""
@@ -81,7 +83,7 @@ def rank_trials(scores: Scores, trials: Sequence[Trial]) -> tuple[list[Judged], 
 
     Also returns the number of trials that break a constraint.
     """
-    whole = [(means, trial) for trial in trials if (means := scores.means(trial)) is not None]
-    kept = [judged for judged in whole if scores.allowed(judged[1])]
+    complete = [(means, trial) for trial in trials if (means := scores.means(trial)) is not None]
+    kept = [judged for judged in complete if scores.allowed(judged[1])]
     best = [kept[index] for index in front([means for means, _ in kept])] if len(scores.goal.objectives) > 1 else kept
-    return sorted(best, key=lambda judged: judged[0], reverse=True), len(whole) - len(kept)
+    return sorted(best, key=lambda judged: judged[0], reverse=True), len(complete) - len(kept)

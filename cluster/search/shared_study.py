@@ -156,7 +156,9 @@ class SharedStudy:
         try:
             seat.acquire(timeout=0)
         except Timeout:
+            # A driver holds this number, but it may be a new one that took the number over from a dead one.
             return self._place(number).with_suffix(".name").read_text() == name
+        # We got the lock, so the process that held it is gone.
         seat.release()
         return False
 
@@ -201,8 +203,8 @@ def merge_into_record(
     """Adds new entries to a record and returns whether anything was new."""
     known = {trial.keys[0] for trial in record.trials}
     new_trials = [trial for trial in list(trials) if trial.keys[0] not in known]
-    heard = {repr(answers) for answers in record.asked}
-    new_answers = [answers for answers in list(asked) if repr(answers) not in heard]
+    known_answers = {repr(answers) for answers in record.asked}
+    new_answers = [answers for answers in list(asked) if repr(answers) not in known_answers]
     new_endings = {name: end for name, end in ended.items() if record.ended.get(name) != end}
     folds = {name: sorted({*record.trained.get(name, ()), *found}) for name, found in trained.items()}
     new_folds = {name: found for name, found in folds.items() if found != record.trained.get(name)}
@@ -238,7 +240,7 @@ def database_errors(address: str) -> Iterator[None]:
         cause = error.__cause__ or error
         reason = str(cause).strip().splitlines()[0][:300]
         raise RecordError(
-            f"--storage {address} cannot be used ({reason}); the records are whole, so run the same command again to continue"
+            f"--storage {address} cannot be used ({reason}); the records are intact, so run the same command again to continue"
         ) from error
 
 

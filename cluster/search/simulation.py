@@ -65,6 +65,7 @@ class Hill:
     top = 0.0
 
     def __init__(self, seed: int, folds: int, variances: Variances, sampler: Sampler, trials: int) -> None:
+        # Two streams, so that the points do not depend on the number of folds for which scores are drawn.
         self.points, self.noise = (np.random.default_rng([seed, stream]) for stream in (1, 2))
         self.variances = variances
         self.summit = self.points.uniform(0.1, 0.9, len(STEEPNESS))
@@ -139,7 +140,7 @@ class SimulatedSearch:
 def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearch:
     """Scores folds until the budget is spent. A trial that the end of the budget cuts off cannot be chosen."""
     seen: list[list[float]] = []
-    whole: list[tuple[float, float]] = []
+    complete: list[tuple[float, float]] = []
     spent = 0
     while spent < budget and (found := world.ask()):
         effect, scores = found
@@ -154,10 +155,10 @@ def simulate_search(world: World, pruner: Pruner, budget: int) -> SimulatedSearc
         world.tell(mean, judged, pruned or judged < len(values))
         seen.append(values[:judged])
         if judged == len(values):
-            whole.append((mean, effect))
-    if not whole:
+            complete.append((mean, effect))
+    if not complete:
         raise SettingError(f"a budget of {budget} folds finishes no trial; choose a larger --trials")
-    return SimulatedSearch(world.top - max(whole)[1], len(seen), len(whole))
+    return SimulatedSearch(world.top - max(complete)[1], len(seen), len(complete))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +216,7 @@ def variance_split(scores: np.ndarray) -> Variances:
     trials, folds = scores.shape
     residuals = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
     residual = float((residuals**2).sum() / ((trials - 1) * (folds - 1)))
+    # The variance of a mean includes a share of the residual variance, which is subtracted (method of moments).
     fold = float(scores.mean(axis=0).var(ddof=1)) - residual / trials
     configuration = float(scores.mean(axis=1).var(ddof=1)) - residual / folds
     return Variances(*(max(0.0, each) ** 0.5 for each in (configuration, fold, residual)), seed=0.0)

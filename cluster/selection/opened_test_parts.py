@@ -63,5 +63,5 @@ def opening_sentence(known: Sequence[Opening]) -> str:
         return first + times
     return (
         f"{first}{times} Before or since, {len(others)} other choice{'s' * (len(others) != 1)} over the same folds "
-        f"{'was' if len(others) == 1 else 'were'} opened too: whoever picks among them by test score selects on the test part."
+        f"{'was' if len(others) == 1 else 'were'} opened too: choosing among them by test score is selection on the test part."
     )

@@ -147,7 +147,7 @@ def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -
         id=study_id(name, [key for trial in kept for key in trial.keys]),
         kind="selected",
         name=name,
-        question=f"What is the choice of {found.record.id} worth on speakers that chose nothing?",
+        question=f"How good is the choice of {found.record.id} on speakers that it did not depend on?",
         primary="uar",
         base=found.record.base,
         trials=kept,
@@ -157,7 +157,7 @@ def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -
 
 
 def nested_searches(
-    asked: SelectionSettings, store: RunStore, cluster: Cluster, watch: Watch, hear: Callable[[StudyResult], None]
+    asked: SelectionSettings, store: RunStore, cluster: Cluster, watch: Watch, on_result: Callable[[StudyResult], None]
 ) -> tuple[StudyRecord, list[Trial]]:
     """Repeats the search once per fold, decided only by the development part of that fold. Test parts stay sealed.
 
@@ -165,17 +165,17 @@ def nested_searches(
     many folds as the full search without pruning. Returns the full search and the chosen trial of each fold.
     """
     search = _search(asked, store)
-    whole = Search.read(search.searched)
-    trials = whole.budget.trials or len(search.trials)
+    full = Search.read(search.searched)
+    trials = full.budget.trials or len(search.trials)
     chosen = []
     for number in sorted({key.fold for trial in search.trials for key in trial.keys}):
-        budget = dataclasses.replace(whole.budget, trials=trials, folds=0, hours=0, gpu_hours=0)
-        own = dataclasses.replace(whole, budget=budget, pruning="none", start_from="", fold=number)
+        budget = dataclasses.replace(full.budget, trials=trials, folds=0, hours=0, gpu_hours=0)
+        own = dataclasses.replace(full, budget=budget, pruning="none", start_from="", fold=number)
         prepared = prepare_search(
             chosen_space(search.name.removeprefix("search-"), SPACES), _placed(search.base, store), own, watch
         )
         finished = run_search(prepared, own, cluster, watch)
-        hear(finished)
+        on_result(finished)
         if finished.interrupted:
             raise KeyboardInterrupt
         best, _ = rank_trials(prepared.source.scores, list(prepared.source.trials.values()))
@@ -195,14 +195,14 @@ def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence
         id=study_id(name, [*given.keys, *procedure.keys]),
         kind="selected",
         name=name,
-        question=f"What is searching as in {search.id} worth on speakers that chose nothing?",
+        question=f"How good is a search such as {search.id} on speakers that it did not depend on?",
         primary="uar",
         base=search.base,
         trials=[given, procedure],
         command=asked.command,
         notes=(
-            f"Nested: each fold's search was decided by its own development part; {different} different configurations were "
-            f"chosen in {len(chosen)} folds. The table judges the procedure, not one configuration.",
+            f"Nested: each fold has its own search, which sees only the development set of that fold. The {len(chosen)} folds "
+            f"chose {different} different configurations. The table evaluates the procedure, not one configuration.",
             *search.notes,
         ),
     )

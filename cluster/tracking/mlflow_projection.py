@@ -18,7 +18,7 @@ from pathlib import Path
 from cluster.study_record import StudyRecord
 from cluster.tracking.tracking_store import as_sentence, open_client, store_exists
 from cluster.trial import Trial
-from ser_core.content_hashes import write_whole
+from ser_core.content_hashes import write_atomically
 from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore
 
 TERMINAL = {"FINISHED", "FAILED", "KILLED"}
@@ -77,7 +77,7 @@ class Tracker:
         """Queues a fold that failed to train."""
         self._queue.put(lambda projection: projection.failure(trial, fold, sentence))
 
-    def finish(self, reports: Mapping[str, Path], whole: bool) -> str:
+    def finish(self, reports: Mapping[str, Path], complete: bool) -> str:
         """Shows the remaining records and the reports, ends every run, and returns the study's run id.
 
         Raises RecordError when MLflow cannot be used, and re-raises any other error of the thread.
@@ -85,14 +85,14 @@ class Tracker:
         if self._thread is None:
             self.start()
         done: list[str] = []
-        self._queue.put(lambda projection: done.append(projection.finish(reports, whole)))
+        self._queue.put(lambda projection: done.append(projection.finish(reports, complete)))
         self._queue.put(None)
         assert self._thread is not None
         self._thread.join()
         if self._failed is not None:
             raise as_sentence(self._failed, self.uri)
-        if whole:
-            write_whole(self.marker, json.dumps(self._state()))
+        if complete:
+            write_atomically(self.marker, json.dumps(self._state()))
         return done[0]
 
     def _work(self) -> None:
@@ -136,7 +136,7 @@ class Projection:
         """Tags the trial's run with the reason why a fold is missing."""
         self.client.set_tag(self._trial(trial), f"ser.failure.{fold:02d}", sentence[:4000])
 
-    def finish(self, reports: Mapping[str, Path], whole: bool) -> str:
+    def finish(self, reports: Mapping[str, Path], complete: bool) -> str:
         """Shows the remaining records, the means per trial and the reports, and ends all runs."""
         for trial in self.study.trials:
             for key in trial.keys:
@@ -148,7 +148,7 @@ class Projection:
             self._end(self._trial_key(trial), run, self._outcome(trial, run))
         for file in reports.values():
             self.client.log_artifact(self.root, str(file), "report")
-        self._end(self.study.id, self.root, "FINISHED" if whole else "FAILED")
+        self._end(self.study.id, self.root, "FINISHED" if complete else "FAILED")
         return self.root
 
     def _outcome(self, trial: Trial, run: str) -> str:
@@ -169,8 +169,8 @@ class Projection:
         known = self.client.get_experiment_by_name(name)
         if known is not None:
             return known.experiment_id
-        beside = (self.store.folder / "artifacts").as_uri() if uri.startswith("sqlite:") else None
-        return self.client.create_experiment(name, artifact_location=beside)
+        location = (self.store.folder / "artifacts").as_uri() if uri.startswith("sqlite:") else None
+        return self.client.create_experiment(name, artifact_location=location)
 
     def _known(self) -> dict[str, tuple[str, str]]:
         """Returns (run id, status) of this study's runs by key. Deletes unfinished fold runs, so they are written again."""

@@ -61,7 +61,7 @@ def as_sentence(error: BaseException, uri: str) -> BaseException:
     reason = str(error).strip().splitlines()[0][:300]
     damaged = "; if the file is damaged, move it away" if _file(uri) else ""
     return RecordError(
-        f"MLflow at {uri} cannot be used ({reason}); the records are whole, so run the same command again to show them{damaged}"
+        f"MLflow at {uri} cannot be used ({reason}); the records are intact, so run the same command again to show them{damaged}"
     )
 
 

@@ -16,7 +16,7 @@ class GpuShares:
     def __init__(self, cluster: Cluster, store: RunStore) -> None:
         self.cluster, self.store, self.largest = cluster, store, 0.0
 
-    def heard(self, key: FoldKey) -> None:
+    def update(self, key: FoldKey) -> None:
         """Updates the largest measured share from a fold's record."""
         if self.cluster.share_gpus:
             self.largest = max(self.largest, self.store.load(key).spent.get("gpu_share", 0.0))
@@ -39,5 +39,6 @@ def share(measured: float) -> float:
     >>> [round(share(measured), 3) for measured in (0.0, 0.1, 0.3, 0.9, 0.001)]
     [1.0, 0.125, 0.5, 1.0, 0.062]
     """
+    # Rounded down, so that this number of trials really fits. Nothing measured: one trial alone.
     together = int(1 / (ROOM * measured)) if measured else 1
     return 1 / min(max(together, 1), 16)

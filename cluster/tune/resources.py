@@ -55,6 +55,7 @@ class Cluster(Option):
         if self.workers:
             return self.workers
         carried = int(min(cores / self.cpus_per_trial, gpus / self.gpus_per_trial if self.gpus_per_trial else cores))
+        # A Ray that we start reserves as many cores as needed, so this can only fail for GPUs or on a joined cluster.
         if carried < 1 and (self.gpus_per_trial or self.address):
             raise SettingError(
                 f"a trial asks for {self.cpus_per_trial:g} cores and {self.gpus_per_trial:g} GPUs, but Ray has {cores:g} and "
@@ -65,11 +66,11 @@ class Cluster(Option):
     def without_effect_in(self, command: str, packs: bool = True) -> list[str]:
         """Returns a sentence for each setting without effect in a command. `packs`: whether its trials share programs."""
         fields, default = [field.name for field in dataclasses.fields(self)], Cluster()
-        reasons = {"folds_per_trial": "a search judges after every fold"} if command == "search" else {}
+        reasons = {"folds_per_trial": "a search evaluates a trial after every fold"} if command == "search" else {}
         if not packs:
             reasons["pack"] = "only folds with optim.pack=0 share a program with others"
         if command == "run":
-            here = "ser run trains in this process; ser ablate and ser search have workers"
+            here = "ser run trains in this process; only ser ablate and ser search start workers"
             reasons = {name: here for name in fields if name != "tracking"}
         if command == "corpus":
             reasons = dict.fromkeys(fields, "this command trains nothing")
@@ -78,6 +79,7 @@ class Cluster(Option):
 
     def cores(self) -> int:
         """Cores for a Ray that we start: those of this process, or as many as `workers` trials need."""
+        # The cores that this process may use, which a job scheduler may have limited.
         return max(len(os.sched_getaffinity(0)), math.ceil(max(1, self.workers) * self.cpus_per_trial))
 
 

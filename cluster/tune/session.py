@@ -78,6 +78,7 @@ class Driver:
         if self.host != socket.gethostname():
             return False
         try:
+            # The system reuses pids, so compare start times too; they are rounded to seconds in the name.
             return abs(psutil.Process(self.pid).create_time() - self.started) > 2
         except psutil.NoSuchProcess:
             return True
@@ -106,6 +107,7 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
     import ray  # reads the environment on import
 
+    # Before anything starts: leftovers of a killed driver still hold cores and memory.
     end_leftovers(store)
     driver = Driver.current()
     folder = store / "ray" / driver.name

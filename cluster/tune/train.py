@@ -43,6 +43,7 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
                 scheduler=tune_scheduler(source.source, trials),
                 num_samples=-1,
                 max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
+                # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -76,16 +77,18 @@ def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: O
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
             reported = ours[trial.trial_id].trials[result["piece"]]
+            # A report after an epoch ends no fold.
             if result.get("epoch"):
                 return
             if result["failure"]:
                 on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:
                 key = reported.key(result["fold"])
-                shares.heard(key)
+                shares.update(key)
                 on_fold(reported, key, result["trained"])
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            # The trial is handed out again, so it has not failed yet.
             if ours[trial.trial_id].retries:
                 return
             text = trial.error_file and Path(trial.error_file).read_text()

@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
-        """Handles a reported fold (0: the whole trial). Returns True to end the trial."""
+        """Handles a reported fold (0: all folds of the trial). Returns True to end the trial."""
         ...
 
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
@@ -86,6 +86,7 @@ class StartedSource:
         pieces: list[Piece] = []
         while piece := self.next():
             pieces.append(piece)
+            # Trials with optim.pack=0 may be stacked with others; all others go alone.
             if piece[0].pack or sum(len(folds) for _, folds in pieces) >= pack:
                 break
         return pieces
@@ -101,7 +102,7 @@ class StartedSource:
 
 
 class TrialQueue:
-    """A list of trials, cut into pieces of `folds_per_trial` folds (0: whole trials). Skips complete trials.
+    """A list of trials, cut into pieces of `folds_per_trial` folds (0: one piece per trial). Skips complete trials.
 
     A fixed pack is never cut.
     """
@@ -165,6 +166,7 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
                 return None  # Tune asks again
             handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack), cluster.retries)
             if not handed.pieces:
+                # While trials run, one of them may die and be handed out again.
                 return None if running else Searcher.FINISHED
             running.add(trial_id)
             handed_out[trial_id] = handed

@@ -57,8 +57,8 @@ def inspect_chunked(stream: BinaryIO) -> Container:
     if promised == 0 and _is_name(read_at(stream, extent.begin, 4)):
         return Container()  # only further chunks follow: there is no audio
     if unknown and held:
-        told = struct.pack(extent.form, held + extent.more)
-        pieces = [[(0, extent.place), told, (extent.place + len(told), size)]]
+        length_field = struct.pack(extent.form, held + extent.more)
+        pieces = [[(0, extent.place), length_field, (extent.place + len(length_field), size)]]
         figure = f"{promised:#x} bytes of audio" if promised > 0 else "no number of bytes"
         return Container(doubt=unknown_length(f"the header gives {figure}"), pieces=pieces)
     if promised > held:

@@ -72,18 +72,24 @@ def inspect_mpeg(stream: BinaryIO, begin: int, size: int) -> Container:
     header = _header(head, frame)
     audio = first + header.size if header else first
     walk = _walk(stream, audio, size, frame)
-    told = header.frames if header else 0
+    declared = header.frames if header else 0
     if walk.strange >= 0:
         return Container(damage=f"damaged: what lies at byte {walk.strange} is no MPEG audio frame")
     if not walk.frames:
-        return Container(damage="truncated: not one MPEG audio frame is whole" if walk.cut or told else "empty: no audio frames")
-    if told and walk.frames < told - 1:
-        return Container(damage=f"truncated: the header promises {told} MPEG frames, the file holds {walk.frames}")
-    if walk.cut and walk.frames < (told or walk.frames + 1):
+        return Container(
+            damage="truncated: no MPEG audio frame is complete" if walk.cut or declared else "empty: no audio frames"
+        )
+    if declared and walk.frames < declared - 1:
+        return Container(damage=f"truncated: the header promises {declared} MPEG frames, the file holds {walk.frames}")
+    if walk.cut and walk.frames < (declared or walk.frames + 1):
         return Container(damage="truncated: the last MPEG frame is cut")
-    if told == walk.frames:
+    if declared == walk.frames:
         return Container() if first == after_id3(stream) else Container(pieces=[[(first, walk.end)]])
-    why = f"the header counts {told} MPEG frames and there are {walk.frames}" if told else "no header counts its MPEG frames"
+    why = (
+        f"the header counts {declared} MPEG frames and there are {walk.frames}"
+        if declared
+        else "no header counts its MPEG frames"
+    )
     delay = header.delay if header else -1
     made = made_header(head, walk.frames, delay) if frame.kind[1] == 3 else b""
     skipped = delay + DECODER_DELAY if delay >= 0 else 0

@@ -53,7 +53,7 @@ def doubtful(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
         Finding(
             "length unknown",
             "warn",
-            f"{len(doubts)} utterances ({percent(len(doubts) / len(corpus))}) are in files that do not say how long they are: "
+            f"{len(doubts)} utterances ({percent(len(doubts) / len(corpus))}) are in files of unknown length: "
             "all that decodes is used, and a cut would not show.",
             "Compare their durations with the corpus's own, or fetch files that were not written to a pipe.",
             {"utterances": len(doubts)},

@@ -39,14 +39,14 @@ class Heard:
 def listen(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: bool = False) -> list[Heard]:
     """Returns one Heard per utterance, in the order of the corpus table."""
 
-    def hear(file: str, start: float, end: float) -> Heard:
+    def measure(file: str, start: float, end: float) -> Heard:
         try:
             sound = decode(Path(file), start, end)
         except AudioError as error:
             return Heard(str(error))
         return dataclasses.replace(_measured(sound.channels, sound.rate, audio, minimum_samples), doubt=sound.doubt)
 
-    return of_each(corpus, hear, "listening", progress)
+    return of_each(corpus, measure, "listening", progress)
 
 
 def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int) -> Heard:

@@ -89,7 +89,7 @@ def people(corpus: Corpus, folds: Folds) -> list[Finding]:
                 "session overlap",
                 "fail" if broken else "warn",
                 f"In {sessions.folds} of {len(folds)} folds a session is in two parts: they share room, dialogue and partner.",
-                "Use folds=loso to hold whole sessions out, and folds.dev=session to develop on a whole one.",
+                "Use folds=loso to hold out full sessions, and folds.dev=session to use a full session for development.",
                 sessions.counts,
                 sessions.examples,
             )
@@ -131,7 +131,7 @@ def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tu
                     name,
                     "fail",
                     f"In {where.folds} of {len(folds)} folds a recording is in two parts, the same {how}; "
-                    f"{where.tested} test utterances ({percent(where.tested / len(corpus))}) were heard before the test.",
+                    f"{where.tested} test utterances ({percent(where.tested / len(corpus))}) were used before the test.",
                     "Remove the copies, or give copies the same speaker so that they stay together.",
                     where.counts,
                     where.examples,

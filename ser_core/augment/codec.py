@@ -43,5 +43,5 @@ class Codec(Augmentation):
         soundfile.write(written, sent, rate, format=container, subtype=subtype)
         written.seek(0)
         received = torch.from_numpy(soundfile.read(written, dtype="float32")[0])
-        heard = resample(received, rate, SAMPLE_RATE_HZ)[: len(wave)]
-        return torch.nn.functional.pad(heard, (0, len(wave) - len(heard)))
+        changed = resample(received, rate, SAMPLE_RATE_HZ)[: len(wave)]
+        return torch.nn.functional.pad(changed, (0, len(wave) - len(changed)))

@@ -16,5 +16,5 @@ class PinkNoise(Noise):
     def sound(self, samples: int, generator: torch.Generator) -> Float[Tensor, "samples"]:
         spectrum = torch.fft.rfft(torch.randn(samples, generator=generator))
         frequencies = torch.arange(len(spectrum)).clamp(min=1)
-        heard = spectrum / frequencies.sqrt() * (torch.arange(len(spectrum)) > 0)
-        return torch.fft.irfft(heard, samples)
+        changed = spectrum / frequencies.sqrt() * (torch.arange(len(spectrum)) > 0)
+        return torch.fft.irfft(changed, samples)

@@ -30,5 +30,5 @@ class Reverberation(Augmentation):
         times = torch.arange(1, round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
         tail = torch.randn(len(times), generator=generator) * torch.exp(-3 * math.log(10) * times / seconds)
         tail = tail * (10 ** (-DIRECT_TO_REVERBERANT_DB / 20) / tail.square().sum().sqrt())
-        heard = fftconvolve(wave, torch.cat([torch.ones(1), tail]))[: len(wave)]
-        return as_loud(heard, wave)
+        changed = fftconvolve(wave, torch.cat([torch.ones(1), tail]))[: len(wave)]
+        return as_loud(changed, wave)

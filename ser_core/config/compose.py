@@ -66,7 +66,7 @@ def compose_tree(
 
 
 def as_dict(config: Any) -> dict[str, Any]:
-    """Returns the whole Config as plain data."""
+    """Returns the Config as plain data."""
     return dataclasses.asdict(config)
 
 

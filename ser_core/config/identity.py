@@ -22,15 +22,15 @@ from ser_core.tasks import Tasks
 MISSING = object()
 
 
-def fingerprint(config: Config, beside: str = "") -> str:
-    """Returns the name of what a Config trains and scores. `beside` names what it reads in addition to the corpus's content.
+def fingerprint(config: Config, extra_content: str = "") -> str:
+    """Returns the name of what a Config trains and scores. `extra_content` names what it reads besides the corpus.
 
     `run.*` is left out. So are fields that hold a path, a tolerance, or the content of the corpus: the hash of the split
     covers the corpus, and a checkpoint is represented by the hash of its weights.
     """
     content = {**described(config), "program": ser_core.EDITION}
     content.pop("run", None)
-    return _digest(content | ({"beside": beside} if beside else {}))
+    return _digest(content | ({"beside": extra_content} if extra_content else {}))
 
 
 def channels_fingerprint(config: Config) -> str:

@@ -165,9 +165,9 @@ def _lost(key: str, group: str, now: str, before: str, groups: Groups) -> bool:
     """Whether `key` is a setting of this group's option `before` that disappears when `now` is chosen."""
     if not key.startswith(f"{group}."):
         return False
-    knob = key[len(group) + 1 :].partition(".")[0]
-    within = f"{group}.{knob}" in groups
-    return knob not in field_sentences(groups[group][0][now]) or (now != before and not within)
+    setting = key[len(group) + 1 :].partition(".")[0]
+    within = f"{group}.{setting}" in groups
+    return setting not in field_sentences(groups[group][0][now]) or (now != before and not within)
 
 
 def _zero(value: str) -> bool:
@@ -181,12 +181,12 @@ def _unknown(key: str, groups: Groups, names: Mapping[str, str], valid: list[str
     """Writes the message for a key that is not in the tree with these choices."""
     group = max((name for name in groups if key.startswith(f"{name}.")), key=len, default=None)
     if group:
-        knob = key[len(group) + 1 :]
-        owners = [name for name, option in groups[group][0].items() if knob in field_sentences(option)]
+        setting = key[len(group) + 1 :]
+        owners = [name for name, option in groups[group][0].items() if setting in field_sentences(option)]
         if owners:
             close = difflib.get_close_matches(key, valid, n=1, cutoff=0.9)
             return (
-                f"{key}: {group}={names[group]} has no setting {knob!r}{f', the nearest is {close[0]}' if close else ''}; "
+                f"{key}: {group}={names[group]} has no setting {setting!r}{f', the nearest is {close[0]}' if close else ''}; "
                 f"it belongs to {', '.join(owners)}: add {group}={owners[0]} or remove {key}"
             )
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)

@@ -31,7 +31,7 @@ class AppliedSystem:
         if self.system is None:
             return []
         reconstructed, different = (list(self.system.departures(status)) for status in (RECONSTRUCTION, DIFFERS))
-        heads = (f"Reconstruction in {self.system.name} ({self.system.venue})", f"Different here from {self.system.name}")
+        heads = (f"Reconstruction in {self.system.name} ({self.system.venue})", f"Different from {self.system.name}")
         listed = [_listed(head, found) for head, found in zip(heads, (reconstructed, different), strict=True) if found]
         return [*listed, *self.not_followed()]
 
@@ -45,11 +45,13 @@ class AppliedSystem:
         for key, choice in self.encoders:
             if choice != "none" and (lost := [each for each in self.left_out if each.startswith(f"{key}.")]):
                 sentences.append(
-                    f"Not followed of {name}: {key}={choice} is no pre-trained encoder, so {', '.join(lost)} "
-                    f"{'is' if len(lost) == 1 else 'are'} left out; {key}=FOLDER of a checkpoint follows."
+                    f"Not as in {name}: {key}={choice} is no pre-trained encoder, so {', '.join(lost)} "
+                    f"{'is' if len(lost) == 1 else 'are'} left out; to use them, set {key} to the folder of a checkpoint."
                 )
         if silent:
-            sentences.append(f"Not followed of {name}: it reads {' and '.join(self.system.channels)}, and {silent[0]}=none.")
+            sentences.append(
+                f"Not as in {name}: the system reads {' and '.join(self.system.channels)}, but you set {silent[0]}=none."
+            )
         return sentences
 
 
@@ -75,8 +77,10 @@ def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
     changes = [*(each for each in map(_choice, encoders, encoders.values()) if each not in own), *own]
     left = remaining_overrides([*meant, *below], changes, groups)
     own_keys = {override.partition("=")[0] for override in own}
-    knobs = [each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))]
-    lost = tuple(each for each in knobs if each not in left and each.partition("=")[0] not in own_keys)
+    encoder_settings = [
+        each for each in below if each.partition("=")[0].replace("/", ".").startswith(tuple(f"{key}." for key in encoders))
+    ]
+    lost = tuple(each for each in encoder_settings if each not in left and each.partition("=")[0] not in own_keys)
     spelled = tuple(each.partition("=")[0].replace("/", ".") + "=" + each.partition("=")[2] for each in lost)
     return AppliedSystem(system, (*left, *changes), spelled, tuple(encoders.items()))
 

@@ -1,4 +1,4 @@
-"""The whole configuration tree on one screen. `ser options` prints it; an override such as optim.epochs=20 sets a leaf.
+"""The configuration tree on one screen. `ser options` prints it; an override such as optim.epochs=20 sets a leaf.
 
     seed  corpus  folds  audio  model(speech text fusion masking)  tasks(...)  weighting  stages  optim  conditions  run
 Options with a file of their own (corpora, protocols, encoders, fusions, weightings) are chosen by name: weighting=dwa.
@@ -147,14 +147,14 @@ class Optim(Option):
             if all(getattr(stage, field) is not None for stage in stages.values()):
                 found[field] = f"every stage sets its own ({', '.join(f'stages.{name}.{field}' for name in stages)})"
         if self.patience >= max(stage.epochs or self.epochs for stage in stages.values()):
-            found.setdefault("patience", "no stage has more epochs than that")
+            found.setdefault("patience", f"no stage has more than {self.patience} epochs")
         if config.folds.dev.name == "none":
-            heard = ("patience", "monitor", *(["refit"] if self.refit else []))
-            found |= dict.fromkeys(heard, "folds.dev=none leaves no development part to listen to")
+            unused = ("patience", "monitor", *(["refit"] if self.refit else []))
+            found |= dict.fromkeys(unused, "folds.dev=none leaves no development set")
         elif self.refit and folds and not any(fold.joins for fold in folds.folds):
-            found["refit"] = "under this protocol the development part never joins the training (see the card)"
+            found["refit"] = "this protocol never adds the development set to the training set (see the card)"
         if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):
-            found["layer_rate"] = "no channel mixes the layers of an encoder (layers=weighted of a checkpoint does)"
+            found["layer_rate"] = "no channel uses a weighted sum of encoder layers (a checkpoint with layers=weighted does)"
         if config.run.device == "cpu":
             found["bf16"] = "run.device=cpu always computes in float32"
         return found
@@ -240,8 +240,8 @@ class Config(Option):
         if self.optim.accumulate == 1 or not over_batches:
             return []
         return [
-            f"optim.accumulate={self.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} is "
-            f"one over a batch, of {self.optim.batch} utterances as before; a memory of earlier batches (tasks.*.memory) helps"
+            f"optim.accumulate={self.optim.accumulate} averages gradients, but the loss of {' and '.join(over_batches)} "
+            f"still compares the {self.optim.batch} utterances of one batch; a memory of earlier batches (tasks.*.memory) helps"
         ]
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
@@ -249,14 +249,14 @@ class Config(Option):
         if "speech" not in self.model.channels:
             found |= dict.fromkeys(("audio", "run.on_bad_audio"), "model.speech=none reads no audio")
         if not extracts:
-            found["run.features_gb"] = "neither channel has features that are stored"
+            found["run.features_gb"] = "no channel has features to store"
         reads = [entry for entry in self.conditions if condition(entry).reads_text]
         if not reads and "column" not in self.tasks.stored:
             found["corpus.columns_file"] = (
                 "nothing reads its columns; conditions=[text:COLUMN] does, or tasks.augmented_contrast.views=column with a weight"
             )
         if situation.folds and "folds.seed" in situation.given and not self._draws(situation):
-            found["folds.seed"] = "nothing of this split is drawn"
+            found["folds.seed"] = "this split is not random"
         return found
 
     def _draws(self, situation: Situation) -> bool:

@@ -1,7 +1,7 @@
-"""Which of your settings have no effect here, and why. Every option explains its own settings.
+"""Which of your settings have no effect, and why. Every option explains its own settings.
 
 overrides --> keys given --+
-Config --options--> without_effect(situation) --> {knob: why} --> "tasks.style.weight=0.5 has no effect: ..."
+Config --options--> without_effect(situation) --> {setting: why} --> "tasks.style.weight=0.5 has no effect: ..."
 """
 
 import dataclasses

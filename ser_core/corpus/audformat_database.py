@@ -92,7 +92,7 @@ class Audformat(CorpusOption):
             own = tables_with(database, self.tables, self.emotion)
             rows = pd.concat([_rows(database, root, table) for table in own], ignore_index=True)
             places = self._places(database, own)
-            words = {knob: _words(values(database, root, place, own)) for knob, place in places.items()}
+            words = {setting: _words(values(database, root, place, own)) for setting, place in places.items()}
             scales = [self._scale(database, own, entry) for entry in self.dimensions]
             ratings = {scale.name: _numbers(scale, values(database, root, place, own)) for place, scale in scales}
             licence = f"{database.license or 'licence not stated'}; usage: {database.usage}"
@@ -117,7 +117,7 @@ class Audformat(CorpusOption):
         """Returns the places of the requested words of the schema."""
         speaker = find(database, "speaker", self.speaker, own)
         asked = {"emotion": self.emotion, "gender": self.gender, "session": self.session, "text": self.text}
-        found = {knob: find(database, knob, name, own, speaker) for knob, name in asked.items() if name}
+        found = {setting: find(database, setting, name, own, speaker) for setting, name in asked.items() if name}
         return {"speaker": speaker, **found}
 
     def _scale(self, database: "Database", own: list[str], entry: str) -> tuple[Place, Dimension]:

@@ -129,7 +129,7 @@ def tables_with(database: "Database", wanted: Sequence[str], column: str) -> lis
     return tables
 
 
-def find(database: "Database", knob: str, name: str, own: Sequence[str], labels: Place | None = None) -> Place:
+def find(database: "Database", setting: str, name: str, own: Sequence[str], labels: Place | None = None) -> Place:
     """Returns the place of `name`: table/column, a column of the utterances' own tables or of the only other table that has
     it, or a field of the labels of another column (the speaker's).
 
@@ -139,7 +139,7 @@ def find(database: "Database", knob: str, name: str, own: Sequence[str], labels:
     if slash:
         if table not in database.tables or column not in database.tables[table].columns:
             raise CorpusError(
-                f"corpus audformat: corpus.{knob}={name} does not exist; choose from {', '.join(columns_of(database))}"
+                f"corpus audformat: corpus.{setting}={name} does not exist; choose from {', '.join(columns_of(database))}"
             )
         return Place(table, column)
     if all(name in database.tables[each].columns for each in own):
@@ -149,7 +149,7 @@ def find(database: "Database", knob: str, name: str, own: Sequence[str], labels:
         return Place(found[0], name)
     if found:
         raise CorpusError(
-            f"corpus audformat: corpus.{knob}={name} is in several tables; say which: "
+            f"corpus audformat: corpus.{setting}={name} is in several tables; say which: "
             + ", ".join(f"{table}/{name}" for table in found)
         )
     fields = label_fields(database, labels, own) if labels else []
@@ -157,7 +157,7 @@ def find(database: "Database", knob: str, name: str, own: Sequence[str], labels:
         return dataclasses.replace(labels, field=name)
     have = f", and the labels of the speakers have {', '.join(fields) or 'no fields'}" if labels else ""
     raise CorpusError(
-        f"corpus audformat: corpus.{knob}={name} is in no table; choose from {', '.join(columns_of(database))}{have}"
+        f"corpus audformat: corpus.{setting}={name} is in no table; choose from {', '.join(columns_of(database))}{have}"
     )
 
 

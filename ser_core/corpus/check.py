@@ -52,8 +52,8 @@ def notice_of(doubts: dict[str, str], utterances: int) -> tuple[str, ...]:
         return ()
     name, doubt = next(iter(doubts.items()))
     return (
-        f"{len(doubts)} of {utterances} utterances are in files that do not say how long they are; they are used as they are. "
-        f"First {name}: {doubt}; `ser corpus check` lists them all",
+        f"{len(doubts)} of {utterances} utterances are in files of unknown length, and are used unchanged. "
+        f"The first is {name}: {doubt}; `ser corpus check` lists them all",
     )
 
 

@@ -123,13 +123,13 @@ class Corpus:
     def _about_names(self) -> list[str]:
         """Returns notices about names. Raises CorpusError for similar names, unless they are allowed."""
         names = {"speakers": "speaker", "sessions": "session", "emotions": "emotion"}
-        said = check_similar(self.name, {what: self.column(name).tolist() for what, name in names.items()}, self.similar_names)
-        said += two_genders(self.column("speaker").tolist(), self.column("gender").tolist())
+        notices = check_similar(self.name, {what: self.column(name).tolist() for what, name in names.items()}, self.similar_names)
+        notices += two_genders(self.column("speaker").tolist(), self.column("gender").tolist())
         if self.unknown_speakers == "known":
-            return said
+            return notices
         if self.why_unknown:
-            return [*said, f"{self.why_unknown}, so folds by speaker are folds by utterance"]
-        return [*said, *named_after_files(self.column("speaker").tolist(), self.column("file").tolist())]
+            return [*notices, f"{self.why_unknown}, so folds by speaker are folds by utterance"]
+        return [*notices, *named_after_files(self.column("speaker").tolist(), self.column("file").tolist())]
 
     @property
     def scheme(self) -> dict[str, Any]:

@@ -99,9 +99,9 @@ class CremaD(CorpusOption):
         table, notes = label_rows(pd.DataFrame(rows), self.scheme)
         if len(rows) < len(found):
             notes.append(f"dropped {KNOWN_BAD} (silent)")
-        text_source, told = ("acted sentence" if self.text == "sentence" else "none"), list[str]()
+        text_source, text_notices = ("acted sentence" if self.text == "sentence" else "none"), list[str]()
         if self.text == "column":
-            table, text_source, told = with_text_file("cremad", table, self.text_file)
+            table, text_source, text_notices = with_text_file("cremad", table, self.text_file)
         table, ballots = complete(table.drop(columns="code")), _ballots(folder)
         return Corpus(
             name="cremad",
@@ -113,7 +113,7 @@ class CremaD(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
-            notices=(*told, *closed),
+            notices=(*text_notices, *closed),
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

@@ -1,6 +1,6 @@
 """A corpus that a speech synthesiser speaks, so that you can try everything without a download or a licence.
 
-    knobs, seed -> demo_script: what, who, how -> espeak -> 16 kHz FLAC + manifest.csv -> Corpus
+    settings, seed -> demo_script: what, who, how -> espeak -> 16 kHz FLAC + manifest.csv -> Corpus
 
 Models can learn it from two channels: linear models, leaving one speaker out, reach a UAR of .63 from the voice,
 .68 from the words and .83 from both. It says nothing about people: the emotions follow rules written for this corpus,
@@ -66,16 +66,16 @@ class DemoCorpus(CorpusOption):
         """Reads the utterances; speaks them into `cache` first if they are not there yet."""
         rows, lines = write_script(self.speakers, self.sentences, self.seed)
         folder = cache.absolute() / "demo" / script_hash(rows, lines)
-        if not is_whole(folder):
+        if not is_complete(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")):
-                if not is_whole(folder):
+                if not is_complete(folder):
                     speak_into(folder, rows, lines)
         table = read_manifest(folder)
         table["file"] = [str(folder / utterance) for utterance in table["utterance"]]
-        text_source, told = "spoken", list[str]()
+        text_source, text_notices = "spoken", list[str]()
         if self.text not in TRANSCRIBED:
-            table, text_source, told = with_text("demo", table, self.text, self.text_file, "spoken")
+            table, text_source, text_notices = with_text("demo", table, self.text, self.text_file, "spoken")
         return Corpus(
             name=self.name,
             table=complete(table),
@@ -84,14 +84,14 @@ class DemoCorpus(CorpusOption):
             licence="Apache-2.0 like Bridgework, which wrote it; the licence of espeak-ng does not cover what it says",
             source=f"spoken by espeak-ng (espeakng-loader {espeak.version()}), generation {GENERATION}",
             text_source=text_source,
-            notices=tuple(told),
+            notices=tuple(text_notices),
         )
 
 
 def script_hash(rows: pd.DataFrame, lines: Sequence[Line]) -> str:
     """Returns the name of the folder: a hash of the script, the synthesiser and the generation of this file."""
-    said = [rows.to_dict("list"), [dataclasses.astuple(line) for line in lines], GENERATION, espeak.version()]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+    content = [rows.to_dict("list"), [dataclasses.astuple(line) for line in lines], GENERATION, espeak.version()]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def speak_into(folder: Path, rows: pd.DataFrame, lines: Sequence[Line]) -> None:
@@ -129,7 +129,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     return table.astype({dimension.name: float for dimension in DIMENSIONS})
 
 
-def is_whole(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     """Whether the manifest and every file in it exist."""
     if not (folder / MANIFEST).is_file():
         return False

@@ -86,7 +86,7 @@ def write_script(speakers: int, sentences: int, seed: int) -> tuple[pd.DataFrame
 
 def draw_temper(voice: str, draw: np.random.Generator) -> Temper:
     """Draws a speaker."""
-    habits = {knob: spread * draw.normal() for knob, spread in TEMPER.items()}
+    habits = {parameter: spread * draw.normal() for parameter, spread in TEMPER.items()}
     return Temper(voice, habits, expression=float(np.clip(1 + 0.1 * draw.normal(), 0.7, 1.3)))
 
 
@@ -113,17 +113,17 @@ def draw_manner(emotion: str, kind: str, text: str, temper: Temper, draw: np.ran
     """Draws how one sentence is spoken, and its ratings on scales from 1 to 5."""
     activation = ACTIVATION[emotion] + ACTIVATION_SPREAD * draw.normal()
     brightness = BRIGHTNESS[emotion] + BRIGHTNESS_SPREAD * draw.normal()
-    knobs = {}
-    for knob, (rest, aroused, bright, chance, low, high) in MANNER.items():
+    parameters = {}
+    for parameter, (rest, aroused, bright, chance, low, high) in MANNER.items():
         felt = temper.expression * (aroused * activation + bright * brightness)
-        knobs[knob] = bounded(rest + temper.habits[knob] + felt + chance * draw.normal(), low, high)
+        parameters[parameter] = bounded(rest + temper.habits[parameter] + felt + chance * draw.normal(), low, high)
     read = READ[kind] * (VALENCE[emotion] - 3)
     ratings = {
         "valence": 3 + read + 0.2 * brightness + 0.3 * draw.normal(),
         "arousal": 3 + 0.95 * activation + 0.2 * draw.normal(),
         "dominance": 3.1 + 0.6 * activation - 0.3 * brightness + 0.25 * draw.normal(),
     }
-    return Line(text, temper.voice, **knobs), {name: bounded(value, 1, 5) for name, value in ratings.items()}
+    return Line(text, temper.voice, **parameters), {name: bounded(value, 1, 5) for name, value in ratings.items()}
 
 
 def bounded(value: float, low: float, high: float) -> float:

@@ -94,13 +94,13 @@ class EmoDB(CorpusOption):
             }
             for file, match in labelled_files("emodb", self.root, NAME)
         ]
-        table, dropped, told, closed = pd.DataFrame(rows), [], list[str](), closed_folders(self.root)
+        table, dropped, text_notices, closed = pd.DataFrame(rows), [], list[str](), closed_folders(self.root)
         counts = check_counts("emodb", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts, closed)
         text_source = {"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none")
         if self.text == "companion":
             table, dropped = with_companion_text("emodb", self.root, table)
         if self.text == "column":
-            table, text_source, told = with_text_file("emodb", table, self.text_file)
+            table, text_source, text_notices = with_text_file("emodb", table, self.text_file)
         return Corpus(
             name="emodb",
             table=complete(table),
@@ -111,5 +111,5 @@ class EmoDB(CorpusOption):
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
             counts=counts,
-            notices=(*told, *closed),
+            notices=(*text_notices, *closed),
         )

@@ -1,10 +1,10 @@
-"""How espeak-ng speaks reproducibly, to the last bit: a new process speaks a whole list of lines.
+"""How espeak-ng speaks reproducibly, to the last bit: a new process speaks all lines in order.
 
     [Line, Line, ...] --JSON--> espeak_process.py --PCM16--> press --> one wave per line
 
 The library carries the phases of its flutter and its sources from one line to the next, and resets them neither for a new
-voice nor for a new start, so a line sounds slightly different after another line. A whole list in a new process does not.
-The process also keeps a foreign library and its crashes out of a training run.
+voice nor for a new start, so a line sounds slightly different after another line. In a new process, the same list always sounds
+the same. The process also keeps a foreign library and its crashes out of a training run.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from ser_core.errors import CorpusError
 SAMPLE_RATE_HZ = 22050
 """Sample rate of the library's output."""
 PROCESS = Path(__file__).with_name("espeak_process.py")
-KNOBS = ("rate", "volume", "pitch", "range")
+PARAMETERS = ("rate", "volume", "pitch", "range")
 """The settings that the library itself has."""
 REMEDY = "reinstall it with `uv sync --reinstall-package espeakng-loader`, or choose a recorded corpus with corpus=NAME"
 
@@ -62,14 +62,14 @@ def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
     """Yields the wave of each line, in order, at SAMPLE_RATE_HZ. Raises CorpusError if the library does not speak."""
     with tempfile.TemporaryFile() as wishes, tempfile.TemporaryFile() as complaints:
         voices = [{"text": line.text, "voice": line.voice} for line in lines]
-        knobs = [{knob: round(getattr(line, knob)) for knob in KNOBS} for line in lines]
-        wishes.write(json.dumps([one | other for one, other in zip(voices, knobs, strict=True)]).encode())
+        parameters = [{parameter: round(getattr(line, parameter)) for parameter in PARAMETERS} for line in lines]
+        wishes.write(json.dumps([one | other for one, other in zip(voices, parameters, strict=True)]).encode())
         wishes.seek(0)
         command = [sys.executable, "-P", str(PROCESS), espeakng_loader.get_library_path()]
         with subprocess.Popen(command, stdin=wishes, stdout=subprocess.PIPE, stderr=complaints) as process:  # noqa: S603
             assert process.stdout is not None
             for line in lines:
-                samples = hear(process.stdout)
+                samples = read_samples(process.stdout)
                 if samples is None:
                     process.wait()
                     complaints.seek(0)
@@ -78,7 +78,7 @@ def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
                 yield press(samples / 2**15, line.effort, line.smile)
 
 
-def hear(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
+def read_samples(spoken: IO[bytes]) -> Int16[np.ndarray, "samples"] | None:
     """Reads the next spoken line; None if the process ended before it."""
     head = spoken.read(4)
     if len(head) < 4:

@@ -32,7 +32,7 @@ class Espeak:
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._spoken = bytearray()
         # Kept as an attribute: ctypes frees an unreferenced callback, and the library would then call freed memory.
-        self._callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(self._hear)
+        self._callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(self._collect)
         self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, text: str, voice: str, rate: int, volume: int, pitch: int, range: int) -> bytes:
@@ -47,7 +47,7 @@ class Espeak:
         self._demand(self._library.espeak_Synchronize(), "cannot finish speaking")
         return bytes(self._spoken)
 
-    def _hear(self, samples: int | None, count: int, _events: int | None) -> int:
+    def _collect(self, samples: int | None, count: int, _events: int | None) -> int:
         if samples and count > 0:
             self._spoken += ctypes.string_at(samples, 2 * count)
         return 0

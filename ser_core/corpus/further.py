@@ -42,7 +42,8 @@ def further_column(corpus: Corpus, option: CorpusOption, name: str) -> FurtherCo
     """Reads one column. Raises CorpusError if neither the table nor corpus.columns_file has it."""
     found = further_columns(corpus, option, [name])
     if name not in found.cells:
-        own = "none of its own" if corpus.further is None else f"of its own {', '.join(map(str, corpus.further)) or 'none'}"
+        names = "" if corpus.further is None else ", ".join(map(str, corpus.further))
+        own = f"further columns: {names or 'none'}"
         raise CorpusError(
             f"corpus {corpus.name} has no column {name!r} ({own}); add one to its table (corpus=table), or name a CSV that "
             "has it next to a column utterance: corpus.columns_file=FILE.csv"

@@ -94,12 +94,12 @@ def two_genders(speakers: Sequence[str], genders: Sequence[str]) -> list[str]:
     """Returns a sentence about speakers who are female in some utterances and male in others; [] if there are none.
 
     >>> two_genders(["a", "a", "b", "b"], ["female", "male", "male", ""])
-    ['speaker a is female in 1 and male in 1 of their utterances; correct the gender, or tell the speakers apart']
+    ['speaker a is female in 1 and male in 1 of their utterances; correct the gender, or name the speakers differently']
     """
     counts = Counter((speaker, gender) for speaker, gender in zip(speakers, genders, strict=True) if gender in (FEMALE, MALE))
     both = [speaker for speaker in dict.fromkeys(speakers) if counts[speaker, FEMALE] and counts[speaker, MALE]]
     if not both:
         return []
     first = f"speaker {both[0]} is female in {counts[both[0], FEMALE]} and male in {counts[both[0], MALE]} of their utterances"
-    more = f" (and {len(both) - 1} more speakers are both)" if len(both) > 1 else ""
-    return [f"{first}{more}; correct the gender, or tell the speakers apart"]
+    more = f" (and {len(both) - 1} more speakers have both)" if len(both) > 1 else ""
+    return [f"{first}{more}; correct the gender, or name the speakers differently"]

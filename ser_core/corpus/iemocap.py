@@ -115,7 +115,7 @@ class Iemocap(CorpusOption):
         table = with_files("iemocap", table, _audio(folder), closed)
         texts = _transcripts(folder) if self.text in TRANSCRIBED else {}
         table["text"] = [texts.get(utterance, "") for utterance in table["utterance"]]
-        table, text_source, told = with_text("iemocap", table, self.text, self.text_file, "human transcripts")
+        table, text_source, text_notices = with_text("iemocap", table, self.text, self.text_file, "human transcripts")
         table = complete(table.drop(columns=["code", "part"]))
         return Corpus(
             name="iemocap",
@@ -127,7 +127,7 @@ class Iemocap(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
-            notices=(*told, *closed),
+            notices=(*text_notices, *closed),
             votes=vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )
 

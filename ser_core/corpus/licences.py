@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from ser_core.content_hashes import write_whole
+from ser_core.content_hashes import write_atomically
 
 FOLDER = "licences"
 
@@ -40,5 +40,5 @@ def first_use(corpus: str, terms: str, cache: Path) -> str | None:
     if not terms or told.is_file():
         return None
     told.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(told, terms)
+    write_atomically(told, terms)
     return terms

@@ -92,7 +92,7 @@ class Meld(CorpusOption):
             table = table.loc[[name not in KNOWN_BAD for name in table["clip"]]]
             notes += [f"dropped {name} ({KNOWN_BAD[name]})" for name in bad]
         table = with_files("meld", table, _clips(folder), closed, column="clip")
-        table, text_source, told = with_text("meld", table, self.text, self.text_file, "subtitles")
+        table, text_source, text_notices = with_text("meld", table, self.text, self.text_file, "subtitles")
         return Corpus(
             name="meld",
             table=complete(table.drop(columns=["code", "clip"])),
@@ -103,7 +103,7 @@ class Meld(CorpusOption):
             text_source=text_source,
             merged="; ".join(notes) or "none",
             counts=counts,
-            notices=(*told, *closed),
+            notices=(*text_notices, *closed),
         )
 
 

@@ -100,7 +100,7 @@ class MspPodcast(CorpusOption):
         table = with_files("msp_podcast", table, files, closed)
         if self.text in TRANSCRIBED:
             table["text"] = [_transcript(folder, utterance) for utterance in table["utterance"]]
-        table, text_source, told = with_text("msp_podcast", table, self.text, self.text_file, "human transcripts")
+        table, text_source, text_notices = with_text("msp_podcast", table, self.text, self.text_file, "human transcripts")
         table = complete(table.drop(columns="code"))
         ballots = _ballots(folder)
         return Corpus(
@@ -113,7 +113,7 @@ class MspPodcast(CorpusOption):
             text_source=text_source,
             merged="; ".join([*notes, *note]) or "none",
             counts=counts,
-            notices=(*told, *closed),
+            notices=(*text_notices, *closed),
             unknown_speakers="each" if self.unknown_speakers == "each" else "known",
             votes=None if ballots is None else vote_shares(ballots, self.scheme, table["utterance"].tolist()),
         )

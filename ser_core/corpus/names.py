@@ -232,14 +232,14 @@ def _similar(columns: Mapping[str, Sequence[str]], find: Callable[[Counter[str]]
     return [f"{what} {_listed(groups, counts[what], verdict)}" for what, groups in found.items() if groups]
 
 
-def check_left_out(taken: Iterable[str], left_out: Iterable[str], knob: str, similar_names: str) -> None:
-    """Raises CorpusError for a label that `knob` leaves out only because of its spelling, unless that is allowed."""
+def check_left_out(taken: Iterable[str], left_out: Iterable[str], setting: str, similar_names: str) -> None:
+    """Raises CorpusError for a label that `setting` leaves out only because of its spelling, unless that is allowed."""
     known = set(taken)
     for group in same_names([*known, *left_out]) if similar_names == "refuse" else ():
         if known.intersection(group) and not known.issuperset(group):
             one, other = next(name for name in group if name in known), next(name for name in group if name not in known)
             raise CorpusError(
-                f"{knob} names {quoted(one, group)}, and {quoted(other, group)} of the table, left out by it, differs only in "
+                f"{setting} names {quoted(one, group)}, and {quoted(other, group)} of the table, left out by it, differs only in "
                 f"{difference(group)}; write them in one way, as with corpus.merge=[{other}:{one}], or say that they are "
                 "different names with corpus.similar_names=allow"
             )

@@ -74,13 +74,13 @@ class Ravdess(CorpusOption):
             }
             for file, match in labelled_files("ravdess", self.root, NAME)
         ]
-        table, dropped, told, closed = pd.DataFrame(rows), [], list[str](), closed_folders(self.root)
+        table, dropped, text_notices, closed = pd.DataFrame(rows), [], list[str](), closed_folders(self.root)
         counts = check_counts("ravdess", COUNTS_OF_THE_RELEASE, Counter(table["emotion"]), self.counts, closed)
         text_source = {"companion": "companion lines (semi-synthetic)", "sentence": "acted sentence"}.get(self.text, "none")
         if self.text == "companion":
             table, dropped = with_companion_text("ravdess", self.root, table)
         if self.text == "column":
-            table, text_source, told = with_text_file("ravdess", table, self.text_file)
+            table, text_source, text_notices = with_text_file("ravdess", table, self.text_file)
         return Corpus(
             name="ravdess",
             table=complete(table),
@@ -91,5 +91,5 @@ class Ravdess(CorpusOption):
             text_source=text_source,
             merged=f"dropped {', '.join(dropped)} (no companion line)" if dropped else "none",
             counts=counts,
-            notices=(*told, *closed),
+            notices=(*text_notices, *closed),
         )

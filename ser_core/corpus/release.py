@@ -68,7 +68,7 @@ def files_below(folder: Path) -> tuple[list[Path], list[str]]:
     """Returns all files anywhere below a folder, and a sentence for each folder that cannot be opened."""
     closed: list[OSError] = []
     files = [Path(place) / name for place, _, names in os.walk(folder, onerror=closed.append) for name in names]
-    return files, [f"{error.filename} cannot be opened ({error.strerror}), so that its files are left out" for error in closed]
+    return files, [f"{error.filename} cannot be opened ({error.strerror}), so its files are left out" for error in closed]
 
 
 def closed_folders(root: str | Path) -> tuple[str, ...]:

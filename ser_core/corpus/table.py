@@ -122,8 +122,8 @@ class Table(CorpusOption):
         further = table.drop(columns=[name for name in table if name in columns or str(name).startswith(VOTES)])
         text_source = "column text" if (cells(table, "text") != "").any() else "none"
         if self.text != "column" or self.text_file:
-            table, text_source, told = with_text("table", table, self.text, self.text_file, "column text")
-            notices = [*notices, *told]
+            table, text_source, text_notices = with_text("table", table, self.text, self.text_file, "column text")
+            notices = [*notices, *text_notices]
         return Corpus(
             name=self.title,
             table=table.loc[:, columns],
@@ -165,15 +165,17 @@ class Table(CorpusOption):
 
     def _idle_entries(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> list[str]:
         """Returns notices about entries with unintended effects: columns that hide or nearly match another, unknown labels."""
-        known, said = (*WORDS, *SECONDS, RATER), list[str]()
+        known, notices = (*WORDS, *SECONDS, RATER), list[str]()
         for theirs, ours in self.columns.items():
             if f"({ours})" in given.names:
-                said.append(f"corpus.columns reads {theirs} as {ours}, so the table's own column {ours} is not used")
+                notices.append(f"corpus.columns reads {theirs} as {ours}, so the table's own column {ours} is not used")
             if ours not in known and (near := likely(ours, known)):
-                said.append(f"corpus.columns reads {theirs} as {ours!r}; did you mean {near}?")
+                notices.append(f"corpus.columns reads {theirs} as {ours!r}; did you mean {near}?")
         labels = _labels(table)
-        said += [f"corpus.merge names {name!r}, which no row has{nearest(name, labels)}" for name in merge if name not in labels]
-        return said
+        notices += [
+            f"corpus.merge names {name!r}, which no row has{nearest(name, labels)}" for name in merge if name not in labels
+        ]
+        return notices
 
     def _check_names(self, given: UserTable, table: pd.DataFrame, merge: dict[str, str]) -> None:
         """Adds a fault for names that certainly mean the same, so that it is reported with the others."""

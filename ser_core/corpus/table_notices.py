@@ -1,4 +1,4 @@
-"""What you should know about a table that was read without faults: that nothing can be learned, or which columns are unread."""
+"""Notices about a table without faults: no emotion can be learned from it, or some of its columns are not read."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -21,14 +21,14 @@ def nothing_to_learn(corpus: Corpus) -> list[str]:
     labels = set(corpus.column("emotion").tolist()) - {""}
     if rated or len(labels) > 1:
         return unrated
-    why = "no row has an emotion" if not labels else f"every labelled row is {next(iter(labels))!r}, one class alone"
-    have = "" if not corpus.dimensions else "; its dimensions have no rating"
+    why = "no row has an emotion" if not labels else f"every labelled row is {next(iter(labels))!r}, and one class is not enough"
+    have = "" if not corpus.dimensions else "; its dimensions have no ratings"
     remedy = (
-        "add a column emotion with two labels or more, or votes.<label>, or name rated columns, as "
+        "add a column emotion with at least two labels, or votes.<label>, or name rated columns, for example "
         'corpus.dimensions=["valence:1:5"]; corpus.columns={label: emotion} reads a column under another name'
     )
     others = [name for name in ("gender", "speaker") if len(set(corpus.column(name).tolist()) - {""}) > 1]
-    left = f" (left to learn: {', '.join(others)})" if others else ""
+    left = f" (you can still learn {' and '.join(others)})" if others else ""
     return [f"no emotion can be learned from this table: {why}{have}{left}; {remedy}"]
 
 
@@ -71,5 +71,5 @@ def _dimension(given: UserTable, column: str, ours: str) -> list[str]:
     values, wrong, _, _ = to_numbers(given.column(column), given.decimal_comma)
     if len(wrong) or np.isnan(values).all():
         return []
-    span = f"its cells go from {np.nanmin(values):g} to {np.nanmax(values):g}"
+    span = f"its values range from {np.nanmin(values):g} to {np.nanmax(values):g}"
     return [f'column {column} is not read; if it is {ours}, add corpus.dimensions=["{column}:LOW:HIGH"] with its scale ({span})']

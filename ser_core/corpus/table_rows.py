@@ -29,7 +29,7 @@ from ser_core.corpus.user_tables.user_table import UserTable
 
 ABSENT_IN = ("emotion", "gender", "text")
 """Columns in which a word for absent means a missing value; in columns of names it is a name."""
-NO_CLASS = 'if it means absent, add corpus.merge=["none:"]; if it is meant, corpus.merge=[none:neutral] or corpus.classes says so'
+NO_CLASS = 'if it means absent, add corpus.merge=["none:"]; if it is a class, set corpus.classes or corpus.merge=[none:neutral]'
 SAME_IN_LONG = ("file", "speaker", "gender", "session", "text", "split", "script", "start", "end")
 
 
@@ -46,17 +46,17 @@ class TableRows:
 
     def read(self) -> pd.DataFrame:
         """Returns one row per utterance with typed numbers, and adds faults to the table."""
-        whole = self._check_columns()
+        complete = self._check_columns()
         self._read_words()
         self._read_numbers()
-        if whole and not (self.table.faults.damaged and not len(self.table)):
+        if complete and not (self.table.faults.damaged and not len(self.table)):
             self._read_files()
             self._name_utterances()
         return self.frame
 
     def _check_columns(self) -> bool:
         """Whether `file` and `speaker` exist; adds faults for them and for missing dimensions."""
-        whole = self.table.need(["file", "speaker"], mapped=True)
+        complete = self.table.need(["file", "speaker"], mapped=True)
         ours = (*WORDS, *SECONDS, *(scale.name for scale in self.scales))
         for name in [name for name in self.table.nested if name in ours or name.startswith(VOTES)]:
             self.table.faults.add(f"column {name!r} holds lists or structures; it must hold one value in each row")
@@ -68,7 +68,7 @@ class TableRows:
             other = self.emotion_raters[0] if self.emotion_raters else RATER
             if self.emotion_raters or "emotion" in self.table.cells:
                 self.table.faults.add(f"votes come twice, as {self.votes[0]} and as {other}; rename or remove one kind")
-        return whole
+        return complete
 
     def _raters_of(self, name: str) -> list[str]:
         """Returns the columns whose mean is a dimension; [] if the table has the dimension itself."""
@@ -81,12 +81,12 @@ class TableRows:
             cells = self.frame[name].to_numpy(object)
             kind = "emotion" if name in self.emotion_raters else name
             if kind in ABSENT_IN:
-                cells, said = without_absent(kind, cells, self.labels if kind == "emotion" else ())
-                self._tell(*counted(name, said))
+                cells, absent = without_absent(kind, cells, self.labels if kind == "emotion" else ())
+                self._tell(*counted(name, absent))
             if name == "emotion" and "none" not in self.labels and (cells == "none").any():
-                said = (cells == "none").sum()
-                saying = "1 cell says" if said == 1 else f"{said} cells say"
-                self._tell(f"column emotion: {saying} none, a class like any other; {NO_CLASS}")
+                count = (cells == "none").sum()
+                contain = "1 cell contains" if count == 1 else f"{count} cells contain"
+                self._tell(f"column emotion: {contain} none, which is read as a class; {NO_CLASS}")
             if name not in ("file", "text"):
                 cells, changed = without_point_zero(cells)
                 if changed:
@@ -223,6 +223,6 @@ def _odd_names(column: str, cells: np.ndarray) -> list[str]:
         return []
     words = ", ".join(itertools.islice(dict.fromkeys(odd), 3))
     return [
-        f"column {column}: {len(odd)} rows say {words}, which is taken as the name of a {column}; if it means that the {column} "
-        "is not known, leave these rows out"
+        f"column {column}: {len(odd)} rows contain {words}, which is read as the name of a {column}; if it means that the "
+        f"{column} is unknown, remove these rows"
     ]

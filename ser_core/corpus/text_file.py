@@ -47,27 +47,27 @@ def with_text(corpus: str, table: pd.DataFrame, text: str, text_file: str, sourc
 def with_text_file(corpus: str, table: pd.DataFrame, text_file: str) -> tuple[pd.DataFrame, str, list[str]]:
     """Returns the table with the texts of a file with the columns `text` and `utterance` (or `file`).
 
-    Every utterance needs a row. Its text may be empty, as when a recogniser hears no word. Rows of other utterances
+    Every utterance needs a row. Its text may be empty, for example when a recogniser finds no words. Rows of other utterances
     (those that the label scheme drops) are skipped and counted. Raises CorpusError otherwise.
     """
     if not text_file:
         raise CorpusError(f"corpus {corpus}: corpus.text=column needs its file: add corpus.text_file=FILE.csv (or .parquet)")
     rows = named_rows(corpus, text_file, "corpus.text_file", ["text"])
-    rows.cells["text"], said = without_absent("text", rows.column("text"))
+    rows.cells["text"], absent = without_absent("text", rows.column("text"))
     chosen, others = match_rows(corpus, table, rows, "text")
     passed = f", {len(others)} rows of other utterances passed over" if others else ""
-    notices = [*rows.notices, *(f"{rows.file.name}: {one}" for one in counted("text", said))]
+    notices = [*rows.notices, *(f"{rows.file.name}: {one}" for one in counted("text", absent))]
     return table.assign(text=chosen), f"column text of {rows.file.name}, {chosen.count('')} empty{passed}", notices
 
 
-def named_rows(corpus: str, place: str, knob: str, columns: Sequence[str] = ()) -> UserTable:
-    """Reads a table that names utterances in a column `utterance` or `file`. `knob` is the setting that gave the path.
+def named_rows(corpus: str, place: str, setting: str, columns: Sequence[str] = ()) -> UserTable:
+    """Reads a table that names utterances in a column `utterance` or `file`. `setting` is the setting that gave the path.
 
     Raises CorpusError if it does not exist, cannot be read, or lacks both columns or one of `columns`.
     """
     file = Path(place)
     if not file.is_file():
-        raise CorpusError(f"corpus {corpus}: no file {file}; correct {knob}")
+        raise CorpusError(f"corpus {corpus}: no file {file}; correct {setting}")
     rows = read_user_table(file)
     if rows.names and not {"utterance", "file"}.intersection(rows.names):
         both = " (or file)" if columns else " or file"

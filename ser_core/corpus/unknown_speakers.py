@@ -1,4 +1,4 @@
-"""When a corpus counts as one with unknown speakers: if (almost) every utterance names another one.
+"""When a corpus counts as one with unknown speakers: if (almost) every utterance names a different one.
 
 EmoBox's table gives each utterance of MER2023 and RESD its own speaker, and some tables use the file name as speaker. Such
 names cannot separate speakers: the same voice is in all parts of every split.
@@ -11,7 +11,7 @@ from pathlib import Path
 ACCEPTED = ("refuse", "each")
 """Values of the setting `unknown_speakers`: folds by speaker are refused, or each utterance is a speaker."""
 ALMOST_ALL = 0.9
-"""Share of utterances that counts as all. In corpora of people who say one thing each, a few say more than one."""
+"""Share of utterances that counts as all. In a corpus with one utterance per person, a few people may have more."""
 FEWEST = 3
 """Minimum number of utterances for speakers to count as unknown; two may well be by two people."""
 
@@ -27,6 +27,7 @@ def why_unknown(speakers: Sequence[str]) -> str:
     if len(speakers) < FEWEST or alone < ALMOST_ALL * len(speakers):
         return ""
     every = "every utterance names" if alone == len(speakers) else "almost every utterance names"
+    # The protocol card repeats this sentence, and cards must be equal to be compared: do not reword it.
     return f"speakers are not known: {every} another speaker"
 
 
@@ -36,7 +37,7 @@ def named_after_files(speakers: Sequence[str], files: Sequence[str]) -> list[str
     >>> len(named_after_files(["a", "a", "b"], ["/x/a.wav", "/x/a.wav", "/x/b.wav"])), named_after_files(["a"], ["/x/a1.wav"])
     (1, [])
     """
-    alike = sum(speaker in (file, Path(file).name, Path(file).stem) for speaker, file in zip(speakers, files, strict=True))
-    if len(set(speakers)) < 2 or alike < ALMOST_ALL * len(speakers):
+    matches = sum(speaker in (file, Path(file).name, Path(file).stem) for speaker, file in zip(speakers, files, strict=True))
+    if len(set(speakers)) < 2 or matches < ALMOST_ALL * len(speakers):
         return []
-    return ["speakers are called like their files: a voice that is in several files counts as several speakers"]
+    return ["speakers have the names of their files, so a person who speaks in several files counts as several speakers"]

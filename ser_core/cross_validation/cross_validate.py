@@ -49,7 +49,9 @@ def cross_validate_many(wanted: Sequence[tuple[Plan, Sequence[int]]], store: Run
     """
     for planned, numbers in wanted:
         _check(planned, numbers)
+    # The thread count belongs to the process, so all plans of a call share one.
     torch.set_num_threads(max(planned.config.run.threads for planned, _ in wanted))
+    # optim.pack=0 stacks folds across plans. Any other number keeps to the fixed packs of each plan.
     free = [
         Member(which, planned, planned.folds.folds[number - 1])
         for which, (planned, numbers) in enumerate(wanted)
@@ -79,6 +81,7 @@ def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], stor
     left = {place: left[place] for place in asked}
     try:
         with contextlib.ExitStack() as held:
+            # A claim waits while another process trains the fold. Afterwards the fold has a record and is not missing.
             missing = {each.key for each in sorted(members, key=_order) if held.enter_context(store.claim(each.key))}
             if any(each.key in missing for each in left.values()):
                 stacked = [Member(each.which, each.planned, each.fold, each.key in missing) for each in members]
@@ -89,6 +92,7 @@ def _trained(members: Sequence[Member], asked: Collection[tuple[int, int]], stor
                     if left.pop((which, event.fold), None):
                         yield which, event
     except Exception as error:
+        # Folds recorded before the error are results. Only the others have failed.
         for (which, number), each in left.items():
             if each.key not in store:
                 yield which, FoldFailed(number, error)

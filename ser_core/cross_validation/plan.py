@@ -32,12 +32,12 @@ def by_pack(numbers: Sequence[int], size: int) -> list[list[int]]:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What `cross_validate` will train: settled configuration, inputs, folds, and the key of each fold's record."""
+    """What `cross_validate` will train: settled configuration, dataset, folds, and the key of each fold's record."""
 
     config: Config
     asked: Config
     """The configuration before unsupported tasks were removed."""
-    inputs: Dataset
+    dataset: Dataset
     folds: Folds
     card: dict[str, Any]
     fingerprint: str
@@ -50,13 +50,13 @@ class Plan:
     def notices(self) -> list[str]:
         """Returns sentences about the corpus and the configuration that every command prints and every table repeats."""
         alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
-        unused = unused_notice(self.inputs.corpus, self.config.folds, self.folds)
+        unused = unused_notice(self.dataset.corpus, self.config.folds, self.folds)
         alone = [alone] if self.one_by_one else []
-        return [*self.inputs.corpus.notices, *unused, *alone, *self.config.small_batches()]
+        return [*self.dataset.corpus.notices, *unused, *alone, *self.config.small_batches()]
 
     def notices_for(self, overrides: Sequence[str]) -> list[str]:
         """Returns `notices`, plus a sentence for each of these overrides (those that composed `asked`) without effect."""
-        idle = settings_without_effect(self.asked, self.inputs.corpus, overrides, self.folds)
+        idle = settings_without_effect(self.asked, self.dataset.corpus, overrides, self.folds)
         return [*self.notices, *idle]
 
     def key(self, fold: int) -> FoldKey:
@@ -80,30 +80,31 @@ class Plan:
     def under_seed(self, seed: int) -> "Plan":
         """Returns the same plan with another seed. Corpus, features, folds and card do not depend on the seed."""
         config = dataclasses.replace(self.config, seed=seed)
-        return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.inputs.beside))
+        return dataclasses.replace(self, config=config, fingerprint=fingerprint(config, self.dataset.extra_content))
 
 
-def plan(config: Config, progress: bool = False, inputs: Dataset | None = None) -> Plan:
+def plan(config: Config, progress: bool = False, dataset: Dataset | None = None) -> Plan:
     """Reads corpus and features (unless given) and makes the folds; trains nothing.
 
     Tasks whose labels the corpus lacks are set to weight 0 first, so requesting them gives the same experiment as not
     requesting them. The same holds for optim.pack when folds cannot be stacked.
     """
-    inputs = inputs.aimed_at(config.tasks) if inputs else load_dataset(config, progress)
-    settled = config.settled(inputs.corpus, inputs.channels)
-    inputs.check(config)
-    one_by_one = why_not_packed(settled, inputs) if settled.optim.pack != 1 else ""
-    _check_tasks(settled, inputs.corpus)
+    dataset = dataset.aimed_at(config.tasks) if dataset else load_dataset(config, progress)
+    settled = config.settled(dataset.corpus, dataset.channels)
+    dataset.check(config)
+    one_by_one = why_not_packed(settled, dataset) if settled.optim.pack != 1 else ""
+    _check_tasks(settled, dataset.corpus)
+    # Before the fingerprint: a pack that cannot be stacked gives the same experiment as no pack.
     if one_by_one:
         settled = dataclasses.replace(settled, optim=dataclasses.replace(settled.optim, pack=1))
-    card = inputs.corpus.card(inputs.audio_hash)
-    folds = make_folds(inputs.corpus, config.folds, card)
+    card = dataset.corpus.card(dataset.audio_hash)
+    folds = make_folds(dataset.corpus, config.folds, card)
     audio = f"at most {config.audio.max_seconds:g} s, longer: {config.audio.longer}"
-    flagged = flags(inputs.corpus, folds, settled.optim.refit)
-    card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(inputs.skipped)}
+    flagged = flags(dataset.corpus, folds, settled.optim.refit)
+    card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(dataset.skipped)}
     card["metrics"] = DEFINITIONS
-    name = fingerprint(settled, inputs.beside)
-    return Plan(settled, config, inputs, folds, card, name, channels_fingerprint(settled), one_by_one)
+    name = fingerprint(settled, dataset.extra_content)
+    return Plan(settled, config, dataset, folds, card, name, channels_fingerprint(settled), one_by_one)
 
 
 def _check_tasks(settled: Config, corpus: Corpus) -> None:

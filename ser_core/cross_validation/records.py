@@ -93,6 +93,7 @@ class RunStore:
     def state_place(self, key: FoldKey) -> Path:
         """Returns the path of the fold's checkpoint during training."""
         place = self.place(key)
+        # Hidden, so that searches for fold-* find only records.
         return place.parent / f".{place.name}.state"
 
     def __contains__(self, key: FoldKey) -> bool:
@@ -141,7 +142,9 @@ class RunStore:
             test.predictions.to_parquet(draft / "predictions-test.parquet", index=False)
             for file in draft.iterdir():
                 with file.open("rb") as written:
+                    # On disk before the rename, so that a power cut never leaves a complete name with empty files.
                     os.fsync(written.fileno())
+            # Records are written once: if another process was faster, its record stays.
             if not place.exists():
                 draft.rename(place)
         finally:
@@ -170,16 +173,16 @@ def read_together(files: Sequence[Path]) -> list[pd.DataFrame]:
     from pyarrow import parquet
 
     found = [parquet.ParquetFile(pyarrow.BufferReader(file.read_bytes())).read(use_threads=False) for file in files]
-    alike: dict[pyarrow.Schema, list[int]] = {}
+    by_schema: dict[pyarrow.Schema, list[int]] = {}
     for place, table in enumerate(found):
-        alike.setdefault(table.schema.remove_metadata(), []).append(place)
+        by_schema.setdefault(table.schema.remove_metadata(), []).append(place)
     tables: dict[int, pd.DataFrame] = {}
-    for places in alike.values():
-        whole = pyarrow.concat_tables([found[place] for place in places]).combine_chunks().to_pandas()
+    for places in by_schema.values():
+        joined = pyarrow.concat_tables([found[place] for place in places]).combine_chunks().to_pandas()
         start = 0
         for place in places:
             rows = len(found[place])
-            tables[place] = whole.iloc[start : start + rows]
+            tables[place] = joined.iloc[start : start + rows]
             tables[place].index = pd.RangeIndex(rows)
             start += rows
     return [tables[place] for place in range(len(files))]

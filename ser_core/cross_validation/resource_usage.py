@@ -2,7 +2,7 @@
 
     start_measuring(device) -> train -> measured_usage(device, seconds)
         ->  {"memory_gb": 1.2, "gpu_memory_gb": 3.4, "gpu_share": 0.06, "gpu_seconds": 17.0}
-The peak of main memory is that of the whole process so far, including earlier folds: an upper bound for this fold.
+The peak of main memory is that of the process so far, including earlier folds: an upper bound for this fold.
 """
 
 import resource
@@ -24,6 +24,7 @@ def measured_usage(device: torch.device, seconds: float) -> dict[str, float]:
     """Returns peak memory in GB (10^9 bytes). On a GPU, also returns the peak GPU memory, the seconds the GPU was reserved,
     and the largest share of its memory that the process held, including the reserve of its allocator.
     """
+    # ru_maxrss is in bytes on macOS and in KiB on Linux.
     unit = 1 if sys.platform == "darwin" else 1024
     measured = {"memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9}
     if device.type == "cuda":

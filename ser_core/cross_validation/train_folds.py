@@ -1,8 +1,8 @@
 """How claimed folds are trained, alone or as one program, and recorded when they are done.
 
     members --train_within_memory--> as one, or in halves --fit_packed--> events    alone (pack=1)  fixed (2, 3, ...)  free (0)
-A fixed pack is always trained as a whole, because the stacked folds decide the last bits. It resumes from one checkpoint of all
-its folds. A free pack stacks all folds that are available, and each fold resumes from its own checkpoint.
+A fixed pack is always trained with all its folds, because the stacked folds decide the last bits. It resumes from one
+checkpoint of all its folds. A free pack stacks all folds that are available, and each fold resumes from its own checkpoint.
 """
 
 import dataclasses
@@ -64,9 +64,11 @@ def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[
             failure.__cause__ = error
             yield members[0].which, FoldFailed(members[0].fold.number, failure)
             return
+    # Retry outside the except block, whose traceback keeps the tensors of the failed attempt alive.
     torch.cuda.empty_cache()
     middle = (len(members) + 1) // 2
     for half in (members[:middle], members[middle:]):
+        # Some folds may have finished before memory ran out.
         left = [dataclasses.replace(each, missing=each.missing and each.key not in store) for each in half]
         if any(each.missing for each in left):
             yield from train_within_memory(left, store)
@@ -77,7 +79,7 @@ def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     (member,) = members
     planned, fold, checkpoint = member.planned, member.fold, member.checkpoint(store)
     resource_usage.start_measuring(device_of(planned.config))
-    training = fit(planned.config, planned.inputs, fold, checkpoint)
+    training = fit(planned.config, planned.dataset, fold, checkpoint)
     while True:
         try:
             end = next(training)
@@ -100,16 +102,17 @@ def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     load_pack(checkpoint, checkpoints, device_of(config))
     scores = {number: own.development_scores() for number, own in checkpoints.items()}
     try:
-        for told in _together(members, list(checkpoints.values()), store, lambda: save_pack(checkpoint, checkpoints)):
-            yield from told
-            judged = [event for _, event in told if isinstance(event, Progress)]
-            for event in judged:
+        for events in _together(members, list(checkpoints.values()), store, lambda: save_pack(checkpoint, checkpoints)):
+            yield from events
+            progress = [event for _, event in events if isinstance(event, Progress)]
+            for event in progress:
                 scores[event.fold].append(event.dev)
-            going = [found for number, found in scores.items() if found and not checkpoints[number].failure]
-            if judged and going:
-                bars = [best_so_far(found)[-1] for found in going]
-                yield which, PackEpoch(max(map(len, going)), config.stage_plans()[0].epochs, sum(bars) / len(bars))
+            running = [found for number, found in scores.items() if found and not checkpoints[number].failure]
+            if progress and running:
+                bars = [best_so_far(found)[-1] for found in running]
+                yield which, PackEpoch(max(map(len, running)), config.stage_plans()[0].epochs, sum(bars) / len(bars))
     except torch.OutOfMemoryError:
+        # The halves are other stacks with other last bits, so they must not resume from this state.
         checkpoint.delete()
         raise
     checkpoint.delete()
@@ -119,8 +122,8 @@ def _free(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains folds of any plans, each from its own last checkpoint."""
     missing = [each for each in members if each.missing]
     checkpoints = [FoldCheckpoint(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
-    for told in _together(missing, checkpoints, store):
-        yield from told
+    for events in _together(missing, checkpoints, store):
+        yield from events
 
 
 def _together(
@@ -132,15 +135,18 @@ def _together(
     pairs = [(member, own) for member, own in pairs if not own.failure]
     resource_usage.start_measuring(device_of(members[0].planned.config))
     begun = time.monotonic()
-    for each in fit_packed([PackJob(member.planned.config, member.planned.inputs, member.fold, own) for member, own in pairs]):
+    for each in fit_packed([PackJob(member.planned.config, member.planned.dataset, member.fold, own) for member, own in pairs]):
         for index in each.ends:
+            # All folds of the stack share the time of an epoch equally.
             pairs[index][1].worked += (time.monotonic() - begun) / len(each.ends)
-        told = [_done(*pairs[index], fitted, store, len(members)) for index, fitted in each.fitted.items()]
-        told += [_failed(*pairs[index], error) for index, error in each.failed.items()]
-        told += [_progress(pairs[index][0], end) for index, end in each.ends.items() if not end.refit]
+        events = [_done(*pairs[index], fitted, store, len(members)) for index, fitted in each.fitted.items()]
+        events += [_failed(*pairs[index], error) for index, error in each.failed.items()]
+        events += [_progress(pairs[index][0], end) for index, end in each.ends.items() if not end.refit]
+        # A round with finished folds ends no epoch, so there is no new state to save.
         if not each.fitted:
             save()
-        yield [(which, event) for which, event in told if event]
+        yield [(which, event) for which, event in events if event]
+        # After the yield: the time that the caller takes is not training time.
         begun = time.monotonic()
 
 

@@ -31,8 +31,9 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
     """Scores a trained fold and writes its record. `stacked` is the number of folds that were trained together."""
     config, key = planned.config, planned.key(fold.number)
     dev = fitted.dev_predictions
+    # The development part is scored by the model that was not trained on it. After a refit that is not the tested model.
     dev_scores = {**score(dev), **condition_scores(planned, fitted.judged, fold.dev.tolist())} if len(dev) else {}
-    tested = predict(config, planned.inputs, fitted.model, fold.test.tolist())
+    tested = predict(config, planned.dataset, fitted.model, fold.test.tolist())
     record = FoldRecord(
         key=key,
         seed=config.seed,
@@ -48,13 +49,13 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
         epochs=fitted.epochs,
         chosen_epoch=fitted.chosen_epoch,
         seconds=seconds,
-        skipped=planned.inputs.skipped,
+        skipped=planned.dataset.skipped,
         environment=environment(config),
         spent={**resource_usage.measured_usage(device_of(config), seconds), "stacked": float(stacked)},
     )
     place = cached_baselines(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     metrics = score(tested) | condition_scores(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
-    store.write(record, dev, TestPart(key, metrics, baselines(planned.inputs, fold, place), tested))
+    store.write(record, dev, TestPart(key, metrics, baselines(planned.dataset, fold, place), tested))
 
 
 def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:
@@ -62,7 +63,7 @@ def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[in
     found: dict[str, float] = {}
     for entry in planned.config.conditions:
         with hide_channel(model.stems, condition(entry).hides):
-            predictions = predict(planned.config, planned.inputs.under(entry), model, rows)
+            predictions = predict(planned.config, planned.dataset.under(entry), model, rows)
         found |= {under(metric, entry): value for metric, value in score(predictions).items()}
     return found
 
@@ -72,11 +73,12 @@ def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
     found: dict[str, float] = {}
     if not fitted.between:
         return found
+    # state_dict() shares its tensors with the model, and the loop below overwrites them.
     last, trained = copy.deepcopy(fitted.model.state_dict()), set[str]()
     for stage, weights in zip(planned.config.stage_plans(), fitted.between, strict=False):
         trained |= set(stage.weights)
         fitted.model.load_state_dict(weights)
-        scores = score(predict(planned.config, planned.inputs, fitted.model, fold.test.tolist(), trained))
+        scores = score(predict(planned.config, planned.dataset, fitted.model, fold.test.tolist(), trained))
         found |= {f"{name}@{stage.name}": value for name, value in scores.items()}
     fitted.model.load_state_dict(last)
     return found
@@ -84,10 +86,10 @@ def _between(planned: Plan, fold: Fold, fitted: Fitted) -> dict[str, float]:
 
 def _left_out(planned: Plan, fold: Fold) -> dict[str, int]:
     """Counts the labelled training utterances that a task's loss cannot use, as `<task>.left_out`, if any."""
-    inputs, rows = planned.inputs, fold.train.tolist()
-    steps = {name: [channel.lengths[row] for row in rows] for name, channel in inputs.channels.items()}
+    dataset, rows = planned.dataset, fold.train.tolist()
+    steps = {name: [channel.lengths[row] for row in rows] for name, channel in dataset.channels.items()}
     tasks = planned.config.tasks.active()
-    counts = {name: task.left_out(inputs.targets[name][rows], steps) for name, task in tasks.items()}
+    counts = {name: task.left_out(dataset.targets[name][rows], steps) for name, task in tasks.items()}
     return {f"{name}.left_out": count for name, count in counts.items() if count}
 
 

@@ -61,6 +61,7 @@ class StoredViews:
         """Draws a view of each of these utterances, once per channel and utterance. Channels without a version stay unchanged."""
         if not self.channels:
             return {}
+        # From the step's key and not from a generator: a resumed or packed run draws the same views.
         lots = uniform(key, LOT, (len(channels), len(rows))).tolist()
         views = {}
         for (name, channel), lot in zip(channels.items(), lots, strict=True):
@@ -90,7 +91,7 @@ def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], prog
         return _columns(config, corpus, progress)
     changes = [speech_items(corpus, hashes, entry) for entry in task.augmentations]
     each = [list(versions) for versions in zip(*changes, strict=True)]
-    return StoredViews({"speech": _heard(config, corpus, each, progress)}, task.stored, content=f"augment-{EDITION}")
+    return StoredViews({"speech": _speech_views(config, corpus, each, progress)}, task.stored, content=f"augment-{EDITION}")
 
 
 def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> dict[str, ChangedChannels]:
@@ -103,7 +104,9 @@ def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], 
         one = condition(entry)
         if one.changes_speech:
             each = [[item] for item in speech_items(corpus, hashes, one.changes_speech)]
-            found[entry] = ChangedChannels({"speech": _heard(config, corpus, each, progress).channel}, f"augment-{EDITION}")
+            found[entry] = ChangedChannels(
+                {"speech": _speech_views(config, corpus, each, progress).channel}, f"augment-{EDITION}"
+            )
         elif not one.reads_text:
             found[entry] = ChangedChannels({}, "")
         else:
@@ -137,7 +140,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
         hashes = content_hashes([file for each in files for file in each], config.cache, progress)
         rows = zip(utterances, files, strict=True)
         each = [[Speech(name, file, NAN, NAN, hashes[file]) for file in several] for name, several in rows]
-        channels["speech"] = _heard(config, corpus, each, progress)
+        channels["speech"] = _speech_views(config, corpus, each, progress)
     if texts := cells.get(AUGMENTED_TEXT):
         names = [name for name, each in zip(utterances, texts, strict=True) for _ in each]
         channel = text_channel(config, names, [text for each in texts for text in each], progress)
@@ -146,7 +149,7 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
     return StoredViews(channels, config.tasks.stored, pd.DataFrame(found), content, notices)
 
 
-def _heard(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> ChannelViews:
+def _speech_views(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> ChannelViews:
     """Returns features of several items per utterance. Raises CorpusError for an item with unusable audio."""
     channel = speech_channel(config, [item for items in each for item in items], progress)
     assert channel is not None, "Config refuses versions of a channel that is not read"

@@ -51,6 +51,7 @@ class Channel:
     def means(self) -> Float[Tensor, "n layers dim"]:
         """Returns the mean over time of each utterance's features before training."""
         features = self.sequences if self.frozen is None else self.frozen
+        # Stored as float16, in which a sum over many frames would lose digits.
         return torch.stack([features[row].float().mean(0) for row in range(len(self.lengths))])
 
     @functools.cached_property

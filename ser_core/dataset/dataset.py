@@ -39,7 +39,7 @@ class Dataset:
     """Channels that a condition changes, by its entry."""
 
     @property
-    def beside(self) -> str:
+    def extra_content(self) -> str:
         """Returns the name of everything read beyond the corpus's own content; "" if there is nothing."""
         return content_of(self.views, self.conditions)
 
@@ -51,21 +51,22 @@ class Dataset:
         return Batch(streams, {name: target[numbers] for name, target in self.targets.items()}, numbers, views)
 
     def aimed_at(self, tasks: Tasks) -> "Dataset":
-        """Returns the same inputs with the targets of other tasks, because their settings may change the targets."""
+        """Returns the same dataset with the targets of other tasks, because their settings may change the targets."""
         return dataclasses.replace(self, targets=tasks.targets(self.corpus))
 
     def for_tasks(self, tasks: Collection[str]) -> "Dataset":
-        """Returns the same inputs, without stored views unless one of the tasks reads them."""
+        """Returns the same dataset, without stored views unless one of the tasks reads them."""
         return self if any(TASKS[name].reads_stored_views for name in tasks) else dataclasses.replace(self, views=StoredViews())
 
     def under(self, condition: str) -> "Dataset":
-        """Returns the same inputs with the channels of a condition of config.conditions."""
+        """Returns the same dataset with the channels of a condition of config.conditions."""
         return dataclasses.replace(self, channels={**self.channels, **self.conditions[condition].channels})
 
     def check(self, config: Config) -> None:
-        """Raises SettingError unless these inputs hold the versions and emotions that the configuration needs."""
+        """Raises SettingError unless this dataset has the versions and emotions that the configuration needs."""
         if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.stored:
-            raise SettingError("these inputs were loaded for other conditions or views; load them for this configuration")
+            raise SettingError("this dataset was loaded for other conditions or views; load it for this configuration")
+        # Only for its error.
         draw_shares(config, self, range(len(self.corpus)))
 
     @functools.cached_property
@@ -83,22 +84,23 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
         raise SettingError("a model needs a channel, but model.speech and model.text are both none; choose an encoder for one")
     corpus = config.corpus.read(config.cache)
     hashes = content_hashes(corpus.table["file"], config.cache, progress)
-    heard = speech_channel(config, speech_items(corpus, hashes), progress)
-    skipped = heard.sequences.refused if heard and isinstance(heard.sequences, Features) else {}
+    speech = speech_channel(config, speech_items(corpus, hashes), progress)
+    skipped = speech.sequences.refused if speech and isinstance(speech.sequences, Features) else {}
     if skipped:
         _refuse(config, corpus, skipped)
         corpus = corpus.without(skipped)
-        heard = speech_channel(config, speech_items(corpus, hashes), progress)
-    read = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
+        # Channels follow the rows of the corpus table. The features are stored by now, so this is fast.
+        speech = speech_channel(config, speech_items(corpus, hashes), progress)
+    text = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
     conditions = changed_channels(config, corpus, hashes, progress)
     views = stored_views(config, corpus, hashes, progress)
-    doubts = heard.sequences.doubts if heard and isinstance(heard.sequences, Features) else {}
+    doubts = speech.sequences.doubts if speech and isinstance(speech.sequences, Features) else {}
     of_columns = [*views.notices, *(notice for changed in conditions.values() for notice in changed.notices)]
     notices = (*corpus.notices, *of_columns, *notice_of(doubts, len(corpus)))
     corpus = dataclasses.replace(corpus, further=views.columns, notices=notices)
     return Dataset(
         corpus=corpus,
-        channels={channel.name: channel for channel in (heard, read) if channel},
+        channels={channel.name: channel for channel in (speech, text) if channel},
         targets=config.tasks.targets(corpus),
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),
@@ -108,26 +110,27 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
 
 
 def draw_batches(
-    config: Config, inputs: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
+    config: Config, dataset: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
 ) -> list[tuple[list[int], Tensor]]:
     """Draws the utterances of each batch of an epoch, and the batch's key. Advances the generator to the next epoch."""
-    lengths = [inputs.lengths[row] for row in rows]
-    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, inputs, rows)))
+    lengths = [dataset.lengths[row] for row in rows]
+    # `list`: all batches are drawn before the first key, so the order of the draws does not depend on the caller.
+    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, dataset, rows)))
     return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
 
 
-def draw_shares(config: Config, inputs: Dataset, rows: Sequence[int]) -> list[float]:
+def draw_shares(config: Config, dataset: Dataset, rows: Sequence[int]) -> list[float]:
     """Returns the shares by which `drawn_order` draws these rows; [] if each is drawn once.
 
     Raises SettingError if optim.sampling=balanced has nothing to balance.
     """
     if config.optim.sampling == "shuffled":
         return []
-    shares = balanced_shares(inputs.corpus.column("emotion")[list(rows)].tolist())
+    shares = balanced_shares(dataset.corpus.column("emotion")[list(rows)].tolist())
     if not shares:
         raise SettingError(
-            f"optim.sampling=balanced needs at least two emotions among the training utterances, but corpus {inputs.corpus.name} "
-            "does not have them; use optim.sampling=shuffled"
+            "optim.sampling=balanced needs at least two emotions among the training utterances, but corpus "
+            f"{dataset.corpus.name} does not have them; use optim.sampling=shuffled"
         )
     return shares
 

@@ -10,11 +10,11 @@ from ser_core.config.tree import Config
 from ser_core.dataset.dataset import Dataset
 
 
-def pool_channels(config: Config, inputs: Dataset) -> Dataset:
-    """Returns inputs with one step per utterance in each frozen channel, if fusion and tasks only read means.
+def pool_channels(config: Config, dataset: Dataset) -> Dataset:
+    """Returns the dataset with one step per utterance in each frozen channel, if fusion and tasks only read means.
 
     Batches are drawn as before (Channel.averaged).
     """
     if not config.model.fusion.reads_means or any(task.channels for task in config.tasks.active().values()):
-        return inputs
-    return dataclasses.replace(inputs, channels={name: channel.averaged for name, channel in inputs.channels.items()})
+        return dataset
+    return dataclasses.replace(dataset, channels={name: channel.averaged for name, channel in dataset.channels.items()})

@@ -47,6 +47,7 @@ def _from_hub(name: str, key: str) -> Path:
     """Returns the snapshot of a hub checkpoint: the local one if it has weights, otherwise a download."""
     import huggingface_hub
 
+    # A local snapshot first, then a download; PyTorch's own format only if there is no safetensors.
     attempts = ((HUB_FILES, True), (HUB_FILES, False), ([*HUB_FILES, "pytorch_model*.bin"], False))
     reason = "it holds no weights"
     for patterns, local in attempts:

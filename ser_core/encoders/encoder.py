@@ -120,9 +120,9 @@ def weights_hash(folder: Path) -> str:
     weights = weight_files(folder)
     if not weights:
         raise SettingError(f"{folder} holds no weights: neither *.safetensors nor pytorch_model*.bin")
-    beside = sorted(file for file in folder.iterdir() if file.name in SETTING_FILES)
+    settings = sorted(file for file in folder.iterdir() if file.name in SETTING_FILES)
     together = hashlib.sha256()
-    for file in (*beside, *weights):
+    for file in (*settings, *weights):
         state = file.stat()
         together.update(f"{file.name}\n{_hash_of(file, state.st_size, state.st_mtime_ns)}\n".encode())
     return together.hexdigest()[:16]
@@ -130,6 +130,7 @@ def weights_hash(folder: Path) -> str:
 
 def weight_files(folder: Path) -> list[Path]:
     """Returns the weight files to read: safetensors if any exist, otherwise PyTorch's."""
+    # Sorted, because the order of a folder differs between file systems and the hash covers the files in order.
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
 
 

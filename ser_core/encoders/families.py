@@ -57,6 +57,7 @@ def receptive_field(settings: dict[str, Any]) -> int:
 def normalised(wave: np.ndarray, settings: dict[str, Any], preparation: dict[str, Any]) -> Tensor:
     """Returns the waveform [1 samples], at zero mean and unit variance unless the checkpoint was trained without."""
     if preparation.get("do_normalize", True):
+        # 1e-7 as in transformers' Wav2Vec2FeatureExtractor.
         wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
     return torch.from_numpy(wave)[None]
 
@@ -80,6 +81,7 @@ def log_mel(wave: np.ndarray, settings: dict[str, Any], preparation: dict[str, A
             f"{len(wave) / SAMPLE_RATE_HZ:.2f} s; set audio.max_seconds to {longest / SAMPLE_RATE_HZ:g} or less"
         )
     spectrum = torch.stft(torch.from_numpy(wave), fft, hop, window=torch.hann_window(fft), return_complex=True)
+    # From here on as in OpenAI's code (whisper/audio.py): no last frame, 8 decades below the maximum, (x + 4) / 4.
     power = spectrum[:, :-1].abs().square()
     energies = (_whisper_filters(settings.get("num_mel_bins", 80), fft, hop) @ power).clamp(min=1e-10).log10()
     return ((energies.clamp(min=float(energies.max()) - 8) + 4) / 4)[None]
@@ -96,6 +98,7 @@ def _whisper_filters(mels: int, fft: int, hop: int) -> Float[Tensor, "mels bins"
 def run_whisper(model: Any, inputs: Tensor) -> Tensor:
     encoder = model.encoder
     frames = gelu(encoder.conv2(gelu(encoder.conv1(inputs)))).transpose(1, 2)
+    # Positions of the real length. Whisper itself pads every input to 30 s.
     states = frames + encoder.embed_positions.weight[: frames.shape[1]]
     for layer in encoder.layers:
         output = layer(states, None)

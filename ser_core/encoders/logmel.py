@@ -82,6 +82,7 @@ class LogMelExtractor:
 
 def levelled(wave: Float[Tensor, "samples"], level: str) -> Float[Tensor, "samples"]:
     """Scales the waveform to an RMS of 0.1 or a peak of 1, or returns it unchanged."""
+    # Neither divisor is 0: silent audio is refused when it is loaded (ser_core/audio/load.py).
     if level == "rms":
         return wave * (RMS_LEVEL / wave.square().mean().sqrt())
     return wave / wave.abs().max() if level == "peak" else wave

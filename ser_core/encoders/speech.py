@@ -48,6 +48,7 @@ class SpeechCheckpoint(TrainableEncoder):
 
     def lower(self, device: torch.device) -> "SpeechExtractor":
         frozen = SpeechExtractor(checkpoint.find(self.path, self.key), "last", 1, device, self.tune)
+        # Stride 1: the trained layers read every frame, and `strided` averages their output.
         return SpeechExtractor(frozen.folder, str(frozen.below), 1, device)
 
     def tuning(self, device: torch.device) -> Tuning | None:
@@ -80,6 +81,7 @@ class SpeechExtractor:
         self.minimum_samples = self.family.minimum_samples(self.settings)
         self.side_by_side = device.type == "cpu"
         self._loading = threading.Lock()
+        # Threads share the model and its hooks, so each thread catches the states of its own utterance.
         self._caught = threading.local()
 
     def identity(self) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class SpeechExtractor:
         }
 
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
+        # cuDNN may round convolutions to TF32 on newer GPUs; features would then depend on the device.
         with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
             states = (self._states(np.asarray(item, np.float32)) for item in items)
             return [half(average_frames(state, self.stride), str(self.folder)) for state in states]
@@ -103,6 +106,7 @@ class SpeechExtractor:
         model: Any = checkpoint.load_model(self.folder, self.device, SpeechCheckpoint.key)
         if hasattr(model, "decoder"):
             del model.decoder
+        # At least one layer stays: state 0 is caught at its entrance.
         del model.encoder.layers[max(1, self.numbers[-1]) :]
         return model
 
@@ -114,11 +118,13 @@ class SpeechExtractor:
 
     def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
         """Returns the chosen hidden states of one waveform, caught during the forward pass by the thread that runs it."""
+        # The first call loads the weights. Without the lock, several threads would load them at once.
         with self._loading:
             model = self._watched
         states: dict[int, Tensor] = {}
         self._caught.states = states
         output = self.family.run(model, self.family.prepare(wave, self.settings, self.preparation).to(self.device))
+        # The last state comes after the closing norm, which no hook of a layer sees.
         if self.complete:
             self._catch(self.numbers[-1], output)
         return torch.stack([states[number] for number in self.numbers], dim=1)

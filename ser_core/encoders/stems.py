@@ -31,6 +31,7 @@ class FeatureStem(nn.Module):
         self.register_buffer("scale", torch.ones(layers, dim))
         self.layer_scores = nn.Parameter(torch.zeros(layers))
         self.dropout = Dropout(dropout)
+        # The bound of nn.Linear for `dim` inputs, here for each layer by itself.
         bound = dim**-0.5
         self.project = nn.Parameter(torch.empty(layers, dim, width).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(width))
@@ -70,6 +71,7 @@ class ConcatenatedStem(FeatureStem):
         super().__init__(layers, dim, width, dropout)
         del self.layer_scores
         with torch.no_grad():
+            # The bound for all layers together, which are inputs of one Linear.
             self.project.mul_(layers**-0.5)
 
     def mixed(self, steps: Float[Tensor, "batch time layers dim"]) -> Float[Tensor, "batch time width"]:

@@ -39,6 +39,7 @@ class Kind:
 KINDS = {
     **{name: Kind(tunable=True) for name in ("bert", "electra")},
     **{name: Kind() for name in ("albert", "deberta", "deberta-v2", "modernbert")},
+    # The positions of RoBERTa and its relatives begin after the index of the padding, at 2.
     **{name: Kind(reserved=2, tunable=True) for name in ("roberta", "xlm-roberta", "camembert")},
     "mpnet": Kind(reserved=2),
     "distilbert": Kind("n_layers", "dim"),

@@ -81,4 +81,5 @@ class TrainableEncoder(EncoderOption):
         """Returns the weights' hash in place of their path and the layer count for -1; idle settings get a fixed value."""
         untuned = {} if self.tune else {"rate": 0, "decay": 0}
         tune = self.layers_trained() if self.tune < 0 else self.tune
+        # Checkpointing changes memory and time but not the gradients, so it does not count.
         return {"path": weights_hash(checkpoint.find(self.path, self.key)), "tune": tune, "checkpointing": False, **untuned}

@@ -33,6 +33,7 @@ class TopLayers(nn.Module):
 
     def __init__(self, layers: nn.ModuleList, closing: nn.Module | None, first: nn.Module) -> None:
         super().__init__()
+        # A copy: each model trains its own layers, and the extractor keeps the pre-trained ones.
         self.layers = copy.deepcopy(layers).requires_grad_(True)
         self.closing = copy.deepcopy(closing or nn.Identity()).requires_grad_(True)
         self.biases = RelativeBiases(first.attention) if hasattr(getattr(first, "attention", None), "rel_attn_embed") else None
@@ -45,6 +46,7 @@ class TopLayers(nn.Module):
 
     def forward(self, states: Float[Tensor, "batch time dim"], mask: Bool[Tensor, "batch time"]) -> list[Tensor]:
         """Returns the given states and the input above each layer, the last after the closing norm and the integration."""
+        # Added to the scores. Not -inf: a row without any real step would become NaN.
         padding = torch.where(mask, 0.0, FAR).to(states.dtype)[:, None, None, :]
         around = {"attention_mask": None, "position_bias": self.biases(padding)} if self.biases else {"attention_mask": padding}
         found, above = [states], [states]
@@ -148,12 +150,14 @@ class TunedStem(nn.Module):
 
     def states(self, raw: Stream) -> Stream:
         """Applies the layers to the stored states: [batch time layers dim], as the FeatureStem reads it."""
+        # The store holds one layer here, the state below the trained ones, as float16.
         states = self.top(raw.steps[:, :, 0].to(self.read.mean.dtype), raw.mask)
         steps = torch.stack(states[-1:] if self.tuning.last else states, dim=2)
         return strided(Stream(steps, raw.mask), self.tuning.stride)
 
     def parts(self) -> Iterator[Part]:
         """Yields every parameter of the trained layers, their adapters and the integration."""
+        # From the top, because a layer's rate falls with its distance from the output.
         for depth, layer in enumerate(reversed(list(self.top.layers))):
             for name, parameter in layer.named_parameters():
                 added, factor = ADDED.search(name), self.tuning.rate * self.tuning.decay**depth
@@ -174,4 +178,5 @@ def strided(stream: Stream, stride: int) -> Stream:
     mask = nn.functional.pad(stream.mask, (0, short)).unflatten(1, (-1, stride))
     steps = nn.functional.pad(stream.steps, (0, 0, 0, 0, 0, short)).unflatten(1, (-1, stride))
     counted = mask[..., None, None].to(steps.dtype)
+    # Divide by the real steps only; a group of padding alone stays 0.
     return Stream((steps * counted).sum(2) / counted.sum(2).clamp(min=1), mask.any(2))

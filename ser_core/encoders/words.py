@@ -48,5 +48,6 @@ def word_numbers(text: str, buckets: int) -> Int[Tensor, "words"]:
 
 @functools.lru_cache(maxsize=65_536)
 def _number(word: str, buckets: int) -> int:
+    # Not Python's hash(), which differs from process to process.
     digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
     return 1 + int.from_bytes(digest, "big") % (buckets - 1)

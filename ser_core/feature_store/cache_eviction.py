@@ -37,6 +37,7 @@ def make_room(features: Path, budget_gb: float) -> list[Path]:
     for place in places:
         if sum(sizes.values()) <= budget_gb * GIGABYTE:
             break
+        # Features that this process reads later would otherwise disappear between two calls.
         if place not in _IN_USE and _deleted(place):
             gone.append(place)
             sizes.pop(place)

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE_HZ, Audio, doubt_of, load
 from ser_core.augment import EDITION, augment
-from ser_core.content_hashes import DIGITS, content_hashes, write_whole
+from ser_core.content_hashes import DIGITS, content_hashes, write_atomically
 from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
 from ser_core.feature_store.cache_eviction import make_room, mark_used
@@ -62,7 +62,7 @@ class Speech:
     change: str = ""
 
     @property
-    def heard(self) -> str:
+    def segment_id(self) -> str:
         """Identifies the audio. Unreadable files are identified by path, because each has its own reason."""
         return f"{self.content or self.file} {float(self.start)!r} {float(self.end)!r}"
 
@@ -73,7 +73,8 @@ class Speech:
 
     @property
     def key(self) -> str:
-        return _digest(f"{self.heard} {self.change} {EDITION}" if self.change else self.heard)
+        # EDITION belongs to the augmentations, so it counts only for a changed waveform.
+        return _digest(f"{self.segment_id} {self.change} {EDITION}" if self.change else self.segment_id)
 
     def read(self, audio: Audio, minimum_samples: int) -> np.ndarray:
         """Returns the waveform. Raises AudioError."""
@@ -82,7 +83,7 @@ class Speech:
             raise AudioError("could not be read a moment ago; run the command again")
         if not self.change:
             return wave
-        changed = augment(wave, self.change, self.heard)
+        changed = augment(wave, self.change, self.segment_id)
         if len(changed) < minimum_samples:
             raise AudioError(f"too short after {self.change}: {len(changed)} samples, and the encoder needs {minimum_samples}")
         return changed
@@ -158,10 +159,12 @@ class FeatureStore:
         items = tuple(items)
         place = self.place(extractor, audio, any(isinstance(item, Speech) for item in items))
         shards = Shards(place)
+        # Before the check, so that another process that makes room takes these features for used.
         mark_used(place)
         if all(item.key in shards.lengths for item in items):
             return Features(items, shards, {})
         with _alone(place, progress):
+            # Look again: another process may have extracted everything while this one waited for the lock.
             shards = Shards(place)
             shards.clear_away()
             missing = {item.key: item for item in items if item.key not in shards.lengths}
@@ -179,7 +182,7 @@ class FeatureStore:
         place = self.folder / "features" / _digest(text)[:16]
         if not (place / "settings.json").exists():
             place.mkdir(parents=True, exist_ok=True)
-            write_whole(place / "settings.json", text)
+            write_atomically(place / "settings.json", text)
         return place
 
     def _extract(self, items: list[Item], extractor: Extractor, audio: Audio, place: Path, progress: bool) -> dict[str, str]:
@@ -203,6 +206,7 @@ class FeatureStore:
                         filling, opened, size = {}, time.monotonic(), 0
                     advance()
         finally:
+            # After an error or Ctrl-C too: what is computed is kept.
             _write_shard(place, filling, doubts)
         return reasons
 
@@ -228,6 +232,7 @@ class Shards:
         self._shard_of: dict[str, Path] = {}
         self._damaged: list[Path] = []
         files = sorted(place.glob("shard-*.safetensors"))
+        # Cached in the folder, so a shard is hashed once and not at every start.
         hashes = content_hashes(files, place)
         for file in files:
             if file.stem != f"shard-{hashes[str(file)]}":
@@ -272,8 +277,9 @@ def _write_shard(place: Path, features: Mapping[str, Tensor], doubts: Mapping[st
     """Writes the doubts about source files, then the features under the hash of their bytes, completely or not at all."""
     if not features:
         return
+    # Doubts first. A file is examined only when it is extracted, so a kill in between would lose its doubt.
     if doubts:
-        write_whole(place / DOUBTS, json.dumps(read_doubts(place) | dict(doubts)))
+        write_atomically(place / DOUBTS, json.dumps(read_doubts(place) | dict(doubts)))
     content = save(dict(features))
     draft = place / f".shard-{uuid.uuid4().hex}"
     draft.write_bytes(content)
@@ -294,20 +300,25 @@ def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> It
             return error
 
     def made(content: np.ndarray | str | AudioError) -> Tensor | AudioError:
+        # safetensors stores only contiguous tensors.
         return content if isinstance(content, AudioError) else extractor([content])[0].contiguous()
 
+    # If the encoder is not thread-safe, the pool only reads audio, and the encoder runs in this thread.
     together = extractor.side_by_side
     first: Callable[[Item], Any] = (lambda item: made(read(item))) if together else read
     waiting: deque[tuple[Item, Future[Any]]] = deque()
     with _one_thread_each(), ThreadPoolExecutor(CORES if together else 2) as pool:
         try:
+            # The empty entries at the end drain the queue.
             for number, item in enumerate([*items, *[None] * AHEAD]):
                 if item is not None:
                     waiting.append((item, pool.submit(first, item)))
                 if number >= AHEAD and waiting:
+                    # In the order of the items, so a shard does not depend on which thread is faster.
                     done, future = waiting.popleft()
                     yield done, future.result() if together else made(future.result())
         finally:
+            # The consumer may stop early; then nothing more is computed.
             pool.shutdown(cancel_futures=True)
 
 

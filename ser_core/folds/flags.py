@@ -26,4 +26,5 @@ def flags(corpus: Corpus, folds: Folds, refit: bool) -> list[str]:
 
 
 def _meet(values: np.ndarray, others: np.ndarray) -> bool:
+    # Two utterances without a name do not share a speaker or session.
     return bool((set(values.tolist()) & set(others.tolist())) - {""})

@@ -1,4 +1,4 @@
-"""The training, development and test utterances of each fold, and the hash that names the whole split."""
+"""The training, development and test utterances of each fold, and the hash that names the split."""
 
 import dataclasses
 import hashlib
@@ -51,6 +51,7 @@ class Folds:
 
 def split_hash(corpus: Corpus, folds: Sequence[Fold], card: Mapping[str, Any]) -> str:
     """Returns a name of the split from its content: the corpus, the label scheme, and the parts of each fold."""
+    # Names and not row numbers: the hash describes who is where, not how a table is stored.
     names = corpus.column("utterance").tolist()
     parts = [{**{part: [names[row] for row in getattr(fold, part)] for part in PARTS}, "joins": fold.joins} for fold in folds]
     return hashlib.sha256(json.dumps([card["content"], corpus.scheme, parts], sort_keys=True).encode()).hexdigest()[:12]

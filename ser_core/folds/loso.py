@@ -22,5 +22,6 @@ class LeaveOneSessionOut(FoldsOption):
         if (corpus.column("session") == "").any():
             raise CorpusError(f"folds=loso needs a session for every utterance; corpus {corpus.name} has none: use lospo")
         for one in held_out_by(corpus, "session"):
+            # A speaker may take part in several sessions; leaving out one session is then not enough.
             others = ~np.isin(corpus.column("speaker")[one.outside], corpus.column("speaker")[one.test])
             yield dataclasses.replace(one, outside=one.outside[others])

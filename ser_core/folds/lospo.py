@@ -1,4 +1,4 @@
-"""Leave one speaker out: each speaker is tested once, by a model that never heard this speaker."""
+"""Leave one speaker out: each speaker is tested once, by a model that was not trained on this speaker."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -38,7 +38,7 @@ class Official(FoldsOption):
         tested = self._tested(corpus, sorted(set(split.tolist()) - {""}))
         others = Counter(split[~np.isin(np.char.lower(split), TRAIN + DEVELOPMENT) & (split != tested)].tolist())
         parts = ", ".join(f"{name or 'no part'} ({count})" for name, count in others.most_common(5))
-        return f"their part is none of train, dev and {tested}, but {parts}" if parts else ""
+        return f"their part is not train, dev or {tested} but {parts}" if parts else ""
 
     def _tested(self, corpus: Corpus, names: list[str]) -> str:
         """Returns the name of the tested part. Raises CorpusError if it does not exist or is ambiguous."""

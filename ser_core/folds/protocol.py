@@ -77,6 +77,7 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
     folds = []
     for number, one in enumerate(held, start=1):
         dev = rule.rows(corpus, one, number, option.seed)
+        # setdiff1d also sorts. With sorted rows the split hash does not depend on how a protocol lists them.
         train = np.setdiff1d(one.outside, dev)
         fold = option.purged(corpus, Fold(number, one.held_out, train, np.sort(dev), np.sort(one.test), rule.joins))
         for part in ("train", "test", *(["dev"] if rule.name != "none" else [])):

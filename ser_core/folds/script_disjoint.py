@@ -56,6 +56,7 @@ class ScriptDisjoint(FoldsOption):
                 f"at least that many scripts; corpus {corpus.name} has {known}: use folds=text_disjoint"
             )
         sizes, group = [0] * self.groups, np.zeros(len(corpus), int)
+        # A seeded order, so that folds.seed gives other groups; the smallest group first, so that the sizes stay close.
         for index in np.random.default_rng(self.seed).permutation(len(names)):
             smallest = int(np.argmin(sizes))
             sizes[smallest] += int(counts[index])

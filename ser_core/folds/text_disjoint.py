@@ -45,6 +45,7 @@ class TextDisjoint(FoldsOption):
         def less(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
             return np.setdiff1d(rows, np.concatenate([keys.touched(rows, others) for keys in ways]))
 
+        # Where a text is in both, training gives it up and development keeps it.
         dev = less(fold.dev, fold.test)
         train = less(fold.train, np.concatenate([fold.test, dev]))
         return dataclasses.replace(fold, train=train, dev=dev)

@@ -66,7 +66,7 @@ class Bridge(FusionOption):
         one_of(self, "kv_mode", ("split", "same", "concat"))
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return BridgeFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+        return BridgeFusion(channels=channels, width=width, dropout=dropout, **self.settings())
 
 
 class BridgeFusion(Fusion):

@@ -43,7 +43,7 @@ class CoattnXattn(FusionOption):
             at_least(self, field, 1)
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return CoattnXattnFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+        return CoattnXattnFusion(channels=channels, width=width, dropout=dropout, **self.settings())
 
 
 class CoattnXattnFusion(Fusion):

@@ -49,7 +49,7 @@ class CrossAttention(FusionOption):
         one_of(self, "pool", ("concat", "mean"))
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return CrossAttentionFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+        return CrossAttentionFusion(channels=channels, width=width, dropout=dropout, **self.settings())
 
 
 class CrossAttentionFusion(Fusion):

@@ -47,7 +47,7 @@ class FusionOption(Option):
         """Builds the network for these channels (one or more), all of the given width."""
         raise NotImplementedError
 
-    def knobs(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Returns every setting by name, for a network that takes them all."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "name"}
 

@@ -49,7 +49,7 @@ class Mbt(FusionOption):
             at_least(self, field, low)
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return MbtFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+        return MbtFusion(channels=channels, width=width, dropout=dropout, **self.settings())
 
 
 class MbtFusion(Fusion):
@@ -84,7 +84,7 @@ class MbtFusion(Fusion):
         heard = {name: self._refined(name, stream, noise) for name, stream in streams.items()}
         tokens = self.tokens.expand(len(next(iter(heard.values())).steps), -1, -1)
         for layers in zip(*(self.exchange[name] for name in heard), strict=True):  # type: ignore[arg-type]
-            joined = {name: layer(beside(heard[name], tokens), noise) for name, layer in zip(heard, layers, strict=True)}
+            joined = {name: layer(append_tokens(heard[name], tokens), noise) for name, layer in zip(heard, layers, strict=True)}
             heard = {name: Stream(each.steps[:, : -tokens.shape[1]], heard[name].mask) for name, each in joined.items()}
             tokens = torch.stack([each.steps[:, -tokens.shape[1] :] for each in joined.values()]).mean(0)
         return means(heard)
@@ -95,7 +95,7 @@ class MbtFusion(Fusion):
         return stream
 
 
-def beside(stream: Stream, tokens: Float[Tensor, "batch tokens width"]) -> Stream:
+def append_tokens(stream: Stream, tokens: Float[Tensor, "batch tokens width"]) -> Stream:
     """Returns the stream with the tokens appended, all of them real."""
     real = stream.mask.new_ones(tokens.shape[:2])
     return Stream(torch.cat([stream.steps, tokens], 1), torch.cat([stream.mask, real], 1))

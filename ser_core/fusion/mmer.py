@@ -38,7 +38,7 @@ class Mmer(FusionOption):
         at_least(self, "feedforward", 1)
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return MmerFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+        return MmerFusion(channels=channels, width=width, dropout=dropout, **self.settings())
 
 
 class MmerFusion(Fusion):

@@ -47,7 +47,7 @@ class Perceiver(FusionOption):
             at_least(self, field, low)
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return PerceiverFusion(channels=channels, width=width, dropout=dropout, **self.knobs())
+        return PerceiverFusion(channels=channels, width=width, dropout=dropout, **self.settings())
 
 
 class PerceiverFusion(Fusion):

@@ -1,4 +1,4 @@
-"""Random modality masking (Wang et al. 2023; Ispas et al. 2023, arXiv 2401.00536): whole epochs without one channel.
+"""Random modality masking (Wang et al. 2023; Ispas et al. 2023, arXiv 2401.00536): some epochs train without one channel.
 
     p(e) = probability * (1 + cos(pi e / (epochs - 1))) / 2 for epoch e = 0, 1, ...; below `least` it is 0
     with probability p an epoch hides a channel: the text with probability `text`, otherwise the speech

@@ -27,7 +27,9 @@ class MaskingOption(Option):
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         channels = situation.config.model.channels
-        return {} if len(channels) > 1 else {"": f"the model reads {' '.join(channels)} alone, which nothing may hide"}
+        return (
+            {} if len(channels) > 1 else {"": f"the model reads only {' '.join(channels)}, and the only channel cannot be hidden"}
+        )
 
     def around(self, fusion: Fusion, channels: Sequence[str]) -> Fusion:
         """Returns the fusion, preceded by the layer that hides channels."""
@@ -54,16 +56,16 @@ class MaskedFusion(Fusion):
 class Silence(nn.Module):
     """Hides one channel of all utterances while `mask_channel` is active."""
 
-    heard: Float[Tensor, "channels"]
+    visible: Float[Tensor, "channels"]
     """1 for a channel that is visible, 0 for one that is hidden."""
 
     def __init__(self, channels: Sequence[str]) -> None:
         super().__init__()
         self.channels = list(channels)
-        self.register_buffer("heard", torch.ones(len(channels)), persistent=False)
+        self.register_buffer("visible", torch.ones(len(channels)), persistent=False)
 
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> dict[str, Stream]:
-        shares = {name: self.heard[index] for index, name in enumerate(self.channels)}
+        shares = {name: self.visible[index] for index, name in enumerate(self.channels)}
         return {name: Stream(stream.steps * shares[name], stream.mask) for name, stream in streams.items()}
 
 
@@ -114,10 +116,10 @@ def mask_channel(model: nn.Module, channel: str) -> Iterator[None]:
             parameter.requires_grad_(False)
             parameter.grad = None
         for silence in silences:
-            silence.heard[silence.channels.index(channel)] = 0
+            silence.visible[silence.channels.index(channel)] = 0
         yield
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
         for silence in silences:
-            silence.heard.fill_(1)
+            silence.visible.fill_(1)

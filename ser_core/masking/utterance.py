@@ -51,5 +51,5 @@ class ChannelDropout(Site):
         size = len(next(iter(streams.values())).steps)
         whether, which = uniform(noise.key, self.site, (size, 2)).unbind(-1)
         lost, textual = whether < self.probability, which < self.text
-        heard = {name: ~(lost & (textual if name == "text" else ~textual)) for name in streams}
-        return {name: Stream(each.steps * heard[name][:, None, None], each.mask) for name, each in streams.items()}
+        visible = {name: ~(lost & (textual if name == "text" else ~textual)) for name in streams}
+        return {name: Stream(each.steps * visible[name][:, None, None], each.mask) for name, each in streams.items()}

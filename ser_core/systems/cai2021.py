@@ -1,4 +1,4 @@
-"""Cai et al. 2021: one speech encoder, trained as a whole on emotion and, at the same time, on the spoken letters.
+"""Cai et al. 2021: one speech encoder, fully trained on emotion and on the transcript (CTC) at the same time.
 
 speech --layers, trained--> mean --> emotion
                  \\-- every frame --> letters (CTC)
@@ -25,16 +25,16 @@ SYSTEM = System(
         ),
         Part(
             row="encoders",
-            paper="heads on the encoder itself",
+            paper="the heads read the encoder directly",
             status=DIFFERS,
-            here="A trained projection to model.width stands between encoder and heads; the convolutions stay frozen.",
+            here="A trained projection to model.width comes between encoder and heads; the convolutions stay frozen.",
         ),
         Part(row="refinement", paper="none", status=KNOWN),
         Part(
             row="fusion",
-            paper="pooling not at hand",
+            paper="pooling: not known to us",
             status=RECONSTRUCTION,
-            here="Emotion reads the normalised mean over frames.",
+            here="The emotion head reads the normalised mean over frames.",
             overrides=("model.fusion=concat",),
         ),
         Part(row="tokens", paper="none", status=KNOWN),
@@ -50,9 +50,9 @@ SYSTEM = System(
         ),
         Part(
             row="losses and weights",
-            paper="CTC summed or averaged: not at hand",
+            paper="whether CTC is summed or averaged: not known to us",
             status=RECONSTRUCTION,
-            here="CTC is the mean over utterances of the loss per character; dropout stays at its default.",
+            here="CTC is the loss per character, averaged over utterances; dropout keeps its default.",
             overrides=("tasks.transcript.variant=standard",),
         ),
         Part(row="stages", paper="one", status=KNOWN, overrides=("stages=one",)),
@@ -67,9 +67,9 @@ SYSTEM = System(
         ),
         Part(
             row="optimiser",
-            paper="weight decay and what follows the warm-up: not at hand",
+            paper="weight decay, and the schedule after the warm-up: not known to us",
             status=RECONSTRUCTION,
-            here="Weight decay is .01 and the rate falls to 0 along a cosine.",
+            here="Weight decay is .01, and the learning rate falls to 0 along a cosine.",
             overrides=("optim.weight_decay=0.01",),
         ),
     ),
@@ -84,7 +84,7 @@ SYSTEM = System(
     headline="CTC weight .1",
     unknown=("pooling", "weight decay", "dropout"),
     cautions=(
-        "The repository's README states the loss as CTC + weight x classification; code and paper weigh CTC.",
-        "Re-implemented over 5 folds by session (MMER's comparison) it has 77.1 WA.",
+        "The repository's README gives the loss as CTC + weight x classification; code and paper put the weight on CTC.",
+        "MMER's authors re-implemented it with 5 folds by session and report 77.1 WA.",
     ),
 )

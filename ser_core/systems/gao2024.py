@@ -1,4 +1,4 @@
-"""Gao et al. 2024: emotion and transcript train the whole encoder; then it is frozen, and adapters learn with speaker tasks.
+"""Gao et al. 2024: emotion and transcript train the full encoder; then it is frozen, and adapters train with speaker tasks.
 
 stage 1: speech --layers, trained--> emotion, letters      stage 2: frozen layers + adapters --> emotion, gender, style
 """
@@ -23,7 +23,7 @@ SYSTEM = System(
     parts=(
         Part(
             row="encoders",
-            paper="all layers trained in stage 1; no text is read",
+            paper="all layers are trained in stage 1; no text",
             status=KNOWN,
             overrides=(
                 *("model.text=none", "model.speech.tune=-1", "model.speech.rate=1", "model.speech.decay=1"),
@@ -32,7 +32,7 @@ SYSTEM = System(
         ),
         Part(
             row="encoders",
-            paper="how the layers are read: not at hand",
+            paper="which layers are read: not known to us",
             status=RECONSTRUCTION,
             here="The last layer is read at 50 Hz through a trained projection to model.width.",
             overrides=("model.speech.layers=last", "model.speech.stride=1"),
@@ -42,7 +42,7 @@ SYSTEM = System(
             row="fusion",
             paper="one bottleneck adapter for each task",
             status=RECONSTRUCTION,
-            here="The adapters of emotion, gender and style stand above the mean over frames; the letters have none.",
+            here="Emotion, gender and style each have an adapter on the mean over frames; the transcript has none.",
             overrides=("model.fusion=concat",),
         ),
         Part(row="tokens", paper="none", status=KNOWN),
@@ -59,14 +59,14 @@ SYSTEM = System(
         ),
         Part(
             row="losses and weights",
-            paper="stage 2 also SCLcos, -cos between the features of emotion, gender and style; its weight is not at hand",
+            paper="stage 2 adds SCLcos, -cos between the features of emotion, gender and style; its weight: not known to us",
             status=RECONSTRUCTION,
-            here="Self-contrast weighs .1, and nothing in stage 1.",
+            here="Self-contrast has weight .1 in stage 2 and weight 0 in stage 1.",
             overrides=("tasks.self_contrast.weight=0.1", "stages.first.weights.self_contrast=0"),
         ),
         Part(
             row="stages",
-            paper="two: all; then frozen encoder with LoRA 64 and bottleneck adapters",
+            paper="two: first all layers, then a frozen encoder with LoRA 64 and bottleneck adapters",
             status=KNOWN,
             overrides=(
                 *("stages=two", "stages.first.trains=[heads,fusion,encoder]", "stages.first.weights.gender=0"),
@@ -77,16 +77,16 @@ SYSTEM = System(
         ),
         Part(
             row="stages",
-            paper="where adapters begin, and widths of the bottlenecks: not at hand",
+            paper="when adapters are added, and the width of the bottlenecks: not known to us",
             status=RECONSTRUCTION,
-            here="Adapters are there in stage 1 too, untrained, where they change nothing; bottlenecks are 64 wide.",
+            here="Adapters exist in stage 1 too, but are untrained and change nothing; bottlenecks have width 64.",
             overrides=("model.speech.adapter.width=64",),
         ),
         Part(
             row="stages",
-            paper="how the 200 epochs are shared: not at hand",
+            paper="how the stages share the 200 epochs: not known to us",
             status=RECONSTRUCTION,
-            here="Each stage has at most 200 epochs and stops early on development speakers.",
+            here="Each stage trains for at most 200 epochs, with early stopping on development speakers.",
         ),
         Part(
             row="optimiser",
@@ -96,9 +96,9 @@ SYSTEM = System(
         ),
         Part(
             row="optimiser",
-            paper="which optimiser and schedule: not at hand",
+            paper="optimiser and schedule: not known to us",
             status=RECONSTRUCTION,
-            here='AdamW with warm-up and cosine; "10e-5" is read as 1e-4.',
+            here='AdamW with warm-up and a cosine schedule; we read "10e-5" as 1e-4.',
             overrides=("optim.layer_rate=1",),
         ),
     ),

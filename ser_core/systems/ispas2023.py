@@ -47,7 +47,7 @@ SYSTEM = System(
     parts=(
         Part(
             row="encoders",
-            paper="transformers trained; convolutions and embeddings frozen",
+            paper="transformer layers are trained; convolutions and embeddings are frozen",
             status=KNOWN,
             overrides=(
                 *("model.speech.layers=last", "model.speech.stride=1", "model.speech.tune=-1"),
@@ -57,40 +57,40 @@ SYSTEM = System(
         ),
         Part(
             row="encoders",
-            paper="width 1024 as the encoders give it",
+            paper="the encoders' own width, 1024",
             status=DIFFERS,
-            here="A trained projection to model.width stands between encoder and fusion, the encoder's own dropout is off, and "
-            "layers of DeBERTa cannot be trained (model.text.tune=0 takes them frozen).",
+            here="A trained projection to model.width comes between encoder and fusion, the encoder's own dropout is off, and "
+            "layers of DeBERTa cannot be trained (model.text.tune=0 keeps them frozen).",
         ),
         Part(
             row="refinement", paper="self-attention in each channel, 32 heads", status=KNOWN, overrides=("model.fusion.refine=1",)
         ),
         Part(
             row="refinement",
-            paper="residual and norm not described",
+            paper="residual and norm: not described",
             status=RECONSTRUCTION,
-            here="Self-attention has a residual and a normalisation before it.",
+            here="Self-attention has a residual connection and pre-normalisation.",
         ),
         Part(
             row="fusion",
-            paper="keys of one channel, values of the other, 32 heads; mean of both groups",
+            paper="keys from one channel, values from the other, 32 heads; mean of both groups",
             status=KNOWN,
             overrides=("model.fusion=bridge", "model.fusion.kv_mode=split", "model.fusion.heads=32", "model.fusion.skip=false"),
         ),
         Part(
             row="fusion",
-            paper="masks, residual, norm around it not described",
+            paper="masks, and residual and norm around the bridge: not described",
             status=RECONSTRUCTION,
-            here="Nothing stands around the bridge, and the padding that lengthens the shorter channel is not masked.",
+            here="The bridge has no residual, norm or feed-forward layer, and the padding of the shorter channel is not masked.",
             overrides=(
                 *("model.fusion.mask_padding=false", "model.fusion.residual=false", "model.fusion.norm=false"),
                 "model.fusion.feedforward=0",
             ),
         ),
-        Part(row="tokens", paper="2 x 30, without a sweep", status=KNOWN, overrides=("model.fusion.tokens=30",)),
+        Part(row="tokens", paper="2 x 30; no other number is tried", status=KNOWN, overrides=("model.fusion.tokens=30",)),
         Part(
             row="masking",
-            paper="whole epochs, .8 falling as a cosine, 0 below .1; text .6, speech .4",
+            paper="full epochs with probability .8, falling along a cosine, 0 below .1; text .6, speech .4",
             status=KNOWN,
             overrides=(
                 *("model.masking=epoch", "model.masking.probability=0.8", "model.masking.least=0.1"),
@@ -99,9 +99,9 @@ SYSTEM = System(
         ),
         Part(
             row="masking",
-            paper="what a masked channel is replaced by is not said",
+            paper="what replaces a masked channel: not described",
             status=RECONSTRUCTION,
-            here="A hidden channel's steps are zero vectors, and the cosine ends with the last epoch.",
+            here="Zero vectors replace the steps of a masked channel, and the cosine reaches its end in the last epoch.",
         ),
         Part(
             row="losses and weights",
@@ -115,9 +115,9 @@ SYSTEM = System(
         ),
         Part(
             row="losses and weights",
-            paper="hidden sizes of the heads only in a figure",
+            paper="hidden sizes of the heads: given only in a figure",
             status=RECONSTRUCTION,
-            here="Heads are linear. (CCC is a mean over dimensions here, so .66 is .33 for each of two.)",
+            here="Heads are linear. (The CCC loss is a mean over dimensions, so .66 means .33 for each of two.)",
             overrides=("tasks.emotion.hidden=0", "tasks.dimensions.hidden=0"),
         ),
         Part(row="stages", paper="one", status=KNOWN, overrides=("stages=one",)),
@@ -134,23 +134,23 @@ SYSTEM = System(
             row="optimiser",
             paper="no schedule mentioned",
             status=DIFFERS,
-            here="The rate falls to 0 along a cosine.",
+            here="The learning rate falls to 0 along a cosine.",
         ),
         Part(
             row="optimiser",
-            paper="choice of the epoch and dropout not said",
+            paper="choice of the epoch, and dropout: not described",
             status=RECONSTRUCTION,
-            here="Of all 20 epochs the one that is best on development speakers is tested; model.dropout stays at its default.",
+            here="The test uses the epoch, of all 20, that is best on development speakers; model.dropout keeps its default.",
             overrides=("optim.patience=20",),
         ),
     ),
-    protocol="10 folds: 8 speakers train, 1 develops, 1 is tested; 4 classes, 5531 utterances, seeds 1 to 3",
+    protocol="10 folds: 8 speakers for training, 1 for development, 1 for testing; 4 classes, 5531 utterances, seeds 1 to 3",
     folds=("folds=lospo", "folds.dev=partner"),
     published=TABLE_2,
     headline="bridge + masking, multi-task",
     unknown=("masks of padding", "residual, norm, feed-forward around the bridge", "hidden sizes of the heads", "dropout"),
     cautions=(
-        "The sd of valence in the bridge row (.05) may be meant x 10^-2, as others of the paper's CCC columns are.",
+        "The sd of valence in the bridge row (.05) may be in units of 10^-2, like other sd in the paper's CCC columns.",
         "Its Table 3 lists four IEMOCAP rows (.363/.728 to .547/.752) that are MSP-Podcast figures (arXiv 2112.00158, Table 2).",
     ),
 )

@@ -18,7 +18,7 @@ SYSTEM = System(
     parts=(
         Part(
             row="encoders",
-            paper="speech layers trained, convolutions frozen; text frozen, width 768; wave cut at 13.1 s",
+            paper="speech layers are trained, convolutions and text are frozen; width 768; audio is cut at 13.1 s",
             status=KNOWN,
             overrides=(
                 *("model.speech.layers=last", "model.speech.stride=1", "model.speech.tune=-1", "model.speech.rate=1"),
@@ -28,15 +28,16 @@ SYSTEM = System(
         ),
         Part(
             row="encoders",
-            paper="width 768 as the encoders give it",
+            paper="the encoders' own width, 768",
             status=DIFFERS,
-            here="A trained projection to model.width stands between encoder and fusion, and dropout drops whole dimensions.",
+            here="A trained projection to model.width comes between encoder and fusion, and dropout drops the same "
+            "dimensions at all steps.",
             overrides=("model.dropout=0.1",),
         ),
         Part(row="refinement", paper="text: one BERT layer", status=KNOWN),
         Part(
             row="fusion",
-            paper="3 chained cross-encoders, acoustic gate, masked max-pooling, audio past it; 12 heads",
+            paper="3 chained cross-encoders, acoustic gate, masked max-pooling, audio also bypasses them; 12 heads",
             status=KNOWN,
             overrides=("model.fusion=mmer", "model.fusion.heads=12", "model.fusion.feedforward=4"),
         ),
@@ -44,7 +45,7 @@ SYSTEM = System(
         Part(row="masking", paper="none", status=KNOWN, overrides=("model.masking=none",)),
         Part(
             row="losses and weights",
-            paper="CE + .1 CTC + .1 SCL + .1 ACL; as in the code: CTC summed, SCL and ACL not normalised",
+            paper="CE + .1 CTC + .1 SCL + .1 ACL; as in the code, CTC is summed, and SCL and ACL are not normalised",
             status=KNOWN,
             overrides=(
                 *("tasks.emotion.weight=1", "tasks.emotion.hidden=0", "tasks.emotion.class_weights=none"),
@@ -59,10 +60,10 @@ SYSTEM = System(
         ),
         Part(
             row="losses and weights",
-            paper="views: text translated back, speech spoken anew in another voice; 32 characters",
+            paper="views: back-translated text and speech synthesised in another voice; 32 characters",
             status=DIFFERS,
-            here="A view is the waveform changed (speed, pitch, noise, reverberation, codec) beside the same text, unless "
-            "views=column names files and texts of yours; the alphabet has 28 characters and the blank.",
+            here="A view is the changed waveform (speed, pitch, noise, reverberation, codec) with the same text, unless "
+            "views=column names your own files and texts; the alphabet has 28 characters and the blank.",
             overrides=("tasks.augmented_contrast.views=waveform",),
         ),
         Part(row="stages", paper="one", status=KNOWN, overrides=("stages=one",)),
@@ -77,15 +78,15 @@ SYSTEM = System(
         ),
         Part(
             row="optimiser",
-            paper="constant rate; 4 utterances at a time, gradients of 4 steps summed",
+            paper="constant learning rate; 4 utterances at a time, gradients of 4 steps are summed",
             status=DIFFERS,
-            here="The rate falls to 0 along a cosine, and a batch is 16 at once, so contrast sees 16 instead of 4.",
+            here="The learning rate falls to 0 along a cosine, and a batch has 16 utterances, so contrast compares 16, not 4.",
         ),
         Part(
             row="optimiser",
             paper="the code's learning rate (5e-5) and batch (2 x 4) differ from the paper's",
             status=RECONSTRUCTION,
-            here="The paper's values are taken.",
+            here="We use the paper's values.",
         ),
     ),
     protocol="5 folds by session, no development part",
@@ -100,13 +101,13 @@ SYSTEM = System(
     headline=FULL,
     unknown=("variance: none is reported",),
     cautions=(
-        "The three ablation figures (78.1, 78.9, 79.8) stand in the same source as baselines (RoBERTa, wav2vec2, "
-        "concatenation): one of the two columns is mis-extracted, so do not lean on them.",
-        "The released code reads args.lr, which its parser does not define, and never imports its fusion network: it does "
-        "not run as published.",
-        "In the code WA and UA are swapped: what it calls wa, and selects by, is the mean recall per class.",
-        "The code picks the best of 100 epochs on the tested session, for each fold by itself: figures are optimistic.",
-        "Transcripts with annotators' tags are read, also when tested.",
-        "CTC is summed over batch and length at weight .1, so it dominates the first epochs.",
+        "The source of the three ablation figures (78.1, 78.9, 79.8) also lists them as baselines (RoBERTa, wav2vec2, "
+        "concatenation). One of the two columns was extracted wrongly, so do not rely on them.",
+        "The released code does not run as published: it reads args.lr, which its parser does not define, and it never "
+        "imports its fusion network.",
+        "The code swaps WA and UA: what it calls wa, and uses for selection, is the mean recall per class.",
+        "The code picks the best of 100 epochs on the test session of each fold, so the figures are optimistic.",
+        "Transcripts contain the annotators' tags, also in the test part.",
+        "CTC is summed over batch and length and has weight .1, so it dominates the first epochs.",
     ),
 )

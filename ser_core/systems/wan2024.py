@@ -13,20 +13,20 @@ SYSTEM = System(
     authors="Wan, Qiu, Liu, Zhang",
     title="Metadata-Enhanced SER: Augmented Residual Integration and Co-Attention in Two-Stage Fine-Tuning",
     venue="arXiv 2412.20707, 2024",
-    encoders="three self-supervised speech encoders of base size, which ones is not known",
+    encoders="three self-supervised speech encoders of base size; we do not know which",
     channels=("speech",),
     parts=(
         Part(
             row="encoders",
-            paper="base-size speech encoders; no text is read",
+            paper="base-size speech encoders; no text",
             status=KNOWN,
             overrides=("model.text=none", "model.width=768"),
         ),
         Part(
             row="encoders",
-            paper="which layers are trained, and how they are read: not known",
+            paper="which layers are trained and read: not known",
             status=RECONSTRUCTION,
-            here="Every transformer layer is trained, the last is read at 50 Hz, convolutions stay frozen.",
+            here="All transformer layers are trained, the last one is read at 50 Hz, and the convolutions stay frozen.",
             overrides=(
                 *("model.speech.layers=last", "model.speech.stride=1", "model.speech.tune=-1", "model.speech.rate=0.1"),
                 "model.speech.decay=1",
@@ -36,8 +36,8 @@ SYSTEM = System(
             row="encoders",
             paper="augmented residual integration in every layer; its equation is not known",
             status=RECONSTRUCTION,
-            here="After RE2, whose term it is: each layer reads the running residual beside the lowest state (ari_re2); "
-            "ari_gate and ari_head are other readings.",
+            here="As in RE2, where the term comes from: each layer reads the running residual and the lowest state (ari_re2); "
+            "ari_gate and ari_head are other interpretations.",
             overrides=("model.speech.integration=ari_re2", "model.speech.integration.rank=0"),
         ),
         Part(row="refinement", paper="none known", status=KNOWN),
@@ -45,7 +45,7 @@ SYSTEM = System(
             row="fusion",
             paper="co-attention between features of tasks; its equation is not known",
             status=RECONSTRUCTION,
-            here="Emotion's feature asks that of each of three helpers by cross-attention; coattn_weight is the other candidate.",
+            here="Emotion's feature attends to those of three helper tasks by cross-attention; coattn_weight is the alternative.",
             overrides=("model.fusion=coattn_xattn", "model.fusion.helpers=3", "model.fusion.reverse=false"),
         ),
         Part(row="tokens", paper="none", status=KNOWN),
@@ -54,7 +54,7 @@ SYSTEM = System(
             row="losses and weights",
             paper="emotion, gender, style, transcript; weights not known",
             status=RECONSTRUCTION,
-            here="Helpers weigh .1 each, emotion .8 beside gender and style in stage 2 (after Gao et al. 2024).",
+            here="Each helper has weight .1, and emotion .8 with gender and style in stage 2 (as in Gao et al. 2024).",
             overrides=(
                 *("tasks.emotion.weight=0.8", "tasks.emotion.class_weights=none", "tasks.emotion.label_smoothing=0"),
                 *("tasks.dimensions.weight=0", "tasks.transcript.weight=0.1", "tasks.gender.weight=0.1"),
@@ -63,15 +63,15 @@ SYSTEM = System(
         ),
         Part(
             row="stages",
-            paper="two: metadata tasks first, then emotion with what they learned",
+            paper="two: first the metadata tasks, then emotion, starting from those weights",
             status=KNOWN,
             overrides=("stages=two", "stages.first.weights.emotion=0", "stages.second.weights.transcript=0"),
         ),
         Part(
             row="stages",
-            paper="lengths, rates and what stage 2 trains: not known",
+            paper="lengths, learning rates, and what stage 2 trains: not known",
             status=RECONSTRUCTION,
-            here="At most 100 epochs, then 50 with the encoder at a tenth of its rate.",
+            here="At most 100 epochs, then at most 50 with a tenth of the learning rate for the encoder.",
             overrides=(
                 *("stages.first.epochs=100", "stages.first.trains=[heads,fusion,adapters,encoder]"),
                 *("stages.second.epochs=50", "stages.second.trains=[heads,fusion,adapters,encoder]"),
@@ -82,11 +82,11 @@ SYSTEM = System(
             row="optimiser",
             paper="not known",
             status=RECONSTRUCTION,
-            here="AdamW at 1e-5 (encoder) and 1e-4 (what is new), batch 16, stopped early on development speakers.",
+            here="AdamW at 1e-5 (encoder) and 1e-4 (new layers), batch 16, early stopping on development speakers.",
             overrides=("optim.learning_rate=1e-4", "optim.layer_rate=1", "optim.batch=16", "optim.refit=false"),
         ),
     ),
-    protocol="speaker-independent; 5 folds by session is a guess from its relatives",
+    protocol="speaker-independent; 5 folds by session is our guess, based on related papers",
     folds=("folds=loso", "folds.dev=session"),
     published=(),
     headline="",
@@ -99,7 +99,7 @@ SYSTEM = System(
         "every result and every ablation figure",
     ),
     cautions=(
-        "Its figures could not be read; Gao et al. 2024 (system=gao2024) is the nearest system whose figures could.",
-        "75 to 79 UA is to be expected of base-size encoders with honest selection: an inference, no published figure.",
+        "We had no access to its figures; the closest system with known figures is Gao et al. 2024 (system=gao2024).",
+        "We expect 75 to 79 UA from base-size encoders with honest selection. This is our estimate, not a published figure.",
     ),
 )

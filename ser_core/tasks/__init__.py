@@ -64,7 +64,7 @@ class Tasks(Option):
     def offered(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> dict[str, TaskOption]:
         """Returns the tasks for which the corpus has labels and the model reads the required channels."""
         active = self.active()
-        found = {name: task.beside(active) for name, task in self.all().items() if set(task.channels) <= set(channels)}
+        found = {name: task.restricted_to(active) for name, task in self.all().items() if set(task.channels) <= set(channels)}
         return {name: task for name, task in found.items() if task.available(corpus)}
 
     def settled(self, corpus: Corpus, channels: Collection[str] = CHANNELS) -> "Tasks":
@@ -72,7 +72,7 @@ class Tasks(Option):
         offered = self.offered(corpus, channels)
         absent = {name: dataclasses.replace(t, weight=0.0) for name, t in self.all().items() if name not in offered}
         left = dataclasses.replace(self, **absent)
-        return dataclasses.replace(left, **{name: task.beside(left.active()) for name, task in left.all().items()})
+        return dataclasses.replace(left, **{name: task.restricted_to(left.active()) for name, task in left.all().items()})
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         channels, corpus = situation.config.model.channels, situation.corpus
@@ -81,9 +81,9 @@ class Tasks(Option):
         for name, task in self.all().items():
             unread = [channel for channel in task.channels if channel not in channels]
             if task.weight == 0:
-                knobs = [field.name for field in dataclasses.fields(task) if field.name != "weight"]
+                settings = [field.name for field in dataclasses.fields(task) if field.name != "weight"]
                 asked = f"tasks.{name}.weight" not in situation.given
-                found |= {f"{name}.{knob}": f"tasks.{name}.weight=0 leaves the task out" for knob in knobs if asked}
+                found |= {f"{name}.{setting}": f"tasks.{name}.weight=0 leaves the task out" for setting in settings if asked}
             elif name not in trained and unread:
                 found[name] = f"the task reads {unread[0]}, and model.{unread[0]}=none; the task is left out"
             elif name not in trained and not task.available(corpus):

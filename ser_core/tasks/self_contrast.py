@@ -50,7 +50,7 @@ class SelfContrast(TaskOption):
             choices = ", ".join(COMPARED)
             raise SettingError(f"{self.key}.between must name some of {choices}, each once, got {', '.join(self.between)}")
 
-    def beside(self, active: Collection[str]) -> "SelfContrast":
+    def restricted_to(self, active: Collection[str]) -> "SelfContrast":
         left = [name for name in self.between if name in active]
         return dataclasses.replace(self, between=left, weight=self.weight if len(left) > 1 else 0.0)
 

@@ -106,7 +106,7 @@ class TaskOption(Option):
         """Returns targets and predictions as columns of TestPart.predictions. A task without predictions has no columns."""
         return pd.DataFrame(index=range(len(output)))
 
-    def beside(self, active: Collection[str]) -> "TaskOption":
+    def restricted_to(self, active: Collection[str]) -> "TaskOption":
         """Returns this task as it is when only the `active` tasks (including itself) are trained."""
         return self
 

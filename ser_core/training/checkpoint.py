@@ -32,9 +32,11 @@ class Checkpoint:
         if self.file is None or not self.file.exists():
             return
         try:
+            # weights_only: unpickling could run code, and others may be able to write to a shared store.
             found = torch.load(self.file, map_location=device, weights_only=True)
             self.before, self.states = found["seconds"], found["states"]
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
+            # The fold starts from the beginning, which costs time but is always correct.
             self.states = {}
 
     @property
@@ -50,6 +52,7 @@ class Checkpoint:
         """Saves the state of a running phase if the last save is long enough ago."""
         if self.file is None or time.monotonic() - self.saved < self.seconds:
             return
+        # Write a draft and rename it, so that a kill during the save leaves the previous file intact.
         draft = self.file.with_name(f"{self.file.name}.{uuid.uuid4().hex}")
         try:
             torch.save({"seconds": self.spent, "states": {**self.states, phase: state()}}, draft)

@@ -55,6 +55,7 @@ def fit(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkpoint | N
     fitted = fitted_by(phase)
     again = refit_phase(phase, fold)
     if again:
+        # The epochs of the refit have no development score, so the caller does not see them.
         for _ in train_phase(again):
             pass
         fitted = refitted(fitted, again)
@@ -66,8 +67,9 @@ def train_phase(phase: Phase) -> Iterator[EpochEnd]:
     while phase.begin_stage():
         while phase.goes_on():
             epoch = phase.start_epoch()
-            measured = train_epoch(phase.config, phase.inputs, phase.state, epoch, phase.monitors)
+            measured = train_epoch(phase.config, phase.stage_dataset, phase.state, epoch, phase.monitors)
             end = phase.end_epoch(measured)
+            # Save before the yield, because the caller may stop there.
             phase.checkpoint.save(phase.name, phase.snapshot)
             yield end
         phase.end_stage()
@@ -83,8 +85,10 @@ def first_phase(config: Config, dataset: Dataset, fold: Fold, checkpoint: Checkp
 
 def refit_phase(first: Phase, fold: Fold) -> Phase | None:
     """Returns the phase on both parts, with the epochs that the first phase chose per stage; None if not wanted or allowed."""
+    # `joins` is False for the partner of the test speaker and for a corpus's own development part, which are never trained on.
     if not (first.dev and first.config.optim.refit and fold.joins):
         return None
+    # No development part: the first phase has already chosen the number of epochs of each stage.
     rows = [*first.rows, *first.dev]
     return Phase(first.config, first.dataset, first.fold, rows, [], first.chosen, first.checkpoint, REFIT)
 
@@ -92,6 +96,7 @@ def refit_phase(first: Phase, fold: Fold) -> Phase | None:
 def fitted_by(first: Phase) -> Fitted:
     """Returns the result of the phase on the training part."""
     last = first.log[-1].get("stage", 0)
+    # `first.chosen` counts within its stage; add the epochs of the earlier stages.
     chosen = len([entry for entry in first.log if entry.get("stage", 0) != last]) + first.chosen[-1]
     rows = first.dev or first.rows[:1]  # without a development part, one row still gives the columns
     predictions = predict(first.config, first.dataset, first.model, rows).iloc[: len(first.dev)]

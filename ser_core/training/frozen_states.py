@@ -18,27 +18,28 @@ from ser_core.feature_store.features import Features
 from ser_core.model import SpeechEmotionModel
 
 
-def precompute_frozen(config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Dataset:
-    """Returns the inputs of these rows as a stage reads them. `trained` says whether an earlier stage changed the layers.
+def precompute_frozen(config: Config, dataset: Dataset, model: SpeechEmotionModel, rows: Sequence[int], trained: bool) -> Dataset:
+    """Returns the dataset as a stage reads it, for these rows. `trained` says whether an earlier stage changed the layers.
 
     Sets `skips` on every stem whose layers are all frozen now, and clears it on the others.
     """
-    channels, views = dict(inputs.channels), dict(inputs.views.channels)
+    channels, views = dict(dataset.channels), dict(dataset.views.channels)
     for name, stem in model.stems.items():
         if not isinstance(stem, TunedStem):
             continue
         stem.skips = not any(parameter.requires_grad for parameter in stem.top.parameters())
         if stem.skips:
-            channels[name] = _through(config, inputs.channels[name], stem, rows, trained)
+            channels[name] = _through(config, dataset.channels[name], stem, rows, trained)
             if name in views:
                 versions = views[name]
                 numbers = [number for row in rows for number in range(versions.first[row], versions.first[row + 1])]
                 views[name] = versions._replace(channel=_through(config, versions.channel, stem, numbers, trained))
-    return dataclasses.replace(inputs, channels=channels, views=dataclasses.replace(inputs.views, channels=views))
+    return dataclasses.replace(dataset, channels=channels, views=dataclasses.replace(dataset.views, channels=views))
 
 
 def _through(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[int], trained: bool) -> Channel:
     """Returns a channel whose sequences are the states that the frozen layers compute from it."""
+    # As long as no stage has changed the layers, the feature store already has their output.
     stored = None if trained else channel.frozen
     states = stored if stored is not None else _computed(config, channel, stem, rows)
     # Batches must be drawn by the same lengths that the schedule was computed from.
@@ -58,11 +59,13 @@ def _computed(config: Config, channel: Channel, stem: TunedStem, rows: Sequence[
     """Computes the states of these rows; the other rows stay empty."""
     device, lengths = device_of(config), channel.lengths
     found = [torch.empty(0)] * len(lengths)
+    # Rows of similar length share a batch, which keeps the padding small.
     order = sorted(rows, key=lambda row: lengths[row])
     for start in range(0, len(order), 32):
         some = order[start : start + 32]
         states = stem.states(pad([channel.sequences[row] for row in some]).to(device))
         for place, row in enumerate(some):
+            # Without padding, as float16 on the CPU: the same form as features from the store.
             found[row] = states.steps[place, states.mask[place]].to("cpu", torch.float16)
     return found
 

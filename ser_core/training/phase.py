@@ -85,7 +85,7 @@ class Phase:
         self.progress = StageProgress(**saved.get("progress", {}))
         self._saved_state = saved.get("state")
         self.state: TrainState
-        self.inputs: Dataset
+        self.stage_dataset: Dataset
         """The dataset as the current stage reads it: its tasks, and the states of layers that the stage freezes."""
 
     @property
@@ -102,24 +102,30 @@ class Phase:
         """Sets up the next stage from the end of the last one. Returns False if none is left; the model is then final."""
         number = len(self.chosen)
         if self.ends:
+            # A stage starts from the epoch that the previous stage chose, which is not always its last one.
             self.model.load_state_dict(self.ends[-1])
         if number == len(self.epochs):
+            # Frozen states exist only for training and development rows; test rows need the layers.
             read_raw_states(self.model)
-            self.checkpoint.finish_phase(self.name, self.snapshot(whole=False))
+            # `ends` holds the final weights, so the state of the optimiser is no longer needed.
+            self.checkpoint.finish_phase(self.name, self.snapshot(with_state=False))
             return False
         self.state = begin_stage(self.config, self.dataset, self.model, self.rows, self.fold, number, self.epochs[number])
         if self._saved_state:
+            # Restore into the new state: optimiser and schedule load their values in place.
             restore(self.state, self._saved_state)
             self._saved_state = None
         before = [plan.trains for plan in self.config.stage_plans()[:number]]
+        # Stored outputs of the layers are outdated as soon as one stage has trained layers or adapters.
         changed = any(trains & {"adapters", "encoder"} for trains in before)
         own = self.dataset.for_tasks(self.state.stage.weights)
-        self.inputs = precompute_frozen(self.config, own, self.model, [*self.rows, *self.dev], changed)
+        self.stage_dataset = precompute_frozen(self.config, own, self.model, [*self.rows, *self.dev], changed)
         return True
 
     def goes_on(self) -> bool:
         """Whether the stage has epochs left, and patience."""
         done, progress = self.progress.epoch, self.progress
+        # Patience counts the epochs since the best running mean, not since the best single score.
         patient = not (self.waits and done - progress.chosen >= self.state.stage.patience)
         return done < self.epochs[len(self.chosen)] and patient
 
@@ -133,11 +139,12 @@ class Phase:
         progress, state, number = self.progress, self.state, len(self.chosen)
         dev = math.nan
         if self.dev:
-            dev = development_score(self.config, self.inputs, self.model, self.dev, state.stage.weights)
+            dev = development_score(self.config, self.stage_dataset, self.model, self.dev, state.stage.weights)
         stage = {"stage": float(number + 1)} if len(self.epochs) > 1 else {}
         done = float(len(self.log) + 1)
         self.log.append({"epoch": done, **stage, "rate": float(state.rates.get_last_lr()[0]), "dev": dev, **measured})
         progress.steady = running_mean(progress.steady, dev)
+        # Strictly greater: the earliest of several equally good epochs wins.
         if self.waits and progress.steady > progress.best:
             progress.best, progress.chosen = progress.steady, progress.epoch
             progress.weights = copy_weights(self)
@@ -153,10 +160,10 @@ class Phase:
         self.ends.append(self.progress.weights)
         self.progress = StageProgress()
 
-    def snapshot(self, whole: bool = True) -> dict[str, Any]:
-        """Returns the state of the phase as plain data and tensors. `whole` includes the model in training."""
+    def snapshot(self, with_state: bool = True) -> dict[str, Any]:
+        """Returns the state of the phase as plain data and tensors. `with_state` includes the model in training."""
         progress = {field.name: getattr(self.progress, field.name) for field in dataclasses.fields(self.progress)}
-        state = snapshot(self.state) if whole else None
+        state = snapshot(self.state) if with_state else None
         return {"chosen": self.chosen, "ends": self.ends, "log": self.log, "progress": progress, "state": state}
 
 

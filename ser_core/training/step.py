@@ -50,12 +50,16 @@ def add_gradient(
     With `monitor`, returns how the tasks affect the trunk.
     """
     weighting, held, model = state.weighting, state.weighting_state, state.model
+    # Separate gradients cost one more backward pass per task, so compute them only if something reads them.
     trunk = trunk_parameters(model) if weighting.reads_gradients or monitor else []
     gradients = trunk_gradients(list(losses.values()), trunk)
     gramian = gradients @ gradients.T
+    # The factors are constants of this step: the loss does not train them through the gradients.
     factors = weighting.on_trunk(gramian, held, key).detach()
+    # backward() adds to .grad. Keep what earlier batches of the step accumulated, to replace only this batch's part.
     before = [parameter.grad.clone() if parameter.grad is not None else 0.0 for parameter in trunk if weighting.reads_gradients]
     (share * loss).backward()
+    # The heads keep the gradient of the summed loss. Only the trunk, which the tasks share, gets the weighted one.
     if weighting.reads_gradients:
         pieces = (share * factors @ gradients).split([parameter.numel() for parameter in trunk])
         for parameter, past, piece in zip(trunk, before, pieces, strict=True):
@@ -84,6 +88,7 @@ def trunk_gradients(losses: Sequence[Tensor], trunk: Sequence[Tensor]) -> Float[
         return torch.zeros(len(losses), 0, device=losses[0].device)
     rows = []
     for loss in losses:
+        # retain_graph: the tasks share the graph of the trunk, and backward() needs it again. A task may not reach some layers.
         found = torch.autograd.grad(loss, trunk, retain_graph=True, materialize_grads=True)
         rows.append(torch.cat([gradient.flatten() for gradient in found]))
     return torch.stack(rows)

@@ -48,14 +48,14 @@ class TrainState:
         return [name for name in self.model.heads if name in self.stage.weights]
 
 
-def new_model(config: Config, inputs: Dataset, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
+def new_model(config: Config, dataset: Dataset, rows: Sequence[int], fold: int) -> SpeechEmotionModel:
     """Returns an untrained model for these rows. Seed and fold determine its weights."""
-    model = build_model(config, inputs, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
+    model = build_model(config, dataset, torch.as_tensor(rows), derived_seed(config.seed, fold, "weights"))
     return model.to(device_of(config))
 
 
 def begin_stage(
-    config: Config, inputs: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
+    config: Config, dataset: Dataset, model: SpeechEmotionModel, rows: Sequence[int], fold: int, number: int, epochs: int = 0
 ) -> TrainState:
     """Returns the state of a model at the start of stage `number` (from 0), for the stage's epochs or the given number.
 
@@ -63,9 +63,11 @@ def begin_stage(
     """
     stage = config.stage_plans()[number]
     epochs, device = epochs or stage.epochs, device_of(config)
+    # No suffix for the first stage: it draws the same numbers whether or not other stages follow.
     purpose = f"/{number}" if number else ""
     freeze(model, stage)
     tasks = [name for name in model.heads if name in stage.weights]
+    # With a single task there is nothing to balance: its loss is summed as it is.
     weighting = config.weighting.build() if len(tasks) > 1 else Weighting()
     held = weighting.begin(torch.tensor([stage.weights[name] for name in tasks], device=device))
     groups = parameter_groups(model, config.optim, stage)
@@ -73,29 +75,31 @@ def begin_stage(
         groups.append({"params": learned, "weight_decay": 0.0, "lr": config.optim.learning_rate * weighting.rate})
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
-    steps = count_steps(config, inputs, rows, stage.batch, epochs, order)
+    # Counts with the seed of the generator below, so it sees exactly the batches that training will draw.
+    steps = count_steps(config, dataset, rows, stage.batch, epochs, order)
     rates = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step / steps, optim.warmup, optim.schedule)
     )
     generator = torch.Generator().manual_seed(order)
+    # A separate generator: masking must not change the order of the batches.
     masks = torch.Generator().manual_seed(derived_seed(config.seed, fold, f"masking{purpose}"))
-    hidden = config.model.masking.plan(list(inputs.channels), epochs, masks)
+    hidden = config.model.masking.plan(list(dataset.channels), epochs, masks)
     heads = {name: cast(Head, model.heads[name]) for name in tasks}
     memory = {
-        name: Memory.blank(head.remembers, head.outputs, inputs.targets[name]).to(device)
+        name: Memory.blank(head.remembers, head.outputs, dataset.targets[name]).to(device)
         for name, head in heads.items()
         if head.remembers
     }
     return TrainState(model, rows, stage, weighting, held, optimiser, rates, generator, hidden, memory)
 
 
-def count_steps(config: Config, inputs: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
+def count_steps(config: Config, dataset: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
     """Counts the steps of `epochs` epochs drawn from this seed. If they vary between epochs, it draws every epoch in advance."""
     each = config.optim.accumulate
     if config.optim.batching == "count":
         return epochs * math.ceil(len(rows) / size / each)
     ahead = torch.Generator().manual_seed(seed)
-    return sum(math.ceil(len(draw_batches(config, inputs, rows, size, ahead)) / each) for _ in range(epochs))
+    return sum(math.ceil(len(draw_batches(config, dataset, rows, size, ahead)) / each) for _ in range(epochs))
 
 
 def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -> float:
@@ -109,6 +113,7 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
     1.0
     """
     if done < warmup:
+        # Above 0 in the first step, which would otherwise train nothing.
         return max(done, 1e-3) / warmup
     since = min(1.0, (done - warmup) / max(1e-9, 1 - warmup))
     falls = {"cosine": 0.5 * (1 + math.cos(math.pi * since)), "linear": 1 - since, "constant": 1.0}
@@ -140,6 +145,7 @@ def freeze(model: SpeechEmotionModel, stage: StagePlan) -> None:
     for _, parameter, place in _places(model):
         low = place.part == "encoder" and stage.top is not None and place.depth >= stage.top
         parameter.requires_grad_(place.part in stage.trains and not low and stage.rates[place.part] * place.factor > 0)
+        # A gradient left over from an earlier stage would count in clip_grad_norm_.
         parameter.grad = None
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SettingError(
@@ -153,6 +159,7 @@ def parameter_groups(model: SpeechEmotionModel, optim: Optim, stage: StagePlan) 
 
     Layer weights, trained encoder layers and the parts of a stage have their own rates.
     """
+    # A dict keeps the order of insertion, so a resumed optimiser finds its groups in the same order.
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter, place in _places(model):
         if not parameter.requires_grad:
@@ -181,9 +188,11 @@ def restore(state: TrainState, saved: Mapping[str, Any]) -> None:
     state.model.load_state_dict(saved["model"])
     state.optimiser.load_state_dict(saved["optimiser"])
     state.rates.load_state_dict(saved["rates"])
+    # Loading a checkpoint moves all its tensors to the device, but a generator takes its state from the CPU.
     state.generator.set_state(saved["generator"].cpu())
     for name, value in saved["weighting"].items():
         if name in state.weighting.learned:
+            # The optimiser holds this tensor as a parameter, so change it in place.
             state.weighting_state[name].data.copy_(value)
         else:
             state.weighting_state[name] = value

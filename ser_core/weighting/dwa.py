@@ -30,7 +30,7 @@ class Dwa(WeightingOption):
     def without_effect(self, situation: Situation) -> dict[str, str]:
         config = situation.config
         longest = max(config.optim.epochs if stage.epochs is None else stage.epochs for stage in config.stages.all().values())
-        early = {"": f"its weights move from the third epoch on, and there are {longest}"} if longest < 3 else {}
+        early = {"": f"its weights change from epoch 3, but the longest stage ends after epoch {longest}"} if longest < 3 else {}
         return super().without_effect(situation) or early
 
     def build(self) -> Weighting:

@@ -68,7 +68,7 @@ class WeightingOption(Option):
         weights = {name: task.weight for name, task in config.tasks.active().items()}
         counted = [weights | stage.weights.given() for stage in config.stages.all().values()]
         together = max(sum(weight > 0 for weight in each.values()) for each in counted)
-        return {} if together > 1 else {"": "a single task is trained, so there is nothing to weigh"}
+        return {} if together > 1 else {"": "only one task is trained, so there is nothing to weight"}
 
     def build(self) -> Weighting:
         """Builds the method for two or more tasks."""

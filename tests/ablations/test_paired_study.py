@@ -61,7 +61,7 @@ def test_it_knows_its_metrics_in_display_order_and_its_sizes(outcomes):
         one.test.metrics.update({"zeta": 1.0, "ccc.valence": 0.5, "uar@noise:0": 0.4})
     study = pair(outcomes)
     assert study.metrics == ("uar", "ccc.valence", "uar@noise:0", "zeta")
-    assert study.whole_metrics == ["uar", "ccc.valence", "zeta"]
+    assert study.unconditional_metrics == ["uar", "ccc.valence", "zeta"]
     assert study.test_to_train == pytest.approx(10 / 80)
 
 

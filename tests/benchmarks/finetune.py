@@ -137,15 +137,15 @@ def row_seconds(planned: Plan, row: int) -> float:
 
 
 def wave_of(planned: Plan, row: int) -> np.ndarray:
-    one = planned.inputs.corpus.table.iloc[row]
+    one = planned.dataset.corpus.table.iloc[row]
     return load(one["file"], one["start"], one["end"], planned.config.audio)
 
 
 def our_epoch(planned: Plan) -> Any:
     """Trains the next epoch of a course over all utterances."""
-    rows = list(range(len(planned.inputs.corpus)))
-    course = begin_stage(planned.config, planned.inputs, new_model(planned.config, planned.inputs, rows, 1), rows, 1, 0)
-    return lambda: train_epoch(planned.config, planned.inputs, course, 1)
+    rows = list(range(len(planned.dataset.corpus)))
+    course = begin_stage(planned.config, planned.dataset, new_model(planned.config, planned.dataset, rows, 1), rows, 1, 0)
+    return lambda: train_epoch(planned.config, planned.dataset, course, 1)
 
 
 def trainer_epoch(planned: Plan, encoder: Path, asked: argparse.Namespace) -> Any:
@@ -157,7 +157,7 @@ def trainer_epoch(planned: Plan, encoder: Path, asked: argparse.Namespace) -> An
     prepare = AutoFeatureExtractor.from_pretrained(encoder)
     model = AutoModelForAudioClassification.from_pretrained(encoder, num_labels=len(CLASSES))
     model.freeze_feature_encoder()
-    labels = [CLASSES.index(name) for name in planned.inputs.corpus.column("emotion")]
+    labels = [CLASSES.index(name) for name in planned.dataset.corpus.column("emotion")]
     data: Any = [{"wave": wave_of(planned, row), "label": label} for row, label in enumerate(labels)]
 
     def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:

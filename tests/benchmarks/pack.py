@@ -30,7 +30,7 @@ def main() -> None:
     knobs = [f"optim.epochs={asked.epochs}", f"optim.patience={asked.epochs}", "optim.refit=false"]
     config = compose([*asked.overrides, *knobs])
     planned = plan(config)
-    if why := why_not_packed(planned.config, planned.inputs):
+    if why := why_not_packed(planned.config, planned.dataset):
         raise SystemExit(why)
     torch.set_num_threads(config.run.threads)
     sizes = [2**power for power in range(asked.most.bit_length()) if 2**power <= asked.most]
@@ -51,14 +51,14 @@ def main() -> None:
 
 def alone(planned: Plan) -> None:
     """The first fold by itself."""
-    for _ in fit(planned.config, planned.inputs, planned.folds.folds[0]):
+    for _ in fit(planned.config, planned.dataset, planned.folds.folds[0]):
         pass
 
 
 def packed(planned: Plan, size: int) -> None:
     """So many folds at once, beginning anew with the first when there are fewer."""
     folds = planned.folds.folds
-    for _ in fit_packed([PackJob(planned.config, planned.inputs, folds[number % len(folds)]) for number in range(size)]):
+    for _ in fit_packed([PackJob(planned.config, planned.dataset, folds[number % len(folds)]) for number in range(size)]):
         pass
 
 

@@ -25,7 +25,7 @@ class Plain:
     def __init__(self, planned: Plan) -> None:
         option: Any = planned.config.model.speech
         self.usual = Usual(checkpoint.find(option.path, option.key))
-        self.table, self.audio, self.classes = planned.inputs.corpus.table, planned.config.audio, planned.inputs.corpus.classes
+        self.table, self.audio, self.classes = planned.dataset.corpus.table, planned.config.audio, planned.dataset.corpus.classes
         self.threads = planned.config.run.threads
         self.head = nn.Sequential(nn.Linear(self.usual.dim, 256), nn.ReLU(), nn.Linear(256, len(self.classes)))
         self.optimiser = torch.optim.AdamW(self.head.parameters(), lr=1e-3)

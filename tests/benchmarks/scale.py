@@ -73,7 +73,7 @@ def measured(folds: int, utterances: int, base: Sequence[str], folder: Path) -> 
     found["list"] = clocked(lambda: store.of_split(planned.keys[0].split))
     found["load"] = clocked(lambda: [(store.load(key), store.open_test(key)) for key in planned.keys])
     found["report"] = clocked(lambda: report(planned.id, folder))
-    trial._INPUTS.clear()
+    trial._DATASETS.clear()
     trial._PLANS.clear()
 
     def resume() -> None:
@@ -109,7 +109,7 @@ def clocked(work: Callable[[], Any]) -> list[float]:
 def recordings(study: StudyRecord, utterances: int) -> Callable[[int], tuple[FoldRecord, pd.DataFrame, TestPart]]:
     """Makes the record of each of the study's folds: the variants' plans are real, the scores of training are drawn."""
     planned = trial.plan_once(compose(study.trials[0].overrides))
-    classes = sorted(set(planned.inputs.corpus.column("emotion")))
+    classes = sorted(set(planned.dataset.corpus.column("emotion")))
     tree = as_dict(planned.config)
     trials = [each for each in study.trials for _ in each.keys]
     keys = [key for each in study.trials for key in each.keys]

@@ -39,7 +39,7 @@ def test_retuned_variants_have_a_search_each_and_keep_what_it_found(folder):
     words = ("ablate", "modality", *SMALL, "--seeds", "1", "--mode", "retuned", "--trials", "2")
     ran = ser(folder, *words)
     assert (ran.code, ran.err) == (0, "")
-    assert "Mode retuned" in ran.out and "Searched for each variant: 2 configurations" in ran.out
+    assert "Mode retuned" in ran.out and "Each variant has its own search: 2 configurations" in ran.out
     study = load_study(RunStore(folder / "bridgework"), "modality")
     for trial in study.trials:
         assert {"optim.learning_rate", "model.dropout"} <= {each.partition("=")[0] for each in trial.overrides}

@@ -23,7 +23,7 @@ def told(capsys: pytest.CaptureFixture[str], overrides: list[str]) -> str:
 def test_each_store_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     overrides = ["corpus=iemocap", f"run.store={tmp_path / 'one'}"]
     err = told(capsys, overrides)
-    assert err.startswith("corpus iemocap, used with this store for the first time")
+    assert err.startswith("This store uses corpus iemocap for the first time")
     assert "\nredistribution: not allowed: neither audio nor labels\n" in err
     assert told(capsys, overrides) == ""
     assert told(capsys, [overrides[0], f"run.store={tmp_path / 'two'}"]) == err

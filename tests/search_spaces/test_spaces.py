@@ -200,7 +200,7 @@ def test_weights_by_hand_are_scaled_to_one(weights):
     [
         (Float(0, 1), "2", "is outside the space, which goes from 0 to 1"),
         (Float(0, 1), "high", "is not a number"),
-        (Int(1, 4), "2.5", "whole numbers from 1 to 4"),
+        (Int(1, 4), "2.5", "integers from 1 to 4"),
         (Choice(("x", "y")), "z", "which has x, y"),
         (OneOf({"x": {}}), "z", "which has x"),
     ],

@@ -139,7 +139,7 @@ def test_system_is_no_part_of_the_experiment() -> None:
 
 def test_an_encoder_that_is_absent_is_told() -> None:
     made = apply_system(["system=mmer2023", "model.text=none"], GROUPS)
-    assert any("it reads speech and text, and model.text=none" in sentence for sentence in made.notes())
+    assert any("the system reads speech and text, but you set model.text=none" in sentence for sentence in made.notes())
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ LEVEL = 0.05
 
 def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     """Stops a trial when its predictive probability of beating the best finished trial is below 5 %."""
-    done, whole = len(own), finished(others, folds)
-    if done >= folds or not len(whole):
+    done, complete = len(own), finished(others, folds)
+    if done >= folds or not len(complete):
         return ""
-    best = whole[whole.mean(axis=1).argmax()]
-    probability = chance_to_end_above(np.asarray(own, float), best, whole)
+    best = complete[complete.mean(axis=1).argmax()]
+    probability = chance_to_end_above(np.asarray(own, float), best, complete)
     if probability >= LEVEL:
         return ""
     behind = float(best[:done].mean() - np.mean(own))
@@ -35,20 +35,20 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     )
 
 
-def chance_to_end_above(own: np.ndarray, best: np.ndarray, whole: np.ndarray) -> float:
+def chance_to_end_above(own: np.ndarray, best: np.ndarray, complete: np.ndarray) -> float:
     """Returns the predictive probability that `own` [n] ends with a greater mean than `best` [K].
 
-    `whole` [trials K] holds all finished trials. Returns 1 if the data cannot decide yet.
+    `complete` [trials K] holds all finished trials. Returns 1 if the data cannot decide yet.
     """
     from scipy.special import stdtr
 
     done, folds = len(own), len(best)
     differences = own - best[:done]
     mean = float(differences.mean())
-    freedom = (len(whole) - 1) * (folds - 1) + done - 1
+    freedom = (len(complete) - 1) * (folds - 1) + done - 1
     if mean >= 0 or freedom == 0:
         return 1.0
-    residuals = whole - whole.mean(axis=1, keepdims=True) - whole.mean(axis=0) + whole.mean()
+    residuals = complete - complete.mean(axis=1, keepdims=True) - complete.mean(axis=0) + complete.mean()
     squares = 2 * float((residuals**2).sum()) + float(((differences - mean) ** 2).sum())
     spread = math.sqrt(squares / freedom * (folds - done) / (done * folds))
     return float(stdtr(freedom, mean / spread)) if spread > 0 else 0.0

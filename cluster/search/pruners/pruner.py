@@ -46,5 +46,5 @@ class Pruner:
 
 def finished(others: Sequence[Scores], folds: int) -> np.ndarray:
     """Returns the scores of the trials that have all folds [trials folds]."""
-    whole = [scores for scores in others if len(scores) == folds]
-    return np.asarray(whole, dtype=float).reshape(len(whole), folds)
+    complete = [scores for scores in others if len(scores) == folds]
+    return np.asarray(complete, dtype=float).reshape(len(complete), folds)

@@ -21,10 +21,10 @@ def reason_to_stop(pruner: Pruner, own: Values, others: Sequence[Values], folds:
     objectives = len(own[0])
     if objectives == 1:
         return pruner.stop([fold[0] for fold in own], [[fold[0] for fold in other] for other in others], folds)
-    whole = np.asarray([other for other in others if len(other) == folds], float).reshape(-1, folds, objectives)
+    complete = np.asarray([other for other in others if len(other) == folds], float).reshape(-1, folds, objectives)
     mine = np.asarray(own, float)
-    for finished in whole:
-        chances = [chance_to_end_above(mine[:, each], finished[:, each], whole[:, :, each]) for each in range(objectives)]
+    for finished in complete:
+        chances = [chance_to_end_above(mine[:, each], finished[:, each], complete[:, :, each]) for each in range(objectives)]
         if max(chances) < LEVEL:
             return (
                 f"behind one finished trial in all {objectives} objectives after {len(own)} of {folds} folds; "

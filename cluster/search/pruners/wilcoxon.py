@@ -18,10 +18,10 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     """Stops a trial when signed ranks put it below the best finished trial over the folds that both have."""
     from scipy.stats import wilcoxon
 
-    done, whole = len(own), finished(others, folds)
-    if done >= folds or not len(whole) or 0.5**done >= LEVEL:
+    done, complete = len(own), finished(others, folds)
+    if done >= folds or not len(complete) or 0.5**done >= LEVEL:
         return ""
-    differences = np.asarray(own) - whole[whole.mean(axis=1).argmax(), :done]
+    differences = np.asarray(own) - complete[complete.mean(axis=1).argmax(), :done]
     if differences.mean() >= 0:
         return ""
     p = float(np.asarray(wilcoxon(differences, zero_method="zsplit", alternative="less"))[1])

@@ -1,4 +1,4 @@
-"""Every combination once, in an order shuffled by the seed, so that a search that ends early still covers the whole space.
+"""Every combination once, in an order shuffled by the seed, so that a search that ends early still covers all of the space.
 
 A number takes LEVELS evenly spaced values (an integer takes all its values if it has no more), and a choice takes each of its
 values. Conditional parameters count only where their condition holds. Optuna's own grid raises at its end under ask and tell.
@@ -53,6 +53,7 @@ def list_points(space: Space) -> list[dict[str, Any]]:
     for _ in range(MOST_POINTS):
         walk = Walk(path)
         found.setdefault(tuple(space.overrides(walk)), walk.answers)
+        # Go to the next path in depth-first order: advance the last branch, and drop branches that are exhausted.
         path = [*path, *[0] * (len(walk.widths) - len(path))][: len(walk.widths)]
         while path and path[-1] + 1 == walk.widths[len(path) - 1]:
             path.pop()

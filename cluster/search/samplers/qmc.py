@@ -27,6 +27,7 @@ class Placed:
         return self._note(name, float(between(low, high, self.shares[name], log)))
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        # .499 and not .5: all integers get nearly equal intervals, and none is rounded beyond the bounds.
         return self._note(name, round(between(low - 0.499, high + 0.499, self.shares[name], log)))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:

@@ -92,9 +92,9 @@ def without_absent(column: str, cells: np.ndarray, real: Collection[str] = ()) -
     codes, words = pd.factorize(cells)
     absent = [word not in real and _is_absent(column, word) for word in map(str, words)]
     counts = np.bincount(codes, minlength=len(words))
-    said = Counter({str(word).strip(): int(count) for word, count, gone in zip(words, counts, absent, strict=True) if gone})
-    said.pop("", None)
-    return np.array(["" if gone else str(word) for word, gone in zip(words, absent, strict=True)], object)[codes], said
+    found = Counter({str(word).strip(): int(count) for word, count, gone in zip(words, counts, absent, strict=True) if gone})
+    found.pop("", None)
+    return np.array(["" if gone else str(word) for word, gone in zip(words, absent, strict=True)], object)[codes], found
 
 
 def _is_absent(column: str, word: str) -> bool:
@@ -133,12 +133,12 @@ def without_point_zero(cells: np.ndarray) -> tuple[np.ndarray, int]:
     return plain[codes], int(ended[codes].sum())
 
 
-def counted(column: str, said: Counter[str]) -> list[str]:
+def counted(column: str, absent: Counter[str]) -> list[str]:
     """Returns the notice about words for absent; [] if there are none.
 
     >>> counted("emotion", Counter({"NA": 2, "null": 1}))
-    ['column emotion: 3 cells say NA (2), null (1): taken as absent']
+    ['column emotion: 3 cells contain NA (2), null (1) and count as absent']
     """
-    words = ", ".join(f"{word} ({count})" for word, count in said.most_common(5))
-    cells = "1 cell says" if said.total() == 1 else f"{said.total()} cells say"
-    return [f"column {column}: {cells} {words}: taken as absent"] if said else []
+    words = ", ".join(f"{word} ({count})" for word, count in absent.most_common(5))
+    cells, count = ("1 cell contains", "counts") if absent.total() == 1 else (f"{absent.total()} cells contain", "count")
+    return [f"column {column}: {cells} {words} and {count} as absent"] if absent else []

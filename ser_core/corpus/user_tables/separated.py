@@ -49,7 +49,7 @@ def read_separated(text: str, known: Collection[str], faults: Faults) -> Separat
     if hint:
         text, first = text[hint.end() :], 2
     separator, notices = (hint[1], []) if hint else _separator(text, known)
-    parsed, told = _best_parse(text, separator, first)
+    parsed, rule_notices = _best_parse(text, separator, first)
     if parsed.broken:
         faults.add(parsed.broken)
         faults.damaged = True
@@ -57,7 +57,9 @@ def read_separated(text: str, known: Collection[str], faults: Faults) -> Separat
     rows, kept, blank = _fitting(names, records, lines, faults)
     if blank:
         notices.append(f"{faults.file.name}: {blank} empty row{'s are' if blank > 1 else ' is'} left out")
-    return Separated(names, rows, np.array(kept, int), separator, [*notices, *(f"{faults.file.name}: {one}" for one in told)])
+    return Separated(
+        names, rows, np.array(kept, int), separator, [*notices, *(f"{faults.file.name}: {one}" for one in rule_notices)]
+    )
 
 
 def _separator(text: str, known: Collection[str]) -> tuple[str, list[str]]:

@@ -105,17 +105,17 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
         rows = len(cells[0]) if cells else 0
         table = UserTable(file, pd.DataFrame(), np.arange(1, rows + 1), "row", "", nested, faults, notices)
     else:
-        text, told = decode(file, content)
-        notices += told
+        text, more = decode(file, content)
+        notices += more
         if file.suffix.lower() in PARQUET_SUFFIXES:
             notices.append(f"{file.name} is text and no Parquet, and is read as text")
         if is_json_lines(text):
             found, lines, nested = read_json_lines(text, faults)
             names, cells, separator = list(found), list(found.values()), ""
         else:
-            names, rows, lines, separator, told = read_separated(text, {*known_names(), *map(str.lower, columns or {})}, faults)
+            names, rows, lines, separator, more = read_separated(text, {*known_names(), *map(str.lower, columns or {})}, faults)
             cells = [np.array(column, object) for column in zip(*rows, strict=True)] or [np.array([], object)] * len(names)
-            notices, nested = [*notices, *told], []
+            notices, nested = [*notices, *more], []
         table = UserTable(file, pd.DataFrame(), lines, "line", separator, nested, faults, notices)
     if not names and not faults.damaged:
         faults.add("is blank; the first line of a table must name its columns, for example: file,speaker,emotion")

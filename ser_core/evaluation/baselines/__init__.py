@@ -7,7 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from ser_core.content_hashes import write_whole
+from ser_core.content_hashes import write_atomically
 from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
 from ser_core.evaluation.baselines.chance import CHANCE
@@ -35,23 +35,23 @@ def cached_baselines(folder: Path, split: str, channels: str, fold: int) -> Path
     return folder / f"{split}-{channels}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}" / f"fold-{fold:02d}.json"
 
 
-def baselines(inputs: Dataset, fold: Fold, place: Path) -> dict[str, Scores]:
+def baselines(dataset: Dataset, fold: Fold, place: Path) -> dict[str, Scores]:
     """Returns the test metrics of every baseline that the corpus allows, for one fold; {} if emotions are not predicted.
 
     `place` is the cache file. Every variant and seed of a study uses the same one.
     """
     if place.exists():
         return json.loads(place.read_text())
-    scores = _computed(inputs, fold)
+    scores = _computed(dataset, fold)
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(place, json.dumps(scores))
+    write_atomically(place, json.dumps(scores))
     return scores
 
 
-def _computed(inputs: Dataset, fold: Fold) -> dict[str, Scores]:
-    if "emotion" not in inputs.targets or len(set(inputs.corpus.column("emotion")[known(inputs.corpus, fold)])) < 2:
+def _computed(dataset: Dataset, fold: Fold) -> dict[str, Scores]:
+    if "emotion" not in dataset.targets or len(set(dataset.corpus.column("emotion")[known(dataset.corpus, fold)])) < 2:
         return {}
-    found = {name: baseline.scores(inputs, fold) for name, baseline in BASELINES.items()}
+    found = {name: baseline.scores(dataset, fold) for name, baseline in BASELINES.items()}
     return {name: scores for name, scores in found.items() if scores}
 
 

@@ -13,10 +13,10 @@ from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
 from ser_core.folds import Fold
 
 
-def scores(inputs: Dataset, fold: Fold) -> Scores:
+def scores(dataset: Dataset, fold: Fold) -> Scores:
     """Returns the expected metrics on the labelled utterances of the test part."""
-    labels = inputs.corpus.column("emotion")
-    names, counts = np.unique(labels[known(inputs.corpus, fold)], return_counts=True)
+    labels = dataset.corpus.column("emotion")
+    names, counts = np.unique(labels[known(dataset.corpus, fold)], return_counts=True)
     truth = labels[fold.test]
     return expected(truth[truth != ""], dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True)))
 

@@ -14,10 +14,10 @@ from ser_core.evaluation.score import score
 from ser_core.folds import Fold
 
 
-def scores(inputs: Dataset, fold: Fold) -> Scores:
+def scores(dataset: Dataset, fold: Fold) -> Scores:
     """Returns CCC, PCC and MAE per dimension; {} if the corpus rates none."""
-    corpus, labels = inputs.corpus, inputs.corpus.column("emotion")
-    rows, columns = known(inputs.corpus, fold), {}
+    corpus, labels = dataset.corpus, dataset.corpus.column("emotion")
+    rows, columns = known(dataset.corpus, fold), {}
     for dimension in corpus.dimensions:
         ratings, name = corpus.column(dimension.name), f"dimensions.{dimension.name}"
         guess = class_means(labels[rows], ratings[rows], labels[fold.test])

@@ -10,11 +10,11 @@ from ser_core.evaluation.baselines.baseline import Baseline, Scores, known, scor
 from ser_core.folds import Fold
 
 
-def scores(inputs: Dataset, fold: Fold) -> Scores:
+def scores(dataset: Dataset, fold: Fold) -> Scores:
     """Trains on the channels that the model reads."""
-    rows, labels = known(inputs.corpus, fold), inputs.corpus.column("emotion")
-    means = np.concatenate([channel.columns().numpy() for channel in inputs.channels.values()], axis=1).astype(np.float64)
-    return scored(inputs.corpus, fold, linear_predictions(means[rows], labels[rows], means[fold.test]))
+    rows, labels = known(dataset.corpus, fold), dataset.corpus.column("emotion")
+    means = np.concatenate([channel.columns().numpy() for channel in dataset.channels.values()], axis=1).astype(np.float64)
+    return scored(dataset.corpus, fold, linear_predictions(means[rows], labels[rows], means[fold.test]))
 
 
 def linear_predictions(known: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ from ser_core.evaluation.baselines.baseline import Baseline, Scores, known, scor
 from ser_core.folds import Fold
 
 
-def scores(inputs: Dataset, fold: Fold) -> Scores:
+def scores(dataset: Dataset, fold: Fold) -> Scores:
     """Looks the test transcripts up in the training data; {} if the corpus has no text."""
-    texts = np.array([normalise(text) for text in inputs.corpus.column("text")], dtype=str)
+    texts = np.array([normalise(text) for text in dataset.corpus.column("text")], dtype=str)
     if not (texts != "").any():
         return {}
-    rows, labels = known(inputs.corpus, fold), inputs.corpus.column("emotion")
-    return scored(inputs.corpus, fold, looked_up(texts[rows], labels[rows], texts[fold.test]))
+    rows, labels = known(dataset.corpus, fold), dataset.corpus.column("emotion")
+    return scored(dataset.corpus, fold, looked_up(texts[rows], labels[rows], texts[fold.test]))
 
 
 def looked_up(texts: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:

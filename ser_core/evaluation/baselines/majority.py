@@ -7,10 +7,10 @@ from ser_core.evaluation.baselines.baseline import Baseline, Scores, commonest, 
 from ser_core.folds import Fold
 
 
-def scores(inputs: Dataset, fold: Fold) -> Scores:
+def scores(dataset: Dataset, fold: Fold) -> Scores:
     """Predicts the most frequent class in training for every test utterance."""
-    commonest_class = commonest(inputs.corpus.column("emotion")[known(inputs.corpus, fold)])
-    return scored(inputs.corpus, fold, np.full(len(fold.test), commonest_class))
+    commonest_class = commonest(dataset.corpus.column("emotion")[known(dataset.corpus, fold)])
+    return scored(dataset.corpus, fold, np.full(len(fold.test), commonest_class))
 
 
 MAJORITY = Baseline("always the commonest class", scores)

@@ -3,7 +3,7 @@
 from ser_core.folds.dev.auto import Auto
 from ser_core.folds.dev.development import DevelopmentOption
 from ser_core.folds.dev.given import Given
-from ser_core.folds.dev.nobody import Nobody
+from ser_core.folds.dev.none import NoDevelopment
 from ser_core.folds.dev.partner import Partner
 from ser_core.folds.dev.session import Session
 from ser_core.folds.dev.speakers import Speakers
@@ -16,7 +16,7 @@ DEVELOPMENT: dict[str, type[DevelopmentOption]] = {
     "session": Session,
     "utterances": Utterances,
     "given": Given,
-    "none": Nobody,
+    "none": NoDevelopment,
 }
 
 __all__ = ["DEVELOPMENT", "DevelopmentOption"]

@@ -52,6 +52,7 @@ def in_turn(names: Sequence[str], held: set[str], number: int, seed: int, count:
     >>> in_turn(["a", "b", "c"], {"a"}, 1, 0, 1) != in_turn(["a", "b", "c"], {"a"}, 2, 0, 1)
     True
     """
+    # Sorted first, so that the order depends only on the names and the seed.
     order = [sorted(names)[index] for index in np.random.default_rng(seed).permutation(len(names))]
     remaining = [name for name in order if name not in held]
     return [remaining[(number - 1 + step) % len(remaining)] for step in range(count)]

@@ -1,4 +1,4 @@
-"""Another whole session is the development set, in turn (3 / 1 / 1 sessions on IEMOCAP: Srinivasan et al. 2022)."""
+"""Another session is the development set, in turn (3 / 1 / 1 sessions on IEMOCAP: Srinivasan et al. 2022)."""
 
 import dataclasses
 

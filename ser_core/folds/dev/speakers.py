@@ -1,4 +1,4 @@
-"""Whole speakers are the development set, in turn: the chosen epoch depends on neither the test nor the training speakers."""
+"""Speakers take turns as the development set: the chosen epoch depends on neither the test nor the training speakers."""
 
 import dataclasses
 

@@ -25,7 +25,9 @@ class Utterances(DevelopmentOption):
         within(self, "share", 0.01, 0.5)
 
     def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+        # A separate random stream for each fold.
         drawn = np.random.default_rng([seed, number]).permutation(held.outside)
+        # At least one utterance, even for a small share of a small corpus.
         return drawn[: max(1, round(self.share * len(drawn)))]
 
     def words(self) -> str:

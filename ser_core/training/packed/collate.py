@@ -41,11 +41,13 @@ def _streams(streams: Sequence[Stream], rows: int) -> tuple[Tensor, Tensor]:
     steps = _filled([stream.steps for stream in streams], (rows, time, *streams[0].steps.shape[2:]), 0)
     mask = _filled([stream.mask for stream in streams], (rows, time), False)
     for number, stream in enumerate(streams):
+        # See above: attention over no real step would be NaN, and NaN spreads through the gradients.
         mask[number, len(stream.mask) :, 0] = True
     return steps, mask
 
 
 def _targets(targets: Sequence[Tensor], rows: int) -> Tensor:
+    # The marks of an absent label: no loss counts them.
     absent = float("nan") if targets[0].is_floating_point() else -1
     return _filled(targets, (rows, *targets[0].shape[1:]), absent)
 
@@ -54,7 +56,7 @@ def _filled(tensors: Sequence[Tensor], shape: tuple[int, ...], absent: float) ->
     """Returns [tensors *shape] with each tensor at the start of its slice and `absent` as padding."""
     if all(tensor.shape == shape for tensor in tensors):
         return torch.stack(list(tensors))
-    whole = tensors[0].new_full((len(tensors), *shape), absent)
-    for part, tensor in zip(whole, tensors, strict=True):
+    padded = tensors[0].new_full((len(tensors), *shape), absent)
+    for part, tensor in zip(padded, tensors, strict=True):
         part[tuple(slice(size) for size in tensor.shape)] = tensor
-    return whole
+    return padded

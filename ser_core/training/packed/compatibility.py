@@ -1,6 +1,6 @@
 """Which models can be trained as one program: those with one structure, built from operations that torch.func.vmap can batch.
 
-why_not_packed(config, inputs) == ""  and  equal structure_of(config, inputs, model)  -->  one stack
+why_not_packed(config, dataset) == ""  and  equal structure_of(config, dataset, model)  -->  one stack
 """
 
 import json
@@ -15,33 +15,34 @@ OF_EACH = ("seed", "corpus", "folds", "audio", "optim", "stages", "conditions", 
 """Settings in which stacked models may differ: each has its own order, schedule, decay, clipping and patience."""
 
 
-def why_not_packed(config: Config, inputs: Dataset) -> str:
+def why_not_packed(config: Config, dataset: Dataset) -> str:
     """Explains why models of this settled configuration are trained one by one; "" if they can be stacked."""
     tasks = config.tasks.active()
     unbatched = [name for name, task in tasks.items() if not task.batches]
     if unbatched:
         return f"tasks.{unbatched[0]} has a loss without a batching rule"
     if len(config.stage_plans()) > 1:
-        return "several stages, each of which trains something else"
-    if any(channel.tuning is not None for channel in inputs.channels.values()):
-        return "layers of an encoder are trained, which fill a step by themselves"
+        return "there are several stages, and each trains different parts"
+    if any(channel.tuning is not None for channel in dataset.channels.values()):
+        return "layers of an encoder are trained, and one such model keeps the device busy"
     if config.optim.accumulate > 1:
-        return "optim.accumulate takes several batches to a step"
+        return "optim.accumulate uses several batches per step"
     if config.weighting.monitor:
-        return "weighting.monitor=true takes each task's gradient apart"
+        return "weighting.monitor=true needs a separate gradient for each task"
     if len(tasks) > 1 and not config.weighting.build().batched:
-        return "weighting=gradnorm and weighting=pcgrad take each task's gradient apart"
-    if isinstance(config.model.masking, EpochMasking) and len(inputs.channels) > 1:
-        return "model.masking=epoch freezes other layers in each model's epoch"
+        return "weighting=gradnorm and weighting=pcgrad need a separate gradient for each task"
+    if isinstance(config.model.masking, EpochMasking) and len(dataset.channels) > 1:
+        return "model.masking=epoch freezes different layers in each model"
     return ""
 
 
-def structure_of(config: Config, inputs: Dataset, model: SpeechEmotionModel) -> str:
+def structure_of(config: Config, dataset: Dataset, model: SpeechEmotionModel) -> str:
     """Returns a string that is equal for models that can be stacked: the same layers, shapes, tasks and constants."""
     tree = {name: part for name, part in as_dict(config).items() if name not in OF_EACH}
+    # Weights may differ, because they are data of each model (its weighting state). A weight of 0 leaves out a head.
     tree["tasks"] = {name: {**task, "weight": 1.0} for name, task in tree["tasks"].items() if task["weight"] > 0}
     shapes = [(name, str(value.dtype), str(value.device), tuple(value.shape)) for name, value in model.state_dict().items()]
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     counted = list(config.stage_plans()[0].weights)
-    read = {name: [channel.layers, channel.size] for name, channel in inputs.channels.items()}
-    return json.dumps([tree, shapes, trained, counted, read, list(inputs.views.channels), config.optim.bf16], sort_keys=True)
+    read = {name: [channel.layers, channel.size] for name, channel in dataset.channels.items()}
+    return json.dumps([tree, shapes, trained, counted, read, list(dataset.views.channels), config.optim.bf16], sort_keys=True)

@@ -28,7 +28,8 @@ def train_epochs(stack: Stack | None, phases: Sequence[Phase]) -> tuple[Stack, l
     Builds a new stack if the given one holds other models.
     """
     epochs = [phase.start_epoch() for phase in phases]
-    plans = [draw_epoch(phase.config, phase.inputs, phase.state) for phase in phases]
+    # Every model draws from its own generator, so its batches do not depend on what else is stacked.
+    plans = [draw_epoch(phase.config, phase.stage_dataset, phase.state) for phase in phases]
     order = sorted(range(len(phases)), key=lambda number: -len(plans[number]))
     stack = _stacked(stack, [phases[number].state for number in order])
     measured: list[dict[str, list[Tensor]]] = [{} for _ in phases]
@@ -66,16 +67,18 @@ def _step(stack: Stack, phases: Sequence[Phase], plans: Sequence[tuple[list[int]
     """Steps the first models of the stack, each with its own utterances and key. Returns their losses, total and by task."""
     config = phases[0].config
     device = device_of(config)
-    batches = [phase.inputs.batch(rows, key).to(device) for phase, (rows, key) in zip(phases, plans, strict=True)]
+    batches = [phase.stage_dataset.batch(rows, key).to(device) for phase, (rows, key) in zip(phases, plans, strict=True)]
     keys = send(torch.stack([key for _, key in plans]), device)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
         loss, losses, outputs = stack.gradients(len(phases), collate(batches), keys)
     each = torch.stack(list(losses.values()), 1).detach()
     for number, (phase, batch) in enumerate(zip(phases, batches, strict=True)):
         state = phase.state
+        # Zeros for the gradient norms: weightings that read gradients are never stacked (why_not_packed).
         after = state.weighting.after_step(state.weighting_state, each[number], torch.zeros_like(each[number]))
         state.weighting_state.update(after)
         optimiser_step(state, phase.config.optim.clip)
         for name, past in state.memory.items():
+            # Without the padding rows, which are no utterances.
             state.memory[name] = past.extended(outputs[name][number, : len(batch.rows)], batch.targets[name])
     return loss, {name: values.detach() for name, values in losses.items()}

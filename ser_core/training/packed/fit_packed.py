@@ -29,7 +29,7 @@ class PackJob:
 
     config: Config
     """Settled, as plan() returns it."""
-    inputs: Dataset
+    dataset: Dataset
     fold: Fold
     checkpoint: Checkpoint = dataclasses.field(default_factory=Checkpoint)
 
@@ -53,7 +53,7 @@ class FoldTraining:
 
     def __init__(self, job: PackJob) -> None:
         self.job = job
-        self.phase = first_phase(job.config, job.inputs, job.fold, job.checkpoint)
+        self.phase = first_phase(job.config, job.dataset, job.fold, job.checkpoint)
         self.fitted: Fitted | None = None
         self.in_stage = False
         self._named: tuple[TrainState | None, str] = (None, "")
@@ -84,9 +84,10 @@ class FoldTraining:
     def structure(self) -> str:
         """Returns the structure by which the fold is stacked in this stage; "" for a fold that is trained alone."""
         state, name = self._named
+        # Each stage has a new state. Compute the structure once per stage, because it walks over all parameters.
         if state is not self.phase.state:
-            config, inputs = self.phase.config, self.phase.inputs
-            name = "" if why_not_packed(config, inputs) else structure_of(config, inputs, self.phase.model)
+            config, dataset = self.phase.config, self.phase.stage_dataset
+            name = "" if why_not_packed(config, dataset) else structure_of(config, dataset, self.phase.model)
             self._named = self.phase.state, name
         return name
 
@@ -104,6 +105,7 @@ def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
         fitted = {number: trainings.pop(number).fitted for number in done}
         if fitted:
             yield PackRound(fitted={number: result for number, result in fitted.items() if result})
+        # Include structures that no fold has any more, so that their stacks are released.
         groups: dict[str, list[int]] = {name: [] for name in stacks}
         for number, training in trainings.items():
             groups.setdefault(training.structure, []).append(number)
@@ -125,6 +127,7 @@ def fit_packed(jobs: Sequence[PackJob]) -> Iterator[PackRound]:
 
 def _train_group(phases: Sequence[Phase], numbers: Sequence[int], name: str, stacks: dict[str, Stack]) -> dict[int, Answer]:
     """Trains an epoch of folds with one structure, returns their means, and keeps their stack for the next epoch."""
+    # No name: these folds cannot be stacked. No phases: the last fold of this structure has finished.
     if not phases or not name:
         if name in stacks:
             stacks.pop(name).release()
@@ -135,6 +138,6 @@ def _train_group(phases: Sequence[Phase], numbers: Sequence[int], name: str, sta
 
 def _train_alone(phase: Phase) -> Answer:
     try:
-        return train_epoch(phase.config, phase.inputs, phase.state, phase.start_epoch(), phase.monitors)
+        return train_epoch(phase.config, phase.stage_dataset, phase.state, phase.start_epoch(), phase.monitors)
     except TrainingError as error:
         return error

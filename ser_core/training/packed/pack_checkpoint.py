@@ -1,8 +1,8 @@
 """How folds that train together are checkpointed: a fixed pack in one file, with all states from the same moment.
 
     FoldCheckpoint (fold 1) --\
-    FoldCheckpoint (fold 2) ---+-- states, after an epoch of each --> Keeper of the pack --> one file
-The stacked folds decide the last bits, so a killed pack resumes as a whole or not at all. If the last bits do not matter
+    FoldCheckpoint (fold 2) ---+-- states, after an epoch of each --> Checkpoint of the pack --> one file
+The stacked folds decide the last bits, so a killed pack resumes with all its folds or not at all. If the last bits do not matter
 (optim.pack=0), each fold has its own file.
 """
 
@@ -33,6 +33,7 @@ class FoldCheckpoint(Checkpoint):
         return self.before + self.worked
 
     def save(self, phase: str, state: Callable[[], State]) -> None:
+        # Deferred: the pack saves less often than after every epoch, and taking a state copies tensors.
         self._under_way = lambda: {phase: state()}
         super().save(phase, state)
 

@@ -33,6 +33,7 @@ class Stack:
             self.constants = {name: torch.stack([own[name] for own in constants]) for name in constants[0]}
             for number, own in enumerate(every):
                 for name in self.trained:
+                    # A view of the slice: when a model's optimiser steps, it writes into the common tensor.
                     own[name].data = self.values[name][number]
 
     def holds(self, states: Sequence[TrainState]) -> bool:
@@ -42,11 +43,13 @@ class Stack:
     def release(self) -> None:
         for own in self.owned:
             for parameter in own:
+                # Copies, so that the memory of the stack becomes free.
                 parameter.data = parameter.data.clone()
 
     def gradients(self, count: int, parts: Parts, keys: Tensor) -> Stepped:
         """Sets the gradients of the first `count` models for a step with these batches and keys."""
         state, some = self.states[0], self.states[:count]
+        # New leaves without a copy, for the models that have steps left.
         leaves = {name: value[:count].detach().requires_grad_() for name, value in self.values.items()}
         learned = state.weighting.learned
         states = {name: torch.stack([each.weighting_state[name].detach() for each in some]) for name in state.weighting_state}
@@ -62,6 +65,7 @@ class Stack:
             return loss, losses, {name: outputs[name] for name in known}
 
         loss, losses, outputs = torch.func.vmap(alone)(leaves, constants, states, memory, parts, keys)
+        # The models share no parameter, so the gradient of the sum holds the gradient of each model.
         found = torch.autograd.grad(loss.sum(), drawn, allow_unused=True)
         # Fused AdamW on a CPU assumes that gradients have the same memory layout as parameters.
         found = [None if each is None else each.contiguous() for each in found]

@@ -55,7 +55,7 @@ def test_a_clear_winner_is_named_and_the_rest_is_not():
     assert found.means["mbt"] == 1 and found.apart and {better for better, _ in found.apart} == {"mbt"}
     said = conclusion(found)
     assert said.startswith("Over 8 corpora the variants differ (Friedman p ") and "mbt is ahead of" in said
-    assert "No other pair can be told apart (CD 1.66)." in said
+    assert "No other pair differs significantly (CD 1.66)." in said
     assert "alpha 0.05, then Nemenyi's critical difference of mean ranks, CD = 1.658" in procedure(found)
     assert "autorank 1." in procedure(found)
 
@@ -63,13 +63,13 @@ def test_a_clear_winner_is_named_and_the_rest_is_not():
 def test_nothing_found_is_not_equality():
     found = rank_variants(scores([0, 0, 0], 6))
     assert found.p > 0.05 and not found.apart
-    assert conclusion(found).endswith("which does not show that they are equal.")
+    assert conclusion(found).endswith("This does not show that they are equal.")
 
 
 def test_a_difference_without_a_pair_is_said_to_be_that():
     found = rank_variants(scores([0, 0, 0, 30], 8))
     assert "differ (Friedman p " in (said := conclusion(type(found)(8, found.means, "Friedman", 0.04, 9.0, ())))
-    assert said.endswith("but no two mean ranks are further apart than 9.00.")
+    assert said.endswith("but no two mean ranks differ by more than 9.00.")
 
 
 @pytest.mark.parametrize("corpora", [2, 4])

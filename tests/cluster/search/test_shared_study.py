@@ -129,7 +129,7 @@ def test_addresses_that_will_not_do_say_why():
 
 
 def test_a_database_out_of_reach_is_a_sentence(tmp_path):
-    with pytest.raises(RecordError, match=r"cannot be used .*the records are whole"):
+    with pytest.raises(RecordError, match=r"cannot be used .*the records are intact"):
         Search(tmp_path, storage="postgresql://ser@127.0.0.1:9/none").source()
 
 
@@ -141,7 +141,7 @@ def test_a_database_that_dies_ends_the_search_with_a_sentence_and_loses_nothing(
             until(lambda: records(tmp_path), 120, "the first fold")
             living.close()
             ran = ended(process)
-    assert ran.code == 2 and "cannot be used" in ran.err and "the records are whole" in ran.err and "Traceback" not in ran.err
+    assert ran.code == 2 and "cannot be used" in ran.err and "the records are intact" in ran.err and "Traceback" not in ran.err
     (study,) = studies(RunStore(tmp_path / "bridgework"))
     assert study.trials and len(study.asked) == len(study.trials)
 

@@ -42,7 +42,7 @@ def test_a_damaged_database_is_a_sentence_with_a_remedy(tmp_path):
         open_client(uri).search_experiments()
     said = as_sentence(caught.value, uri)
     assert isinstance(said, RecordError)
-    assert "move it away" in str(said) and "the records are whole" in str(said)
+    assert "move it away" in str(said) and "the records are intact" in str(said)
 
 
 def test_a_server_is_taken_to_be_there():

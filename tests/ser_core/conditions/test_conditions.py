@@ -102,7 +102,7 @@ def test_speech_under_a_condition_is_the_augmented_waveform(config: Config) -> N
     assert extractor is not None
     for row in (0, 41, 95):
         item = Speech("u", str(table["file"][row]), float("nan"), float("nan"), file_hash(str(table["file"][row])))
-        wave = augment(item.read(config.audio, minimum), "noise:0", item.heard)
+        wave = augment(item.read(config.audio, minimum), "noise:0", item.segment_id)
         assert torch.equal(channel.sequences[row], extractor([wave])[0])
     assert inputs.under("text_only").channels == inputs.channels
     assert inputs.under("noise:0").channels["text"] is inputs.channels["text"]
@@ -152,8 +152,8 @@ def test_development_scoresunder_conditions_come_from_the_model_that_never_saw_t
 def test_no_condition_is_asked_for_before_training_has_ended(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """Channels under conditions are poison until the last epoch has ended, and then they are not."""
     planned = plan(config)
-    poison = {entry: _poisoned(planned.inputs, entry) for entry in ENTRIES}
-    poisoned = dataclasses.replace(planned, inputs=dataclasses.replace(planned.inputs, conditions=poison))
+    poison = {entry: _poisoned(planned.dataset, entry) for entry in ENTRIES}
+    poisoned = dataclasses.replace(planned, dataset=dataclasses.replace(planned.dataset, conditions=poison))
     (*_, clean) = cross_validate(config, [2], RunStore(config.run.store + "-clean"), planned)
     (*_, tainted) = cross_validate(config, [2], RunStore(config.run.store + "-poison"), poisoned)
     assert isinstance(clean, FoldResult) and isinstance(tainted, FoldResult)
@@ -173,7 +173,7 @@ def _poisoned(inputs: Dataset, entry: str) -> ChangedChannels:
 
 def test_inputs_of_another_configuration_are_refused(config: Config, inputs: Dataset) -> None:
     with pytest.raises(SettingError, match="loaded for other conditions or views"):
-        plan(config, inputs=inputs)
+        plan(config, dataset=inputs)
 
 
 def heard(configure: Configure, folder: Path, texts: list[str]) -> Config:
@@ -194,7 +194,7 @@ def test_another_text_is_read_in_its_place(configure: Configure, inputs: Dataset
     assert all(torch.equal(found.sequences[row], expected.sequences[row]) for row in range(96))
     assert torch.equal(made.channels["text"].sequences[7], inputs.channels["text"].sequences[7])
     model = build_model(config, made, torch.arange(48), 1)
-    planned = plan(config, inputs=made)
+    planned = plan(config, dataset=made)
     scores = condition_scores(planned, model, ROWS)
     other = dataclasses.replace(made, channels={**made.channels, "text": expected})
     np.testing.assert_equal(
@@ -207,7 +207,7 @@ def test_another_text_is_read_in_its_place(configure: Configure, inputs: Dataset
 
 def test_a_column_that_is_not_there_is_named(configure: Configure, tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match=r"has no column 'asr' \(none of its own\); add one to its table .*columns_file=FILE\.csv"
+        CorpusError, match=r"has no column 'asr' \(further columns: none\); add one to its table .*columns_file=FILE\.csv"
     ):
         load_dataset(configure("conditions=[text:asr]"))
     config = heard(configure, tmp_path, ["x"] * 96)

@@ -56,7 +56,7 @@ def test_what_may_have_been_cut_is_named_and_used(files: dict[str, Path], tmp_pa
     checked = check_audio(corpus({"good": files["good"], "pipe": tmp_path / "pipe.wav"}), Audio())
     assert checked == Checked({}, {"pipe": "length unknown: the header gives 0x7ffff000 bytes of audio, so a cut would not show"})
     (notice,) = notice_of(checked.doubtful, 2)
-    assert notice.startswith("1 of 2 utterances are in files that do not say how long they are")
+    assert notice.startswith("1 of 2 utterances are in files of unknown length")
     assert notice_of({}, 2) == ()
 
 

@@ -150,5 +150,5 @@ def test_every_run_repeats_which_files_may_have_been_cut(spoken_store: Path, tmp
     made[["utterance", "file", "speaker", "gender", "emotion", "text"]].to_csv(tmp_path / "table.csv", index=False)
     config = compose(["corpus=table", f"corpus.path={tmp_path / 'table.csv'}", f"run.store={tmp_path}", "run.device=cpu"])
     for _ in range(2):
-        (notice,) = [each for each in plan(config).notices if "say how long" in each]
+        (notice,) = [each for each in plan(config).notices if "files of unknown length" in each]
         assert notice.startswith(f"1 of {len(made)} utterances") and str(made.loc[0, "utterance"]) in notice

@@ -55,10 +55,10 @@ def test_a_file_of_columns_gives_notice_as_a_table_does(corpus: Corpus, tmp_path
 
 
 def test_what_is_not_there_is_said(corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no column 'heard' \(of its own valence, augmented_file, augmented_text, asr\)"):
+    with pytest.raises(CorpusError, match=r"no column 'heard' \(further columns: valence, augmented_file, augmented_text, asr\)"):
         further_column(corpus, Table(), "heard")
     bare, option = dataclasses.replace(corpus, further=None), Table(columns_file=str(tmp_path / "more.csv"))
-    with pytest.raises(CorpusError, match="none of its own"):
+    with pytest.raises(CorpusError, match="further columns: none"):
         further_column(bare, Table(), "asr")
     with pytest.raises(CorpusError, match=r"no file .*more\.csv; correct corpus\.columns_file"):
         further_column(bare, option, "asr")

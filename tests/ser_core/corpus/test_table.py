@@ -169,17 +169,17 @@ def test_words_for_absent_are_absent_and_counted(tmp_path: Path, column: str) ->
     assert [str(cell) for cell in found[: len(absent) + 1]] == ["nan" if column == "valence" else ""] * (len(absent) + 1)
     assert found[len(absent) + 1 :].tolist() == ([1, 5] if column == "valence" else real)
     words = len([word for word in absent if word.strip()]) + 1
-    assert f"column {column}: {words} cells say {absent[0]} (2)" in told(corpus)
+    assert f"column {column}: {words} cells contain {absent[0]} (2)" in told(corpus)
 
 
 def test_as_a_name_or_when_named_a_word_for_absent_is_one_like_any_other(tmp_path: Path) -> None:
     rows = {"file": ["a.wav", "b.wav"], "speaker": ["nan", "2"], "emotion": ["None", "none"]}
     corpus = read(written(tmp_path, rows), classes=["None", "none"], similar_names="allow")
     assert corpus.column("speaker").tolist() == ["nan", "2"] and corpus.column("emotion").tolist() == ["None", "none"]
-    assert "column speaker: 1 rows say nan, which is taken as the name of a speaker" in told(corpus)
+    assert "column speaker: 1 rows contain nan, which is read as the name of a speaker" in told(corpus)
     merged = read(written(tmp_path, rows), merge=["None:calm", "none:"])
     assert merged.column("emotion").tolist() == ["calm", ""]
-    assert "1 cell says none, a class like any other" in told(read(written(tmp_path, {**rows, "speaker": ["1", "2"]})))
+    assert "1 cell contains none, which is read as a class" in told(read(written(tmp_path, {**rows, "speaker": ["1", "2"]})))
 
 
 def test_names_that_became_floats_are_the_numbers_they_were(tmp_path: Path) -> None:
@@ -258,15 +258,15 @@ def test_columns_in_vain_and_nothing_to_learn_are_told(tmp_path: Path) -> None:
     rows = {"file": ["a.wav", "b.wav"], "speaker": ["1", "2"], "label": ["x", "y"], "sex": ["f", "m"], "arousal": ["1", "4"]}
     said = told(read(written(tmp_path, {**rows, "votes_x": ["1", "1"], "rater1": ["x", "y"], "age": ["3", "4"]})))
     for words in (
-        "no emotion can be learned from this table: no row has an emotion (left to learn: speaker)",
+        "no emotion can be learned from this table: no row has an emotion (you can still learn speaker)",
         "columns label, sex, votes_x, rater1 are not read; if they are emotion, gender, votes.x, emotion.rater1, add "
         "'corpus.columns={label: emotion, sex: gender, votes_x: votes.x, rater1: emotion.rater1}'",
-        'column arousal is not read; if it is arousal, add corpus.dimensions=["arousal:LOW:HIGH"] with its scale (its cells go '
-        "from 1 to 4)",
+        'column arousal is not read; if it is arousal, add corpus.dimensions=["arousal:LOW:HIGH"] with its scale (its values '
+        "range from 1 to 4)",
     ):
         assert words in said
     assert "age" not in said
-    assert "every labelled row is 'x', one class alone" in told(read(written(tmp_path, {**rows, "emotion": ["x", "x"]})))
+    assert "every labelled row is 'x', and one class" in told(read(written(tmp_path, {**rows, "emotion": ["x", "x"]})))
     both = read(written(tmp_path, {**rows, "emotion": ["x", "y"]}), dimensions=["arousal:1:5"], columns={"sex": "gender"})
     assert "not read" not in told(both) and "learned" not in told(both)
 

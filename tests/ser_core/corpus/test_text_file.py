@@ -125,7 +125,7 @@ def test_faults_of_a_text_file_come_at_once_and_what_it_says_is_told(tmp_path: P
     (tmp_path / "heard.txt").write_bytes("utterance;text\na1;caf\xe9\na2;NA\nb1;none\n".encode("cp1252"))
     found, _, notices = with_text("made", table(), "column", str(tmp_path / "heard.txt"), "")
     assert found["text"].tolist() == ["caf\xe9", "", "none"]
-    assert len(notices) == 2 and "read as Windows-1252" in notices[0] and "1 cell says NA (1): taken as absent" in notices[1]
+    assert len(notices) == 2 and "read as Windows-1252" in notices[0] and "contains NA (1) and counts as absent" in notices[1]
 
 
 @pytest.mark.parametrize("name", CHOOSING)

@@ -1,4 +1,4 @@
-"""A corpus whose utterances each name another speaker knows none: every verb says so, and folds by speaker are refused."""
+"""A corpus whose utterances each name a different speaker knows none: every verb says so, and folds by speaker are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -108,5 +108,5 @@ def test_a_release_that_documents_its_speakers_is_believed(tmp_path: Path) -> No
 def test_speakers_called_like_their_files_are_told() -> None:
     files = [f"/x/talk{number // 4}.wav" for number in range(12)]
     made = corpus([f"talk{number // 4}" for number in range(12)], files)
-    assert made.why_unknown == "" and made.notices[0].startswith("speakers are called like their files")
+    assert made.why_unknown == "" and made.notices[0].startswith("speakers have the names of their files")
     assert named_after_files(["a", "a"], ["/x/a.wav", "/x/a.wav"]) == []

@@ -33,7 +33,7 @@ for event in cross_validate(compose(sys.argv[1:]), folds=[1]):
 
 
 def run(config: Config, inputs: Dataset, folds: list[int] | None = None) -> Events:
-    return list(cross_validate(config, folds, planned=plan(config, inputs=inputs)))
+    return list(cross_validate(config, folds, planned=plan(config, dataset=inputs)))
 
 
 def trained(events: Events) -> dict[int, bool]:
@@ -55,7 +55,7 @@ def test_progress_comes_first_and_a_result_ends_each_fold(configure: Configure, 
 def test_a_record_says_what_was_done(configure: Configure, inputs: Dataset) -> None:
     config = configure()
     run(config, inputs, [3])
-    planned = plan(config, inputs=inputs)
+    planned = plan(config, dataset=inputs)
     record = RunStore(config.run.store).load(planned.key(3))
     assert record.sizes.items() >= {"train": 48, "dev": 24, "test": 24}.items() and record.sizes["parameters"] > 100
     assert record.held_out == "speaker 03" and record.seed == 0 and record.config["model"]["width"] == 16
@@ -92,7 +92,7 @@ def test_the_same_config_writes_the_same_bytes_in_two_stores(configure: Configur
 
 def test_the_consumer_may_stop(configure: Configure, inputs: Dataset) -> None:
     config = configure()
-    events = cross_validate(config, planned=plan(config, inputs=inputs))
+    events = cross_validate(config, planned=plan(config, dataset=inputs))
     assert isinstance(next(events), Progress)
     events.close()  # type: ignore[attr-defined]
     assert not records(config)
@@ -137,14 +137,14 @@ def test_a_fold_that_does_not_exist_is_refused(number: int, configure: Configure
 def test_asking_in_vain_for_a_task_is_not_asking(configure: Configure, inputs: Dataset) -> None:
     corpus = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(gender=""))
     bare = dataclasses.replace(inputs, corpus=corpus)
-    asked, silent = (plan(configure(f"tasks.gender.weight={weight}"), inputs=bare) for weight in (0.5, 0))
+    asked, silent = (plan(configure(f"tasks.gender.weight={weight}"), dataset=bare) for weight in (0.5, 0))
     assert asked.keys == silent.keys
-    assert plan(configure("tasks.gender.weight=0.5"), inputs=inputs).fingerprint != asked.fingerprint
+    assert plan(configure("tasks.gender.weight=0.5"), dataset=inputs).fingerprint != asked.fingerprint
 
 
 def test_a_plan_trains_nothing_and_reads_the_corpus_itself(configure: Configure, inputs: Dataset) -> None:
     config = configure()
-    assert plan(config).keys == plan(config, inputs=inputs).keys
+    assert plan(config).keys == plan(config, dataset=inputs).keys
     assert not records(config)
 
 
@@ -154,7 +154,7 @@ def test_a_plan_trains_nothing_and_reads_the_corpus_itself(configure: Configure,
 def test_a_plan_under_another_seed_is_the_plan_made_with_it(
     overrides: tuple[str, ...], configure: Configure, inputs: Dataset
 ) -> None:
-    made, wanted = (plan(configure(*overrides, f"seed={seed}"), inputs=inputs) for seed in (0, 3))
+    made, wanted = (plan(configure(*overrides, f"seed={seed}"), dataset=inputs) for seed in (0, 3))
     turned = made.under_seed(3)
     assert turned.keys == wanted.keys != made.keys
     assert (turned.config, turned.card, turned.channels) == (wanted.config, wanted.card, wanted.channels)

@@ -23,7 +23,7 @@ EACH = ((), ("optim.learning_rate=0.02", "tasks.gender.weight=0.3"), ("seed=1",)
 def plans(
     configure: Configure, inputs: Dataset, *more: str, each: Sequence[Sequence[str]] = EACH, store: str = "together"
 ) -> list[Plan]:
-    return [plan(configure("optim.pack=0", *KNOBS, *overrides, *more, store=store), inputs=inputs) for overrides in each]
+    return [plan(configure("optim.pack=0", *KNOBS, *overrides, *more, store=store), dataset=inputs) for overrides in each]
 
 
 def together(made: Sequence[Plan]) -> list[tuple[int, Event]]:
@@ -41,7 +41,7 @@ def test_configurations_of_one_shape_train_as_one_program(configure: Configure, 
     assert sorted(found) == [(which, fold) for which in range(3) for fold in range(1, 5)]
     for which, overrides in enumerate(EACH):
         config = configure(*KNOBS, *overrides, store="alone")
-        for event in cross_validate(config, planned=plan(config, inputs=inputs)):
+        for event in cross_validate(config, planned=plan(config, dataset=inputs)):
             if isinstance(event, FoldResult):
                 record = found[which, event.record.key.fold]
                 assert record.chosen_epoch == event.record.chosen_epoch

@@ -29,7 +29,7 @@ Events = list[Progress | PackEpoch | FoldResult]
 
 
 def run(config: Config, inputs: Dataset, folds: list[int] | None = None) -> Events:
-    return list(cross_validate(config, folds, planned=plan(config, inputs=inputs)))
+    return list(cross_validate(config, folds, planned=plan(config, dataset=inputs)))
 
 
 def trained(events: Events) -> dict[int, bool]:
@@ -39,7 +39,7 @@ def trained(events: Events) -> dict[int, bool]:
 def content(config: Config, inputs: Dataset) -> dict[int, Any]:
     """What lies in the store, less times and the store's own place."""
     found = {}
-    for key in RunStore(config.run.store).of_split(plan(config, inputs=inputs).folds.hash):
+    for key in RunStore(config.run.store).of_split(plan(config, dataset=inputs).folds.hash):
         place = RunStore(config.run.store).place(key)
         record = json.loads((place / "record.json").read_text())
         assert record.pop("seconds") > 0 and record.pop("spent")
@@ -88,7 +88,7 @@ def test_a_fold_is_the_same_whether_one_is_asked_for_or_all(fusion: str, configu
 def test_a_pack_is_another_experiment_than_folds_one_by_one(configure: Configure, inputs: Dataset) -> None:
     """Its sums have other last bits, so its records stand under a name of their own; what they say is the same."""
     packed, alone = configure("optim.pack=4"), configure()
-    assert plan(packed, inputs=inputs).fingerprint != plan(alone, inputs=inputs).fingerprint
+    assert plan(packed, dataset=inputs).fingerprint != plan(alone, dataset=inputs).fingerprint
     results = [[event.record for event in run(config, inputs) if isinstance(event, FoldResult)] for config in (packed, alone)]
     for one, other in zip(*results, strict=True):
         assert one.chosen_epoch == other.chosen_epoch
@@ -96,7 +96,7 @@ def test_a_pack_is_another_experiment_than_folds_one_by_one(configure: Configure
 
 
 def test_asking_for_a_pack_in_vain_is_not_asking(configure: Configure, inputs: Dataset) -> None:
-    asked, silent = (plan(configure("weighting=pcgrad", f"optim.pack={size}"), inputs=inputs) for size in (4, 1))
+    asked, silent = (plan(configure("weighting=pcgrad", f"optim.pack={size}"), dataset=inputs) for size in (4, 1))
     assert asked.keys == silent.keys and asked.config == dataclasses.replace(silent.config, run=asked.config.run)
     assert "weighting=pcgrad" in asked.one_by_one and silent.one_by_one == ""
 
@@ -104,7 +104,7 @@ def test_asking_for_a_pack_in_vain_is_not_asking(configure: Configure, inputs: D
 def test_what_is_recorded_meanwhile_stays_as_it_is(configure: Configure, inputs: Dataset) -> None:
     config = configure(*KNOBS)
     run(config, inputs, [1])
-    planned = plan(config, inputs=inputs)
+    planned = plan(config, dataset=inputs)
     place = RunStore(config.run.store).place(planned.key(2)) / "record.json"
     kept = place.stat().st_mtime_ns
     shutil.rmtree(RunStore(config.run.store).place(planned.key(1)))
@@ -141,16 +141,16 @@ def test_folds_that_diverge_leave_their_pack(
     """The others are trained to the same last bit, whether or not the process died. Folds 1 and 2 have the same rows."""
     knobs = ("optim.pack=4", "optim.epochs=4", "optim.patience=4", "run.checkpoint_seconds=0")
     whole, config = configure(*knobs, store="whole"), configure(*knobs, store="killed" if killed else "not")
-    rows = plan(config, inputs=inputs).folds.folds[1].train.tolist()
+    rows = plan(config, dataset=inputs).folds.folds[1].train.tolist()
     monkeypatch.setattr(epochs, "_answer", _diverging(epochs._answer, rows))
     if killed:
-        events = cross_validate(config, planned=plan(config, inputs=inputs))
+        events = cross_validate(config, planned=plan(config, dataset=inputs))
         next(event for event in events if isinstance(event, Progress) and event.epoch == 3)
         events.close()  # type: ignore[attr-defined]
     for each in (whole, config):
         told: Events = []
         with pytest.raises(FoldsError, match=r"fold 1 could not be trained: it was made to \(nor could fold 2\)") as caught:
-            told.extend(cross_validate(each, planned=plan(each, inputs=inputs)))
+            told.extend(cross_validate(each, planned=plan(each, dataset=inputs)))
         assert list(caught.value.folds) == [1, 2]
     assert set(content(config, inputs)) == {3, 4} and content(config, inputs) == content(whole, inputs)
     assert not list(Path(config.run.store).rglob("*.state"))
@@ -180,7 +180,7 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
     whole, killed = (configure(*knobs, store=name) for name in ("whole", "killed"))
     told = run(whole, inputs, [1])
     if when == "third epoch":
-        events = cross_validate(killed, [1], planned=plan(killed, inputs=inputs))
+        events = cross_validate(killed, [1], planned=plan(killed, dataset=inputs))
         next(event for event in events if isinstance(event, Progress) and event.epoch == 3)
         events.close()  # type: ignore[attr-defined]
     else:

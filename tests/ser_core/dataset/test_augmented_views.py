@@ -55,7 +55,7 @@ def test_a_view_is_the_augmented_waveform_through_the_same_encoder(config: Confi
         file = str(viewed.corpus.table["file"][row])
         item = Speech("u", file, NAN, NAN, file_hash(file))
         for place, entry in enumerate(KINDS):
-            wave = augment(item.read(config.audio, 400), entry, item.heard)
+            wave = augment(item.read(config.audio, 400), entry, item.segment_id)
             assert torch.equal(versions.channel.sequences[versions.first[row] + place], extractor([wave])[0])
     assert set(viewed.views.channels) == {"speech"} and versions.first == list(range(0, 96 * 3 + 1, 3))
 
@@ -104,7 +104,7 @@ def test_an_utterance_is_nearer_to_its_view_after_training(configure: Configure,
 
 
 def trained(config: Config, inputs: Dataset) -> dict[str, torch.Tensor]:
-    training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])
+    training = fit(config, inputs, plan(config, dataset=inputs).folds.folds[0])
     while True:
         try:
             next(training)
@@ -128,7 +128,7 @@ def poisoned(inputs: Dataset, rows: np.ndarray) -> Dataset:
 
 def test_development_and_test_parts_are_never_augmented(configure: Configure, viewed: Dataset) -> None:
     config = configure(*WAVEFORM, "optim.refit=false", "optim.monitor=loss")
-    fold = plan(config, inputs=viewed).folds.folds[0]
+    fold = plan(config, dataset=viewed).folds.folds[0]
     clean = trained(config, viewed)
     same = trained(config, poisoned(viewed, np.concatenate([fold.dev, fold.test])))
     assert all(torch.equal(clean[name], same[name]) for name in clean)
@@ -145,11 +145,11 @@ def test_the_same_seed_draws_the_same_views(config: Config, viewed: Dataset) -> 
 def test_off_means_that_nothing_is_stored_and_nothing_is_another(configure: Configure, inputs: Dataset) -> None:
     off = [f"{WAVEFORM[0].partition('=')[0]}=0", *WAVEFORM[2:]]
     made = load_dataset(configure(*off))
-    assert made.views == StoredViews() and made.beside == ""
+    assert made.views == StoredViews() and made.extra_content == ""
     assert plan(configure(*off)).keys == plan(configure()).keys
     assert load_dataset(configure(*CONTRAST)).views == StoredViews()
     with pytest.raises(SettingError, match="loaded for other conditions or views"):
-        plan(configure(*WAVEFORM), inputs=inputs)
+        plan(configure(*WAVEFORM), dataset=inputs)
 
 
 def columns(folder: Path, inputs: Dataset) -> Path:
@@ -183,9 +183,9 @@ def test_columns_name_views_for_speech_and_text(configure: Configure, inputs: Da
     state = trained(config, made)
     assert all(value.isfinite().all() for value in state.values())
 
-    planned = plan(config, inputs=made)
+    planned = plan(config, dataset=made)
     speech_alone = plan(configure(*chosen, "model.text=none"))
-    assert set(speech_alone.inputs.views.channels) == {"speech"}
+    assert set(speech_alone.dataset.views.channels) == {"speech"}
     soundfile.write(tmp_path / "view1.wav", np.random.default_rng(1).normal(0, 0.1, 8000), 16_000)
     again = plan(configure(*chosen))
     assert again.fingerprint != planned.fingerprint and again.folds.hash == planned.folds.hash == plan(configure()).folds.hash
@@ -227,7 +227,7 @@ def test_views_go_through_frozen_layers_once_as_the_utterances_do(configure: Con
     folder = speech_checkpoint(tmp_path / "speech", "wavlm")
     encoder = ("model.speech=checkpoint", f"model.speech.path={folder}", "model.speech.tune=2", "model.text=none")
     config = configure(*WAVEFORM[:-1], "tasks.augmented_contrast.augmentations=[noise:5]", *encoder, "stages=two")
-    inputs, rows, key = plan(config).inputs, list(range(8)), torch.tensor(3)
+    inputs, rows, key = plan(config).dataset, list(range(8)), torch.tensor(3)
     model = new_model(config, inputs, rows, 1)
     stem = model.stems["speech"]
     assert isinstance(stem, TunedStem)

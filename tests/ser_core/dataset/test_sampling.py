@@ -45,8 +45,8 @@ def test_a_corpus_without_emotions_is_refused_before_training(configure: Configu
     bare = dataclasses.replace(inputs, corpus=corpus)
     message = r"needs at least two emotions .* corpus demo does not have them; use optim\.sampling=shuffled"
     with pytest.raises(SettingError, match=message):
-        plan(configure(*BALANCED, "tasks.emotion.weight=0"), inputs=bare)
-    plan(configure("tasks.emotion.weight=0"), inputs=bare)
+        plan(configure(*BALANCED, "tasks.emotion.weight=0"), dataset=bare)
+    plan(configure("tasks.emotion.weight=0"), dataset=bare)
 
 
 def test_rare_emotions_are_counted_up_once_only() -> None:

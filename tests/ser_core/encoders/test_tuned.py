@@ -61,7 +61,7 @@ def test_untrained_layers_equal_the_frozen_text_encoder(tmp_path: Path, family: 
 
 
 def fitted(config, inputs) -> Fitted:
-    training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])
+    training = fit(config, inputs, plan(config, dataset=inputs).folds.folds[0])
     while True:
         try:
             next(training)
@@ -79,7 +79,7 @@ def tuned(configure: Configure, tmp_path: Path):
 
 def test_training_moves_the_trained_layers_and_is_repeatable(tuned) -> None:
     config = tuned("model.speech.tune=1", "model.text.tune=2", "model.speech.rate=1")
-    inputs = plan(config).inputs
+    inputs = plan(config).dataset
     before = build_model(config, inputs, torch.arange(8), 1).state_dict()
     once, again = (fitted(config, inputs) for _ in range(2))
     after = once.model.state_dict()
@@ -92,7 +92,7 @@ def test_training_moves_the_trained_layers_and_is_repeatable(tuned) -> None:
 
 def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
     config = tuned("model.speech.tune=2")
-    inputs = plan(config).inputs
+    inputs = plan(config).dataset
     stem = build_model(config, inputs, torch.arange(8), 1).stems["speech"]
     from ser_core.keyed_dropout import DropoutKey
 
@@ -104,7 +104,7 @@ def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
 
 def test_lower_layers_learn_slower(tuned) -> None:
     config = tuned("model.speech.tune=2", "model.speech.rate=0.1", "model.speech.decay=0.5")
-    model = build_model(config, plan(config).inputs, torch.arange(8), 1)
+    model = build_model(config, plan(config).dataset, torch.arange(8), 1)
     stem = model.stems["speech"]
     assert isinstance(stem, TunedStem)
     rates = {
@@ -120,7 +120,7 @@ def test_lower_layers_learn_slower(tuned) -> None:
 def test_new_parameters_learn_at_the_full_rate_and_kept_ones_not_at_all(tuned) -> None:
     inside = ("model.speech.integration=ari_re2", "model.speech.adapter=lora", "model.speech.adapter.rank=2")
     config = tuned("model.speech.tune=-1", "model.speech.rate=0", "model.speech.layers=concat", *inside)
-    inputs = plan(config).inputs
+    inputs = plan(config).dataset
     model = build_model(config, inputs, torch.arange(8), 1)
     stem = model.stems["speech"]
     assert isinstance(stem, TunedStem) and isinstance(stem.read, ConcatenatedStem)
@@ -136,7 +136,7 @@ def test_new_parameters_learn_at_the_full_rate_and_kept_ones_not_at_all(tuned) -
 
 def test_statistics_are_those_of_the_frozen_encoder(tuned) -> None:
     """So the linear model beside a tuned one, and the tuned one before its first step, see what the frozen one sees."""
-    frozen, trained = (plan(tuned(f"model.speech.tune={tune}")).inputs.channels["speech"] for tune in (0, LAYERS))
+    frozen, trained = (plan(tuned(f"model.speech.tune={tune}")).dataset.channels["speech"] for tune in (0, LAYERS))
     assert trained.layers == frozen.layers == LAYERS + 1
     assert torch.equal(frozen.means, trained.means)
 

@@ -113,8 +113,7 @@ def test_utterances_without_a_part_are_told() -> None:
     made, official = corpus([5, 5], split=parts), option("official", "given")
     (sentence,) = unused_notice(made, official, split(made, official))
     assert (
-        sentence
-        == "folds=official leaves out 3 of 10 utterances: their part is none of train, dev and test, but no part (2), tain (1)"
+        sentence == "folds=official leaves out 3 of 10 utterances: their part is not train, dev or test but no part (2), tain (1)"
     )
     whole = corpus([5, 5])
     assert unused_notice(whole, option("lospo", "none"), split(whole, option("lospo", "none"))) == []

@@ -140,7 +140,7 @@ def test_what_was_frozen_before_stays_frozen(configure: Configure, inputs: Datas
         raise KeyError
     assert not any(parameter.requires_grad for parameter in model.stems["speech"].parameters())
     assert all(parameter.requires_grad for parameter in model.stems["text"].parameters())
-    assert model.fusion.silence.heard.tolist() == [1, 1]  # type: ignore[union-attr]
+    assert model.fusion.silence.visible.tolist() == [1, 1]  # type: ignore[union-attr]
 
 
 def test_an_utterance_loses_one_channel_at_most_and_as_often_as_it_should() -> None:
@@ -165,7 +165,7 @@ def test_channel_dropout_draws_at_a_site_of_its_own(configure: Configure, inputs
 def test_masking_changes_what_is_trained_and_repeats_itself(hiding: str, configure: Configure, inputs: Dataset) -> None:
     def trained(*overrides: str) -> list[dict[str, float]]:
         config = configure(*overrides, "optim.refit=false")
-        training = fit(config, inputs, plan(config, inputs=inputs).folds.folds[0])
+        training = fit(config, inputs, plan(config, dataset=inputs).folds.folds[0])
         while True:
             try:
                 next(training)

@@ -57,7 +57,7 @@ def test_it_compares_what_is_trained_and_is_left_out_without_two() -> None:
 def models(configure: Configure, inputs: Dataset) -> tuple[SpeechEmotionModel, SpeechEmotionModel, Dataset]:
     """With self-contrast, and the same without."""
     config = configure(*WEIGHTS)
-    inputs = plan(config, inputs=inputs).inputs
+    inputs = plan(config, dataset=inputs).dataset
     plain = configure(*WEIGHTS[:2])
     return *(build_model(each, inputs, torch.arange(48), 1).eval() for each in (config, plain)), inputs
 

@@ -18,7 +18,7 @@ from tests.conftest import Configure
 def course_of(configure: Configure, inputs: Dataset, *overrides: str):
     """The config, and a course over the training part of the first fold."""
     config = configure("tasks.gender.weight=0.3", "optim.learning_rate=0.01", *overrides)
-    rows = plan(config, inputs=inputs).folds.folds[0].train.tolist()
+    rows = plan(config, dataset=inputs).folds.folds[0].train.tolist()
     return config, begin_stage(config, inputs, new_model(config, inputs, rows, 1), rows, 1, 0)
 
 
@@ -83,5 +83,5 @@ def epoch_steps(config: Config, inputs: Dataset, course: TrainState, epoch: int)
 
 def test_accumulation_schedule_and_batching_make_another_experiment(configure: Configure, inputs: Dataset) -> None:
     knobs = ((), ("optim.accumulate=2",), ("optim.schedule=constant",), ("optim.batching=length",))
-    keys = {plan(configure(*each), inputs=inputs).keys[0] for each in knobs}
+    keys = {plan(configure(*each), dataset=inputs).keys[0] for each in knobs}
     assert len(keys) == 4

@@ -22,7 +22,7 @@ from tests.conftest import Configure
 
 
 def first_fold(config: Config, inputs: Dataset) -> Fold:
-    return plan(config, inputs=inputs).folds.folds[0]
+    return plan(config, dataset=inputs).folds.folds[0]
 
 
 def trained(config: Config, inputs: Dataset) -> tuple[list[EpochEnd], Fitted]:

@@ -71,7 +71,7 @@ def test_a_memory_changes_what_is_learned_and_nothing_that_is_predicted(configur
 
 
 def test_speakers_outside_the_training_part_are_no_classes(config: Config, inputs: Dataset) -> None:
-    fold = plan(config, inputs=inputs).folds.folds[0]
+    fold = plan(config, dataset=inputs).folds.folds[0]
     head = build_model(config, inputs, torch.as_tensor(fold.train), 1).heads["speaker"]
     speakers = inputs.corpus.column("speaker")
     heard = sorted(set(speakers.tolist()))
@@ -86,7 +86,7 @@ def test_speakers_outside_the_training_part_are_no_classes(config: Config, input
 
 
 def test_a_record_tells_what_was_predicted_and_what_was_left_out(config: Config, inputs: Dataset) -> None:
-    planned = plan(config, inputs=inputs)
+    planned = plan(config, dataset=inputs)
     (*_, result) = cross_validate(config, [1], planned=planned)
     assert isinstance(result, FoldResult)
     columns = list(RunStore(config.run.store).open_test(result.record.key).predictions)
@@ -105,13 +105,13 @@ def test_helpers_alone_are_watched_by_their_loss(name: str, configure: Configure
 
 
 def test_other_knobs_have_other_targets_over_the_same_inputs(configure: Configure, inputs: Dataset) -> None:
-    made = plan(configure("tasks.dimensions.names=[arousal]"), inputs=inputs)
-    assert made.inputs.targets["dimensions"].shape == (96, 1) and inputs.targets["dimensions"].shape == (96, 3)
+    made = plan(configure("tasks.dimensions.names=[arousal]"), dataset=inputs)
+    assert made.dataset.targets["dimensions"].shape == (96, 1) and inputs.targets["dimensions"].shape == (96, 3)
     with pytest.raises(SettingError, match="target=votes: corpus demo has no votes"):
-        plan(configure("tasks.emotion.target=votes"), inputs=inputs)
+        plan(configure("tasks.emotion.target=votes"), dataset=inputs)
 
 
 def test_without_speech_there_is_no_transcript(configure: Configure, inputs: Dataset) -> None:
     written = dataclasses.replace(inputs, channels={"text": inputs.channels["text"]})
-    made = plan(configure("tasks.transcript.weight=0.5", "model.speech=none"), inputs=written)
+    made = plan(configure("tasks.transcript.weight=0.5", "model.speech=none"), dataset=written)
     assert made.config.tasks.transcript.weight == 0

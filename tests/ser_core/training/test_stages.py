@@ -46,7 +46,7 @@ def tuned(configure: Configure, tmp_path: Path):
 
 
 def first_fold(config: Config, inputs: Dataset) -> Fold:
-    return plan(config, inputs=inputs).folds.folds[0]
+    return plan(config, dataset=inputs).folds.folds[0]
 
 
 def fitted(config: Config, inputs: Dataset, keeper: Checkpoint | None = None, stop: int = 0) -> Fitted | None:
@@ -147,7 +147,7 @@ def test_patience_0_keeps_the_last_epoch(configure: Configure, inputs: Dataset) 
 
 def test_the_upper_layers_thaw_at_their_own_rate(tuned: Any) -> None:
     config = tuned("stages=two", "stages.first.trains=[heads,fusion]", "stages.second.top=1", "optim.refit=false")
-    inputs = plan(config).inputs
+    inputs = plan(config).dataset
     found = fitted(config, inputs)
     assert found is not None
     rows = first_fold(config, inputs).train.tolist()
@@ -159,7 +159,7 @@ def test_the_upper_layers_thaw_at_their_own_rate(tuned: Any) -> None:
 def test_batches_by_length_end_with_the_schedule_of_a_stage_whose_encoder_is_frozen(tuned: Any) -> None:
     """Although its states have fewer steps than what the schedule was drawn ahead by."""
     config = tuned("stages=two", "stages.second.trains=[heads]", "optim.batching=length", "optim.batch=6", "optim.refit=false")
-    inputs = plan(config).inputs
+    inputs = plan(config).dataset
     phase = first_phase(config, inputs, first_fold(config, inputs), Checkpoint())
     ends = [(phase.progress.epoch, phase.state.rates.get_last_lr()[0]) for _ in train_phase(phase)]
     assert [epoch for epoch, _ in ends] == [1, 2, 3, 1, 2, 3]
@@ -168,7 +168,7 @@ def test_batches_by_length_end_with_the_schedule_of_a_stage_whose_encoder_is_fro
 
 def test_a_frozen_encoder_is_read_from_the_store_and_a_trained_one_computed_once(tuned: Any) -> None:
     config = tuned("stages=two", "stages.second.trains=[heads]")
-    inputs = plan(config).inputs
+    inputs = plan(config).dataset
     rows = list(range(8))
     model = new_model(config, inputs, rows, 1)
     stem = model.stems["speech"]

@@ -36,7 +36,7 @@ from tests.shared_material import shared
 
 @pytest.fixture
 def fold(configure: Configure, inputs: Dataset) -> Fold:
-    return plan(configure(), inputs=inputs).folds.folds[0]
+    return plan(configure(), dataset=inputs).folds.folds[0]
 
 
 def changed(inputs: Dataset, **columns: object) -> Dataset:

@@ -16,8 +16,8 @@ from tests.conftest import Configure
     ("override", "sentence"),
     [
         ("tasks.transcript.weight=0.1", "tasks.transcript has a loss without a batching rule"),
-        ("weighting=gradnorm", "take each task's gradient apart"),
-        ("weighting=pcgrad", "take each task's gradient apart"),
+        ("weighting=gradnorm", "need a separate gradient for each task"),
+        ("weighting=pcgrad", "need a separate gradient for each task"),
         ("weighting.monitor=true", "weighting.monitor=true"),
         ("stages=two", "several stages"),
         ("model.masking=epoch", "model.masking=epoch"),

@@ -44,7 +44,7 @@ def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def jobs(configure: Configure, inputs: Dataset, each: Sequence[Sequence[str]], folds: Sequence[int] = (1, 2)) -> list[PackJob]:
-    plans = [plan(configure(*overrides), inputs=inputs) for overrides in each]
+    plans = [plan(configure(*overrides), dataset=inputs) for overrides in each]
     return [PackJob(one.config, inputs, one.folds.folds[number - 1]) for one in plans for number in folds]
 
 
@@ -60,7 +60,7 @@ def together(given: Sequence[PackJob]) -> tuple[dict[int, list[EpochEnd]], dict[
 
 def one(job: PackJob) -> tuple[list[EpochEnd], Fitted]:
     ends: list[EpochEnd] = []
-    training = fit(job.config, job.inputs, job.fold)
+    training = fit(job.config, job.dataset, job.fold)
     while True:
         try:
             ends.append(next(training))

@@ -9,7 +9,7 @@ from ser_core.folds.dev.development import DevelopmentOption, Held
 
 
 @dataclasses.dataclass(frozen=True)
-class Nobody(DevelopmentOption):
+class NoDevelopment(DevelopmentOption):
     """Settings of no development set: none."""
 
     name: str = "none"
