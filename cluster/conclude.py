@@ -54,12 +54,12 @@ def conclude(
 
 def _table(record: StudyRecord, study: PairedStudy, wanted: float) -> StudyTable:
     """Compares the variants, and adds what the record says about the study: its question, notes, command and overrides."""
-    said = variance_sentence(scatter_of(study), wanted)
+    variance = variance_sentence(scatter_of(study), wanted)
     return study_table(
         study,
         title=record.name,
         question=caption(record.question, record.mode) if record.kind == "ablation" else record.question,
-        notes=(*filter(None, [said]), *record.notes),
+        notes=(*filter(None, [variance]), *record.notes),
         command=record.command,
         overrides={trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in record.trials},
     )

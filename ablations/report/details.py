@@ -6,6 +6,7 @@ when each fold tests one speaker, and CCC and ECE do not suffer from small folds
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -38,6 +39,15 @@ class Confusion:
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
 
+    @functools.cached_property
+    def cells(self) -> list[list[str]]:
+        """Returns self row per true class: its name, the percentage predicted as each class, and the number of predictions."""
+        rows = []
+        for name, counts in zip(self.classes, self.counts, strict=True):
+            total = sum(counts)
+            rows.append([name, *(f"{100 * count / total:.0f}" if total else ABSENT for count in counts), str(total)])
+        return rows
+
 
 @dataclasses.dataclass(frozen=True)
 class Details:
@@ -52,6 +62,39 @@ class Details:
     """Confusion matrix by variant, for variants that predict emotions."""
     bins: Mapping[str, tuple[Bin, ...]]
     """Confidence and accuracy by variant, over all test parts and seeds, for variants with probabilities."""
+
+    @functools.cached_property
+    def columns(self) -> list[str]:
+        """Returns the headings of the printed self."""
+        return ["Metric", *self.scores, *self.references]
+
+    @functools.cached_property
+    def cells(self) -> list[list[str]]:
+        """Returns the printed self: one row per metric, with each variant's fold mean and, in brackets, its pooled value."""
+        rows = []
+        for metric in self.metrics:
+            found = [_cell(scores[metric], metric) for scores in self.scores.values()]
+            reference = [number(scores[metric], metric) for scores in self.references.values()]
+            rows.append([long_name(metric), *found, *reference])
+        return rows
+
+    @functools.cached_property
+    def notes(self) -> list[str]:
+        """Returns the notes that explain the self."""
+        kinds = {metric.partition(".")[0] for metric in self.metrics}
+        notes = [
+            "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the value over all test "
+            "utterances together. References: mean over folds. Nothing here is tested.",
+            f"{'; '.join(explanations(kind) for kind in METRICS if kind in kinds)}.",
+        ]
+        if any(metric.endswith(f".{GAP}") for metric in self.metrics):
+            notes.append("The gap is the distance between women and men; a fold has one only if it tests both.")
+        if "ece" in kinds:
+            notes.append(
+                f"ECE: {CALIBRATION_BINS} bins of equal width, most likely class; too large on small folds, so read the pooled "
+                "value."
+            )
+        return notes
 
 
 def study_details(study: PairedStudy) -> Details:
@@ -100,47 +143,6 @@ def confusion(predictions: Columns) -> Confusion:
     classes = np.union1d(truth, predicted).tolist()
     counts = audmetric.confusion_matrix(truth.tolist(), predicted.tolist(), classes)
     return Confusion(tuple(classes), tuple(tuple(int(count) for count in row) for row in counts))
-
-
-def details_columns(details: Details) -> list[str]:
-    """Returns the headings of the printed details."""
-    return ["Metric", *details.scores, *details.references]
-
-
-def details_cells(details: Details) -> list[list[str]]:
-    """Returns the printed details: one row per metric, with each variant's fold mean and, in brackets, its pooled value."""
-    rows = []
-    for metric in details.metrics:
-        found = [_cell(scores[metric], metric) for scores in details.scores.values()]
-        reference = [number(scores[metric], metric) for scores in details.references.values()]
-        rows.append([long_name(metric), *found, *reference])
-    return rows
-
-
-def confusion_cells(one: Confusion) -> list[list[str]]:
-    """Returns one row per true class: its name, the percentage predicted as each class, and the number of predictions."""
-    rows = []
-    for name, counts in zip(one.classes, one.counts, strict=True):
-        total = sum(counts)
-        rows.append([name, *(f"{100 * count / total:.0f}" if total else ABSENT for count in counts), str(total)])
-    return rows
-
-
-def details_notes(details: Details) -> list[str]:
-    """Returns the notes that explain the details."""
-    kinds = {metric.partition(".")[0] for metric in details.metrics}
-    notes = [
-        "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the value over all test "
-        "utterances together. References: mean over folds. Nothing here is tested.",
-        f"{'; '.join(explanations(kind) for kind in METRICS if kind in kinds)}.",
-    ]
-    if any(metric.endswith(f".{GAP}") for metric in details.metrics):
-        notes.append("The gap is the distance between women and men; a fold has one only if it tests both.")
-    if "ece" in kinds:
-        notes.append(
-            f"ECE: {CALIBRATION_BINS} bins of equal width, most likely class; too large on small folds, so read the pooled value."
-        )
-    return notes
 
 
 def _cell(one: Detail, metric: str) -> str:

@@ -10,8 +10,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from ablations.report.details import Details, confusion_cells, details_cells, details_columns, details_notes
-from ablations.report.tables import StudyTable, cells, columns
+from ablations.report.details import Details
+from ablations.report.tables import StudyTable
 from ablations.section import Section
 from ablations.statistics.compare import Interval
 
@@ -44,9 +44,9 @@ def to_rich(table: StudyTable) -> tuple["Text", "Table", "Text"]:
 
     shown, stacked = _narrow(table)
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for place, name in enumerate(columns(table)[:shown]):
+    for place, name in enumerate(table.columns[:shown]):
         grid.add_column(Text(name), justify="right" if place else "left", overflow="fold", max_width=None if place else 24)
-    for place, (name, *values) in enumerate(cells(table)):
+    for place, (name, *values) in enumerate(table.cells):
         if place == len(table.rows):
             grid.add_section()
         style = "bold" if name == table.study.baseline and place < len(table.rows) else ""
@@ -87,7 +87,7 @@ def to_markdown(table: StudyTable) -> str:
             f"## {markdown(table.title)}\n",
             f"{markdown(table.question)}\n",
             f"{markdown(table.protocol_line)}\n",
-            *_grid(columns(table), cells(table)),
+            *_grid(table.columns, table.cells),
             "",
             *(f"- **{markdown(name)}**: {markdown(verdict)}" for name, verdict in table.verdicts.items()),
             "",
@@ -98,11 +98,11 @@ def to_markdown(table: StudyTable) -> str:
 
 def details_to_markdown(details: Details) -> str:
     """Returns the details as Markdown, with a confusion matrix for each variant that predicts emotions."""
-    lines = ["### Details\n", *_grid(details_columns(details), details_cells(details)), ""]
-    lines += [f"{markdown(note)}\n" for note in details_notes(details)]
+    lines = ["### Details\n", *_grid(details.columns, details.cells), ""]
+    lines += [f"{markdown(note)}\n" for note in details.notes]
     for name, one in details.confusions.items():
         lines += [f"### Confusions of {markdown(name)}: percent of each true class (rows), all test parts and seeds\n"]
-        lines += [*_grid(["true", *one.classes, "n"], confusion_cells(one)), ""]
+        lines += [*_grid(["true", *one.classes, "n"], one.cells), ""]
     return "\n".join(lines)
 
 
@@ -123,7 +123,7 @@ def details_to_csv(details: Details) -> str:
 def to_latex(table: StudyTable) -> str:
     """Returns a `table` float for `\\usepackage{booktabs}`, with the notes below the table in small type."""
     shown, stacked = _narrow(table)
-    body = [[latex(name), *(_signs(value, stacked) for value in values[: shown - 1])] for name, *values in cells(table)]
+    body = [[latex(name), *(_signs(value, stacked) for value in values[: shown - 1])] for name, *values in table.cells]
     lines = [f"{' & '.join(row)} \\\\" for row in body]
     lines.insert(len(table.rows), r"\midrule")
     verdicts = [f"{latex(name)}: {latex(verdict)}." for name, verdict in table.verdicts.items()]
@@ -135,7 +135,7 @@ def to_latex(table: StudyTable) -> str:
             f"\\caption{{{latex(table.title)}. {latex(table.question)}}}",
             f"\\begin{{tabular}}{{l{'r' * (shown - 1)}}}",
             r"\toprule",
-            f"{' & '.join(map(latex, columns(table)[:shown]))} \\\\",
+            f"{' & '.join(map(latex, table.columns[:shown]))} \\\\",
             r"\midrule",
             *lines,
             r"\bottomrule",
@@ -206,7 +206,7 @@ def _narrow(table: StudyTable) -> tuple[int, bool]:
     The last column, the pooled difference, is shown with a single fold, where it is the only difference.
     """
     single = max(row.comparison.folds for row in table.rows) < 2
-    return len(columns(table)) - (not single), len(table.metrics) > 2
+    return len(table.columns) - (not single), len(table.metrics) > 2
 
 
 def _line(text: str) -> str:

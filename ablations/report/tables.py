@@ -1,11 +1,12 @@
 """Builds the table of a study: scores with intervals, differences with verdicts, and the protocol behind them.
 
-`study_table` computes everything once, and `cells` formats it: points (hundredths) with two decimals for UAR, WA and
+`study_table` computes everything once, and its `cells` are formatted: points (hundredths) with two decimals for UAR, WA and
 macro-F1, three decimals for CCC. render.py writes the cells as rich, Markdown and LaTeX, and the raw fractions as CSV.
 details.py has the metrics without a column here.
 """
 
 import dataclasses
+import functools
 import itertools
 import math
 import re
@@ -72,6 +73,26 @@ class StudyTable:
     def verdicts(self) -> dict[str, str]:
         """Returns one sentence per variant, without the baseline."""
         return {row.name: row.comparison.verdict for row in self.rows if row.name != self.study.baseline}
+
+    @functools.cached_property
+    def columns(self) -> list[str]:
+        """Returns the headings of the printed table."""
+        primary = heading(self.study.metric)
+        return ["Variant", *map(heading, self.metrics), f"Δ {primary}", "Holm p", f"pooled {primary}", "Δ pooled"]
+
+    @functools.cached_property
+    def cells(self) -> list[list[str]]:
+        """Returns the rows of the printed table: the variants, then the references."""
+        rows = []
+        for row in self.rows:
+            found, metric = row.comparison, self.study.metric
+            scores = [half_width(row.scores[name], name) for name in self.metrics]
+            p = probability(found.p_holm).removeprefix("= ") if math.isfinite(found.p_holm) else ABSENT
+            difference, together = half_width(found.difference, metric, "+"), row.pooled
+            rows.append([row.name, *scores, difference, p, ends(together.score, metric), ends(together.difference, metric, "+")])
+        for name, scores in self.references.items():
+            rows.append([name, *(number(scores[metric], metric) for metric in self.metrics), *[ABSENT] * 4])
+        return rows
 
 
 def study_table(
@@ -198,26 +219,6 @@ def ends(one: Interval, metric: str, sign: str = "") -> str:
     """Formats an interval by its ends, such as 67.42 [65.10, 69.01]."""
     limits = f" [{number(one.low, metric, sign)}, {number(one.high, metric, sign)}]" if math.isfinite(one.low) else ""
     return number(one.value, metric, sign) + limits
-
-
-def columns(table: StudyTable) -> list[str]:
-    """Returns the headings of the printed table."""
-    primary = heading(table.study.metric)
-    return ["Variant", *map(heading, table.metrics), f"Δ {primary}", "Holm p", f"pooled {primary}", "Δ pooled"]
-
-
-def cells(table: StudyTable) -> list[list[str]]:
-    """Returns the rows of the printed table: the variants, then the references."""
-    rows = []
-    for row in table.rows:
-        found, metric = row.comparison, table.study.metric
-        scores = [half_width(row.scores[name], name) for name in table.metrics]
-        p = probability(found.p_holm).removeprefix("= ") if math.isfinite(found.p_holm) else ABSENT
-        difference, together = half_width(found.difference, metric, "+"), row.pooled
-        rows.append([row.name, *scores, difference, p, ends(together.score, metric), ends(together.difference, metric, "+")])
-    for name, scores in table.references.items():
-        rows.append([name, *(number(scores[metric], metric) for metric in table.metrics), *[ABSENT] * 4])
-    return rows
 
 
 def _shown(study: PairedStudy) -> list[str]:

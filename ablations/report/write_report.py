@@ -11,15 +11,11 @@ from typing import Any
 from ablations.paired_study import PairedStudy, Pairs
 from ablations.report.details import (
     Details,
-    confusion_cells,
-    details_cells,
-    details_columns,
-    details_notes,
     study_details,
 )
 from ablations.report.figures import forest, panels, reliability, strip
 from ablations.report.render import details_to_csv, details_to_markdown, section_to_markdown, to_csv, to_latex, to_markdown
-from ablations.report.tables import ABSENT, StudyTable, cells, columns, heading, number, plain
+from ablations.report.tables import ABSENT, StudyTable, heading, number, plain
 from ablations.section import Section
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"
@@ -57,14 +53,14 @@ def to_html(table: StudyTable, details: Details, sections: Sequence[Section] = (
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         table=table,
-        columns=columns(table),
-        rows=_stack(cells(table)),
+        columns=table.columns,
+        rows=_stack(table.cells),
         sections=[(section, _stack(section.rows)) for section in sections],
         details=details,
-        details_columns=details_columns(details),
-        details_rows=_stack(details_cells(details)),
-        details_notes=details_notes(details),
-        confusions={name: (one.classes, confusion_cells(one)) for name, one in details.confusions.items()},
+        details_columns=details.columns,
+        details_rows=_stack(details.cells),
+        details_notes=details.notes,
+        confusions={name: (one.classes, one.cells) for name, one in details.confusions.items()},
         reliability=reliability(details, drawn) if drawn else "",
         drawn=drawn,
         forest=forest(table) if table.verdicts else "",

@@ -19,7 +19,7 @@ from ablations.pairing import ComparisonError
 from ablations.statistics.compare import LEVEL, Interval
 from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.score import columns_of
-from ser_core.metrics import METRICS, find_metric
+from ser_core.metrics import METRICS, Metric, find_metric
 from ser_core.metrics.sums import confusion_counts, moments
 
 
@@ -49,8 +49,8 @@ def pooled_scores(study: PairedStudy, *, redraws: int = 2000, seed: int = 0) -> 
     A variant without the predictions that the study's metric needs gets NaN. Raises ComparisonError when two variants
     were tested on different utterances, and for metrics other than UAR, WA, macro-F1 and CCC.
     """
-    metric, baseline = study.metric, study.baseline
-    answers = {name: read(pairs, metric) for name, pairs in study.pairs.items()}
+    metric, baseline = find_metric(study.metric), study.baseline
+    answers = {name: read(pairs, study.metric) for name, pairs in study.pairs.items()}
     known = {name: by_seed for name, by_seed in answers.items() if by_seed}
     _check_utterances(known)
     if not known:
@@ -61,9 +61,9 @@ def pooled_scores(study: PairedStudy, *, redraws: int = 2000, seed: int = 0) -> 
     moved = {
         name: np.mean([redraw(one, metric, speakers, weights) for one in by_seed], axis=0) for name, by_seed in known.items()
     }
-    bounds, found = find_metric(metric).bounds, {}
+    found = {}
     for name in answers:
-        score = interval(points[name], moved[name], len(speakers), bounds) if name in known else Interval()
+        score = interval(points[name], moved[name], len(speakers), metric.bounds) if name in known else Interval()
         paired = name in known and baseline in known and name != baseline
         gap = Interval()
         if paired:
@@ -100,11 +100,10 @@ def _sorted(answers: Answers) -> Answers:
     return Answers(*(getattr(answers, field.name)[rows] for field in dataclasses.fields(answers)))
 
 
-def point(answers: Answers, metric: str) -> float:
+def point(answers: Answers, metric: Metric) -> float:
     """Returns the score of the predictions without redrawing."""
-    formula = find_metric(metric).formula
-    assert formula
-    value = formula(answers.target, answers.predicted)
+    assert metric.formula
+    value = metric.formula(answers.target, answers.predicted)
     assert isinstance(value, float)
     return value
 
@@ -114,16 +113,15 @@ def draw(speakers: int, redraws: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=redraws)
 
 
-def redraw(answers: Answers, metric: str, speakers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def redraw(answers: Answers, metric: Metric, speakers: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Returns the score under each redraw [redraws]; NaN if undefined, and with a single speaker."""
     if len(speakers) < 2:
         return np.full(len(weights), float("nan"))
     row = np.searchsorted(speakers, answers.speaker)
-    found = find_metric(metric)
-    assert found.vectorised
-    sums = confusion_counts if found.reads == "classes" else moments
+    assert metric.vectorised
+    sums = confusion_counts if metric.reads == "classes" else moments
     by_speaker = sums(answers.target, answers.predicted, row, len(speakers))
-    return found.vectorised(np.tensordot(weights, by_speaker, axes=1))
+    return metric.vectorised(np.tensordot(weights, by_speaker, axes=1))
 
 
 def interval(value: float, redraws: np.ndarray, speakers: int, bounds: tuple[float, float] | None = None) -> Interval:

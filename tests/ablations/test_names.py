@@ -14,7 +14,7 @@ from ablations.pairing import pair
 from ablations.report.details import study_details
 from ablations.report.figures import strip
 from ablations.report.render import details_to_csv, details_to_markdown, to_csv, to_latex, to_markdown, to_rich
-from ablations.report.tables import columns, study_table
+from ablations.report.tables import study_table
 from ablations.report.write_report import to_html
 from ablations.statistics.pooled_scores import pooled_scores
 from ser_core.cross_validation.records import RunStore, TestPart
@@ -85,7 +85,7 @@ def test_uar_and_wa_are_not_swapped_beneath_their_headings(heading, outcomes):
         column = next(each for each in printed if str(each.header) == heading)
         assert str(list(column.cells)[line]).split()[0] == PRINTED[heading]
         page = re.findall(r"<t[hd][^>]*>([^<]*)", to_html(table, details).partition("</table>")[0])
-        width = len(columns(table))
+        width = len(table.columns)
         assert beneath([page[start : start + width] for start in range(0, len(page), width)], heading, line) == PRINTED[heading]
     assert beneath(grid(to_markdown(table)), f"pooled {heading}", 0) == PRINTED[heading]
     shown = next(row for row in grid(details_to_markdown(details)) if row[0].strip() == heading)

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from ablations.pairing import pair
-from ablations.report.details import confusion_cells, details_cells, details_columns, details_notes, study_details
+from ablations.report.details import study_details
 from ablations.report.figures import MOST_PANELS, panels, reliability
 from ablations.report.render import details_to_csv, details_to_markdown
 from ablations.report.tables import study_table
@@ -47,10 +47,10 @@ def test_every_metric_has_its_fold_mean_and_its_pooled_value(outcomes, details):
 def test_the_gap_between_women_and_men_is_there_although_every_fold_tests_one_speaker(details):
     one = details.scores["concat"]
     assert math.isnan(one["uar.gap"].folds.value) and one["uar.gap"].pooled > 0
-    names = [row[0] for row in details_cells(details)]
+    names = [row[0] for row in details.cells]
     place = names.index("UAR female")
     assert names[place : place + 3] == ["UAR female", "UAR male", "UAR gap"]
-    assert "The gap is the distance between women and men" in " ".join(details_notes(details))
+    assert "The gap is the distance between women and men" in " ".join(details.notes)
 
 
 def test_confusions_are_counted_over_all_folds_and_seeds(outcomes, details):
@@ -58,7 +58,7 @@ def test_confusions_are_counted_over_all_folds_and_seeds(outcomes, details):
         table = pd.concat([whole(outcomes, name, seed) for seed in (0, 1)])
         expected = confusion_matrix(table["emotion.target"], table["emotion.predicted"], labels=one.classes)
         assert [list(row) for row in one.counts] == expected.tolist()
-        for cells, row in zip(confusion_cells(one), expected, strict=True):
+        for cells, row in zip(one.cells, expected, strict=True):
             assert cells[1:-1] == [f"{100 * share:.0f}" for share in row / row.sum()] and cells[-1] == str(row.sum())
 
 
@@ -90,7 +90,7 @@ def test_of_many_variants_the_baseline_and_the_best_in_development_are_drawn(spo
 def test_markdown_and_csv_hold_every_metric_of_every_variant(details):
     text = details_to_markdown(details)
     assert "### Confusions of bridge" in text
-    names = details_columns(details)
+    names = details.columns
     assert names == ["Metric", "concat", "bridge", "majority", "linear"]
     assert all(f"| {name} |" in text for name in ("recall anger", "PCC valence", "MAE valence", "macro-F1", "ECE"))
     rows = list(csv.DictReader(io.StringIO(details_to_csv(details))))

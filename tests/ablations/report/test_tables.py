@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ablations.pairing import pair
 from ablations.report.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
-from ablations.report.tables import StudyTable, cells, columns, number, protocol_facts, study_table
+from ablations.report.tables import StudyTable, number, protocol_facts, study_table
 from ablations.statistics.compare import compare
 from ablations.statistics.pooled_scores import pooled_scores
 from ser_core.evaluation.baselines import BASELINES
@@ -32,8 +32,8 @@ def table(outcomes) -> StudyTable:
 
 
 def test_cells_are_the_statistics_in_points(outcomes, table):
-    assert columns(table) == ["Variant", "UAR", "WA", "macro-F1", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
-    row = next(row for row in cells(table) if row[0] == "bridge")
+    assert table.columns == ["Variant", "UAR", "WA", "macro-F1", "V", "Δ UAR", "Holm p", "pooled UAR", "Δ pooled"]
+    row = next(row for row in table.cells if row[0] == "bridge")
     found, together = compare(pair(outcomes, "concat"))["bridge"], pooled_scores(pair(outcomes, "concat"))["bridge"]
     half = (found.score.high - found.score.low) / 2
     assert row[1] == f"{100 * found.score.value:.2f} ± {100 * half:.2f}"
@@ -47,7 +47,7 @@ def test_cells_are_the_statistics_in_points(outcomes, table):
 
 
 def test_references_are_averaged_and_not_tested(table):
-    assert cells(table)[-2:] == [
+    assert table.cells[-2:] == [
         ["majority", "25.00", "30.00", "—", "—", "—", "—", "—", "—"],
         ["linear", "53.50", "60.00", "—", "—", "—", "—", "—", "—"],
     ]
@@ -70,7 +70,7 @@ def test_references_stand_in_their_order_and_only_where_they_say_something(outco
         one.test.baselines["elsewhere"] = {"mae.valence": 0.8}
     table = study_table(pair(outcomes), "Fusion", "Which?")
     assert list(table.references) == ["chance", "majority", "linear", "class_oracle"]
-    assert cells(table)[-1] == ["class_oracle", "—", "—", "—", ".800", *["—"] * 4]
+    assert table.cells[-1] == ["class_oracle", "—", "—", "—", ".800", *["—"] * 4]
     for one in outcomes:
         for name in ("class_oracle", "chance", "elsewhere"):
             del one.test.baselines[name]
@@ -135,7 +135,7 @@ def test_rich_table_fits_100_columns_and_takes_names_as_they_are(spoken):
     for word in ("concat", "cross_attention", "[red]", "Holm p", "pooled UAR", "majority", "± ", "[red] | * `q`: "):
         assert word in printed
     first = next(line for line in printed.splitlines() if line.strip().startswith("bridge "))
-    values = [cell.split(" ")[0] for cell in cells(table)[1]]
+    values = [cell.split(" ")[0] for cell in table.cells[1]]
     assert values[:-1] == first.split(), "the pooled difference has no room here"
 
 
@@ -185,8 +185,8 @@ def test_another_baseline_and_another_metric(outcomes):
     table = study_table(pair(outcomes, baseline="bridge", metric="ccc.valence"), "Fusion", "Which?")
     assert table.study.baseline == "bridge"
     assert set(table.verdicts) == {"concat", NASTY}
-    assert columns(table)[-4:] == ["Δ V", "Holm p", "pooled V", "Δ pooled"]
-    assert re.fullmatch(r"-\.\d{3} ± \.\d{3}", cells(table)[0][5])
+    assert table.columns[-4:] == ["Δ V", "Holm p", "pooled V", "Δ pooled"]
+    assert re.fullmatch(r"-\.\d{3} ± \.\d{3}", table.cells[0][5])
 
 
 def test_what_was_left_out_is_told(scored):

@@ -12,6 +12,7 @@ from sklearn.metrics import recall_score
 from ablations.pairing import ComparisonError, pair
 from ablations.statistics.pooled_scores import Answers, draw, interval, point, pooled_scores, read, redraw
 from ser_core.evaluation.score import score
+from ser_core.metrics import find_metric
 from ser_core.metrics.concordance import ccc
 from ser_core.metrics.recall import uar
 
@@ -24,19 +25,19 @@ def test_a_redraw_is_the_score_of_the_utterances_it_repeats(spoken, metric):
     answers = read(pair(spoken({"base": 0.6})).pairs["base"], metric)[0]
     speakers = np.unique(answers.speaker)
     weights = draw(len(speakers), 20, seed=1)
-    found = redraw(answers, metric, speakers, weights)
+    found = redraw(answers, find_metric(metric), speakers, weights)
     for counts, redrawn in zip(weights, found, strict=True):
         rows = np.repeat(np.arange(len(answers.speaker)), counts[np.searchsorted(speakers, answers.speaker)])
         again = Answers(*(getattr(answers, field.name)[rows] for field in dataclasses.fields(answers)))
-        assert redrawn == pytest.approx(point(again, metric), abs=1e-12)
-    once = redraw(answers, metric, speakers, np.ones((1, len(speakers))))
-    assert once[0] == pytest.approx(point(answers, metric))
+        assert redrawn == pytest.approx(point(again, find_metric(metric)), abs=1e-12)
+    once = redraw(answers, find_metric(metric), speakers, np.ones((1, len(speakers))))
+    assert once[0] == pytest.approx(point(answers, find_metric(metric)))
 
 
 def test_recall_is_averaged_over_the_classes_of_the_truth():
     """A class that is only predicted is no class of the truth, and its utterances still count as missed."""
     answers = Answers(*np.array([list("1234"), list("xxyy"), list("aaab"), list("acab")]))
-    found = redraw(answers, "uar", np.array(["x", "y"]), np.array([[1, 1], [2, 0], [0, 2]]))
+    found = redraw(answers, find_metric("uar"), np.array(["x", "y"]), np.array([[1, 1], [2, 0], [0, 2]]))
     assert found == pytest.approx([(2 / 3 + 1) / 2, 0.5, 1])
     expected = recall_score(list("aaab"), list("acab"), labels=["a", "b"], average="macro")
     assert found[0] == pytest.approx(expected)
@@ -86,7 +87,7 @@ def test_intervals_cover_the_truth_with_enough_speakers():
         right = random.random((len(speakers), 30)) < skill[:, None]
         truth, who = np.full(right.size, "a"), np.repeat(speakers, 30)
         answers = Answers(np.arange(right.size), who, truth, np.where(right.ravel(), "a", "b"))
-        found = interval(right.mean(), redraw(answers, "wa", speakers, weights), len(speakers))
+        found = interval(right.mean(), redraw(answers, find_metric("wa"), speakers, weights), len(speakers))
         covered.append(found.low <= 0.6 <= found.high)
         naive.append(abs(right.mean() - 0.6) <= 1.96 * right.std() / math.sqrt(right.size))
     assert 0.9 <= np.mean(covered) <= 0.985
@@ -111,7 +112,7 @@ def test_few_speakers_near_the_top_are_covered_too(speakers):
         skill = 1 / (1 + np.exp(-(2.5 + 0.8 * random.standard_normal(speakers))))
         right = (random.random((speakers, 40)) < skill[:, None]).ravel()
         answers = Answers(np.arange(right.size), np.repeat(names, 40), np.full(right.size, "a"), np.where(right, "a", "b"))
-        found = interval(right.mean(), redraw(answers, "wa", names, weights), speakers, (0, 1))
+        found = interval(right.mean(), redraw(answers, find_metric("wa"), names, weights), speakers, (0, 1))
         assert 0 < found.low <= right.mean() <= found.high <= 1
         low, high = low + (truth < found.low), high + (truth > found.high)
     assert 0.02 <= (low + high) / 800 <= 0.08
