@@ -35,8 +35,8 @@ def check_variants(study: str, named: Mapping[str, Sequence[str]], settled: Mapp
         if beyond:
             changes = "; ".join(f"{key} from {before} to {after}" for key, (after, before) in beyond.items())
             raise SettingError(
-                f"study {study}: {name} ({' '.join(named[name])}) changes more than it names: {changes} (against {baseline}). "
-                f"Set {', '.join(beyond)} to the same value for both, or name it in the variant"
+                f"study {study}: {name} ({' '.join(named[name])}) changes settings that it does not name: {changes} (against "
+                f"{baseline}). Set {', '.join(beyond)} to the same value for both, or name it in the variant"
             )
 
 

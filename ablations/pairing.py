@@ -90,7 +90,7 @@ def _other_card(name: str, baseline: str, differ: list[str], card: Mapping[str, 
     shown = [entry for entry in differ if entry not in ("content", "split")] or differ
     named = "; ".join(f"{entry} {card.get(entry)} against {reference.get(entry)}" for entry in shown[:3])
     return (
-        f"{name!r} has another protocol card than the baseline {baseline!r}: {named}. Scores under different cards "
+        f"{name!r} and the baseline {baseline!r} have different protocol cards: {named}. Scores under different cards "
         "cannot be compared; run the study again with the same corpus, folds and audio settings for every variant and seed, or "
         "list the entries that it varies on purpose in the study's `across`"
     )

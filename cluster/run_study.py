@@ -131,7 +131,7 @@ def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
     """Returns the one variant that a masked study trains. Its test conditions stand in for the other variants."""
     if not study.masks:
         able = ", ".join(name for name, other in STUDIES.items() if other.masks)
-        raise SettingError(f"study {study.name} has nothing to hide at test; use --mode masked with {able}")
+        raise SettingError(f"study {study.name} has no input that could be hidden at test; use --mode masked with {able}")
     return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(study.masks.values())}]"))
 
 

@@ -58,7 +58,7 @@ class Stage(Option):
     trains: list[str] = dataclasses.field(default_factory=lambda: list(PARTS))
     """Parts to train: heads, fusion (with the channels' projections), adapters, encoder. The others are frozen."""
     top: int | None = None
-    """Uppermost encoder layers to train, among those of model.speech.tune and model.text.tune, at least 0; null means all."""
+    """Number of top encoder layers to train, among those of model.speech.tune and model.text.tune, at least 0; null means all."""
     heads_rate: float = 1.0
     """Factor on the learning rate of the heads, at least 0."""
     fusion_rate: float = 1.0

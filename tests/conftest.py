@@ -31,7 +31,7 @@ Configure = Callable[..., Config]
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """The last bits of a sum depend on the number of threads."""
+    """Rounding in a sum depends on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -134,13 +134,13 @@ def _check_variants(studies: Sequence[CorpusStudy]) -> None:
     every = dict.fromkeys(name for study in studies for name in study.paired.pairs)
     lacking = {study.named: [name for name in every if name not in study.paired.pairs] for study in studies}
     if missing := [f"{named} lacks {', '.join(map(repr, names))}" for named, names in lacking.items() if names]:
-        raise ComparisonError(f"the studies have different variants: {'; '.join(missing)}. Ask the same of every corpus")
+        raise ComparisonError(f"the studies have different variants: {'; '.join(missing)}. Run the same ablation on every corpus")
     if len(every) < 2:
-        raise ComparisonError(f"there is nothing to rank: every study has the one variant {next(iter(every))!r}")
+        raise ComparisonError(f"there is nothing to rank: every study has only the variant {next(iter(every))!r}")
     for what, of in (("baselines", lambda study: study.paired.baseline), ("modes", lambda study: study.mode)):
         if len({of(study) for study in studies}) > 1:
             said = "; ".join(f"{study.named} has {of(study)}" for study in studies)
-            raise ComparisonError(f"the studies have different {what}: {said}. Ask the same of every corpus")
+            raise ComparisonError(f"the studies have different {what}: {said}. Run the same ablation on every corpus")
 
 
 def _check_changes(studies: Sequence[CorpusStudy]) -> None:
@@ -154,7 +154,8 @@ def _check_changes(studies: Sequence[CorpusStudy]) -> None:
             if differ:
                 said = "; ".join(f"{key}={expected.get(key, ABSENT)} against {found.get(key, ABSENT)}" for key in differ[:3])
                 raise ComparisonError(
-                    f"{name!r} does not change the same in {first.named} and {study.named}: {said}. Ask the same of every corpus"
+                    f"{name!r} changes different settings in {first.named} and {study.named}: {said}. "
+                    "Run the same ablation on every corpus"
                 )
 
 
@@ -192,7 +193,8 @@ def _fold_means(study: CorpusStudy, metric: str) -> tuple[list[float], str]:
     if not whole.any():
         raise ComparisonError(f"{study.named}: no fold has {metric} in all variants; choose another --metric")
     means = [float(over_seeds(np.where(whole, values, np.nan)).mean()) for values in scores]
-    left = f"{study.corpus}: {(~whole).sum()} of {whole.size} (seed, fold) lack {metric} in some variant and are left out of all."
+    count = f"{(~whole).sum()} of {whole.size} (seed, fold) pairs"
+    left = f"{study.corpus}: {count} lack {metric} in some variant and are left out for all."
     return means, "" if whole.all() else left
 
 

@@ -27,7 +27,7 @@ def second_opinions(study: PairedStudy) -> list[Section]:
     if not found:
         return []
     sections = []
-    for kept, title in ((True, "How large, and how probable"), (False, "Tests that do not keep their level on folds")):
+    for kept, title in ((True, "Effect sizes and probabilities"), (False, "Tests that do not keep their nominal level on folds")):
         methods = [method for method in METHODS.values() if method.keeps_its_level == kept]
         rows = [(name, *(word for method in methods for word in method.cells(one))) for name, one in found.items()]
         columns = ("Variant", *(column for method in methods for column in method.columns))
@@ -94,19 +94,19 @@ def advice(scatter: Scatter, wanted: float = WANTED) -> str:
     size = f"{split.folds} folds x {split.seeds} seed{'s' * (split.seeds != 1)}"
     often = f"{100 * POWER:.0f} times in 100"
     if now <= wanted:
-        return f"A difference of {amount(wanted, metric)}, as {scatter.closest} scatters, is found {often} with {size}."
+        return f"{size} detect a difference of {amount(wanted, metric)} {often}, given the variance of {scatter.closest}."
     seeds, folds = seeds_for(split, wanted, ratio), folds_for(split, wanted, ratio)
     more_folds = f"about {folds} folds of this size, which takes more speakers" if folds else "no number of folds up to 200"
     least = detectable(split, 10**6, split.folds, ratio)
     if split.seeds == 1:
-        more_seeds = "whether more seeds would do, one seed cannot tell (run a second)"
+        more_seeds = "a single seed cannot show whether more seeds would help (run a second one)"
     elif seeds:
         more_seeds = f"{seeds} seeds with these folds"
     else:
         more_seeds = f"no number of seeds with these folds (at best {amount(least, metric)})"
     return (
-        f"To find a difference of {amount(wanted, metric)} {often}, as {scatter.closest} scatters ({size} find "
-        f"{amount(now, metric)}): {more_seeds}; or {more_folds}."
+        f"To detect a difference of {amount(wanted, metric)} {often}, given the variance of {scatter.closest} "
+        f"({size} detect {amount(now, metric)}): {more_seeds}; or {more_folds}."
     )
 
 
@@ -120,12 +120,12 @@ def variance_section(scatter: Scatter, wanted: float = WANTED) -> Section:
             rows.append((f"{folds} folds x {seeds} seed{'s' * (seeds != 1)}", ABSENT, amount(least, metric)))
     note = (
         "Shares: method of moments on [variant seed fold]; negative estimates count as 0. Detectable: smallest true difference "
-        f"of two variants found {100 * POWER:.0f} times in 100, before Holm, if differences scatter as between the baseline "
+        f"of two variants found {100 * POWER:.0f} times in 100, before Holm, if differences vary as they do between the baseline "
         "and the variant closest to it, and if folds have the same size and variance as these."
     )
     words = tuple(filter(None, (advice(scatter, wanted), note)))
     columns = ("Source", "% of variance", "detectable")
-    return Section(f"Where the scatter of {heading(metric)} comes from", columns, tuple(rows), words, on_terminal=False)
+    return Section(f"Where the variance of {heading(metric)} comes from", columns, tuple(rows), words, on_terminal=False)
 
 
 def concluding_sections(study: PairedStudy, wanted: float = WANTED) -> list[Section]:

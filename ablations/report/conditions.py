@@ -14,8 +14,8 @@ from ablations.statistics.compare import Comparison, Interval, compare
 from ser_core.metrics import under
 
 HOW = (
-    "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the difference to the score without a "
-    "condition. Nothing here is tested for significance."
+    "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the difference from the score without "
+    "a condition. Nothing here is tested for significance."
 )
 CONDITIONS = (
     "The same trained models, tested again: no model was trained for a condition, and no epoch was selected by one. "
@@ -36,7 +36,7 @@ def conditions_sections(study: PairedStudy) -> list[Section]:
     conditions = conditions_of(study.outcomes)
     places = dict.fromkeys(name.partition("@")[2] for name in study.metrics if "@" in name)
     found = [
-        _section("Under missing and degraded channels", conditions, CONDITIONS, study),
+        _section("With missing or degraded channels", conditions, CONDITIONS, study),
         _section("After each stage", [place for place in places if place not in conditions], STAGES, study),
     ]
     return [section for section in found if section.rows]

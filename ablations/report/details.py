@@ -41,7 +41,7 @@ class Confusion:
 
     @functools.cached_property
     def cells(self) -> list[list[str]]:
-        """Returns self row per true class: its name, the percentage predicted as each class, and the number of predictions."""
+        """Returns one row per true class: its name, the percentage predicted as each class, and the number of predictions."""
         rows = []
         for name, counts in zip(self.classes, self.counts, strict=True):
             total = sum(counts)
@@ -65,12 +65,12 @@ class Details:
 
     @functools.cached_property
     def columns(self) -> list[str]:
-        """Returns the headings of the printed self."""
+        """Returns the headings of the printed details."""
         return ["Metric", *self.scores, *self.references]
 
     @functools.cached_property
     def cells(self) -> list[list[str]]:
-        """Returns the printed self: one row per metric, with each variant's fold mean and, in brackets, its pooled value."""
+        """Returns the printed details: one row per metric, with each variant's fold mean and, in brackets, its pooled value."""
         rows = []
         for metric in self.metrics:
             found = [_cell(scores[metric], metric) for scores in self.scores.values()]
@@ -80,7 +80,7 @@ class Details:
 
     @functools.cached_property
     def notes(self) -> list[str]:
-        """Returns the notes that explain the self."""
+        """Returns the notes that explain the details."""
         kinds = {metric.partition(".")[0] for metric in self.metrics}
         notes = [
             "Mean over folds ± half its 95 % interval, seeds averaged within a fold; in brackets the value over all test "

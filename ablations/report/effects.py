@@ -51,8 +51,8 @@ def effects_section(study: PairedStudy, factorial: Factorial) -> list[Section]:
         title, weights = "Main effects and interactions", contrasts(factors, np.array(factorial.designed().levels))
         notes = (
             "A main effect is the mean over all variants with that value minus the mean over those with the first value; an "
-            "interaction is half the change in one effect with the other. This design cannot separate effects that share a "
-            "row.",
+            "interaction is half the change in one factor's effect when the other factor changes. This design cannot separate "
+            "effects that share a row.",
         )
     else:
         return []

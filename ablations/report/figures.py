@@ -54,7 +54,7 @@ def forest(table: StudyTable) -> str:
         axes.axvline(0, color=INK, linewidth=0.8)
         for place, one in enumerate(found):
             _difference(axes, place, one, _scale(metric))
-        axes.set_xlabel(f"{heading(metric)}, difference to {study.baseline}{_unit(metric)}")
+        axes.set_xlabel(f"{heading(metric)}, difference from {study.baseline}{_unit(metric)}")
 
     return _drawing("forest", [one.variant for one in found], draw)
 

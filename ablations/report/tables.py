@@ -275,9 +275,9 @@ def _notes(study: PairedStudy, metrics: Sequence[str], rows: Sequence[Row], refe
     speakers = max(row.pooled.speakers for row in rows)
     tested = len(rows) - 1
     notes.append(
-        "± is half the 95 % interval over folds, seeds averaged within a fold (corrected resampled t, Nadeau & Bengio "
-        f"2003). Δ is the difference to {study.baseline}, paired by seed and fold; p is two-sided, after Holm over "
-        f"{tested} variant{'s' * (tested != 1)}."
+        "± is half the width of the 95 % confidence interval over folds, seeds averaged within a fold (corrected resampled "
+        f"t, Nadeau & Bengio 2003). Δ is the difference from {study.baseline}, paired by seed and fold; p is two-sided, with "
+        f"Holm correction over {tested} variant{'s' * (tested != 1)}."
     )
     notes.append(
         f"Pooled {heading(study.metric)}: all test utterances together; in brackets the 95 % interval over "

@@ -199,6 +199,7 @@ def _verdict(found: Comparison, asked: int, variants: int) -> str:
         return f"no test: {gap} in every fold, so the spread is unknown{left}"
     if found.p_holm < LEVEL:
         return f"{gap} (Holm p {probability(found.p_holm)}){left}"
-    once = f" after Holm over {variants} variants (p {probability(found.p)} alone)" if found.p < LEVEL else ""
+    alone = probability(found.p)
+    once = f" after Holm correction over {variants} variants (uncorrected p {alone})" if found.p < LEVEL else ""
     size = f"{found.folds} folds x {found.seeds} seed{'s' * (found.seeds != 1)}"
     return f"within noise{once}; {size} could have detected {amount(found.mde, metric)}{left}"

@@ -106,9 +106,9 @@ def _untested(ranks: Ranks) -> str:
 
 def procedure(ranks: Ranks) -> str:
     """Returns the procedure in words: ranking, test, level, critical difference."""
-    ranking = f"Ranked within each corpus (1 is best, ties share), ranks averaged over {ranks.corpora} corpora"
+    ranking = f"Ranked within each corpus (1 is best, ties share a rank), ranks averaged over {ranks.corpora} corpora"
     if ranks.test == "Wilcoxon":
-        return f"{ranking}; two-sided signed-rank test of Wilcoxon at alpha {LEVEL:g} (scipy {version('scipy')})."
+        return f"{ranking}; two-sided Wilcoxon signed-rank test at alpha {LEVEL:g} (scipy {version('scipy')})."
     if not ranks.test:
         return f"{ranking}; not tested."
     return (

@@ -32,7 +32,7 @@ def notices(config: Config, corpus: Corpus) -> Sequence[str]:
     """Returns a notice on the tasks that corpus and channels do not support."""
     offered = config.tasks.offered(corpus, config.model.channels)
     absent = [name for name in config.tasks.all() if name not in offered]
-    return [f"study tasks does not compare {', '.join(absent)}: corpus and channels lack what they need"] if absent else []
+    return [f"study tasks does not compare {', '.join(absent)}: the corpus or the channels lack what they need"] if absent else []
 
 
 STUDY = Study(name="tasks", question="Which helper task changes emotion recognition?", variants=variants, notices=notices)

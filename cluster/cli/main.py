@@ -114,7 +114,7 @@ def search(
     start: Annotated[list[str] | None, typer.Option(help="Overrides of a point to try first, in quotes; repeatable.")] = None,
     start_from: Annotated[str, typer.Option(help="Study whose best trial is tried first.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
-    fold: Annotated[int, typer.Option(help="Train and judge by this fold only; 0 means all folds.")] = 0,
+    fold: Annotated[int, typer.Option(help="Train and judge on this fold only; 0 means all folds.")] = 0,
     storage: Annotated[str, typer.Option(help="Postgres that several drivers share: postgresql://USER@HOST/DB.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and the projected cost; train nothing.")] = False,
 ) -> None:
@@ -148,7 +148,7 @@ def select(
     nested: Annotated[bool, typer.Option("--nested", help="Judge the search itself: repeat it inside each fold.")] = False,
     store: Store = STORE,
 ) -> None:
-    """Choose among the best of a search by development score, preferring the simpler; then open the test parts of the choice."""
+    """Choose among a search's best by development score, preferring simpler ones; then open the test parts of the choice."""
     from cluster.cli.select_commands import select_from
     from cluster.selection.run_selection import SelectionSettings
 
@@ -162,7 +162,9 @@ def simulate(
     store: Store = STORE,
     objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
     folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. Default: 5 and 10.")] = None,
-    pruning: Annotated[list[str] | None, typer.Option(help="Pruner; repeatable. Default: all. none is included.")] = None,
+    pruning: Annotated[
+        list[str] | None, typer.Option(help="Pruner; repeatable. Default: all. The pruner none is always included.")
+    ] = None,
     sampler: Annotated[str, typer.Option(help="Any sampler of `ser search`; a replayed study allows only random.")] = "random",
     trials: Annotated[int, typer.Option(help="Budget, in trials that train all folds.")] = 20,
     repetitions: Annotated[int, typer.Option(help="Simulated searches per line.")] = 200,

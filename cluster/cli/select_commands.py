@@ -117,8 +117,8 @@ def _standings(found: Finalists, selection: Selection) -> Section:
         rows.append((one.name, *cells, ", ".join(marks) or NONE))
     decides = found.scores.goal.objectives[0].name
     notes = (
-        f"Development scores over fresh seeds and all folds; {decides} decides. Behind: to the best, paired by fold, ± one "
-        "corrected standard error; p after Holm.",
+        f"Development scores over new seeds and all folds; {decides} decides. Behind: distance from the best, paired by "
+        "fold, ± one corrected standard error; p with Holm correction.",
         f"{selection.why}.",
         f"Front: no other finalist equals or beats it in all of {', '.join(objectives)} and beats it in one.",
     )
@@ -163,9 +163,9 @@ def _overtuning(found: Finalists, selection: Selection, record: StudyRecord) -> 
             test = float(np.mean(tested[name])) if name in tested else float("nan")
             rows.append((name, *map(_number, (before, again, test))))
     notes = (
-        f"{objective.name}, means over folds: as the search saw it, over fresh seeds, and on the test parts of what was opened. "
-        "A fall from the first to the second is the luck of the best of many; from the second to the third, what development "
-        "speakers chose for themselves.",
+        f"{objective.name}, means over folds: in the search, retrained with new seeds, and on the opened test parts. "
+        "A drop from the first to the second shows how much of the score was luck (the best of many trials); a drop from the "
+        "second to the third shows how much the choice overfits the development speakers.",
     )
     return Section("From search to test", ("", "search, dev", "retrained, dev", "test"), tuple(rows), notes)
 

@@ -71,7 +71,7 @@ def what_helps(logs: Path) -> str:
     )
     kept = f"; Ray's logs are in {logs}" if logs.exists() else ""
     return (
-        f"{state}: end other work or wait until it is quieter, lower cluster.workers, free memory or space, and repeat the "
+        f"{state}: stop other jobs or wait until it is less busy, lower cluster.workers, free memory or space, and repeat the "
         f"command, which continues where it stopped{kept}"
     )
 
@@ -177,7 +177,7 @@ def join(address: str, connect: Callable[[], object]) -> None:
             connect()
     except Exception as error:  # ConnectionError, ValueError, RuntimeError and Ray's own errors
         raise BridgeworkError(
-            f"cluster.address={address}: could not join a Ray there ({_first_line(error)}). Start one with `ray start --head` "
+            f"cluster.address={address}: could not join Ray there ({_first_line(error)}). Start Ray with `ray start --head` "
             "and give its address as HOST:6379 or ray://HOST:10001, or leave cluster.address out to start Ray on this machine"
         ) from error
 

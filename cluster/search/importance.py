@@ -135,7 +135,8 @@ def print_importance(console: Console, name: str, folder: Path) -> None:
     trials = scored_trials(record, store)
     if len(trials) < FEWEST:
         raise RecordError(
-            f"{record.id} has {len(trials)} complete trials, but importance needs at least {FEWEST}; search on with --trials"
+            f"{record.id} has {len(trials)} complete trials, but importance needs at least {FEWEST}; "
+            "continue the search with a larger --trials"
         )
     found = importances(trials)
     columns = ("setting", *(f"{method}, % [95 % over redrawn trials]" for method in METHODS))

@@ -34,7 +34,7 @@ def by_hand(space: Space, line: str) -> dict[str, Any]:
     answers = space.parameters(given)
     foreign = sorted(set(given) - set(overrides_by_key(space.overrides(Given(answers)))))
     if foreign or not answers:
-        raise SettingError(f"--start {line!r}: {', '.join(foreign) or 'nothing'} does not vary in the space {space.name}")
+        raise SettingError(f"--start {line!r}: the space {space.name} does not vary {', '.join(foreign) or 'any of it'}")
     return answers
 
 

@@ -58,7 +58,7 @@ def opening_sentence(known: Sequence[Opening]) -> str:
     same = [each for each in known if each.chosen == own.chosen and each.split == own.split]
     others = {each.chosen for each in known if each.split == own.split} - {own.chosen}
     first = f"The test parts of this choice were first opened on {same[0].when} by `{same[0].command}`"
-    times = "; this is that time." if len(same) == 1 else f", and {len(same)} times in all."
+    times = ", just now." if len(same) == 1 else f", and {len(same)} times in all."
     if not others:
         return first + times
     return (

@@ -73,7 +73,7 @@ def plan_finalists(asked: SelectionSettings, store: RunStore, watch: Watch) -> F
     scores = Scores(store, Goal.read(search.searched["objectives"], search.searched["constraints"]))
     best, _ = rank_trials(scores, search.trials)
     if not best:
-        raise RecordError(f"{search.id}: no trial has all its folds within the constraints; search on with: {search.command}")
+        raise RecordError(f"{search.id}: no trial has all its folds within the constraints; continue with: {search.command}")
     watch(0, 0, "preparing the finalists")
     origin = {f"{place}. of the search": trial for place, (_, trial) in enumerate(best[: asked.top], start=1)}
     seeds = fresh_seeds(search, asked.seeds)
@@ -147,7 +147,7 @@ def tested_study(found: Finalists, selection: Selection, notes: Sequence[str]) -
         id=study_id(name, [key for trial in kept for key in trial.keys]),
         kind="selected",
         name=name,
-        question=f"How good is the choice of {found.record.id} on speakers that it did not depend on?",
+        question=f"How well does the choice of {found.record.id} do on speakers that did not influence it?",
         primary="uar",
         base=found.record.base,
         trials=kept,
@@ -195,7 +195,7 @@ def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence
         id=study_id(name, [*given.keys, *procedure.keys]),
         kind="selected",
         name=name,
-        question=f"How good is a search such as {search.id} on speakers that it did not depend on?",
+        question=f"How well does a search such as {search.id} do on speakers that did not influence it?",
         primary="uar",
         base=search.base,
         trials=[given, procedure],

@@ -67,7 +67,7 @@ def inspect_chunked(stream: BinaryIO) -> Container:
     after = held - promised
     if after >= UNEXPLAINED and not _is_name(read_at(stream, extent.begin + promised + promised % 2, 4)):
         return Container(
-            doubt=unknown_length(f"behind the {promised} bytes of audio lie {after} that the header does not explain")
+            doubt=unknown_length(f"the {promised} bytes of audio are followed by {after} that the header does not explain")
         )
     return Container(frames=frames)
 

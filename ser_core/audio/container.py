@@ -31,7 +31,7 @@ class Container:
 
 def unknown_length(why: str) -> str:
     """Returns a doubt as a sentence. All doubts begin the same way, so that they can be counted."""
-    return f"length unknown: {why}, so a cut would not show"
+    return f"length unknown: {why}, so a truncation would go unnoticed"
 
 
 def read_at(stream: BinaryIO, position: int, count: int) -> bytes:

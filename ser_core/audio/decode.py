@@ -113,13 +113,13 @@ def inspect(path: Path) -> Container:
     except FileNotFoundError:
         raise AudioError("missing: " + _dangling(path) if path.is_symlink() else "missing") from None
     except ValueError as error:  # a NUL in the name
-        raise AudioError(f"no name of a file: {error}") from None
+        raise AudioError(f"not a valid file name: {error}") from None
     except OSError as error:
         raise AudioError(f"unreadable: {error.strerror or error}") from None
 
 
 def _dangling(path: Path) -> str:
-    return f"a link to {path.readlink()}, which is not there"
+    return f"a link to {path.readlink()}, which does not exist"
 
 
 def _inspector(head: bytes, suffix: str) -> Callable[[BinaryIO], Container]:
@@ -156,7 +156,7 @@ def _open(path: Path, piece: Sequence | None, stack: contextlib.ExitStack) -> _F
     except soundfile.LibsndfileError as error:
         raise AudioError(f"undecodable: {_why(error)}; if a player opens it, convert it: ffmpeg -i FILE FILE.wav") from error
     except TypeError as error:  # soundfile needs to know the rate of a file called .raw
-        raise AudioError("undecodable: no header says how it is coded; convert it: ffmpeg -i FILE FILE.wav") from error
+        raise AudioError("undecodable: no header says how it is encoded; convert it: ffmpeg -i FILE FILE.wav") from error
     except OSError as error:
         raise AudioError(f"unreadable: {error.strerror or error}") from error
 
@@ -172,11 +172,11 @@ def _headerless(path: Path, sound: _Forward) -> Container | None:
     if sound.subtype == "GSM610":
         content = path.read_bytes()
         if any(byte >> 4 != 0xD for byte in content[::GSM_FRAME]):
-            raise AudioError("undecodable: no GSM 6.10, as the name says")
+            raise AudioError("undecodable: not GSM 6.10, although the name says so")
         if len(content) % GSM_FRAME:
             raise AudioError("truncated: the last GSM frame is cut")
     elif sound.subtype != "VOX_ADPCM":
-        raise AudioError("undecodable: no header says how it is coded; convert it: ffmpeg -i FILE FILE.wav")
+        raise AudioError("undecodable: no header says how it is encoded; convert it: ffmpeg -i FILE FILE.wav")
     return Container(doubt=unknown_length("the file has no header"))
 
 
@@ -188,7 +188,7 @@ def _check_header(sound: _Forward) -> None:
         raise AudioError(f"the header promises {sound.channels} channels; more than {MOST_CHANNELS} are refused")
     shared = math.gcd(sound.samplerate, SAMPLE_RATE_HZ)
     if sound.samplerate < 4000 or sound.samplerate * SAMPLE_RATE_HZ // shared**2 > MOST_FILTER_TAPS:
-        raise AudioError(f"a sample rate of {sound.samplerate} Hz cannot be brought to {SAMPLE_RATE_HZ} Hz")
+        raise AudioError(f"a sample rate of {sound.samplerate} Hz cannot be resampled to {SAMPLE_RATE_HZ} Hz")
     for promised, held in PROMISE.findall("" if sound.format in LOOKED_THROUGH else sound.extra_info):
         if int(promised) > int(held):
             raise AudioError(f"truncated: the header promises {promised} bytes of audio, the file holds {held}")

@@ -36,7 +36,7 @@ def inspect_flac(stream: BinaryIO) -> Container:
         return Container()
     patched = bytearray(head)
     struct.pack_into(">BI", patched, FIELD, patched[FIELD] & 0xF0 | held >> 32, held & 0xFFFFFFFF)
-    doubt = f"the header gives {promised} samples and there are {held}" if promised else "the header gives no number of samples"
+    doubt = f"the header gives {promised} samples, but there are {held}" if promised else "the header gives no number of samples"
     return Container(doubt=unknown_length(doubt), pieces=[[bytes(patched), (begin + 42, size)]], frames=held)
 
 

@@ -57,14 +57,14 @@ def usable(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int =
     low, high = float(wave.min()), float(wave.max())
     peak = max(-low, high)
     if peak > LOUDEST_PEAK:
-        raise AudioError(f"beyond full scale: a sample of {peak:.3g}, and full scale is 1; bring the samples to -1 to 1")
+        raise AudioError(f"beyond full scale: a sample reaches {peak:.3g}, but full scale is 1; scale samples to -1 to 1")
     if peak < SILENT_PEAK:
         raise AudioError(f"silent: never above {SILENT_PEAK:g} of full scale")
     if rate != SAMPLE_RATE_HZ:
         wave = torchaudio.functional.resample(torch.from_numpy(wave), rate, SAMPLE_RATE_HZ).numpy()
     if len(wave) < minimum_samples:
         raise AudioError(
-            f"too short: {len(wave) / SAMPLE_RATE_HZ:.3f} s, and the encoder needs {minimum_samples / SAMPLE_RATE_HZ:.3f} s"
+            f"too short: {len(wave) / SAMPLE_RATE_HZ:.3f} s, but the encoder needs {minimum_samples / SAMPLE_RATE_HZ:.3f} s"
         )
     if high - low < SILENT_PEAK:
         raise AudioError(f"silent: constant at {high:.3g}")
@@ -77,6 +77,6 @@ def _crop(wave: np.ndarray, rate: int, audio: Audio) -> np.ndarray:
     if len(wave) <= most:
         return wave
     if audio.longer == "refuse":
-        raise AudioError(f"{len(wave) / rate:.2f} s long, and audio.max_seconds={audio.max_seconds:g}")
+        raise AudioError(f"{len(wave) / rate:.2f} s long, but audio.max_seconds={audio.max_seconds:g}")
     first = (len(wave) - most) // 2 if audio.longer == "centre" else 0
     return wave[first : first + most]

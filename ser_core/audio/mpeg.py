@@ -74,7 +74,7 @@ def inspect_mpeg(stream: BinaryIO, begin: int, size: int) -> Container:
     walk = _walk(stream, audio, size, frame)
     declared = header.frames if header else 0
     if walk.strange >= 0:
-        return Container(damage=f"damaged: what lies at byte {walk.strange} is no MPEG audio frame")
+        return Container(damage=f"damaged: there is no MPEG audio frame at byte {walk.strange}")
     if not walk.frames:
         return Container(
             damage="truncated: no MPEG audio frame is complete" if walk.cut or declared else "empty: no audio frames"
@@ -86,7 +86,7 @@ def inspect_mpeg(stream: BinaryIO, begin: int, size: int) -> Container:
     if declared == walk.frames:
         return Container() if first == after_id3(stream) else Container(pieces=[[(first, walk.end)]])
     why = (
-        f"the header counts {declared} MPEG frames and there are {walk.frames}"
+        f"the header counts {declared} MPEG frames, but there are {walk.frames}"
         if declared
         else "no header counts its MPEG frames"
     )

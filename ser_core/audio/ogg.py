@@ -60,7 +60,7 @@ def inspect_ogg(stream: BinaryIO) -> Container:
             return Container(damage=f"undecodable: Ogg with {codec} is not read; convert it: ffmpeg -i FILE FILE.wav")
     if len(streams) == 1 and streams[0].ends:
         return Container()
-    doubt = "" if all(one.ends for one in streams) else unknown_length("the last Ogg page does not say that it is the last")
+    doubt = "" if all(one.ends for one in streams) else unknown_length("the last Ogg page is not marked as the last")
     return Container(doubt=doubt, pieces=[one.piece for one in streams])
 
 
@@ -99,7 +99,7 @@ def _pages(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if len(head) < 27 or len(lacing) < head[26] or len(page) < length:
             raise _Damage("truncated: the last Ogg page is cut")
         if _sum(page) != page[22:26]:
-            raise _Damage(f"damaged: the sum of the Ogg page at byte {position} is wrong")
+            raise _Damage(f"damaged: the checksum of the Ogg page at byte {position} is wrong")
         yield position, page
         last, position = bool(page[5] & LAST), position + length
 

@@ -83,11 +83,11 @@ def _single(corpus: Corpus, folds: Folds) -> list[Finding]:
         Finding(
             "single-speaker part",
             "warn" if counts["train"] else "info",
-            "Parts of one speaker: "
+            "Parts with a single speaker: "
             + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
             + f" (of {len(folds)}).",
-            "Expect development scores, and the epoch they choose, to follow that speaker; folds.dev=speakers folds.dev.count=2 "
-            "steadies them.",
+            "Expect development scores, and the epoch they choose, to depend on that speaker; with folds.dev=speakers "
+            "folds.dev.count=2 they vary less.",
             {part: count for part, count in counts.items() if count},
             [f"{name}: {corpus.column('speaker')[_rows(folds, name)][0]}" for _, name in alone[:EXAMPLES]],
         )
@@ -117,7 +117,7 @@ def _genders(corpus: Corpus, folds: Folds) -> list[Finding]:
         Finding(
             "gender balance",
             "warn" if "train" in counts else "info",
-            f"The rarer gender is below {percent(LEAST_OF_A_GENDER)} of "
+            f"The rarer gender makes up less than {percent(LEAST_OF_A_GENDER)} of the utterances in "
             + ", ".join(f"{count} {part} parts" for part, count in counts.items())
             + ".",
             "Read scores per gender; another folds.seed or more speakers per part may even it out.",

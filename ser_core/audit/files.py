@@ -54,7 +54,7 @@ def doubtful(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
             "length unknown",
             "warn",
             f"{len(doubts)} utterances ({percent(len(doubts) / len(corpus))}) are in files of unknown length: "
-            "all that decodes is used, and a cut would not show.",
+            "everything that can be decoded is used, and a truncation would go unnoticed.",
             "Compare their durations with the corpus's own, or fetch files that were not written to a pipe.",
             {"utterances": len(doubts)},
             [f"{name}: {doubt}" for name, doubt in doubts.items()][:EXAMPLES],
@@ -89,7 +89,7 @@ def clipped(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
             "warn" if hit.mean() >= MANY else "info",
             f"{hit.sum()} utterances ({percent(hit.mean())}) are clipped: {CLIPPED_RUN} samples at full scale in a row, "
             f"or {percent(CLIPPED_SHARE)} of all.",
-            "Check whether clipping goes with a class (loud anger); use the recordings before they were scaled, if any.",
+            "Check whether clipping is more frequent in one class (loud anger); use the recordings before scaling, if you have them.",
             {"utterances": int(hit.sum()), "per class": _per_class(corpus, hit)},
             [f"{names[row]}: {heard[row].run} in a row, {percent(heard[row].full_scale)} of all" for row in worst[:EXAMPLES]],
         )
@@ -136,7 +136,7 @@ def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]
         Finding(
             "duplicated audio",
             "warn" if differing else "info",
-            f"{copies} utterances are copies of another, sample for sample or but for level, coding or a trim; "
+            f"{copies} utterances are copies of another, sample for sample or apart from level, coding or trimming; "
             f"{len(differing)} pairs have different labels.",
             "Keep one of each: copies count twice in training and in the score.",
             {"copies": copies, "sample for sample": len(equal), "pairs with different labels": len(differing)},

@@ -108,7 +108,7 @@ def unknown_speakers(corpus: Corpus, protocol: str) -> list[Finding]:
             "unknown speakers",
             "fail" if promised and corpus.unknown_speakers != "each" else "warn",
             f"S{corpus.why_unknown[1:]}; folds={protocol} "
-            + ("would be folds by utterance." if promised else "may have a voice in several parts."),
+            + ("would be folds by utterance." if promised else "may have the same voice in several parts."),
             "Name the speakers (column speaker, corpus.speaker), or accept folds by utterance with corpus.unknown_speakers=each.",
             {"speakers": len(set(speakers.tolist())), "utterances": len(corpus)},
             [f"{names[row]}: {speakers[row]}" for row in range(min(EXAMPLES, len(corpus)))],
@@ -123,7 +123,7 @@ def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tu
     findings = []
     for name, where, how in (
         ("identical audio", exact, "sample for sample"),
-        ("near-duplicate audio", near, "but for level, coding or a trim"),
+        ("near-duplicate audio", near, "apart from level, coding or trimming"),
     ):
         if where:
             findings.append(

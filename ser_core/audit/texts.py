@@ -26,7 +26,7 @@ def transcripts(corpus: Corpus, folds: Folds) -> list[Finding]:
     findings = []
     for name, keys, what in (
         ("exact text", equal(texts), "their transcript"),
-        ("near-duplicate text", near_texts(texts), "a transcript that differs in few words"),
+        ("near-duplicate text", near_texts(texts), "a transcript that differs in only a few words"),
     ):
         where = find_shared(corpus, folds, keys)
         if where:
@@ -39,13 +39,13 @@ def _overlap(name: str, what: str, where: Shared, corpus: Corpus, looked_up: dic
     gain = looked_up["lookup"] - looked_up["majority"]
     telling = gain > max(0.02, 2 * looked_up["standard_error"])
     found = (
-        f"{percent(looked_up['rate'])} of test utterances have {what} in the training part; there, looking it up is right in "
+        f"{percent(looked_up['rate'])} of test utterances have {what} in the training part; for these, a look-up is correct in "
         f"{percent(looked_up['lookup'])}, the majority class in {percent(looked_up['majority'])}."
     )
     remedy = (
         "Use folds=text_disjoint or script_disjoint, or report these utterances separately; a text encoder can memorise them."
         if telling
-        else "None needed if sentences are acted in every emotion by design; say so next to scores of a text channel."
+        else "No action needed if every sentence is acted in every emotion by design; say so when you report a text channel."
     )
     severity = "warn" if telling else "info"
     return Finding(f"{name} overlap", severity, found, remedy, {**where.counts, **looked_up}, where.examples, PEPINO)

@@ -38,7 +38,7 @@ class Condition:
         """Raises SettingError unless the model reads the channel."""
         if channel not in channels:
             raise SettingError(
-                f"conditions: {self.entry} needs the {channel} channel, and model.{channel}=none; "
+                f"conditions: {self.entry} needs the {channel} channel, but model.{channel}=none; "
                 f"remove it or choose model.{channel}"
             )
 

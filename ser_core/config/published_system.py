@@ -45,7 +45,7 @@ class AppliedSystem:
         for key, choice in self.encoders:
             if choice != "none" and (lost := [each for each in self.left_out if each.startswith(f"{key}.")]):
                 sentences.append(
-                    f"Not as in {name}: {key}={choice} is no pre-trained encoder, so {', '.join(lost)} "
+                    f"Not as in {name}: {key}={choice} is not a pre-trained encoder, so {', '.join(lost)} "
                     f"{'is' if len(lost) == 1 else 'are'} left out; to use them, set {key} to the folder of a checkpoint."
                 )
         if silent:

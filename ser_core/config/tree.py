@@ -100,7 +100,7 @@ class Optim(Option):
     monitor: str = "score"
     """Criterion that chooses the epoch, as a running mean over epochs: score (development UAR and mean CCC) or loss."""
     refit: bool = True
-    """Whether the tested model is retrained on training and development part together, for the chosen number of epochs."""
+    """Whether the tested model is retrained on the training and development parts together, for the chosen number of epochs."""
     batch: int = 32
     """Utterances per step, at least 2."""
     batching: str = "count"
@@ -219,7 +219,7 @@ class Config(Option):
             for task, weight in stage.weights.given().items():
                 if weight > 0 and task not in self.tasks.active():
                     raise SettingError(
-                        f"stages.{name}.weights.{task} is {weight:g}, but tasks.{task}.weight=0 builds no such task; "
+                        f"stages.{name}.weights.{task} is {weight:g}, but tasks.{task}.weight=0 removes that task; "
                         f"set tasks.{task}.weight above 0 (stages.{name}.weights says what counts in this stage)"
                     )
         self._check_versions()

@@ -43,14 +43,14 @@ class Audformat(CorpusOption):
     name: str = "audformat"
     """This option's name."""
     root: str = location_field("")
-    """Folder of the database: it holds db.yaml, and the file names start from it."""
+    """Folder of the database: it holds db.yaml, and file names are relative to it."""
     tables: list[str] = dataclasses.field(default_factory=list)
     """Tables whose rows are the utterances. If no table emotion exists, emotion means emotion.train, emotion.test and so on.
     Empty means the only table that has the emotion column."""
     emotion: str = "emotion"
     """Place of the emotion: a column of these tables, or table/column for another table; empty leaves emotions out."""
     speaker: str = "speaker"
-    """Place of the speaker: as for emotion; a column that only one other table has needs no table/."""
+    """Place of the speaker: as for emotion; the prefix table/ is not needed if only one other table has the column."""
     gender: str = ""
     """Place of the gender: as for speaker, or a field of the speakers' labels; empty leaves it out."""
     session: str = ""
@@ -66,7 +66,7 @@ class Audformat(CorpusOption):
     similar_names: str = tolerance_field("refuse")
     """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse or allow."""
     unknown_speakers: str = tolerance_field("refuse")
-    """If (almost) every utterance names another speaker: refuse folds by speaker, or each (accept folds by utterance)."""
+    """If (almost) every utterance names a different speaker: refuse folds by speaker, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parse_merge(self.merge)

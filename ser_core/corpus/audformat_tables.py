@@ -117,7 +117,7 @@ def tables_with(database: "Database", wanted: Sequence[str], column: str) -> lis
             return found
         there = f"{', '.join(found)} have it" if found else f"there are {', '.join(columns_of(database)) or 'no columns'}"
         raise CorpusError(
-            f"corpus audformat: not one table has the column {column!r} of corpus.emotion: {there}; "
+            f"corpus audformat: exactly one table must have the column {column!r} of corpus.emotion, but {there}; "
             "choose with corpus.tables=[...]"
         )
     tables = []

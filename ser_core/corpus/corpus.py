@@ -207,7 +207,7 @@ def check_table(name: str, table: pd.DataFrame, classes: tuple[str, ...], dimens
 def check_votes(name: str, votes: np.ndarray, shape: tuple[int, int]) -> None:
     """Raises CorpusError unless every row is a distribution over the classes, or all NaN."""
     if votes.shape != shape:
-        raise CorpusError(f"corpus {name}: votes are {list(votes.shape)}, utterances and classes {list(shape)}")
+        raise CorpusError(f"corpus {name}: votes have shape {list(votes.shape)}, but utterances and classes have {list(shape)}")
     rated = ~np.isnan(votes).all(axis=1)
     wrong = rated & ~((votes >= 0).all(axis=1) & np.isclose(votes.sum(axis=1), 1))
     if wrong.any():

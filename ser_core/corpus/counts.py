@@ -31,7 +31,7 @@ def check_counts(
         return AS_RELEASED
     if counts == "release":
         raise CorpusError(
-            f"corpus {corpus} is not the release: {'; '.join([*differ, *closed])}; complete the files below corpus.root, "
+            f"corpus {corpus} does not match the release: {'; '.join([*differ, *closed])}; complete the files below corpus.root, "
             "or accept it with corpus.counts=any"
         )
     return f"not those of the release: {'; '.join(differ)}"

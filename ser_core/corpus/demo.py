@@ -45,7 +45,7 @@ class DemoCorpus(CorpusOption):
     name: str = "demo"
     """This option's name."""
     speakers: int = 10
-    """Voices, men and women in turn, two to a session, 2 to 20."""
+    """Number of voices, alternating between men and women, two per session, from 2 to 20."""
     sentences: int = 8
     """Sentences per speaker and emotion, at least 6."""
     seed: int = 0

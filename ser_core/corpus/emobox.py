@@ -48,7 +48,7 @@ class EmoBox(CorpusOption):
     similar_names: str = tolerance_field("refuse")
     """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse or allow."""
     unknown_speakers: str = tolerance_field("refuse")
-    """If (almost) every utterance names another speaker: refuse folds by speaker, or each (accept folds by utterance)."""
+    """If (almost) every utterance names a different speaker: refuse folds by speaker, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parse_merge(self.merge)

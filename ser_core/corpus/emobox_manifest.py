@@ -175,12 +175,12 @@ def speakers_of(folder: Path, lines: Mapping[str, Line], rule: str) -> list[str]
     else:
         raise CorpusError(
             f"corpus emobox: the manifests of {dataset} do not name speakers; say with \"corpus.speaker='(...)'\" (both "
-            f"quotes) which part of a key like {next(iter(lines))} does, or put EmoBox's {STM} next to them"
+            f"quotes) which part of a key like {next(iter(lines))} is the speaker, or put EmoBox's {STM} next to them"
         )
     if silent := [key for key in lines if not speakers.get(key)]:
         raise CorpusError(
             f"corpus emobox: {source} names no speaker for {len(silent)} of {len(lines)} utterances, first {silent[0]}; "
-            "set corpus.speaker to a regular expression with a group that does"
+            "set corpus.speaker to a regular expression with a group for the speaker"
         )
     return [speakers[key] for key in lines]
 

@@ -239,7 +239,7 @@ def check_left_out(taken: Iterable[str], left_out: Iterable[str], setting: str, 
         if known.intersection(group) and not known.issuperset(group):
             one, other = next(name for name in group if name in known), next(name for name in group if name not in known)
             raise CorpusError(
-                f"{setting} names {quoted(one, group)}, and {quoted(other, group)} of the table, left out by it, differs only in "
+                f"{setting} names {quoted(one, group)} but leaves out {quoted(other, group)} of the table, which differs only in "
                 f"{difference(group)}; write them in one way, as with corpus.merge=[{other}:{one}], or say that they are "
                 "different names with corpus.similar_names=allow"
             )

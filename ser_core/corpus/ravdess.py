@@ -40,8 +40,8 @@ class Ravdess(CorpusOption):
     licence_terms: ClassVar[Terms] = Terms(
         licence="CC BY-NC-SA 4.0: not for commercial use",
         access="free download from Zenodo, record 1188976",
-        commercial="not under this licence; its authors sell another",
-        redistribution="with attribution, under the same licence, not for money",
+        commercial="not under this licence; the authors sell a separate one",
+        redistribution="with attribution, under the same licence, non-commercial",
         citation="Livingstone and Russo, PLoS ONE 13(5), 2018",
     )
     name: str = "ravdess"

@@ -66,7 +66,7 @@ class Table(CorpusOption):
     similar_names: str = tolerance_field("refuse")
     """Speakers, sessions or classes that differ only in case, spaces, zeros or look-alike letters: refuse or allow."""
     unknown_speakers: str = tolerance_field("refuse")
-    """If (almost) every utterance names another speaker: refuse folds by speaker, or each (accept folds by utterance)."""
+    """If (almost) every utterance names a different speaker: refuse folds by speaker, or each (accept folds by utterance)."""
 
     def __post_init__(self) -> None:
         parse_merge(self.merge)
@@ -156,7 +156,7 @@ class Table(CorpusOption):
         for theirs, ours in self.columns.items():
             if list(self.columns.values()).count(ours) > 1:
                 both = ", ".join(name for name, other in self.columns.items() if other == ours)
-                raise SettingError(f"corpus.columns reads {both} all as {ours}; keep one")
+                raise SettingError(f"corpus.columns reads all of {both} as {ours}; keep one")
             known = (*WORDS, *SECONDS, RATER)
             if not isinstance(ours, str):  # OmegaConf accepts a list as the value of a dictionary of text
                 raise SettingError(f"corpus.columns takes entries like {{label: emotion}}, got {theirs}: {ours!r}")

@@ -128,7 +128,7 @@ class TableRows:
         self.table.fault(f"column {name!r} holds something that is not a number", wrong, name)
         self.table.fault(f"column {name!r} holds {outside}", np.flatnonzero((values < low) | (values > high)), name)
         if commas:
-            self._tell(f"column {name}: {commas} numbers have a decimal comma and are read so (3,5 is 3.5)")
+            self._tell(f"column {name}: {commas} numbers have a decimal comma and are read that way (3,5 is 3.5)")
         self._tell(*counted(name, absent))
         self.frame[name] = values
 

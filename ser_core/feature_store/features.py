@@ -215,7 +215,7 @@ class FeatureStore:
 def _alone(place: Path, progress: bool) -> Iterator[None]:
     """Locks a folder against other processes that want to extract into it."""
     lock = FileLock(place / "extracting.lock")
-    with bar(1, "waiting for another process that extracts", progress):
+    with bar(1, "waiting for another process that is extracting features", progress):
         lock.acquire()
     try:
         yield

@@ -56,7 +56,7 @@ class Bridge(FusionOption):
     feedforward: int = 0
     """Width of a feed-forward part after the attention, in multiples of model.width, at least 0; 0 leaves it out."""
     skip: bool = True
-    """Whether the heads also read the mean of each channel in addition to the tokens; false is the paper."""
+    """Whether the heads also read the mean of each channel in addition to the tokens; false is as in the paper."""
 
     def __post_init__(self) -> None:
         at_least(self, "tokens", 1)

@@ -13,7 +13,7 @@ from ser_core.options import Situation
 
 @dataclasses.dataclass(frozen=True)
 class NoMasking(MaskingOption):
-    """Settings of no masking: none."""
+    """No masking; it has no settings."""
 
     neutral: ClassVar[bool] = True
     name: str = "none"

@@ -85,9 +85,9 @@ class Tasks(Option):
                 asked = f"tasks.{name}.weight" not in situation.given
                 found |= {f"{name}.{setting}": f"tasks.{name}.weight=0 leaves the task out" for setting in settings if asked}
             elif name not in trained and unread:
-                found[name] = f"the task reads {unread[0]}, and model.{unread[0]}=none; the task is left out"
+                found[name] = f"the task reads {unread[0]}, but model.{unread[0]}=none; the task is left out"
             elif name not in trained and not task.available(corpus):
-                found[name] = f"the task needs {task.needs}, and corpus {corpus.name} has none; the task is left out"
+                found[name] = f"the task needs {task.needs}, but corpus {corpus.name} has none; the task is left out"
             elif name not in trained:
                 found[name] = "fewer than two of the tasks that it compares are trained; the task is left out"
         return found

@@ -80,7 +80,7 @@ class AugmentedContrast(TaskOption):
     def check(self, config: Any) -> None:
         if self.views == "waveform" and "speech" not in config.model.channels:
             raise SettingError(
-                "tasks.augmented_contrast.views=waveform changes the speech, and model.speech=none; use views=utterance or column"
+                "tasks.augmented_contrast.views=waveform changes the speech, but model.speech=none; use views=utterance or column"
             )
 
     def available(self, corpus: Corpus) -> bool:

@@ -26,7 +26,7 @@ class Dimensions(TaskOption):
     """Settings of the dimensions task."""
 
     key: ClassVar[str] = "tasks.dimensions"
-    needs: ClassVar[str] = "ratings of a dimension, as valence"
+    needs: ClassVar[str] = "ratings of a dimension, such as valence"
     predicts: ClassVar[str] = "ratings"
     helper: ClassVar[bool] = False
     headline: ClassVar[str] = "mean_ccc"

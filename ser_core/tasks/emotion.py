@@ -48,7 +48,7 @@ class Emotion(TaskOption):
         within(self, "label_smoothing", 0, 0.9)
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
-        return {} if self.loss == "focal" else {"gamma": f"tasks.emotion.loss={self.loss} has no such factor, focal has"}
+        return {} if self.loss == "focal" else {"gamma": f"tasks.emotion.loss={self.loss} does not use it, only focal does"}
 
     def check(self, config: Any) -> None:
         if config.optim.sampling == "balanced" and self.class_weights == "balanced":

@@ -82,6 +82,6 @@ def test_the_table_says_question_mode_effects_and_how_to_ask_again(grown):
     assert report.code == 0
     assert "fusion=bridge x batch=32" in report.out and "10.0 points" in report.out
     page = (crossed.folder(store) / "report.html").read_text()
-    assert "Main effects and interactions (UAR)" in page and "Tests that do not keep their level on folds" in page
+    assert "Main effects and interactions (UAR)" in page and "Tests that do not keep their nominal level on folds" in page
     caption = next(line for line in (crossed.folder(store) / "table.tex").read_text().splitlines() if "caption" in line)
     assert "Mode fixed" in caption

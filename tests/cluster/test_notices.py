@@ -48,6 +48,9 @@ def test_an_ablation_notes_what_of_its_variants_has_no_effect(spoken_store: Path
     assert both.startswith("note: tasks.gender.hidden=8 has no effect: tasks.gender.weight=0 leaves the task out")
     assert one.startswith("note: style.weight=0.1, width=16 and style.weight=0.1, width=8: tasks.style.weight=0.1 has no effect")
     plan_ablation(STUDIES["tasks"], base, 1, lambda *stage: None)
-    assert "study tasks does not compare style, self_contrast: corpus and channels lack what they need" in capsys.readouterr().err
+    assert (
+        "study tasks does not compare style, self_contrast: the corpus or the channels lack what they need"
+        in capsys.readouterr().err
+    )
     record, _ = plan_ablation(study_from_words("", [], ["model.width=16,8"])[0], base, 1, lambda *stage: None)
     assert sum("tasks.gender.hidden=8 has no effect" in note for note in record.notes) == 1

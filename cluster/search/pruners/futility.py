@@ -31,7 +31,7 @@ def stop(own: Scores, others: Sequence[Scores], folds: int) -> str:
     behind = float(best[:done].mean() - np.mean(own))
     return (
         f"{behind:.4g} behind the best finished trial after {done} of {folds} folds; "
-        f"the chance to end above it is {100 * probability:.1f} %"
+        f"the chance of ending above it is {100 * probability:.1f} %"
     )
 
 

@@ -28,6 +28,6 @@ def reason_to_stop(pruner: Pruner, own: Values, others: Sequence[Values], folds:
         if max(chances) < LEVEL:
             return (
                 f"behind one finished trial in all {objectives} objectives after {len(own)} of {folds} folds; "
-                f"the chance to end above it in any is at most {100 * max(chances):.1f} %"
+                f"the chance of ending above it in any of them is at most {100 * max(chances):.1f} %"
             )
     return ""

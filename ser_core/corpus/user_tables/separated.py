@@ -97,7 +97,7 @@ def _best_parse(text: str, separator: str, first: int) -> tuple[Parsed, list[str
     if '\\"' in text:
         others.append(({"escapechar": "\\", "doublequote": False}, 'quotes within quotes are written \\"'))
     if separator == "\t":
-        others.append(({"quoting": csv.QUOTE_NONE}, "quotes do not pair, so each is read as a sign of the text"))
+        others.append(({"quoting": csv.QUOTE_NONE}, "quotes are unbalanced, so each is read as an ordinary character"))
     for rules, words in others:
         parsed = _parse(text, first, delimiter=separator, **rules)
         if _sound(parsed):
@@ -127,7 +127,7 @@ def _broken(text: str, begin: int, first: int, error: str) -> str:
     start = row.rfind('"') if row.count('"') % 2 else row.find('"')
     shown = quoted(row[max(start, 0) :])
     if "unexpected end of data" in error:
-        return f"line {begin}: a quote opens a cell and is never closed, at {shown}; close it, or double it if it is a sign"
+        return f"line {begin}: a quote opens a cell but is never closed, at {shown}; close it, or double it if it is text"
     if "field larger" in error:
         limit = f"{csv.field_size_limit():,}"
         return f"line {begin}: a cell has more than {limit} characters, at {shown}; is a quote left open?"

@@ -108,7 +108,7 @@ def read_user_table(file: Path, columns: Mapping[str, str] | None = None) -> Use
         text, more = decode(file, content)
         notices += more
         if file.suffix.lower() in PARQUET_SUFFIXES:
-            notices.append(f"{file.name} is text and no Parquet, and is read as text")
+            notices.append(f"{file.name} is text, not Parquet, and is read as text")
         if is_json_lines(text):
             found, lines, nested = read_json_lines(text, faults)
             names, cells, separator = list(found), list(found.values()), ""

@@ -45,4 +45,4 @@ def _expected_f1(count: int, total: int, share: float) -> float:
     return float(probability @ (2 * guesses * count / total / (count + guesses)))
 
 
-CHANCE = Baseline("guesses in proportion to the training classes, in expectation", scores)
+CHANCE = Baseline("the expected score of guessing each class as often as it occurs in training", scores)

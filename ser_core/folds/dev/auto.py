@@ -21,7 +21,7 @@ from ser_core.folds.dev.utterances import Utterances
 
 @dataclasses.dataclass(frozen=True)
 class Auto(DevelopmentOption):
-    """Settings of the automatic rule: none."""
+    """The automatic rule; it has no settings."""
 
     name: str = "auto"
     """This option's name."""

@@ -10,7 +10,7 @@ from ser_core.folds.dev.development import DevelopmentOption, Held
 
 @dataclasses.dataclass(frozen=True)
 class NoDevelopment(DevelopmentOption):
-    """Settings of no development set: none."""
+    """No development set; it has no settings."""
 
     name: str = "none"
     """This option's name."""

@@ -50,7 +50,7 @@ def test_the_report_holds_the_section_without_a_drawing(table, tmp_path):
     files = write_report(table, tmp_path, conditions_sections(table.study))
     for kind in ("markdown", "html"):
         text = files[kind].read_text()
-        assert "Under missing and degraded channels" in text and "noise:0" in text
+        assert "With missing or degraded channels" in text and "noise:0" in text
     assert 'aria-label="Under missing and degraded channels; the numbers' not in files["html"].read_text()
 
 

@@ -16,7 +16,7 @@ def test_looks_are_counted_and_the_first_is_told_apart(tmp_path):
     first = record_opening(store, "ser select a", "selected-a", "split", ["f1"])
     assert (
         opening_sentence(first)
-        == f"The test parts of this choice were first opened on {first[0].when} by `ser select a`; this is that time."
+        == f"The test parts of this choice were first opened on {first[0].when} by `ser select a`, just now."
     )
     again = record_opening(store, "ser select a", "selected-a", "split", ["f1"])
     assert opening_sentence(again).endswith("and 2 times in all.")

@@ -115,7 +115,7 @@ def pages(content: bytes) -> list[bytes]:
 
 
 def without_end(content: bytes) -> bytes:
-    """An Ogg file whose last page does not say that it is the last."""
+    """An Ogg file whose last page is not marked as the last."""
     *others, last = pages(content)
     page = bytearray(last)
     page[5] &= ~4

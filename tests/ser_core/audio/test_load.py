@@ -121,7 +121,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "not finite": (lambda place: with_nan(place / "a.wav"), "holds values that are not finite"),
     "too short": (
         lambda place: write(place / "a.wav", SPEECHLIKE[:399]),
-        r"too short: 0\.025 s, and the encoder needs 0\.025 s",
+        r"too short: 0\.025 s, but the encoder needs 0\.025 s",
     ),
     "rate too low": (lambda place: write(place / "a.wav", rate=100), "a sample rate of 100 Hz cannot be brought"),
     "rate of no common factor": (lambda place: write(place / "a.wav", rate=16_001), "a sample rate of 16001 Hz cannot"),

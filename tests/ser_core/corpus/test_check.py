@@ -54,7 +54,9 @@ def test_what_may_have_been_cut_is_named_and_used(files: dict[str, Path], tmp_pa
     soundfile.write(tmp_path / "pipe.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 16_000), 16_000)
     (tmp_path / "pipe.wav").write_bytes(without_length((tmp_path / "pipe.wav").read_bytes()))
     checked = check_audio(corpus({"good": files["good"], "pipe": tmp_path / "pipe.wav"}), Audio())
-    assert checked == Checked({}, {"pipe": "length unknown: the header gives 0x7ffff000 bytes of audio, so a cut would not show"})
+    assert checked == Checked(
+        {}, {"pipe": "length unknown: the header gives 0x7ffff000 bytes of audio, so a truncation would go unnoticed"}
+    )
     (notice,) = notice_of(checked.doubtful, 2)
     assert notice.startswith("1 of 2 utterances are in files of unknown length")
     assert notice_of({}, 2) == ()
