@@ -89,7 +89,7 @@ def clipped(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
             "warn" if hit.mean() >= MANY else "info",
             f"{hit.sum()} utterances ({percent(hit.mean())}) are clipped: {CLIPPED_RUN} samples at full scale in a row, "
             f"or {percent(CLIPPED_SHARE)} of all.",
-            "Check whether clipping is more frequent in one class (loud anger); use the recordings before scaling, if you have them.",
+            "Check whether clipping is more frequent in one class (loud anger); use the unscaled recordings, if any.",
             {"utterances": int(hit.sum()), "per class": _per_class(corpus, hit)},
             [f"{names[row]}: {heard[row].run} in a row, {percent(heard[row].full_scale)} of all" for row in worst[:EXAMPLES]],
         )
