@@ -44,13 +44,13 @@ def more(scored):
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_another_card_is_refused_and_the_entry_named(base, more, entry):
     pair([*base, *more], "base")
-    with pytest.raises(ComparisonError, match=f"another protocol card than the baseline 'base': {entry} .* against"):
+    with pytest.raises(ComparisonError, match=f"and the baseline 'base' have different protocol cards: {entry} .* against"):
         pair([*base, *under(more, **{entry: ENTRIES[entry]})], "base")
 
 
 def test_a_seed_under_another_card_is_refused_too(base, more):
     late = under(more, metrics="metrics-0")
-    with pytest.raises(ComparisonError, match="'more' has another protocol card"):
+    with pytest.raises(ComparisonError, match="'more' and the baseline 'base' have different protocol cards"):
         pair([*base, *more[:1], *late[1:]], "base")
 
 

@@ -100,7 +100,7 @@ def refused(given, message, metric="uar"):
 def test_one_study_is_no_comparison_over_corpora():
     refused(studies(1), "at least two studies")
     few = studies(2, variants={"concat": {"name": "concat"}})
-    refused(few, "every study has the one variant 'concat'")
+    refused(few, "every study has only the variant 'concat'")
 
 
 def test_a_corpus_counts_once():
@@ -122,7 +122,7 @@ def test_other_variants_are_refused_by_name():
 
 def test_other_changes_under_the_same_name_are_refused():
     other = {**VARIANTS, "bridge": {"name": "bridge", "tokens": 4}}
-    refused([study("emodb"), study("ravdess", variants=other)], r"'bridge' does not change the same .*fusion\.tokens=8 against 4")
+    refused([study("emodb"), study("ravdess", variants=other)], r"'bridge' changes different settings .*fusion\.tokens=8 against 4")
     without = {**VARIANTS, "bridge": {"name": "bridge"}}
     refused([study("emodb"), study("ravdess", variants=without)], r"fusion\.tokens=8 against absent")
 
@@ -143,7 +143,7 @@ def test_folds_without_the_metric_are_left_out_of_all_variants():
     odd.outcomes[0].test.metrics["uar"] = np.nan
     found = across_corpora([odd, study("ravdess", seeds=(0,))], "uar")
     assert found.scores.loc["emodb"].tolist() == pytest.approx([0.75, 0.80, 0.76])
-    assert "emodb: 1 of 3 (seed, fold) lack uar in some variant and are left out of all." in found.notes
+    assert "emodb: 1 of 3 (seed, fold) pairs lack uar in some variant and are left out for all." in found.notes
     for one in odd.outcomes:
         if one.record.key.fold != (2 if one.variant == "mbt" else 3):
             one.test.metrics["uar"] = np.nan

@@ -36,7 +36,7 @@ def test_a_row_for_every_variant_but_the_baseline_and_the_marked_tests_in_the_re
 
 def test_one_variant_alone_has_only_its_variance(spoken):
     sections = concluding_sections(pair(spoken({"base": 0.5}), "base", "uar"))
-    assert [section.title for section in sections] == ["Where the scatter of UAR comes from"]
+    assert [section.title for section in sections] == ["Where the variance of UAR comes from"]
     assert [row[0] for row in sections[0].rows] == ["between folds", "between seeds"]
     assert concluding_sections(pair(spoken({"base": 0.5}, folds=1), "base", "uar")) == []
 
@@ -55,11 +55,10 @@ def test_the_sentence_says_shares_and_what_to_do(scattered):
     said = variance_sentence(scatter)
     for name, share in scatter.whole.parts.items():
         assert f"{100 * share:.0f} % {name}" in said
-    assert f"6 folds x 2 seeds find {100 * detectable(scatter.pair, 2, 6, 1 / 8):.1f} points" in said
-    assert "To find a difference of 2.0 points 80 times in 100" in said
+    assert f"6 folds x 2 seeds detect {100 * detectable(scatter.pair, 2, 6, 1 / 8):.1f} points" in said
+    assert "To detect a difference of 2.0 points 80 times in 100" in said
     enough = advice(scatter, wanted=0.2)
-    assert enough.startswith("A difference of 20.0 points, as ")
-    assert enough.endswith("is found 80 times in 100 with 6 folds x 2 seeds.")
+    assert enough.startswith("6 folds x 2 seeds detect a difference of 20.0 points 80 times in 100, given the variance of ")
 
 
 def test_advice_is_about_the_closest_variant_whatever_another_does(scattered, scored):
@@ -84,7 +83,7 @@ def test_advice_names_seeds_folds_or_neither(scattered):
     assert "no number of seeds with these folds (at best" in advice(folds)
     assert "no number of folds up to 200" in advice(folds, wanted=0.001)
     one = scattered(0.05 * random.standard_normal((2, 1, 10)))
-    assert "one seed cannot tell (run a second)" in advice(one)
+    assert "a single seed cannot show whether more seeds would help (run a second one)" in advice(one)
     assert advice(scattered(0.05 * random.standard_normal((1, 2, 10)))) == ""
 
 

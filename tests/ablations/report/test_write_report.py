@@ -143,7 +143,7 @@ def test_drawings_are_well_formed_and_name_every_row(table, details):
         assert "$x$" in " ".join(filter(None, words))
         assert "<metadata" not in svg
         assert "<style" not in svg
-    assert "difference to concat (points)" in forest(table)
+    assert "difference from concat (points)" in forest(table)
 
 
 def test_drawings_stand_without_scores(scored):

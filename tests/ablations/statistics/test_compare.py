@@ -149,7 +149,7 @@ def test_holm_can_take_a_verdict_back(scored):
     alone = compare(pair(scored({"base": A, "a": A + marginal}), "base"))["a"]
     assert alone.verdict.startswith("better by 4.4 points")
     among = compare(pair(scored({"base": A, "a": A + marginal, "b": A + NOISE, "c": A - NOISE}), "base"))["a"]
-    assert among.verdict.startswith(f"within noise after Holm over 3 variants (p {probability(alone.p)} alone); 5 folds")
+    assert among.verdict.startswith(f"within noise after Holm correction over 3 variants (uncorrected p {probability(alone.p)}); 5 folds")
 
 
 def test_one_fold_is_no_test(scored):
@@ -193,7 +193,7 @@ def test_refusals_say_what_is_missing(scored, one_outcome):
     assert "'base' lacks fold 1 of seed 0." in _refusal(whole[1:])
     assert _refusal([*whole, whole[0]]) == "'base' has fold 1 of seed 0 twice; give each once"
     split = _refusal(scored({"base": A}) + scored({"more": A}, split="ffffffffffff"))
-    assert "'more' has another protocol card than the baseline 'base': split ffffffffffff against 0123456789ab" in split
+    assert "'more' and the baseline 'base' have different protocol cards: split ffffffffffff against 0123456789ab" in split
     assert "run the study again with the same corpus" in split
     sizes = _refusal(scored({"base": A}) + scored({"more": A}, sizes=(80, 9)))
     assert sizes.startswith("'more' was tested on 9 utterances in fold 1 of seed 0, the baseline 'base' on 10")

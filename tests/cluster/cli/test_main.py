@@ -194,7 +194,7 @@ def test_a_system_in_full_has_its_overrides_ready_to_copy(typed, name):
 
 def test_a_study_says_first_what_of_its_systems_is_not_followed_and_notes_what_is_reconstruction(typed, capsys):
     record, _ = plan_ablation(STUDIES["wan2024_ablation"], [*SMALL, "run.device=cpu"], 1, lambda *stage: None)
-    assert capsys.readouterr().err.count("Not as in wan2024: model.speech=logmel is no pre-trained encoder") == 1
+    assert capsys.readouterr().err.count("Not as in wan2024: model.speech=logmel is not a pre-trained encoder") == 1
     for sentence in SYSTEMS["wan2024"].departures(RECONSTRUCTION):
         assert sum(sentence.rstrip(".") in note for note in record.notes) == 1
     assert record.notes[: len(STUDIES["wan2024_ablation"].notes)] == STUDIES["wan2024_ablation"].notes

@@ -23,7 +23,7 @@ def test_looks_are_counted_and_the_first_is_told_apart(tmp_path):
     elsewhere = record_opening(store, "ser select a", "selected-a", "other split", ["f3"])
     assert "other choice" not in opening_sentence(elsewhere)
     other = record_opening(store, "ser select b", "selected-b", "split", ["f2"])
-    assert "this is that time. Before or since, 1 other choice over the same folds was opened too" in opening_sentence(other)
+    assert "just now. Before or since, 1 other choice over the same folds was opened too" in opening_sentence(other)
     assert openings(store) == other
     assert [json.loads(line)["study"] for line in (tmp_path / "openings.jsonl").read_text().splitlines()][-1] == "selected-b"
 

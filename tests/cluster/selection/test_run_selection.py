@@ -47,7 +47,7 @@ def test_finalists_are_trained_anew_and_only_the_choice_is_tested(selected):
     (marked,) = [line for line in ran.out.splitlines() if "chosen," in line or line.rstrip().endswith("chosen")]
     opened_variants = {trial.variant for trial in tested.trials}
     assert opened_variants == {"as given", next(trial.variant for trial in finals.trials if trial.variant in marked)}
-    assert "first opened on" in ran.out and "this is that time" in ran.out
+    assert "first opened on" in ran.out and "just now" in ran.out
     sealed = {run.tags["ser.study"] for run in shown(folder) if not any(name.startswith("test.") for name in run.metrics)}
     opened = {run.tags["ser.study"] for run in shown(folder) if any(name.startswith("test.") for name in run.metrics)}
     assert opened == {tested.id} and {finals.id} <= sealed

@@ -123,7 +123,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda place: write(place / "a.wav", SPEECHLIKE[:399]),
         r"too short: 0\.025 s, but the encoder needs 0\.025 s",
     ),
-    "rate too low": (lambda place: write(place / "a.wav", rate=100), "a sample rate of 100 Hz cannot be brought"),
+    "rate too low": (lambda place: write(place / "a.wav", rate=100), "a sample rate of 100 Hz cannot be resampled"),
     "rate of no common factor": (lambda place: write(place / "a.wav", rate=16_001), "a sample rate of 16001 Hz cannot"),
     "channels": (lambda place: write(place / "a.wav", np.zeros((99, 40))), "the header promises 40 channels"),
     "an hour and a second": (
@@ -135,12 +135,12 @@ DAMAGE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a device": (lambda place: Path("/dev/zero"), "a device, not a file"),
     "a link to nothing": (
         lambda place: linked(place / "a.wav", place / "gone.wav"),
-        "missing: a link to .*gone.wav, which is not",
+        "missing: a link to .*gone.wav, which does not exist",
     ),
     "a link to itself": (lambda place: linked(place / "a.wav", place / "a.wav"), "unreadable: Too many levels of symbolic links"),
     "a file as folder": (lambda place: write(place / "a.wav") / "b.wav", "unreadable: Not a directory"),
     "a name of 300 bytes": (lambda place: place / f"{'a' * 300}.wav", "unreadable: File name too long"),
-    "a NUL in the name": (lambda place: place / "a\0.wav", "no name of a file: embedded null"),
+    "a NUL in the name": (lambda place: place / "a\0.wav", "not a valid file name: embedded null"),
 }
 
 
@@ -206,7 +206,7 @@ def test_the_longer_is_cropped(tmp_path: Path, longer: str, first: int) -> None:
 
 
 def test_the_longer_is_refused_where_asked(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match=r"3\.00 s long, and audio\.max_seconds=1"):
+    with pytest.raises(AudioError, match=r"3\.00 s long, but audio\.max_seconds=1"):
         load(write(tmp_path / "a.wav"), NAN, NAN, Audio(max_seconds=1.0, longer="refuse"))
 
 

@@ -46,8 +46,8 @@ def test_every_condition_is_either_hidden_changed_or_read() -> None:
     ("overrides", "message"),
     [
         (["conditions=[deaf]"], "'deaf' is not a condition; choose from speech_only, text_only, text, speed"),
-        (["conditions=[text_only]", "model.text=none"], "text_only needs the text channel, and model.text=none; remove it"),
-        (["conditions=[text_only]", "model.speech=none"], "text_only needs the speech channel, and model.speech=none"),
+        (["conditions=[text_only]", "model.text=none"], "text_only needs the text channel, but model.text=none; remove it"),
+        (["conditions=[text_only]", "model.speech=none"], "text_only needs the speech channel, but model.speech=none"),
         (["conditions=[speech_only]", "model.text=none"], "speech_only needs the text channel"),
         (["conditions=[noise:10]", "model.speech=none"], "noise:10 needs the speech channel"),
         (["conditions=[noise:500]"], "conditions: noise:500: the value is a signal-to-noise ratio in dB, from -20 to 60"),

@@ -86,7 +86,7 @@ def test_votes_stay_with_their_utterances_and_count_as_content() -> None:
 @pytest.mark.parametrize(
     ("votes", "message"),
     [
-        (np.ones((2, 2)) / 2, r"votes are \[2, 2\], utterances and classes \[3, 2\]"),
+        (np.ones((2, 2)) / 2, r"votes have shape \[2, 2\], but utterances and classes have \[3, 2\]"),
         (np.array([[1.0, 0.0], [0.5, 0.4], [0.0, 1.0]]), r"votes of row 1 are not a distribution: \[0.5, 0.4\]"),
         (np.array([[1.0, 0.0], [0.5, np.nan], [0.0, 1.0]]), "of row 1 are not a distribution"),
         (np.array([[1.0, 0.0], [0.5, 0.5], [1.5, -0.5]]), "of row 2 are not a distribution"),

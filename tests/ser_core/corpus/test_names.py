@@ -189,9 +189,9 @@ def test_labels_of_the_command_line_and_of_votes_are_compared_alike(tmp_path: Pa
     [
         (
             {"classes": ["happy", "sad"]},
-            r"corpus\.classes names 'happy', and 'Happy' of the table.*corpus\.merge=\[Happy:happy\]",
+            r"corpus\.classes names 'happy' but leaves out 'Happy' of the table.*corpus\.merge=\[Happy:happy\]",
         ),
-        ({"merge": ["happy:joy"]}, r"corpus\.merge names 'happy', and 'Happy' of the table"),
+        ({"merge": ["happy:joy"]}, r"corpus\.merge names 'happy' but leaves out 'Happy' of the table"),
         ({}, r"emotions 'Happy' \(1\) and 'happy' \(1\) differ only in case"),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_label_left_out_for_its_spelling_is_refused(tmp_path: Path, knobs: dic
         table(tmp_path, *lines, **knobs)
     assert len(table(tmp_path, *lines, merge=["Happy:happy"]).classes) == 2
     assert len(table(tmp_path, *lines, classes=["happy", "sad"], similar_names="allow")) == 2
-    with pytest.raises(CorpusError, match=r"label scheme names 'sad', and 'SAD' of the table"):
+    with pytest.raises(CorpusError, match=r"label scheme names 'sad' but leaves out 'SAD' of the table"):
         table(tmp_path, "file,speaker,emotion,votes.SAD", "0.wav,a,sad,1")
 
 

@@ -89,7 +89,7 @@ def test_a_folder_without_the_corpus_is_refused(tmp_path: Path, option: type[Emo
 @pytest.mark.parametrize(("option", "names"), [(EmoDB, EMODB), (Ravdess, RAVDESS)])
 def test_other_counts_are_refused_or_noted(tmp_path: Path, option: type[EmoDB] | type[Ravdess], names: Sequence[str]) -> None:
     root = tree(tmp_path, names)
-    with pytest.raises(CorpusError, match=r"is not the release: .* expected, 1 found.*corpus\.counts=any"):
+    with pytest.raises(CorpusError, match=r"does not match the release: .* expected, 1 found.*corpus\.counts=any"):
         option(root=root).read(WHERE)
     assert option(root=root, counts="any").read(WHERE).card("")["counts"].startswith("not those of the release: ")
     assert fingerprint(compose([f"corpus={option.name}", "corpus.counts=any"])) == fingerprint(compose([f"corpus={option.name}"]))
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_opened_is_named_and_the_rest_is_read(
     corpus = option(root=root, counts="any").read(WHERE)
     assert len(corpus) == len(names)
     assert len(corpus.notices) == 1 and "cannot be opened (File name too long)" in corpus.notices[0]
-    with pytest.raises(CorpusError, match=r"is not the release: .*cannot be opened .*corpus\.counts=any"):
+    with pytest.raises(CorpusError, match=r"does not match the release: .*cannot be opened .*corpus\.counts=any"):
         option(root=root).read(WHERE)
     with pytest.raises(CorpusError, match=r"no audio file named like .*cannot be opened"):
         option(root=str(deep(tmp_path / "part1"))).read(WHERE)

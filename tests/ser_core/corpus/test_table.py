@@ -247,7 +247,7 @@ def test_other_names_are_suggested_and_read_when_mapped(tmp_path: Path) -> None:
     assert composed.corpus == Table(path=str(Path("t.csv").absolute()), columns={"path": "file", "my speaker": "speaker"})
     assert fingerprint(composed) == fingerprint(compose(given))
     for columns, message in (
-        ({"a": "file", "b": "file"}, "a, b all as file"),
+        ({"a": "file", "b": "file"}, "all of a, b as file"),
         ({"a": "Emotion"}, r"no known column .*mean emotion\?"),
     ):
         with pytest.raises(SettingError, match=message):

@@ -215,7 +215,7 @@ def test_views_that_are_not_there_are_refused(
         (["augmentations=[]"], "must be at least one, each only once"),
         (["augmentations=[noise,noise]"], "must be at least one, each only once"),
         (["augmentations=[echo]"], "augmentations: 'echo' is not an augmentation"),
-        (["views=waveform", "weight=1", "model.speech=none"], "views=waveform changes the speech, and model.speech=none"),
+        (["views=waveform", "weight=1", "model.speech=none"], "views=waveform changes the speech, but model.speech=none"),
     ],
 )
 def test_knobs_of_views_are_checked(overrides: list[str], message: str) -> None:

@@ -83,7 +83,7 @@ def test_what_a_file_holds_decides_and_not_its_name(tmp_path: Path, form: str, n
     assert table.cells[["file", "speaker", "text"]].to_numpy().tolist() == CELLS
     told = {"Windows-1252": "read as Windows-1252; if 'caf\u00e9' (line 3) looks wrong"}.get(form, "")
     assert told in " ".join(table.notices)
-    assert any("no Parquet" in notice for notice in table.notices) == (name.endswith("parquet") and form != "Parquet")
+    assert any("not Parquet" in notice for notice in table.notices) == (name.endswith("parquet") and form != "Parquet")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_separators_and_quotes(tmp_path: Path, text: str, cells: list[str]) -> N
         ("file,speaker\n", r"has no utterances: a header \(file, speaker\)"),
         (PLAIN + "c.wav,1,oh, well\n", r"more cells than the 3 of the header .*: line 4 has 4, the last ' well'"),
         (PLAIN + '"c\nd",1,x\ne.wav,1\n', "fewer cells than the 3 of the header .*: line 6 has 2, the last '1'"),
-        (PLAIN + 'c.wav,1,"open\nd.wav,2,x\n', """line 4: a quote opens a cell and is never closed, at '"open'"""),
+        (PLAIN + 'c.wav,1,"open\nd.wav,2,x\n', """line 4: a quote opens a cell but is never closed, at '"open'"""),
         (PLAIN + 'c.wav,1,"say "hi" now"\n', "line 4: a quote within a quoted cell is not doubled"),
         (PLAIN + f"c.wav,1,{MANY}\n", "line 4: a cell has more than 131,072 characters"),
         (PLAIN + 'c.wav,1,"' + "x\n" * 100_000, "line 4: a cell has more than .* is a quote left open"),
