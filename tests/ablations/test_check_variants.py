@@ -55,8 +55,8 @@ def test_a_task_that_falls_away_with_its_channel_is_more_than_was_named(corpus):
     with pytest.raises(SettingError) as refused:
         check_variants("s", named, settled)
     assert (
-        "text only (model.speech=none) changes settings that it does not name: tasks.transcript.weight from 0.1 to 0.0 (against both)"
-        in str(refused.value)
+        "text only (model.speech=none) changes settings that it does not name: tasks.transcript.weight from 0.1 to 0.0 "
+        "(against both)" in str(refused.value)
     )
     assert "Set tasks.transcript.weight to the same value for both" in str(refused.value)
 

@@ -122,7 +122,8 @@ def test_other_variants_are_refused_by_name():
 
 def test_other_changes_under_the_same_name_are_refused():
     other = {**VARIANTS, "bridge": {"name": "bridge", "tokens": 4}}
-    refused([study("emodb"), study("ravdess", variants=other)], r"'bridge' changes different settings .*fusion\.tokens=8 against 4")
+    different = r"'bridge' changes different settings .*fusion\.tokens=8 against 4"
+    refused([study("emodb"), study("ravdess", variants=other)], different)
     without = {**VARIANTS, "bridge": {"name": "bridge"}}
     refused([study("emodb"), study("ravdess", variants=without)], r"fusion\.tokens=8 against absent")
 

@@ -149,7 +149,8 @@ def test_holm_can_take_a_verdict_back(scored):
     alone = compare(pair(scored({"base": A, "a": A + marginal}), "base"))["a"]
     assert alone.verdict.startswith("better by 4.4 points")
     among = compare(pair(scored({"base": A, "a": A + marginal, "b": A + NOISE, "c": A - NOISE}), "base"))["a"]
-    assert among.verdict.startswith(f"within noise after Holm correction over 3 variants (uncorrected p {probability(alone.p)}); 5 folds")
+    corrected = f"after Holm correction over 3 variants (uncorrected p {probability(alone.p)})"
+    assert among.verdict.startswith(f"within noise {corrected}; 5 folds")
 
 
 def test_one_fold_is_no_test(scored):

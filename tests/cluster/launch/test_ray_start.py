@@ -108,7 +108,5 @@ def test_what_ray_says_of_a_wrong_address_is_one_sentence(tmp_path):
     )
     ran = subprocess.run([sys.executable, "-c", command, str(tmp_path)], capture_output=True, text=True, timeout=100)
     sentence = ran.stderr.splitlines()[-1].partition(": ")[2]
-    assert sentence.startswith(
-        "cluster.address=nonsense: could not join Ray there (Invalid address format: nonsense). Start Ray"
-    )
+    assert sentence.startswith("cluster.address=nonsense: could not join Ray there (Invalid address format: nonsense). Start Ray")
     assert not list((tmp_path / "ray").iterdir())
