@@ -88,8 +88,8 @@ def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
         dropped += [left_out] if left_out else []
     scores = pd.DataFrame.from_dict(means, orient="index", columns=list(studies[0].paired.pairs))
     lines = [_line(study) for study in studies]
-    told = filter(None, [_classes(studies), _settings(studies)])
-    return Across(metric, scores, rank_variants(scores, less_is_better(metric)), (*lines, *dropped, *told))
+    observations = filter(None, [_classes(studies), _settings(studies)])
+    return Across(metric, scores, rank_variants(scores, less_is_better(metric)), (*lines, *dropped, *observations))
 
 
 def across_section(found: Across) -> Section:

@@ -53,7 +53,7 @@ class Gain:
 def gains(study: PairedStudy) -> list[Gain]:
     """Returns the gain of every task of HEADLINES in every combination it was trained in. Skips tasks never trained alone.
 
-    Pairs the variants of each task anew, since each task has another baseline and Holm counts only its own combinations.
+    Pairs the variants of each task again, since each task has another baseline and Holm counts only its own combinations.
     """
     found = []
     for task, metric in HEADLINES.items():

@@ -36,9 +36,9 @@ def first_use(corpus: str, terms: str, cache: Path) -> str | None:
     The cache records which terms were shown. Changed terms, or those of another corpus with the same name, are shown again.
     """
     digest = hashlib.sha256(terms.encode()).hexdigest()[:8]
-    told = cache / FOLDER / f"{corpus}-{digest}.txt"
-    if not terms or told.is_file():
+    shown = cache / FOLDER / f"{corpus}-{digest}.txt"
+    if not terms or shown.is_file():
         return None
-    told.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(told, terms)
+    shown.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(shown, terms)
     return terms

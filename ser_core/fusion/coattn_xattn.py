@@ -69,8 +69,8 @@ class CoattnXattnFusion(Fusion):
         fused = emotion.like(self.norm(emotion.steps + self.dropout(heard.sum(0), noise))).mean()
         if not self.back:
             return fused
-        told = [
+        summaries = [
             each.like(norm(each.steps + attention(each.steps, emotion.steps, emotion.steps, emotion.mask))).mean()
             for attention, norm, each in zip(self.back, self.back_norms, helpers, strict=True)
         ]
-        return torch.cat([fused, torch.stack(told).mean(0)], -1)
+        return torch.cat([fused, torch.stack(summaries).mean(0)], -1)
