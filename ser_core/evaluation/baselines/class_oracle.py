@@ -37,4 +37,4 @@ def class_means(labels: np.ndarray, ratings: np.ndarray, asked: np.ndarray) -> n
     return np.array([means.get(name, np.nan) for name in asked.tolist()], float)
 
 
-CLASS_ORACLE = Baseline("the mean training rating of each utterance's true class, which it is given", scores)
+CLASS_ORACLE = Baseline("the mean training rating of each utterance's true class, which it sees", scores)

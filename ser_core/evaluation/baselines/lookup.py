@@ -41,6 +41,4 @@ def looked_up(texts: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.nd
     return np.array([best(found.get(text, usual)) for text in asked.tolist()])
 
 
-LOOKUP = Baseline(
-    "the most frequent class of the same transcript in training, or the most frequent class overall if it is new", scores
-)
+LOOKUP = Baseline("the most frequent class of this transcript in training, or of all if it is new", scores)

@@ -87,7 +87,7 @@ def test_stages_left_open_are_as_optim_and_tasks_say(name: str, configure: Confi
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("stages=two", "stages.first.weights.gender=0.5", "tasks.gender.weight=0"), "tasks.gender.weight=0 builds no such task"),
+        (("stages=two", "stages.first.weights.gender=0.5", "tasks.gender.weight=0"), "tasks.gender.weight=0 removes that task"),
         (("stages.first.trains=[head]",), "there is no part 'head'; choose from heads, fusion, adapters, encoder"),
         (("stages.first.epochs=0",), "epochs must be at least 1, got 0"),
         (("stages.first.weights.emotion=-1",), "weights.emotion must be at least 0, got -1"),
