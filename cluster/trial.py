@@ -2,25 +2,28 @@
 
     {"pieces": [{"overrides": [...], "seed": 0, "folds": [1, 2]}], "folder": "/where/the/user/is", ...}  ->  cross_validate_many
         -->  tune.report({"piece": 0, "fold": 2, "trained": True, ...})
-The driver receives only the key of a fold; the scores are in the record. A failure is reported with its traceback.
+The driver receives only the number of a fold; the scores are in the record. A failure is reported with its traceback. A worker
+that does not share the driver's store sends the record with the report (cluster/transfer/worker_store.py).
 """
 
 import dataclasses
 import functools
 import json
+import socket
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.transfer.worker_store import WorkerStore
 from ser_core.config.compose import as_dict, compose
 from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import cross_validate_many
-from ser_core.cross_validation.events import FoldFailed, FoldResult, PackEpoch
+from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, PackEpoch
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.dataset.dataset import Dataset, load_dataset
-from ser_core.errors import BridgeworkError
+from ser_core.errors import BridgeworkError, CorpusError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +51,24 @@ Piece = tuple[Trial, list[int]]
 """A trial and the numbers of its folds to train."""
 
 
-def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0) -> dict[str, Any]:
-    """Returns what a worker receives, as plain data. With `epochs`, the worker also reports after each epoch of a pack."""
-    plain = [{"overrides": trial.overrides_without_seed, "seed": trial.seed, "folds": list(folds)} for trial, folds in pieces]
-    return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus}
+def payload(
+    pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0, home: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Returns what a worker receives, as plain data. With `epochs`, the worker also reports after each epoch of a pack.
+
+    `home` says where the driver's store is (cluster/tune/home.py); without it, run.store is used.
+    """
+    plain = [
+        {
+            "overrides": trial.overrides_without_seed,
+            "seed": trial.seed,
+            "folds": list(folds),
+            "fingerprint": trial.keys[0].fingerprint,
+            "split": trial.keys[0].split,
+        }
+        for trial, folds in pieces
+    ]
+    return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus, "home": home}
 
 
 def train_trial(payload: dict[str, Any]) -> None:
@@ -62,25 +79,57 @@ def train_trial(payload: dict[str, Any]) -> None:
     """
     from ray import tune
 
+    worker = WorkerStore(payload["home"], tune.report) if payload["home"] else None
     wanted: dict[int, tuple[Plan, list[int]]] = {}
     for number, piece in enumerate(payload["pieces"]):
         try:
-            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]))
+            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]), worker.path if worker else "")
             wanted[number] = planned.under_seed(piece["seed"]), piece["folds"]
+            if worker:
+                wanted[number] = _at_home(wanted[number][0], piece, payload["home"]["store"]), piece["folds"]
+                worker.pieces[piece["fingerprint"], piece["split"]] = number
         except Exception as error:
+            wanted.pop(number, None)
             tune.report({"piece": number, "fold": 0, **failure(error)})
     if not wanted:
         return
     numbers, plans = list(wanted), list(wanted.values())
-    for which, event in cross_validate_many(plans, RunStore(plans[0][0].config.run.store)):
-        about = {"piece": numbers[which]}
-        if isinstance(event, PackEpoch) and payload["epochs"]:
-            tune.report({**about, "fold": 0, **dataclasses.asdict(event), "failure": ""})
-        elif isinstance(event, FoldResult):
-            seconds = event.record.seconds
-            tune.report({**about, "fold": event.fold, "trained": event.trained, "seconds": seconds, "failure": ""})
-        elif isinstance(event, FoldFailed):
-            tune.report({**about, "fold": event.fold, **failure(event.error)})
+    store = worker.store if worker else RunStore(plans[0][0].config.run.store)
+    for which, event in cross_validate_many(plans, store):
+        if report := report_of(event, payload["epochs"]):
+            key = event.record.key if isinstance(event, FoldResult) else None
+            tune.report({"piece": numbers[which], **report, **(worker.parcel(key) if worker else {})})
+    if worker:
+        worker.send_rest()
+
+
+def report_of(event: Event, epochs: bool) -> dict[str, Any]:
+    """Returns what the driver is told about an event, {} if nothing."""
+    if isinstance(event, PackEpoch) and epochs:
+        return {"fold": 0, **dataclasses.asdict(event), "failure": ""}
+    if isinstance(event, FoldResult):
+        return {"fold": event.fold, "trained": event.trained, "seconds": event.record.seconds, "failure": ""}
+    if isinstance(event, FoldFailed):
+        return {"fold": event.fold, **failure(event.error)}
+    return {}
+
+
+def _at_home(planned: Plan, piece: Mapping[str, Any], store: str) -> Plan:
+    """Returns the plan with the driver's store in its configuration, which goes into records.
+
+    Raises CorpusError if this node would train other folds than the driver asks for.
+    """
+    for what, here, wanted in (
+        ("corpus", planned.folds.hash, piece["split"]),
+        ("configuration", planned.fingerprint, piece["fingerprint"]),
+    ):
+        if here != wanted:
+            raise CorpusError(
+                f"{socket.gethostname()} would train other folds: its {what} has the hash {here}, the driver's {wanted}; "
+                "give all nodes the same corpus, checkpoints and version of Bridgework"
+            )
+    run = dataclasses.replace(planned.config.run, store=store)
+    return dataclasses.replace(planned, config=dataclasses.replace(planned.config, run=run))
 
 
 def failure(error: Exception) -> dict[str, str]:
@@ -90,8 +139,10 @@ def failure(error: Exception) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=32)
-def _planned(overrides: tuple[str, ...], folder: Path) -> Plan:
+def _planned(overrides: tuple[str, ...], folder: Path, store: str = "") -> Plan:
     """Returns the plan of a configuration for any seed. Cached, since composing takes a tenth of a second per trial."""
+    if store:
+        overrides = (*(override for override in overrides if not override.startswith("run.store=")), f"run.store={store}")
     return plan_once(compose(overrides, folder))
 
 
