@@ -9,13 +9,13 @@ that does not share the driver's store sends the record with the report (cluster
 import dataclasses
 import functools
 import json
-import socket
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.transfer.worker_store import WorkerStore
+from cluster.transfer.node_facts import difference, node_facts
+from cluster.transfer.worker_store import Report, WorkerStore, node_id
 from ser_core.config.compose import as_dict, compose
 from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import cross_validate_many
@@ -46,6 +46,9 @@ class Trial:
         """Returns the key of this fold. A trial may have only some of the folds."""
         return next(key for key in self.keys if key.fold == fold)
 
+
+PROTOCOL = 1
+"""Version of payloads and reports. Raise it when either changes, so that a driver and nodes of two versions notice."""
 
 Piece = tuple[Trial, list[int]]
 """A trial and the numbers of its folds to train."""
@@ -79,28 +82,55 @@ def train_trial(payload: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    worker = WorkerStore(payload["home"], tune.report) if payload["home"] else None
-    wanted: dict[int, tuple[Plan, list[int]]] = {}
-    for number, piece in enumerate(payload["pieces"]):
-        try:
-            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]), worker.path if worker else "")
-            wanted[number] = planned.under_seed(piece["seed"]), piece["folds"]
-            if worker:
-                wanted[number] = _at_home(wanted[number][0], piece, payload["home"]["store"]), piece["folds"]
-                worker.pieces[piece["fingerprint"], piece["split"]] = number
-        except Exception as error:
-            wanted.pop(number, None)
-            tune.report({"piece": number, "fold": 0, **failure(error)})
+    def report(found: dict[str, Any]) -> None:
+        tune.report({"protocol": PROTOCOL, **found})
+
+    home = payload.get("home")  # an older driver sends none
+    expected = home and home["facts"]
+    if expected and (why := difference(_facts(), expected)):
+        report({"piece": 0, "fold": 0, "failure": why, "traceback": "", "unfit": node_id()})
+        return
+    worker = WorkerStore(home, report) if home else None
+    wanted = _plans(payload, worker, report)
     if not wanted:
         return
     numbers, plans = list(wanted), list(wanted.values())
     store = worker.store if worker else RunStore(plans[0][0].config.run.store)
     for which, event in cross_validate_many(plans, store):
-        if report := report_of(event, payload["epochs"]):
+        if found := report_of(event, payload["epochs"]):
             key = event.record.key if isinstance(event, FoldResult) else None
-            tune.report({"piece": numbers[which], **report, **(worker.parcel(key) if worker else {})})
+            report({"piece": numbers[which], **found, **(worker.parcel(key) if worker else {})})
     if worker:
         worker.send_rest()
+
+
+@functools.cache
+def _facts() -> dict[str, str]:
+    """Returns this node's facts, once per process."""
+    return node_facts()
+
+
+def _plans(payload: dict[str, Any], worker: WorkerStore | None, report: Report) -> dict[int, tuple[Plan, list[int]]]:
+    """Returns plan and folds by the number of the piece, and reports pieces that cannot be planned.
+
+    On a cluster that ends the payload, which goes to another node: the driver has made this plan, so the node is at fault.
+    """
+    wanted: dict[int, tuple[Plan, list[int]]] = {}
+    home = payload.get("home")
+    for number, piece in enumerate(payload["pieces"]):
+        try:
+            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]), worker.path if worker else "")
+            planned = planned.under_seed(piece["seed"])
+            wanted[number] = _at_home(planned, piece, home["store"]) if home else planned, piece["folds"]
+        except Exception as error:
+            unfit = {"unfit": node_id()} if home and home["facts"] else {}
+            report({"piece": number, "fold": 0, **failure(error), **unfit})
+            if unfit:
+                return {}
+        else:
+            if worker:
+                worker.pieces[piece["fingerprint"], piece["split"]] = number
+    return wanted
 
 
 def report_of(event: Event, epochs: bool) -> dict[str, Any]:
@@ -125,8 +155,8 @@ def _at_home(planned: Plan, piece: Mapping[str, Any], store: str) -> Plan:
     ):
         if here != wanted:
             raise CorpusError(
-                f"{socket.gethostname()} would train other folds: its {what} has the hash {here}, the driver's {wanted}; "
-                "give all nodes the same corpus, checkpoints and version of Bridgework"
+                f"it would train other folds: its {what} has the hash {here}, the driver's {wanted}; give all nodes the same "
+                "corpus, texts and checkpoints"
             )
     run = dataclasses.replace(planned.config.run, store=store)
     return dataclasses.replace(planned, config=dataclasses.replace(planned.config, run=run))

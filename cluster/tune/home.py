@@ -5,25 +5,32 @@ Parcel --receive--> <store>/folds/...     from all other workers; the sealed fil
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cluster.notices import print_notices
 from cluster.transfer.parcel import Parcel, SavedState
 from cluster.transfer.worker_store import delete_scratch
-from cluster.trial import Piece, Trial
+from cluster.trial import PROTOCOL, Piece, Trial
+from cluster.tune.nodes import Nodes
+from cluster.tune.resources import Cluster
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import RecordError
+
+OTHER_VERSION = "its Bridgework is another version; bring it to the driver's and restart its Ray"
 
 
 class Home:
     """The store of a driver, as its workers find it."""
 
-    def __init__(self, store: RunStore, folder: Path) -> None:
+    def __init__(self, store: RunStore, folder: Path, nodes: Nodes | None = None) -> None:
+        self.nodes = nodes or Nodes(Cluster())
         self.store, self.mark, self.token = store, folder / "mark", secrets.token_hex(16)
         self.mark.write_text(self.token)
-        self.nodes: set[str] = set()
+        self.refused: set[str] = set()
+        """Ids of the Tune trials that a node would not train. They cost no retry."""
+        self.senders: set[str] = set()
         """Ids of the nodes from which parcels came."""
         self._said: set[str] = set()
 
@@ -31,13 +38,23 @@ class Home:
         """Returns what a worker needs to find the store, and the checkpoints of these folds in case that it does not."""
         keys = dict.fromkeys(state_key(trial, fold) for trial, folds in pieces for fold in folds)
         states = [SavedState(key, self.store) for key in keys if self.store.state_place(key).exists()]
-        return {"store": str(self.store.folder), "mark": str(self.mark), "token": self.token, "states": states}
+        place = {"store": str(self.store.folder), "mark": str(self.mark), "token": self.token}
+        return {**place, "states": states, "facts": self.nodes.facts, "selector": self.nodes.selector()}
+
+    def refuses(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Whether a report shows that its node must not train. Leaves the node out then; raises as `Nodes.leave_out`."""
+        if not self.nodes.joined or not (result.get("unfit") or result.get("protocol") != PROTOCOL):
+            return False
+        self.refused.add(trial_id)
+        node = result.get("unfit") or self.nodes.named(result.get("hostname", ""), result.get("node_ip", ""))
+        self.nodes.leave_out(node, result["failure"] if result.get("unfit") else OTHER_VERSION)
+        return True
 
     def receive(self, parcel: Parcel | None, trials: Sequence[Trial]) -> None:
         """Writes the contents of a parcel and empties it. Raises RecordError for folds that are not of these trials."""
         if parcel is None:
             return
-        self.nodes.add(parcel.node)
+        self.senders.add(parcel.node)
         record, states = parcel.record, parcel.take_states()
         parcel.record = None
         ours = {(key.fingerprint, key.split) for trial in trials for key in trial.keys}
@@ -55,7 +72,7 @@ class Home:
 
     def close(self) -> None:
         """Deletes the scratch folders of the nodes that have sent something. Ray must still run."""
-        delete_scratch(self.nodes, self.token)
+        delete_scratch(self.senders, self.token)
 
 
 def state_key(trial: Trial, fold: int) -> FoldKey:

@@ -12,6 +12,7 @@ from typing import Any
 from cluster.trial import Trial, train_trial
 from cluster.tune.gpu_shares import GpuShares
 from cluster.tune.home import Home
+from cluster.tune.nodes import Nodes
 from cluster.tune.resources import Cluster
 from cluster.tune.session import ray_running
 from cluster.tune.tune_adapter import HandedOut, StartedSource, tune_scheduler, tune_searcher
@@ -29,11 +30,13 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
     """
     with ray_running(cluster, store.folder) as folder:
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # `on_failure` already reports why a worker died
-        home, shares = Home(store, folder), GpuShares(cluster, store)
+        nodes, shares = Nodes(cluster), GpuShares(cluster, store)
+        home = Home(store, folder, nodes)
         searcher, trials = tune_searcher(source, Path.cwd(), cluster, shares, home)
         scheduler = tune_scheduler(source.source, trials, home)
         try:
-            _tuner(cluster, folder, searcher, scheduler, _listener(trials, shares, on_fold, on_failure)).fit()
+            nodes.check()
+            _tuner(nodes, folder, searcher, scheduler, _listener(trials, home, shares, on_fold, on_failure)).fit()
         except Exception as error:
             if ours := _ours(error):
                 raise ours from None
@@ -42,22 +45,23 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
             home.close()
 
 
-def _tuner(cluster: Cluster, folder: Path, searcher: Any, scheduler: Any, listener: Any) -> Any:
+def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, listener: Any) -> Any:
     """Returns the Tuner of a study. `folder` is where Tune keeps what it writes."""
-    import ray
     from ray import tune
 
-    there = ray.cluster_resources()
+    cluster = nodes.cluster
     return tune.Tuner(
         tune.with_resources(
             train_trial,
-            lambda payload: tune.PlacementGroupFactory([{"CPU": cluster.cpus_per_trial, "GPU": payload["gpus"]}]),
+            lambda payload: tune.PlacementGroupFactory(
+                [{"CPU": cluster.cpus_per_trial, "GPU": payload["gpus"]}], **payload["home"]["selector"]
+            ),
         ),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
             num_samples=-1,
-            max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
+            max_concurrent_trials=cluster.trials_at_once(nodes.resource("CPU"), nodes.resource("GPU")),
             # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
@@ -74,16 +78,16 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Returns a Tune callback that passes each report to `on_fold` or `on_failure`."""
     from ray.tune import Callback
 
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
-            reported = ours[trial.trial_id].trials[result["piece"]]
             # A report after an epoch or with a checkpoint ends no fold.
-            if result.get("epoch") or result.get("saved"):
+            if trial.trial_id in home.refused or result.get("epoch") or result.get("saved"):
                 return
+            reported = ours[trial.trial_id].trials[result["piece"]]
             if result["failure"]:
                 on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:

@@ -81,8 +81,10 @@ class HandedTrials:
         """The trials with folds that have not been reported."""
         return [trial for trial, folds in self.left if folds]
 
-    def again(self, error: bool) -> "list[HandedTrials]":
-        """Returns what to hand out again after the end of the Tune trial."""
+    def again(self, error: bool, refused: bool = False) -> "list[HandedTrials]":
+        """Returns what to hand out again after an error, or because its node would not train it."""
+        if refused:
+            return [HandedTrials(self.left, self.retries)]
         return [HandedTrials(self.left, self.retries - 1)] if error and self.retries and self.unfinished else []
 
 
@@ -198,7 +200,7 @@ def tune_searcher(
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             running.discard(trial_id)
             handed = handed_out[trial_id]
-            again = handed.again(error)
+            again = handed.again(error, bool(home and trial_id in home.refused))
             lost.extend(again)
             source.finished_all([] if again else handed.trials)
 
@@ -228,6 +230,8 @@ def tune_scheduler(source: Source, handed_out: HandedOut, home: Home | None = No
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
             handed = handed_out[trial.trial_id]
             together = handed.trials
+            if home and home.refuses(trial.trial_id, result):
+                return TrialScheduler.STOP
             if home:
                 home.receive(result.get("parcel"), together)
             if result.get("saved"):  # only a checkpoint

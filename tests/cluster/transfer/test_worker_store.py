@@ -72,7 +72,7 @@ def test_checkpoints_come_home_and_go_when_the_record_comes(home):
     home.receive(worker.parcel()["parcel"], [TRIAL])
     assert not home.store.state_place(KEY).exists()
     worker.send_rest()
-    assert len(reports) == 2 and home.nodes == {"node"}
+    assert len(reports) == 2 and home.senders == {"node"}
 
 
 def test_the_next_worker_gets_the_checkpoint(home):
