@@ -2,25 +2,28 @@
 
     {"pieces": [{"overrides": [...], "seed": 0, "folds": [1, 2]}], "folder": "/where/the/user/is", ...}  ->  cross_validate_many
         -->  tune.report({"piece": 0, "fold": 2, "trained": True, ...})
-The driver receives only the key of a fold; the scores are in the record. A failure is reported with its traceback.
+The driver receives only the number of a fold; the scores are in the record. A failure is reported with its traceback. A worker
+that does not share the driver's store sends the record with the report (cluster/transfer/worker_store.py).
 """
 
 import dataclasses
 import functools
 import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.transfer.node_facts import difference, node_facts
+from cluster.transfer.worker_store import Report, WorkerStore, node_id
 from ser_core.config.compose import as_dict, compose
 from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import cross_validate_many
-from ser_core.cross_validation.events import FoldFailed, FoldResult, PackEpoch
+from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, PackEpoch
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.dataset.dataset import Dataset, load_dataset
-from ser_core.errors import BridgeworkError
+from ser_core.errors import BridgeworkError, CorpusError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +47,31 @@ class Trial:
         return next(key for key in self.keys if key.fold == fold)
 
 
+PROTOCOL = 1
+"""Version of payloads and reports. Raise it when either changes, so that a driver and nodes of two versions notice."""
+
 Piece = tuple[Trial, list[int]]
 """A trial and the numbers of its folds to train."""
 
 
-def payload(pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0) -> dict[str, Any]:
-    """Returns what a worker receives, as plain data. With `epochs`, the worker also reports after each epoch of a pack."""
-    plain = [{"overrides": trial.overrides_without_seed, "seed": trial.seed, "folds": list(folds)} for trial, folds in pieces]
-    return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus}
+def payload(
+    pieces: Sequence[Piece], folder: Path, epochs: bool = False, gpus: float = 0.0, home: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Returns what a worker receives, as plain data. With `epochs`, the worker also reports after each epoch of a pack.
+
+    `home` says where the driver's store is (cluster/tune/home.py); without it, run.store is used.
+    """
+    plain = [
+        {
+            "overrides": trial.overrides_without_seed,
+            "seed": trial.seed,
+            "folds": list(folds),
+            "fingerprint": trial.keys[0].fingerprint,
+            "split": trial.keys[0].split,
+        }
+        for trial, folds in pieces
+    ]
+    return {"pieces": plain, "folder": str(folder), "epochs": epochs, "gpus": gpus, "home": home}
 
 
 def train_trial(payload: dict[str, Any]) -> None:
@@ -62,25 +82,84 @@ def train_trial(payload: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    wanted: dict[int, tuple[Plan, list[int]]] = {}
-    for number, piece in enumerate(payload["pieces"]):
-        try:
-            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]))
-            wanted[number] = planned.under_seed(piece["seed"]), piece["folds"]
-        except Exception as error:
-            tune.report({"piece": number, "fold": 0, **failure(error)})
+    def report(found: dict[str, Any]) -> None:
+        tune.report({"protocol": PROTOCOL, **found})
+
+    home = payload.get("home")  # an older driver sends none
+    expected = home and home["facts"]
+    if expected and (why := difference(_facts(), expected)):
+        report({"piece": 0, "fold": 0, "failure": why, "traceback": "", "unfit": node_id()})
+        return
+    worker = WorkerStore(home, report) if home else None
+    wanted = _plans(payload, worker, report)
     if not wanted:
         return
     numbers, plans = list(wanted), list(wanted.values())
-    for which, event in cross_validate_many(plans, RunStore(plans[0][0].config.run.store)):
-        about = {"piece": numbers[which]}
-        if isinstance(event, PackEpoch) and payload["epochs"]:
-            tune.report({**about, "fold": 0, **dataclasses.asdict(event), "failure": ""})
-        elif isinstance(event, FoldResult):
-            seconds = event.record.seconds
-            tune.report({**about, "fold": event.fold, "trained": event.trained, "seconds": seconds, "failure": ""})
-        elif isinstance(event, FoldFailed):
-            tune.report({**about, "fold": event.fold, **failure(event.error)})
+    store = worker.store if worker else RunStore(plans[0][0].config.run.store)
+    for which, event in cross_validate_many(plans, store):
+        if found := report_of(event, payload["epochs"]):
+            key = event.record.key if isinstance(event, FoldResult) else None
+            report({"piece": numbers[which], **found, **(worker.parcel(key) if worker else {})})
+    if worker:
+        worker.send_rest()
+
+
+@functools.cache
+def _facts() -> dict[str, str]:
+    """Returns this node's facts, once per process."""
+    return node_facts()
+
+
+def _plans(payload: dict[str, Any], worker: WorkerStore | None, report: Report) -> dict[int, tuple[Plan, list[int]]]:
+    """Returns plan and folds by the number of the piece, and reports pieces that cannot be planned.
+
+    On a cluster that ends the payload, which goes to another node: the driver has made this plan, so the node is at fault.
+    """
+    wanted: dict[int, tuple[Plan, list[int]]] = {}
+    home = payload.get("home")
+    for number, piece in enumerate(payload["pieces"]):
+        try:
+            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]), worker.path if worker else "")
+            planned = planned.under_seed(piece["seed"])
+            wanted[number] = _at_home(planned, piece, home["store"]) if home else planned, piece["folds"]
+        except Exception as error:
+            unfit = {"unfit": node_id()} if home and home["facts"] else {}
+            report({"piece": number, "fold": 0, **failure(error), **unfit})
+            if unfit:
+                return {}
+        else:
+            if worker:
+                worker.pieces[piece["fingerprint"], piece["split"]] = number
+    return wanted
+
+
+def report_of(event: Event, epochs: bool) -> dict[str, Any]:
+    """Returns what the driver is told about an event, {} if nothing."""
+    if isinstance(event, PackEpoch) and epochs:
+        return {"fold": 0, **dataclasses.asdict(event), "failure": ""}
+    if isinstance(event, FoldResult):
+        return {"fold": event.fold, "trained": event.trained, "seconds": event.record.seconds, "failure": ""}
+    if isinstance(event, FoldFailed):
+        return {"fold": event.fold, **failure(event.error)}
+    return {}
+
+
+def _at_home(planned: Plan, piece: Mapping[str, Any], store: str) -> Plan:
+    """Returns the plan with the driver's store in its configuration, which goes into records.
+
+    Raises CorpusError if this node would train other folds than the driver asks for.
+    """
+    for what, here, wanted in (
+        ("corpus", planned.folds.hash, piece["split"]),
+        ("configuration", planned.fingerprint, piece["fingerprint"]),
+    ):
+        if here != wanted:
+            raise CorpusError(
+                f"it would train other folds: its {what} has the hash {here}, the driver's {wanted}; give all nodes the same "
+                "corpus, texts and checkpoints"
+            )
+    run = dataclasses.replace(planned.config.run, store=store)
+    return dataclasses.replace(planned, config=dataclasses.replace(planned.config, run=run))
 
 
 def failure(error: Exception) -> dict[str, str]:
@@ -90,8 +169,10 @@ def failure(error: Exception) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=32)
-def _planned(overrides: tuple[str, ...], folder: Path) -> Plan:
+def _planned(overrides: tuple[str, ...], folder: Path, store: str = "") -> Plan:
     """Returns the plan of a configuration for any seed. Cached, since composing takes a tenth of a second per trial."""
+    if store:
+        overrides = (*(override for override in overrides if not override.startswith("run.store=")), f"run.store={store}")
     return plan_once(compose(overrides, folder))
 
 

@@ -9,8 +9,10 @@ all the rest             only what reports may open a test part at all: the sour
 import ast
 import dataclasses
 import hashlib
+import pickle
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,10 @@ from cluster.search.optuna_trials import OptunaTrials
 from cluster.search.pruners import PRUNERS
 from cluster.search.samplers import SAMPLERS
 from cluster.search.scores import Scores
+from cluster.transfer.parcel import Parcel
 from cluster.trial import Trial
+from cluster.tune.home import Home
+from cluster.tune.tune_adapter import HandedTrials, StartedSource, TrialQueue, tune_scheduler
 from search_spaces.weights import SPACE as WEIGHTS
 from ser_core.config.tree import Config
 from ser_core.cross_validation import train_folds
@@ -174,12 +179,15 @@ def test_without_refit_the_development_labels_choose_and_do_not_teach(configure:
 FOLDS = 10
 
 
-def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "none", epochs: int = 0) -> dict[str, Any]:
+def searched(
+    folder: Path, noise: int, sampler: str = "tpe", pruning: str = "none", epochs: int = 0, sent: bool = False
+) -> dict[str, Any]:
     """All that a search decides, fold by fold, over records whose development scores follow the points alone.
 
     Points in the order of asking, folds trained of each, who ended early and why, and what Optuna was told. With `epochs` trials
-    are judged after so many epochs of all their folds, too.
+    are judged after so many epochs of all their folds, too. With `sent` a worker without the folder trains them.
     """
+    worker = RunStore(folder / "worker") if sent else RunStore(folder)
     store, lot = RunStore(folder), np.random.default_rng(noise)
 
     def make(overrides: list[str]) -> Trial:
@@ -198,7 +206,9 @@ def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "non
                 key, {"uar": lot.uniform()}, {"majority": {"uar": lot.uniform()}}, pd.DataFrame({"noise": lot.uniform(size=3)})
             )
             record = FoldRecord(key, 0, "speaker 1", {}, {}, {}, dev, course, 1, 0.0, {}, {})
-            store.write(record, pd.DataFrame({"utterance": ["a"]}), test)
+            worker.write(record, pd.DataFrame({"utterance": ["a"]}), test)
+            if sent:
+                arrive(Parcel("node", worker.seal(key)), piece[0], store, folder)
             if source.reported(piece[0], key.fold, trained=True, failed=False):
                 break
         source.finished(piece[0])
@@ -206,9 +216,19 @@ def searched(folder: Path, noise: int, sampler: str = "tpe", pruning: str = "non
     return {"asked": source.asked, "trained": source.trained, "ended": source.ended, "told": told}
 
 
+def arrive(parcel: Parcel, trial: Trial, store: RunStore, folder: Path) -> None:
+    """A report with a record reaches Tune's scheduler, and nothing of the record is left in the report."""
+    handed = {"id": HandedTrials([(trial, [])], 0)}
+    source = StartedSource(TrialQueue([], store))
+    report = {"piece": 0, "fold": 1, "saved": True, "failure": "", "parcel": parcel}
+    tune_scheduler(source, handed, Home(store, folder)).on_trial_result(None, SimpleNamespace(trial_id="id"), report)
+    assert parcel.record is None and len(pickle.dumps(report)) < 500
+
+
+@pytest.mark.parametrize("sent", [False, True])
 @pytest.mark.parametrize(("pruning", "epochs"), [*((name, 0) for name in PRUNERS), ("asha", 9), ("median", 9)])
 def test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
-    pruning: str, epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pruning: str, epochs: int, sent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening a test part while searching is not merely useless: here it raises."""
 
@@ -217,7 +237,7 @@ def test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
 
     for opening in OPENING:
         monkeypatch.setattr(RunStore, opening, sealed)
-    one, other = (searched(tmp_path / str(noise), noise, pruning=pruning, epochs=epochs) for noise in (1, 2))
+    one, other = (searched(tmp_path / str(noise), noise, pruning=pruning, epochs=epochs, sent=sent) for noise in (1, 2))
     assert one == other
     assert len(one["asked"]) == 15
     folds = sum(map(len, one["trained"].values()))
@@ -234,3 +254,13 @@ def test_only_reports_open_the_test_part() -> None:
             if words.intersection(OPENING) or "predictions-test" in file.read_text():
                 opening.add(str(file.relative_to(ROOT)))
     assert opening <= MAY_OPEN
+
+
+def test_only_the_store_takes_the_files_out_of_a_record_that_travels() -> None:
+    taking = set()
+    for room in ("ser_core", "search_spaces", "ablations", "cluster"):
+        for file in sorted(Path(ROOT, room).rglob("*.py")):
+            words = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+            if words.intersection({"take_files", "_files"}):
+                taking.add(str(file.relative_to(ROOT)))
+    assert taking == {"ser_core/cross_validation/records.py"}

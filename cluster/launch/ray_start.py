@@ -178,13 +178,13 @@ def join(address: str, connect: Callable[[], object]) -> None:
     except Exception as error:  # ConnectionError, ValueError, RuntimeError and Ray's own errors
         raise BridgeworkError(
             f"cluster.address={address}: could not join Ray there ({_first_line(error)}). Start Ray with `ray start --head` "
-            "and give its address as HOST:6379 or ray://HOST:10001, or leave cluster.address out to start Ray on this machine"
+            "and give its address as HOST:6379, or leave cluster.address out to start Ray on this machine"
         ) from error
 
 
 def _check_answer(address: str) -> None:
-    """Raises OSError if HOST:PORT or ray://HOST:PORT accepts no connection. Ray itself would retry for minutes."""
-    if found := re.fullmatch(r"(?:ray://)?\[?([^/\[\]]+?)\]?:(\d+)", address):
+    """Raises OSError if HOST:PORT accepts no connection. Ray itself would retry for minutes."""
+    if found := re.fullmatch(r"\[?([^/\[\]]+?)\]?:(\d+)", address):
         with socket.create_connection((found[1], int(found[2])), timeout=ANSWER):
             pass
 

@@ -19,7 +19,8 @@ class Cluster(Option):
 
     key: ClassVar[str] = "cluster"
     address: str = ""
-    """Ray cluster to join, such as ray://head:10001 or auto; empty starts one on this machine and stops it afterwards."""
+    """Ray cluster to join: HOST:6379, or auto on one of its machines; empty starts one on this machine and stops it
+    afterwards. Nodes need no shared folder: records come back through Ray."""
     workers: int = 0
     """Trials that run at once, at least 0; 0 runs as many as the cores (or GPUs) allow."""
     cpus_per_trial: float = 1.0
@@ -47,6 +48,11 @@ class Cluster(Option):
                 "cluster.share_gpus=true measures the value that cluster.gpus_per_trial sets; leave one of them out"
             )
         at_least(self, "cpus_per_trial", 0.01)
+        if self.address.startswith("ray://"):
+            raise SettingError(
+                f"cluster.address={self.address}: Ray's client (ray://) cannot run studies; run the command on a machine of the "
+                "cluster, or on one that reaches all of its ports, with cluster.address=HOST:6379 or auto"
+            )
 
     def trials_at_once(self, cores: float, gpus: float) -> int:
         """Returns how many trials run at once on these cores and GPUs. Raises SettingError when not even one fits."""

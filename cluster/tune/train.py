@@ -1,6 +1,7 @@
 """Trains the trials of a source: Ray Tune runs them, and each worker reports every fold once its record is written.
 
 source --suggest--> Tune --workers--> report(fold) --> scheduler (stop?) --> on_fold(trial, key)   on_failure(trial, fold, why)
+A worker that does not share the driver's store sends its records with the reports (cluster/tune/home.py).
 """
 
 import logging
@@ -10,6 +11,8 @@ from typing import Any
 
 from cluster.trial import Trial, train_trial
 from cluster.tune.gpu_shares import GpuShares
+from cluster.tune.home import Home
+from cluster.tune.nodes import Nodes
 from cluster.tune.resources import Cluster
 from cluster.tune.session import ray_running
 from cluster.tune.tune_adapter import HandedOut, StartedSource, tune_scheduler, tune_searcher
@@ -25,41 +28,46 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
 
     Raises Ray's own errors when the cluster cannot be used, and BridgeworkError as the source does.
     """
-    shares = GpuShares(cluster, store)
     with ray_running(cluster, store.folder) as folder:
-        import ray
-        from ray import tune
-
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # `on_failure` already reports why a worker died
-        searcher, trials = tune_searcher(source, Path.cwd(), cluster, shares)
-        there = ray.cluster_resources()
-        tuner = tune.Tuner(
-            tune.with_resources(
-                train_trial,
-                lambda payload: tune.PlacementGroupFactory([{"CPU": cluster.cpus_per_trial, "GPU": payload["gpus"]}]),
-            ),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=tune_scheduler(source.source, trials),
-                num_samples=-1,
-                max_concurrent_trials=cluster.trials_at_once(there.get("CPU", 0), there.get("GPU", 0)),
-                # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=str(folder),
-                verbose=0,
-                callbacks=[_listener(trials, shares, on_fold, on_failure)],
-            ),
-        )
+        nodes, shares = Nodes(cluster), GpuShares(cluster, store)
+        home = Home(store, folder, nodes)
+        searcher, trials = tune_searcher(source, Path.cwd(), cluster, shares, home)
+        scheduler = tune_scheduler(source.source, trials, home)
         try:
-            tuner.fit()
+            nodes.check()
+            _tuner(nodes, folder, searcher, scheduler, _listener(trials, home, shares, on_fold, on_failure)).fit()
         except Exception as error:
             if ours := _ours(error):
                 raise ours from None
             raise
+        finally:
+            home.close()
+
+
+def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, listener: Any) -> Any:
+    """Returns the Tuner of a study. `folder` is where Tune keeps what it writes."""
+    from ray import tune
+
+    cluster = nodes.cluster
+    return tune.Tuner(
+        tune.with_resources(
+            train_trial,
+            lambda payload: tune.PlacementGroupFactory(
+                [{"CPU": cluster.cpus_per_trial, "GPU": payload["gpus"]}], **payload["home"]["selector"]
+            ),
+        ),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=-1,
+            max_concurrent_trials=cluster.trials_at_once(nodes.resource("CPU"), nodes.resource("GPU")),
+            # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(name="tune", storage_path=str(folder), verbose=0, callbacks=[listener]),
+    )
 
 
 def _ours(error: BaseException) -> BridgeworkError | None:
@@ -70,16 +78,16 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
     """Returns a Tune callback that passes each report to `on_fold` or `on_failure`."""
     from ray.tune import Callback
 
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
-            reported = ours[trial.trial_id].trials[result["piece"]]
-            # A report after an epoch ends no fold.
-            if result.get("epoch"):
+            # A report after an epoch or with a checkpoint ends no fold.
+            if trial.trial_id in home.refused or result.get("epoch") or result.get("saved"):
                 return
+            reported = ours[trial.trial_id].trials[result["piece"]]
             if result["failure"]:
                 on_failure(reported, result["fold"], result["failure"], result["traceback"])
             else:
@@ -92,7 +100,7 @@ def _listener(ours: HandedOut, shares: GpuShares, on_fold: OnFold, on_failure: O
             if ours[trial.trial_id].retries:
                 return
             text = trial.error_file and Path(trial.error_file).read_text()
-            for each in ours[trial.trial_id].trials:
+            for each in ours[trial.trial_id].unfinished:
                 on_failure(each, 0, "the worker died", text or "no traceback was left")
 
         def __reduce__(self) -> tuple[type, tuple[()]]:

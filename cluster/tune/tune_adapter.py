@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from cluster.study_record import StudyRecord
 from cluster.trial import Piece, Trial, payload
 from cluster.tune.gpu_shares import GpuShares
+from cluster.tune.home import Home
 from cluster.tune.resources import Cluster
 from ser_core.cross_validation.plan import by_pack
 from ser_core.cross_validation.records import RunStore
@@ -60,10 +61,31 @@ class HandedTrials:
     pieces: list[Piece]
     retries: int
     """How many more times it may be handed out."""
+    reported: set[tuple[int, int]] = dataclasses.field(default_factory=set)
+    """Numbers of the pieces and of their folds that have been reported. Fold 0 stands for all folds of its piece."""
 
     @property
     def trials(self) -> list[Trial]:
         return [trial for trial, _ in self.pieces]
+
+    @property
+    def left(self) -> list[Piece]:
+        """The pieces with the folds that have not been reported. A piece without such folds keeps its place."""
+        return [
+            (trial, [fold for fold in folds if not {(number, 0), (number, fold)} & self.reported])
+            for number, (trial, folds) in enumerate(self.pieces)
+        ]
+
+    @property
+    def unfinished(self) -> list[Trial]:
+        """The trials with folds that have not been reported."""
+        return [trial for trial, folds in self.left if folds]
+
+    def again(self, error: bool, refused: bool = False) -> "list[HandedTrials]":
+        """Returns what to hand out again after an error, or because its node would not train it."""
+        if refused:
+            return [HandedTrials(self.left, self.retries)]
+        return [HandedTrials(self.left, self.retries - 1)] if error and self.retries and self.unfinished else []
 
 
 HandedOut = dict[str, HandedTrials]
@@ -97,8 +119,9 @@ class StartedSource:
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
         return self.source.progressed(trial, epoch, most, dev)
 
-    def finished(self, trial: Trial) -> None:
-        self.source.finished(trial)
+    def finished_all(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            self.source.finished(trial)
 
 
 class TrialQueue:
@@ -152,7 +175,9 @@ def missing_folds(trial: Trial, store: RunStore) -> list[int]:
     return [key.fold for key in trial.keys if key not in store]
 
 
-def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares: GpuShares) -> tuple[Any, HandedOut]:
+def tune_searcher(
+    source: StartedSource, folder: Path, cluster: Cluster, shares: GpuShares, home: Home | None = None
+) -> tuple[Any, HandedOut]:
     """Returns a Tune Searcher over a source, and its handed-out trials. One Tune trial may stack about `pack` folds."""
     from ray.tune.search import Searcher
 
@@ -170,16 +195,14 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
                 return None if running else Searcher.FINISHED
             running.add(trial_id)
             handed_out[trial_id] = handed
-            return payload(handed.pieces, folder, source.epochs, shares.gpus)
+            return payload(handed.pieces, folder, source.epochs, shares.gpus, home and home.described(handed.pieces))
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             running.discard(trial_id)
             handed = handed_out[trial_id]
-            if error and handed.retries:
-                lost.append(HandedTrials(handed.pieces, handed.retries - 1))
-                return
-            for trial in handed.trials:
-                source.finished(trial)
+            again = handed.again(error, bool(home and trial_id in home.refused))
+            lost.extend(again)
+            source.finished_all([] if again else handed.trials)
 
         def save(self, checkpoint_path: str) -> None:
             """Nothing to save: records are what a study resumes from."""
@@ -194,27 +217,32 @@ def tune_searcher(source: StartedSource, folder: Path, cluster: Cluster, shares:
     return SourceSearcher(metric="fold", mode="max"), handed_out
 
 
-def tune_scheduler(source: Source, handed_out: HandedOut) -> Any:
-    """Returns a Tune scheduler that ends a trial when the source asks for it. Stacked trials end only when all should end."""
+def tune_scheduler(source: Source, handed_out: HandedOut, home: Home | None = None) -> Any:
+    """Returns a Tune scheduler that ends a trial when the source asks for it. Stacked trials end only when all should end.
+
+    It sees a report first of all, so it also writes the records that come with it.
+    """
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
     over: dict[str, set[int]] = {}
 
     class SourceScheduler(FIFOScheduler):
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            together = handed_out[trial.trial_id].trials
-            reported, failed = together[result["piece"]], bool(result["failure"])
-            if result.get("epoch"):
-                ends = source.progressed(reported, result["epoch"], result["most"], result["dev"])
-            else:
-                ends = source.reported(reported, result["fold"], not failed and result["trained"], failed)
-            if ends:
+            handed = handed_out[trial.trial_id]
+            together = handed.trials
+            if home and home.refuses(trial.trial_id, result):
+                return TrialScheduler.STOP
+            if home:
+                home.receive(result.get("parcel"), together)
+            if result.get("saved"):  # only a checkpoint
+                return TrialScheduler.CONTINUE
+            if _ends(source, handed, result):
                 over.setdefault(trial.trial_id, set()).add(result["piece"])
             return TrialScheduler.STOP if len(over.get(trial.trial_id, ())) == len(together) else TrialScheduler.CONTINUE
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
             if not handed_out[trial.trial_id].retries:
-                for each in handed_out[trial.trial_id].trials:
+                for each in handed_out[trial.trial_id].unfinished:
                     source.reported(each, 0, False, True)
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -222,3 +250,12 @@ def tune_scheduler(source: Source, handed_out: HandedOut) -> Any:
             return object, ()
 
     return SourceScheduler()
+
+
+def _ends(source: Source, handed: HandedTrials, result: dict[str, Any]) -> bool:
+    """Tells the source about a report. Returns whether it ends the trial of that piece."""
+    trial, failed = handed.trials[result["piece"]], bool(result["failure"])
+    if result.get("epoch"):
+        return source.progressed(trial, result["epoch"], result["most"], result["dev"])
+    handed.reported.add((result["piece"], result["fold"]))
+    return source.reported(trial, result["fold"], not failed and result["trained"], failed)

@@ -3,6 +3,7 @@
 <store>/folds/<fingerprint>/<split>/fold-03/
     record.json  predictions-dev.parquet      the only files that search, pruning and early stopping may read
     test.json    predictions-test.parquet     read only by `open_test` and `open_tests`
+A fold also travels between stores: `seal` packs its files as they are, `receive` writes them without reading them.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ import pandas as pd
 from filelock import FileLock
 
 from ser_core.errors import RecordError
+
+FILES = ("record.json", "predictions-dev.parquet", "test.json", "predictions-test.parquet")
+"""Files of a record."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -81,11 +85,31 @@ class TestPart:
     predictions: pd.DataFrame
 
 
-class RunStore:
-    """Folder of fold records. Any number of processes may read and write it at the same time."""
+class SealedRecord:
+    """The files of a fold on their way from one store to another. Only `RunStore.receive` takes them out, and only once."""
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder).absolute()
+    def __init__(self, key: FoldKey, files: Mapping[str, bytes]) -> None:
+        self.key, self._files = key, dict(files)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files; 0 after they were taken out."""
+        return sum(map(len, self._files.values()))
+
+    def take_files(self) -> dict[str, bytes]:
+        """Returns the files and forgets them, so that they occupy no memory wherever else this object is kept."""
+        files, self._files = self._files, {}
+        return files
+
+
+class RunStore:
+    """Folder of fold records. Any number of processes may read and write it at the same time.
+
+    `on_state(key)` is called after the checkpoint of a fold in training has been saved or deleted.
+    """
+
+    def __init__(self, folder: Path | str, on_state: Callable[[FoldKey], None] = lambda key: None) -> None:
+        self.folder, self.on_state = Path(folder).absolute(), on_state
 
     def place(self, key: FoldKey) -> Path:
         return self.folder / f"folds/{key}"
@@ -128,11 +152,7 @@ class RunStore:
 
     def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
         """Writes a fold completely or not at all. An existing fold is left unchanged."""
-        place = self.place(record.key)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = place.parent / f".{place.name}.{uuid.uuid4().hex}"
-        draft.mkdir()
-        try:
+        with self._draft(record.key) as draft:
             fields = {name: value for name, value in dataclasses.asdict(record).items() if name != "key"}
             (draft / "record.json").write_text(json.dumps(fields, indent=1, sort_keys=True))
             (draft / "test.json").write_text(
@@ -140,6 +160,32 @@ class RunStore:
             )
             dev_predictions.to_parquet(draft / "predictions-dev.parquet", index=False)
             test.predictions.to_parquet(draft / "predictions-test.parquet", index=False)
+
+    def seal(self, key: FoldKey) -> SealedRecord:
+        """Returns the files of a recorded fold, to be written to another store by `receive`."""
+        return SealedRecord(key, {name: (self.place(key) / name).read_bytes() for name in FILES})
+
+    def receive(self, sealed: SealedRecord) -> None:
+        """Writes a fold from another store as `write` does. It does not look into the files, so the test part stays sealed.
+
+        Raises RecordError when files are missing, or have other names.
+        """
+        files = sealed.take_files()
+        if set(files) != set(FILES):
+            raise RecordError(f"the record of {sealed.key} arrived incomplete; run the study again")
+        with self._draft(sealed.key) as draft:
+            for name in FILES:
+                (draft / name).write_bytes(files[name])
+
+    @contextmanager
+    def _draft(self, key: FoldKey) -> Iterator[Path]:
+        """Yields a folder for the files of a fold and renames it to the fold's place at the end, unless the fold exists."""
+        place = self.place(key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.parent / f".{place.name}.{uuid.uuid4().hex}"
+        draft.mkdir()
+        try:
+            yield draft
             for file in draft.iterdir():
                 with file.open("rb") as written:
                     # On disk before the rename, so that a power cut never leaves a complete name with empty files.
@@ -149,6 +195,28 @@ class RunStore:
                 draft.rename(place)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def read_state(self, key: FoldKey, most: int) -> bytes:
+        """Returns the checkpoint of a fold in training, or b"" if there is none or it has more than `most` bytes."""
+        file = self.state_place(key)
+        try:
+            return file.read_bytes() if file.stat().st_size <= most else b""
+        except FileNotFoundError:
+            return b""
+
+    def write_state(self, key: FoldKey, content: bytes) -> None:
+        """Writes the checkpoint of a fold in training atomically; b"" deletes it."""
+        file = self.state_place(key)
+        if not content:
+            file.unlink(missing_ok=True)
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+        try:
+            draft.write_bytes(content)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
 
     @contextmanager
     def claim(self, key: FoldKey) -> Iterator[bool]:

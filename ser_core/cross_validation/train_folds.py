@@ -6,8 +6,10 @@ checkpoint of all its folds. A free pack stacks all folds that are available, an
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
@@ -24,6 +26,8 @@ from ser_core.training.fit import Fitted, fit
 from ser_core.training.packed import PackJob, fit_packed
 from ser_core.training.packed.pack_checkpoint import FoldCheckpoint, load_pack, save_pack
 from ser_core.training.phase import EpochEnd, best_so_far
+
+C = TypeVar("C", bound=Checkpoint)
 
 PlanEvent = tuple[int, Event]
 """An event, and the number of its plan."""
@@ -44,8 +48,10 @@ class Member:
     def key(self) -> FoldKey:
         return self.planned.key(self.fold.number)
 
-    def checkpoint(self, store: RunStore) -> Checkpoint:
-        return Checkpoint(store.state_place(self.key), self.planned.config.run.checkpoint_seconds)
+    def checkpoint(self, store: RunStore, kind: type[C]) -> C:
+        """Returns the checkpoint of this fold in the store."""
+        seconds = self.planned.config.run.checkpoint_seconds
+        return kind(store.state_place(self.key), seconds, functools.partial(store.on_state, self.key))
 
 
 def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
@@ -77,7 +83,7 @@ def train_within_memory(members: Sequence[Member], store: RunStore) -> Iterator[
 def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains one fold."""
     (member,) = members
-    planned, fold, checkpoint = member.planned, member.fold, member.checkpoint(store)
+    planned, fold, checkpoint = member.planned, member.fold, member.checkpoint(store, Checkpoint)
     resource_usage.start_measuring(device_of(planned.config))
     training = fit(planned.config, planned.dataset, fold, checkpoint)
     while True:
@@ -98,7 +104,7 @@ def _alone(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
 def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains a pack of one plan, from the last checkpoint of all its folds."""
     config, which = members[0].planned.config, members[0].which
-    checkpoint, checkpoints = members[0].checkpoint(store), {each.fold.number: FoldCheckpoint() for each in members}
+    checkpoint, checkpoints = members[0].checkpoint(store, Checkpoint), {each.fold.number: FoldCheckpoint() for each in members}
     load_pack(checkpoint, checkpoints, device_of(config))
     scores = {number: own.development_scores() for number, own in checkpoints.items()}
     try:
@@ -121,7 +127,7 @@ def _fixed(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
 def _free(members: Sequence[Member], store: RunStore) -> Iterator[PlanEvent]:
     """Trains folds of any plans, each from its own last checkpoint."""
     missing = [each for each in members if each.missing]
-    checkpoints = [FoldCheckpoint(store.state_place(each.key), each.planned.config.run.checkpoint_seconds) for each in missing]
+    checkpoints = [each.checkpoint(store, FoldCheckpoint) for each in missing]
     for events in _together(missing, checkpoints, store):
         yield from events
 

@@ -18,10 +18,13 @@ State = dict[str, Any]
 
 
 class Checkpoint:
-    """Saves at most once per given number of seconds. Without a file it saves nothing."""
+    """Saves at most once per given number of seconds. Without a file it saves nothing.
 
-    def __init__(self, file: Path | None = None, seconds: float = 0.0) -> None:
-        self.file, self.seconds = file, seconds
+    `on_change` is called after the file has been saved or deleted.
+    """
+
+    def __init__(self, file: Path | None = None, seconds: float = 0.0, on_change: Callable[[], None] = lambda: None) -> None:
+        self.file, self.seconds, self.on_change = file, seconds, on_change
         self.states: dict[str, State] = {}
         self.before = 0.0
         """Seconds that earlier processes spent on this fold up to their last checkpoint."""
@@ -59,6 +62,7 @@ class Checkpoint:
             draft.replace(self.file)
         finally:
             draft.unlink(missing_ok=True)
+        self.on_change()
         self.saved = time.monotonic()
 
     def finish_phase(self, phase: str, state: State) -> None:
@@ -69,3 +73,4 @@ class Checkpoint:
         """Deletes the file."""
         if self.file is not None:
             self.file.unlink(missing_ok=True)
+            self.on_change()

@@ -40,11 +40,11 @@ class Ran:
 
 
 @contextlib.contextmanager
-def started(folder: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
+def started(folder: Path, *words: str, program: str = PROGRAM) -> Iterator["subprocess.Popen[str]"]:
     """`ser` with these words in that folder; stopped, with the Ray it began, if the test leaves it running."""
     foreign = ("RAY_", "PYTEST", "MLFLOW", "COLUMNS")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    command = [sys.executable, "-c", PROGRAM, *words]
+    command = [sys.executable, "-c", program, *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         try:

@@ -20,8 +20,8 @@ PHASE = "together"
 class FoldCheckpoint(Checkpoint):
     """The checkpoint of one fold of a pack. Without a file it saves nothing, but returns its state on request."""
 
-    def __init__(self, file: Path | None = None, seconds: float = 0.0) -> None:
-        super().__init__(file, seconds)
+    def __init__(self, file: Path | None = None, seconds: float = 0.0, on_change: Callable[[], None] = lambda: None) -> None:
+        super().__init__(file, seconds, on_change)
         self.worked = 0.0
         """Seconds of work on this fold: its share of each epoch of the pack."""
         self.failure = ""

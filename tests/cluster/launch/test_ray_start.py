@@ -94,7 +94,7 @@ def unused_port() -> int:
         return server.getsockname()[1]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "ray://[::1]:{}", "nowhere.invalid:{}"])
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "[::1]:{}", "nowhere.invalid:{}"])
 def test_an_address_that_does_not_answer_is_named_at_once(address):
     address = address.format(unused_port())
     with pytest.raises(BridgeworkError) as raised:

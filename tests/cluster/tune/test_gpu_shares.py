@@ -58,7 +58,8 @@ class Source:
 
 
 train.train_trial, session._begin = train_trial, begin_with_a_gpu
-store = types.SimpleNamespace(folder=folder, load=lambda key: types.SimpleNamespace(spent={"gpu_share": 0.2}))
+spent = types.SimpleNamespace(spent={"gpu_share": 0.2})
+store = types.SimpleNamespace(folder=folder, load=lambda key: spent, state_place=lambda key: folder / "none")
 train.train(StartedSource(Source()), Cluster(share_gpus=True), store, lambda *heard: None, print)
 """
 

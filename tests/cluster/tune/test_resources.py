@@ -45,6 +45,11 @@ def test_settings_of_the_cluster_without_effect_are_named(command, packs, idle):
     assert Cluster().without_effect_in(command, packs) == []
 
 
+def test_rays_client_is_refused_with_a_pointer():
+    with pytest.raises(SettingError, match=r"ray://.* cannot run studies; .*HOST:6379"):
+        split_overrides(["cluster.address=ray://head:10001"])
+
+
 def test_trials_at_once():
     assert Cluster().trials_at_once(8, 0) == 8
     assert Cluster(cpus_per_trial=3).trials_at_once(8, 0) == 2

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import multiprocessing
+import pickle
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore, TestPart
+from ser_core.cross_validation.records import FILES, FoldKey, FoldRecord, RunStore, SealedRecord, TestPart
 from ser_core.errors import RecordError
 
 KEY = FoldKey("0123456789abcdef", "0123456789ab", 3)
@@ -129,3 +130,41 @@ def test_of_two_processes_that_want_a_fold_one_trains_it(tmp_path: Path) -> None
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_a_fold_from_another_store_is_written_to_the_byte_and_without_being_read(tmp_path: Path, monkeypatch) -> None:
+    there, here = RunStore(tmp_path / "there"), RunStore(tmp_path / "here")
+    there.write(record(), PREDICTIONS, part())
+    sealed = pickle.loads(pickle.dumps(there.seal(KEY)))
+    size = sum((there.place(KEY) / name).stat().st_size for name in FILES)
+    assert sealed.size == size
+    for reading in ("open_tests", "load", "dev_predictions", "_read"):
+        monkeypatch.setattr(RunStore, reading, lambda *given: pytest.fail("the record was read on its way"))
+    here.receive(sealed)
+    assert sealed.size == 0, "the bytes are kept in memory"
+    assert names(tmp_path / "here") == names(tmp_path / "there")
+    assert all((here.place(KEY) / name).read_bytes() == (there.place(KEY) / name).read_bytes() for name in FILES)
+
+
+def test_a_fold_that_is_there_stays_and_an_incomplete_one_is_refused(tmp_path: Path) -> None:
+    there, here = RunStore(tmp_path / "there"), RunStore(tmp_path / "here")
+    there.write(record(), PREDICTIONS, part(0.1))
+    here.write(record(), PREDICTIONS, part(0.7))
+    here.receive(there.seal(KEY))
+    assert here.open_test(KEY).metrics == {"uar": 0.7}
+    other = dataclasses.replace(KEY, fold=4)
+    for files in ({}, {"../record.json": b""}, {**there.seal(KEY).take_files(), "more": b""}):
+        with pytest.raises(RecordError, match="arrived incomplete"):
+            here.receive(SealedRecord(other, files))
+    assert other not in here and names(tmp_path / "here") == names(tmp_path / "there")
+
+
+def test_a_checkpoint_is_sent_up_to_a_size_and_deleted_by_nothing(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    assert store.read_state(KEY, 10) == b""
+    store.write_state(KEY, b"12345")
+    assert (store.read_state(KEY, 5), store.read_state(KEY, 4)) == (b"12345", b"")
+    assert store.state_place(KEY).read_bytes() == b"12345"
+    store.write_state(KEY, b"")
+    store.write_state(KEY, b"")
+    assert names(tmp_path) == set()
