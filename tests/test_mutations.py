@@ -117,5 +117,5 @@ def test_trials_judged_by_their_test_parts_are_caught(pruning: str, monkeypatch:
     assert one != other
     with pytest.raises(AssertionError, match="was opened while searching"):
         test_firewall.test_a_search_over_noise_in_sealed_parts_asks_prunes_and_concludes_the_same(
-            pruning, 0, tmp_path / "again", monkeypatch
+            pruning, 0, False, tmp_path / "again", monkeypatch
         )
