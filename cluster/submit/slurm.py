@@ -8,6 +8,7 @@ The store must lie in a folder that the nodes share.
 
 import dataclasses
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -26,15 +27,14 @@ TRAINS_WITH_RAY = ("ablate", "search", "select")
 """Commands that train on several nodes."""
 OVERRIDES = ("run", "ablate", "search", "corpus")
 """Commands whose store is the override run.store. Others have the option --store."""
-STATES = {
-    **dict.fromkeys(
-        ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"), "waiting"
-    ),
-    **dict.fromkeys(("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"), "running"),
-    "COMPLETED": "done",
-    **dict.fromkeys(("CANCELLED", "PREEMPTED", "REVOKED"), "stopped"),
-    **dict.fromkeys(("FAILED", "TIMEOUT", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "DEADLINE", "LAUNCH_FAILED"), "failed"),
+WORDS = {
+    "waiting": "PENDING CONFIGURING REQUEUED REQUEUE_HOLD REQUEUE_FED SPECIAL_EXIT RESV_DEL_HOLD",
+    "running": "RUNNING COMPLETING SUSPENDED STOPPED SIGNALING STAGE_OUT RESIZING",
+    "done": "COMPLETED",
+    "stopped": "CANCELLED PREEMPTED REVOKED",
+    "failed": "FAILED TIMEOUT NODE_FAIL BOOT_FAIL OUT_OF_MEMORY DEADLINE LAUNCH_FAILED",
 }
+STATES = {theirs: ours for ours, words in WORDS.items() for theirs in words.split()}
 """Slurm's states in our words."""
 PATIENCE = 60
 """Seconds that a stopped study has to end cleanly before Slurm kills it."""
@@ -252,15 +252,13 @@ def _copy_new(place: Path, target: Path) -> bool:
 
 
 def _quoted(value: object) -> str:
-    import shlex
-
     return shlex.quote(str(value))
 
 
 def _slurm(*command: str) -> str:
     """Runs a command of Slurm and returns what it prints. Raises BridgeworkError with one sentence when it fails."""
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=120)  # noqa: S603 - our own words
     except FileNotFoundError as error:
         raise BridgeworkError(
             f"{command[0]} is not on PATH; run this on a login node of a Slurm cluster, or write the file with --write-only FILE"

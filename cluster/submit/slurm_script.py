@@ -39,7 +39,7 @@ ray_node() {{
     rm -rf "${{scratch%-*}}"-*  # a run of this job that was killed leaves its folder behind
     mkdir "$scratch" || exit 1
     # Only processes of this job have its folder in their command line, so your other Rays on the node stay.
-    trap 'kill $ray; wait $ray; pkill -KILL -f -- "$scratch/"; rm -rf "$scratch"; exit 0' TERM
+    trap 'kill $ray; {{ wait $ray; }} 2>/dev/null; pkill -KILL -f -- "$scratch/"; rm -rf "$scratch"; exit 0' TERM
     ip=$({address})
     for attempt in 0 1 2 3 4; do
         # Ten ports below those that the kernel gives out, by the job's number: two jobs on a node do not meet.

@@ -5,6 +5,7 @@ The machines share all folders but /tmp. Each pretends to have 4 cores. Slurm's 
 """
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -77,7 +78,7 @@ class Lab:
             "USER=root",
             "LANG=C.UTF-8",
         ]
-        return machine.popen(["env", "-i", *known, *command], cwd=str(cwd or "/"))
+        return machine.popen(["env", "-i", *given, *command], cwd=str(cwd or "/"))
 
     def run(self, *command: str, cwd: Path | None = None, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
         """Runs a command on the login node."""
@@ -107,8 +108,6 @@ class Lab:
     @staticmethod
     def number(folder: Path, job: str) -> str:
         """Slurm's number of a job."""
-        import json
-
         return json.loads((folder / "bridgework" / "jobs" / job / "job.json").read_text())["remote"]
 
     @staticmethod
