@@ -70,14 +70,8 @@ class Lab:
 
     def popen(self, machine: Machine, *command: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
         """Starts a command on a machine, with nothing in its environment but what a login shell has."""
-        known = [
-            f"PATH={PATH}",
-            f"SLURM_CONF={self.folder}/slurm.conf",
-            f"PYTHONPATH={ROOT}",
-            "HOME=/root",
-            "USER=root",
-            "LANG=C.UTF-8",
-        ]
+        known = {"PATH": PATH, "SLURM_CONF": f"{self.folder}/slurm.conf", "PYTHONPATH": ROOT, "HOME": "/root", "LANG": "C.UTF-8"}
+        given = [f"{name}={value}" for name, value in known.items()]
         return machine.popen(["env", "-i", *given, *command], cwd=str(cwd or "/"))
 
     def run(self, *command: str, cwd: Path | None = None, seconds: float = 120) -> "subprocess.CompletedProcess[str]":

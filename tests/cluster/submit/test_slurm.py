@@ -213,7 +213,7 @@ def test_two_nodes_train_the_folds_of_one_machine(lab, folder, studied):
 @real
 def test_a_requeued_job_goes_on_from_its_records(lab, folder, studied):
     """One node is drained in the middle, then the job is requeued and ends on the other."""
-    job = lab.submit(folder, *STUDY, *TWO, "submit.nodes=1-2")
+    job = lab.submit(folder, *STUDY, "submit.nodes=1-2", *TWO[1:])
     until(lambda: len(records(folder)) >= 3, 300, "3 folds")
     drained = lab.nodes[1].name
     assert not lab.run("scontrol", "update", f"nodename={drained}", "state=drain", "reason=test").returncode
