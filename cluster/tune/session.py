@@ -12,8 +12,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -112,8 +114,11 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     driver = Driver.current()
     folder = store / "ray" / driver.name
     folder.mkdir(parents=True, exist_ok=True)
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         _begin(cluster, driver, store)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
         yield folder
     finally:
         ray.shutdown()
