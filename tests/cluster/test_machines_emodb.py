@@ -19,7 +19,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.shared, pytest.mark.skipif(bool(why_
 
 def study() -> list[str]:
     corpus = ["corpus=emodb", f"corpus.root={shared('data', 'emodb')}"]
-    model = [f"model.speech={shared('models', 'whisper-tiny.en-encoder')}", "model.text=none", "optim.epochs=3", "optim.refit=false"]
+    model = [
+        f"model.speech={shared('models', 'whisper-tiny.en-encoder')}",
+        "model.text=none",
+        "optim.epochs=3",
+        "optim.refit=false",
+    ]
     return ["ablate", "--factor", "model.width=32,48,64", *corpus, *model, "--seeds", "2"]
 
 
