@@ -15,7 +15,7 @@ from cluster.search.optuna_trials import OptunaTrials
 from cluster.search.run_search import PreparedSearch, Search, prepare_search, run_search
 from cluster.search.scores import Judged, Scores, rank_trials
 from cluster.search.shared_study import check_storage
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.tune.resources import Cluster, split_overrides
 from search_spaces.space import chosen_space
