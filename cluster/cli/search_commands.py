@@ -57,6 +57,7 @@ def update_shared_dashboard(finished: StudyResult, source: OptunaTrials, cluster
     """Shows what all drivers have recorded, unless another driver is still showing it: the last one to end shows the rest."""
     record, store = finished.study, finished.store
     shown: list[FoldKey] | None = None
+    finished.tracker.close()  # it may still hold what the tracker below shows
     while True:
         with source.drivers.turn(source):
             recorded = [key for key in record.keys if key in store]

@@ -137,7 +137,9 @@ class DatabaseRuns:
         self._engine = sqlalchemy.create_engine(uri)
         if uri.startswith("sqlite:"):
             # As MLflow does: other studies and the dashboard use the same file.
-            sqlalchemy.event.listen(self._engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20000"))
+            sqlalchemy.event.listen(
+                self._engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20000")
+            )
 
     def known(self, study: str) -> Iterator[KnownRun]:
         from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
@@ -172,7 +174,9 @@ class DatabaseRuns:
             self._insert(connection, SqlParam, (_pair(row, *each) for row in new for each in row.shown_parameters))
             self._update(connection, SqlRun, old, now)
             self._forget(connection, SqlLatestMetric, [each for each in latest if each["run_uuid"] in replaced])
-            self._insert(connection, SqlMetric, (_metric(row, *point, now) for row in rows for point in dict.fromkeys(row.points)))
+            self._insert(
+                connection, SqlMetric, (_metric(row, *point, now) for row in rows for point in dict.fromkeys(row.points))
+            )
             self._insert(connection, SqlLatestMetric, latest)
 
     def _run(self, row: RunRow, now: int) -> dict[str, Any]:

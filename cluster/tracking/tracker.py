@@ -77,10 +77,14 @@ class Tracker:
 
     def close(self) -> None:
         """Stops without an end: runs stay as they are, and what is queued is not shown. `finish` of another tracker shows it."""
-        if self._writer is None:
+        if not (self._writer and self._thread and self._writer.stdin and self._writer.stdout):
             return
         self._queue.put(None)
         self._writer.kill()  # it writes in transactions
+        self._thread.join()
+        with contextlib.suppress(BrokenPipeError):
+            self._writer.stdin.close()
+        self._writer.stdout.close()
         self._writer.wait()
         self._writer = None
 
@@ -98,9 +102,10 @@ class Tracker:
             for trial in self.study.trials:
                 self._send({"end": [self._described(trial), _pruned(self.study.ended.get(trial.keys[0].fingerprint))]})
             self._send({"finish": {"reports": [str(file) for file in reports.values()], "complete": complete}})
+        with contextlib.suppress(BrokenPipeError):
             self._writer.stdin.close()
-        answer = self._writer.stdout.readline()
-        found = json.loads(answer or "{}")
+        with self._writer.stdout as answers:
+            found = json.loads(answers.readline() or "{}")
         code, self._writer = self._writer.wait(), None
         if sentence := found.get("error"):
             raise RecordError(sentence)

@@ -26,6 +26,7 @@ from usual import placeless, write_figures
 from ablations.study_from_command import study_from_words
 from cluster.run_study import plan_ablation
 from cluster.study_record import StudyRecord
+
 try:
     from cluster.tracking.tracker import Tracker
 except ImportError:
@@ -137,9 +138,7 @@ def server_count(uri: str) -> int:
     if experiment is None:
         return 0
     while True:
-        page = client.search_runs(
-            [experiment.experiment_id], "status = 'FINISHED'", max_results=5000, page_token=token
-        )
+        page = client.search_runs([experiment.experiment_id], "status = 'FINISHED'", max_results=5000, page_token=token)
         found += len(page)
         token = page.token
         if not token:
