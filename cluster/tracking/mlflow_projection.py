@@ -1,6 +1,6 @@
 """Shows a study in MLflow as study run > trial runs > fold runs, from its records.
 
-    records --RunRow--> run_rows.py: many runs at once --> SQLite, Postgres or server        finish: shows everything not shown yet
+    records --RunRow--> run_rows.py: many runs at once --> SQLite, Postgres or server     finish: shows all not shown yet
 Every run has a `ser.key` tag, which identifies it later. Runs that a killed driver left half-written are replaced.
 """
 
@@ -8,7 +8,6 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cluster.tracking.run_rows import TERMINAL, Point, RunRow, open_runs

@@ -13,7 +13,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, TextIO
 
 from filelock import FileLock

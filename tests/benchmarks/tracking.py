@@ -26,11 +26,7 @@ from usual import placeless, write_figures
 from ablations.study_from_command import study_from_words
 from cluster.run_study import plan_ablation
 from cluster.study_record import StudyRecord
-
-try:
-    from cluster.tracking.tracker import Tracker
-except ImportError:
-    from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from ser_core.cross_validation.records import RunStore
 
