@@ -102,13 +102,13 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], Cluster]:
 
     Raises SettingError as `compose` does, and when a file is not a list of overrides.
     """
-    overrides = [each for given in overrides for each in (_listed(given[1:]) if given.startswith("@") else [given])]
+    overrides = [each for given in overrides for each in (listed_overrides(given[1:]) if given.startswith("@") else [given])]
     ours = [override for override in overrides if override.startswith(("cluster.", "cluster/"))]
     return [each for each in overrides if each not in ours], compose_tree(Settings, {}, ours, None).cluster
 
 
-def _listed(file: str) -> list[str]:
-    """Reads the overrides from a YAML file such as the one `ser select` writes."""
+def listed_overrides(file: str) -> list[str]:
+    """Returns the overrides in a YAML file such as the one `ser select` writes. Raises SettingError if it holds no such list."""
     from yaml import YAMLError, safe_load
 
     wanted = "a YAML list of overrides such as `- optim.epochs=20`"

@@ -1,0 +1,153 @@
+"""Implements `ser submit`, `jobs`, `logs`, `stop` and `fetch`: a command runs elsewhere, and its records come home."""
+
+import dataclasses
+import itertools
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.json_file import check_json_file
+from cluster.notices import print_notices
+from cluster.submit import LAUNCHERS
+from cluster.submit.job import Job, JobFolder, job_name
+from cluster.submit.launcher import Launcher
+from cluster.tune.resources import listed_overrides, split_overrides
+from ser_core.config.compose import compose, compose_tree
+from ser_core.content_hashes import write_atomically
+from ser_core.errors import BridgeworkError, SettingError
+from ser_core.options import Option, field_sentences
+
+HERE = ("ui", "submit", "jobs", "logs", "stop", "fetch")
+"""Commands that only make sense on this machine."""
+STORE = "bridgework"
+
+
+def submit_job(console: Console, on: str, address: str, file: Path | None, words: Sequence[str]) -> int:
+    """Implements `ser submit`: writes the launcher's file and submits it, or only writes it (`--write-only`)."""
+    launcher, rest = launcher_from(on, address, words)
+    job = Job(job_name(rest), on, rest, dataclasses.asdict(launcher), str(Path.cwd()))
+    if file is not None:
+        check_json_file(file)
+        file.expanduser().write_text(launcher.write(job))
+        console.print(f"wrote {file}; nothing was submitted", highlight=False, soft_wrap=True, markup=False)
+        return 0
+    jobs = JobFolder(store_of(rest))
+    jobs.save(job)
+    place = jobs.place(job) / (launcher.file_name or "command")
+    write_atomically(place, launcher.write(job))
+    job = dataclasses.replace(job, remote=launcher.submit(job, place), submitted=time.time())
+    jobs.save(job)
+    store = "" if store_of(rest) == Path(STORE) else f" --store {shlex.quote(str(store_of(rest)))}"
+    lines = {
+        "submitted": f"{job.name} ({on} {job.remote})",
+        "file": str(place),
+        "watch": f"ser logs {job.name} --follow{store}",
+        "stop": f"ser stop {job.name}{store}",
+        "records": f"ser fetch {job.name}{store}",
+    }
+    for name, line in lines.items():
+        console.print(f"{name:<10} {line}", highlight=False, soft_wrap=True, markup=False)
+    return 0
+
+
+def launcher_from(on: str, address: str, words: Sequence[str]) -> tuple[Launcher, tuple[str, ...]]:
+    """Returns the launcher with its `submit.*` settings, and the other words with @FILE expanded.
+
+    Raises SettingError for an unknown launcher or setting, or for a command that cannot run elsewhere.
+    """
+    _known(on)
+    if not words or words[0] in HERE:
+        given = f"ser {words[0]} runs on this machine only" if words else "no command is given"
+        raise SettingError(f"{given}; write for instance: ser submit --on {on} ablate fusion")
+    words = [each for word in words for each in (listed_overrides(word[1:]) if word.startswith("@") else [word])]
+    ours = [word for word in words if word.startswith("submit.")]
+    if address:
+        if not hasattr(LAUNCHERS[on], "address"):
+            raise SettingError(f"--address has no effect with --on {on}; leave it out")
+        ours.append(f"submit.address={address}")
+    return _composed(LAUNCHERS[on], ours), tuple(word for word in words if word not in ours)
+
+
+def _composed(launcher: type[Launcher], overrides: Sequence[str]) -> Launcher:
+    # A tree with one branch, so that settings are read and checked as all other overrides are.
+    tree = dataclasses.make_dataclass(
+        "Tree", [("submit", launcher, dataclasses.field(default_factory=launcher))], bases=(Option,), frozen=True
+    )
+    composed: Any = compose_tree(tree, {}, overrides, None)
+    return composed.submit
+
+
+def launcher_of(job: Job) -> Launcher:
+    """Returns the launcher of a submitted job, with the settings it was submitted with."""
+    return LAUNCHERS[job.launcher](**job.settings)
+
+
+def store_of(words: Sequence[str]) -> Path:
+    """Returns the store that a command uses on this machine: run.store or --store, else the default."""
+    given = [word.partition("=")[2] for word in words if word.startswith(("run.store=", "--store="))]
+    given += [after for word, after in itertools.pairwise(words) if word == "--store"]
+    return Path(given[-1] if given else STORE).expanduser()
+
+
+def list_jobs(console: Console, store: Path) -> None:
+    """Implements `ser jobs`: lists the jobs submitted from a store, with what they are doing now."""
+    table = Table("job", "on", "state", "submitted", "command")
+    for job in JobFolder(store).all():
+        try:
+            state = launcher_of(job).state(job) if job.remote else "not submitted"
+        except BridgeworkError as error:
+            state = "unknown"
+            print_notices([f"{job.name}: {error}"])
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.submitted)) if job.submitted else "-"
+        table.add_row(job.name, f"{job.launcher} {job.remote}".strip(), state, when, shlex.join(("ser", *job.words)))
+    console.print(table if table.row_count else f"no job in {store} yet; start with: ser submit --on ray ablate fusion")
+
+
+def print_logs(name: str, follow: bool, store: Path) -> None:
+    """Implements `ser logs`: prints what a job has printed."""
+    job = JobFolder(store).load(name)
+    for piece in launcher_of(job).logs(job, follow):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+
+
+def stop_job(console: Console, name: str, store: Path) -> None:
+    """Implements `ser stop`: stops a job. Its records stay."""
+    job = JobFolder(store).load(name)
+    launcher_of(job).stop(job)
+    console.print(f"{job.name} is stopped; its records stay, and submitting the command again continues it", soft_wrap=True)
+
+
+def fetch_job(console: Console, name: str, store: Path) -> None:
+    """Implements `ser fetch`: brings the records and studies of a job home."""
+    job = JobFolder(store).load(name)
+    console.print(launcher_of(job).fetch(job, store), highlight=False, soft_wrap=True, markup=False)
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Composes overrides without reading the corpus, so that a mistake shows now and not after an hour in a queue."""
+    rest = [override for override in overrides if not override.startswith("submit.") and "=" in override]
+    compose(split_overrides(rest)[0])
+
+
+def print_settings(console: Console, on: str) -> None:
+    """Implements `ser submit --settings`: prints the settings of a launcher with their defaults."""
+    launcher = LAUNCHERS[_known(on)]
+    table = Table("setting", "default", "meaning")
+    default = {field.name: field.default for field in dataclasses.fields(launcher)}
+    for field, sentence in field_sentences(launcher).items():
+        table.add_row(f"submit.{field}", escape(str(default[field])), escape(sentence))
+    console.print(table)
+
+
+def _known(on: str) -> str:
+    if on not in LAUNCHERS:
+        raise SettingError(f"--on must be one of {', '.join(LAUNCHERS)}; got {on!r}")
+    return on
