@@ -21,7 +21,7 @@ from ablations.variant import Variant
 from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
 from cluster.study_record import StudyRecord, study_id
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial, plan_once
 from cluster.tune.resources import Cluster

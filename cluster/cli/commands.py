@@ -23,7 +23,7 @@ from cluster.notices import plan_with_notices, print_deviations, print_licence, 
 from cluster.retuned import retune
 from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, studies, study_id
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial
 from cluster.tune.extraction import extracting_on

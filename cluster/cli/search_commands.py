@@ -15,7 +15,7 @@ from cluster.search.optuna_trials import OptunaTrials
 from cluster.search.run_search import PreparedSearch, Search, prepare_search, run_search
 from cluster.search.scores import Judged, Scores, rank_trials
 from cluster.search.shared_study import check_storage
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.tune.extraction import extracting_on
 from cluster.tune.resources import Cluster, split_overrides, store_of
@@ -58,6 +58,7 @@ def update_shared_dashboard(finished: StudyResult, source: OptunaTrials, cluster
     """Shows what all drivers have recorded, unless another driver is still showing it: the last one to end shows the rest."""
     record, store = finished.study, finished.store
     shown: list[FoldKey] | None = None
+    finished.tracker.close()  # it may still hold what the tracker below shows
     while True:
         with source.drivers.turn(source):
             recorded = [key for key in record.keys if key in store]

@@ -32,7 +32,7 @@ from cluster.selection.run_selection import (
     train_finalists,
 )
 from cluster.study_record import StudyRecord
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial
 from cluster.tune.extraction import extracting_on
