@@ -38,6 +38,8 @@ class Cluster(Option):
     """How often a trial restarts after its worker died, at least 0."""
     tracking: str = ""
     """MLflow tracking address; empty uses a SQLite database next to the records."""
+    price_per_gpu_hour: float = 0.0
+    """Price of a GPU-hour in your currency, at least 0; `ser status` then shows the cost of a study. 0 shows none."""
 
     def __post_init__(self) -> None:
         for field in ("workers", "gpus_per_trial", "folds_per_trial", "retries"):
@@ -47,6 +49,7 @@ class Cluster(Option):
             raise SettingError(
                 "cluster.share_gpus=true measures the value that cluster.gpus_per_trial sets; leave one of them out"
             )
+        at_least(self, "price_per_gpu_hour", 0)
         at_least(self, "cpus_per_trial", 0.01)
         if self.address.startswith("ray://"):
             raise SettingError(
