@@ -4,6 +4,7 @@ studies/*/summary.json  --fresh?-->  Summary          else  study.json + records
 """
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def _with_others(found: Summary, folder: Path) -> Summary:
 def recount(folder: Path, last: Summary | None = None) -> Summary:
     """Counts a study from study.json and the records. `last` is what a driver wrote before it died, or before the study grew.
 
-    What only a driver knows is taken from there: failures, nodes and what was spent. Without it, all recorded folds count as spent.
+    From there comes what only a driver knows: failures, nodes and time spent. Without it, all recorded folds count as spent.
     """
     try:
         study: dict[str, Any] = json.loads((folder / "study.json").read_bytes())
@@ -87,6 +88,7 @@ def recount(folder: Path, last: Summary | None = None) -> Summary:
     failures = sorted((folder / "failures").glob("*.txt"))
     found = last or _spent(there)
     found = Summary(**{**vars(found), **texts, "study": folder.name, "running": [], "estimate": None})
+    found.nodes = {name: dataclasses.replace(use, running=0) for name, use in found.nodes.items()}
     found.total, found.done, found.spared = len(keys), len(there), spared
     found.pruned = sum(bool(each["pruned"]) for each in ended.values())
     if last is None:
