@@ -141,7 +141,9 @@ def report_of(event: Event, epochs: bool) -> dict[str, Any]:
     if isinstance(event, PackEpoch) and epochs:
         return {"fold": 0, **dataclasses.asdict(event), "failure": ""}
     if isinstance(event, FoldResult):
-        return {"fold": event.fold, "trained": event.trained, "seconds": event.record.seconds, "failure": ""}
+        record = event.record
+        spent = {"seconds": record.seconds, "gpu_seconds": record.spent.get("gpu_seconds", 0.0)}
+        return {"fold": event.fold, "trained": event.trained, **spent, "failure": ""}
     if isinstance(event, FoldFailed):
         return {"fold": event.fold, **failure(event.error)}
     return {}

@@ -231,9 +231,22 @@ def importance(study: Annotated[str, typer.Argument(help="Id or name of a search
 @app.command()
 def studies(store: Store = STORE) -> None:
     """List the studies in a store."""
-    from cluster.cli.commands import list_studies
+    from cluster.cli.status_commands import list_studies
 
     list_studies(console, store)
+
+
+@app.command()
+def status(
+    study: Annotated[str, typer.Argument(help="Id or name of a study; empty shows all that run, or the latest.")] = "",
+    store: Store = STORE,
+    follow: Annotated[bool, typer.Option("--follow", help="Refresh until the study ends.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print plain data; with --follow, one line per refresh.")] = False,
+) -> None:
+    """Show what a study does: folds, nodes, failures, cost and the time to its end. With --follow, exit 0 only if it finished."""
+    from cluster.cli.status_commands import show_status
+
+    sys.exit(show_status(console, study, store, follow, json))
 
 
 @app.command()

@@ -48,6 +48,8 @@ class Cluster(Option):
     two thirds of the trials."""
     tracking: str = ""
     """MLflow tracking address; empty uses a SQLite database next to the records."""
+    price_per_gpu_hour: float = 0.0
+    """Price of a GPU-hour in your currency, at least 0; `ser status` then shows the cost of a study. 0 shows none."""
 
     def __post_init__(self) -> None:
         for field in ("workers", "gpus_per_trial", "folds_per_trial", "retries"):
@@ -57,6 +59,7 @@ class Cluster(Option):
             raise SettingError(
                 "cluster.share_gpus=true measures the value that cluster.gpus_per_trial sets; leave one of them out"
             )
+        at_least(self, "price_per_gpu_hour", 0)
         at_least(self, "cpus_per_trial", 0.01)
         at_least(self, "priority", 0.001)
         for place in (place for both in self.paths.items() for place in both if not Path(place).is_absolute()):

@@ -3,6 +3,7 @@
 On one machine corpus and checkpoints lie elsewhere. The head has no cores, so the features come from the others, too.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,11 @@ import pytest
 from tests.cluster.conftest import PROGRAM, ended, records, ser, until
 from tests.cluster.machines import Machine, machines, why_not
 from tests.cluster.tune.test_home import assert_same_folds
-from tests.shared_material import shared
+from tests.shared_material import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 
-MATERIAL, ELSEWHERE = shared("data").parent.resolve(), "/tmp/elsewhere"
+MATERIAL, ELSEWHERE = Path(os.environ.get("SER_SHARED", "") or ROOT.parent / "shared").resolve(), "/tmp/elsewhere"
 MOVED = [f"mkdir {ELSEWHERE}", f"mount --bind {MATERIAL} {ELSEWHERE}", f"mount -t tmpfs tmpfs {MATERIAL}"]
 """A machine on which corpus and checkpoints lie elsewhere."""
 
