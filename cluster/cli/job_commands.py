@@ -36,10 +36,11 @@ def submit_job(console: Console, on: str, address: str, file: Path | None, words
         file.expanduser().write_text(launcher.write(job))
         console.print(f"wrote {file}; nothing was submitted", highlight=False, soft_wrap=True, markup=False)
         return 0
+    text = launcher.write(job)  # before the folder exists, as it may refuse the command
     jobs = JobFolder(store_of(rest))
     jobs.save(job)
     place = jobs.place(job) / (launcher.file_name or "command")
-    write_atomically(place, launcher.write(job))
+    write_atomically(place, text)
     job = dataclasses.replace(job, remote=launcher.submit(job, place), submitted=time.time())
     jobs.save(job)
     store = "" if store_of(rest) == Path(STORE) else f" --store {shlex.quote(str(store_of(rest)))}"

@@ -41,9 +41,9 @@ MACHINE = {
 def main() -> None:
     """Runs the command line. A user's error prints one sentence and exits with code 2; a defect keeps its traceback.
 
-    SIGTERM, which batch systems send, acts like Ctrl-C. Characters the terminal cannot show are printed as \\uXXXX.
+    The first SIGTERM, which batch systems send, acts like Ctrl-C. Characters the terminal cannot show are printed as \\uXXXX.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt_once)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -55,6 +55,12 @@ def main() -> None:
             raise
         named = f"{error.filename}: " if error.filename else ""
         _stop(f"{named}{error.strerror}; check the path, your permissions and the free space")
+
+
+def _interrupt_once(number: int, frame: object) -> NoReturn:
+    """Raises KeyboardInterrupt and ignores later ones: Slurm sends SIGTERM to a job's script and to `ser`, so it comes twice."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _stop(sentence: str) -> NoReturn:

@@ -5,6 +5,9 @@ To add a launcher, write one file and add it here.
 """
 
 from cluster.submit.launcher import Launcher
+from cluster.submit.slurm import Slurm
 
-LAUNCHERS: dict[str, type[Launcher]] = {}
+LAUNCHERS: dict[str, type[Launcher]] = {
+    "slurm": Slurm,
+}
 """Launchers by the word that follows `--on`."""
