@@ -3,8 +3,8 @@
     bundle = tar.xz of   folds/<fingerprint>/<split>/fold-03/{record.json, predictions-dev.parquet, test.json, ...}
                          studies/<id>/{study.json, table.md, report.html, ...}
                          openings.jsonl
-Sealed test files are copied as files; nothing here looks into them. A record that the receiver has already is kept. Of a study the
-later version is kept. MLflow's database does not travel: it is rebuilt from records.
+Sealed test files are copied as files; nothing here looks into them. A record that the receiver has already is kept, and of a study
+the later version. MLflow's database does not travel: it is rebuilt from records.
 """
 
 import dataclasses
@@ -84,13 +84,11 @@ def pack(store: RunStore, have: Collection[str] = (), limit: int = LIMIT) -> Bun
     """Packs what is in the store and not among the digests `have`, studies first, up to a limit of bytes."""
     known = set(have)
     missing = sorted((place for place, digest in contents(store).items() if digest not in known), reverse=True)
-    size, number = 0, 0
-    for number, place in enumerate(missing, start=1):
-        size += sum(file.stat().st_size for _, file in _files(store, place))
-        if size > limit:
-            break
-    content = pack_places(store, missing[:number]) if missing else b""
-    return Bundle(content, number < len(missing))
+    chosen, size = list[str](), 0
+    while missing and size < limit:
+        chosen.append(missing.pop(0))
+        size += sum(file.stat().st_size for _, file in _files(store, chosen[-1]))
+    return Bundle(pack_places(store, chosen) if chosen else b"", bool(missing))
 
 
 def pack_places(store: RunStore, places: Collection[str]) -> bytes:
@@ -115,12 +113,9 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:xz") as tar:
             for entry in tar:
-                if not entry.isfile() or not (
-                    RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
-                ):
-                    raise RecordError(
-                        f"a bundle holds {entry.name!r}, which is no part of a record or a study; it was not unpacked"
-                    )
+                known = RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
+                if not (entry.isfile() and known):
+                    raise RecordError(f"a bundle holds {entry.name!r}, no part of a record or a study; nothing was unpacked")
                 source = tar.extractfile(entry)
                 assert source
                 files[entry.name] = (source.read(), int(entry.mtime))

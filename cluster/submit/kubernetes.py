@@ -8,7 +8,6 @@ All pods mount one volume claim with corpus and store. Needs KubeRay 1.5.1 or la
 
 import dataclasses
 import json
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from cluster.submit.archive import check_url, download
 from cluster.submit.job import Job
 from cluster.submit.launcher import Launcher
 from cluster.submit.programs import find_program, run_program, stream_program
-from cluster.submit.remote_command import remote_store, send_command, study_command
+from cluster.submit.readable_yaml import readable_yaml
+from cluster.submit.remote_command import remote_store, send_command, study_command, wait_for_nodes
 from cluster.submit.send import home_sentence, receive_all
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError, SettingError
@@ -84,11 +84,8 @@ class Kubernetes(Launcher):
     def write(self, job: Job) -> str:
         if not self.image:
             raise SettingError("--on kubernetes needs an image with Bridgework: submit.image=REGISTRY/NAME:TAG")
-        import yaml
-
-        head = f"# {shlex.join(('ser', *job.words))}\n# Written by `ser submit --on kubernetes`. Apply by hand: kubectl apply -f FILE\n"
-        documents = [self._script(job), self._ray_job(job)]
-        return head + "---\n".join(yaml.safe_dump(each, sort_keys=False, width=120) for each in documents)
+        remark = "Written by `ser submit --on kubernetes`. To apply it by hand: kubectl apply -f rayjob.yaml"
+        return readable_yaml(job, remark, [self._script(job), self._ray_job(job)])
 
     def submit(self, job: Job, file: Path) -> str:
         run_program([*self._kubectl(), "apply", "-f", str(file)])
@@ -143,7 +140,8 @@ class Kubernetes(Launcher):
         if self.archive:
             check_url(self.archive)
         command = study_command(job.words, self.program, self._store(job), archive=self.archive)
-        data = {"command.sh": f"#!/bin/sh\n{command}\n"}
+        wait = wait_for_nodes("ray", '"$RAY_ADDRESS"', 1 + self.cpu_workers + self.gpu_workers)
+        data = {"command.sh": f"{wait}\n{command}\n"}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": self._metadata(job), "data": data}
 
     def _metadata(self, job: Job) -> dict[str, Any]:

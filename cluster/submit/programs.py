@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from ser_core.errors import BridgeworkError
 
@@ -28,12 +29,10 @@ def run_program(
             command, input=given, capture_output=True, text=True, timeout=seconds, env={**os.environ, **(environment or {})}
         )
     except subprocess.TimeoutExpired:
-        raise BridgeworkError(
-            f"`{' '.join(command[:3])}` did not end within {seconds:.0f} s; run it by hand to see why"
-        ) from None
+        raise BridgeworkError(f"`{' '.join(command[:3])}` took over {seconds:.0f} s; run it by hand to see why") from None
     if ran.returncode:
         words = " ".join((ran.stderr.strip() or ran.stdout.strip()).split())[-LAST_WORDS:]
-        raise BridgeworkError(f"`{' '.join(command[1:4])}` of {os.path.basename(command[0])} failed: {words or 'no message'}")  # noqa: PTH119
+        raise BridgeworkError(f"`{' '.join(command[1:4])}` of {Path(command[0]).name} failed: {words or 'no message'}")
     return ran.stdout
 
 
@@ -46,4 +45,4 @@ def stream_program(command: Sequence[str]) -> Iterator[str]:
             last = line
             yield line
     if process.returncode:
-        raise BridgeworkError(f"{os.path.basename(command[0])} ended with {process.returncode}: {last.strip()[-LAST_WORDS:]}")  # noqa: PTH119
+        raise BridgeworkError(f"{Path(command[0]).name} ended with {process.returncode}: {last.strip()[-LAST_WORDS:]}")

@@ -51,6 +51,17 @@ def study_command(words: Sequence[str], program: str, store: str, address: str =
     return f"trap : TERM; {command}; code=$?; {copy}; exit $code"
 
 
+def wait_for_nodes(ray: str, address: str, count: int | str, seconds: int = 600) -> str:
+    """Returns shell lines that wait until so many nodes are in the cluster: nodes that join later would not be used.
+
+    After `seconds` the study starts with the nodes that are there.
+    """
+    return f"""waited=0
+until [ "$({ray} status --address={address} 2>/dev/null | grep -c '^ 1 node_')" -ge {count} ] || [ $waited -ge {seconds} ]; do
+  sleep 2; waited=$((waited + 2))
+done"""
+
+
 def send_command(python: str, store: str, have: str) -> str:
     """Returns the shell command that prints what the receiver lacks."""
     return f"exec {python} -m cluster.submit.send {in_shell(store)} {have}".rstrip()

@@ -18,7 +18,8 @@ from cluster.submit.job import Job
 from cluster.submit.launcher import Launcher
 from cluster.submit.programs import find_program, run_program, stream_program
 from cluster.submit.ray_client import TOKEN
-from cluster.submit.remote_command import remote_store, send_command, study_command
+from cluster.submit.readable_yaml import readable_yaml
+from cluster.submit.remote_command import remote_store, send_command, study_command, wait_for_nodes
 from cluster.submit.send import home_sentence, receive_all
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
@@ -87,8 +88,6 @@ class Sky(Launcher):
             raise SettingError("submit.managed deletes its machines at the end, with all records; give submit.archive=s3://...")
 
     def write(self, job: Job) -> str:
-        import yaml
-
         size = {"infra": self.infra, "accelerators": self.accelerators, "cpus": self.cpus, "memory": self.memory}
         task: dict[str, Any] = {
             "name": job.name,
@@ -101,9 +100,8 @@ class Sky(Launcher):
             "setup": self.setup + "\n",
             "run": self._script(job),
         }
-        launch = shlex.join(["sky", *self._launch(job), "FILE"])
-        head = f"# {shlex.join(('ser', *job.words))}\n# Written by `ser submit --on sky`. Launch by hand, with a token in {TOKEN}: {launch}\n"
-        return head + yaml.dump(task, Dumper=_block_dumper(), sort_keys=False, width=120)
+        launch = shlex.join(["sky", *self._launch(job), "sky.yaml"])
+        return readable_yaml(job, f"To launch it by hand, with a token in {TOKEN}: {launch}", [task])
 
     def submit(self, job: Job, file: Path) -> str:
         sky = find_program("sky", INSTALL)
@@ -153,7 +151,8 @@ class Sky(Launcher):
         program, ray = f"{self.runner} ser".strip(), f"{self.runner} ray".strip()
         store = remote_store(job.words, self.store)
         command = study_command(job.words, program, store, f'"$HEAD:{PORT}"', self.archive)
-        return f"""HEAD=$(echo "$SKYPILOT_NODE_IPS" | head -n 1)
+        return f"""trap : TERM
+HEAD=$(echo "$SKYPILOT_NODE_IPS" | head -n 1)
 if [ "$SKYPILOT_NODE_RANK" != 0 ]; then
   # Joins the head, and ends when the head does.
   until {ray} start --address="$HEAD:{PORT}" {RAY}; do
@@ -164,9 +163,7 @@ fi
 {ray} start --head --port={PORT} --node-ip-address="$HEAD" --include-dashboard=false {RAY} &
 RAY_HEAD=$!
 trap 'kill "$RAY_HEAD"' EXIT
-until {ray} status --address="$HEAD:{PORT}" >/dev/null 2>&1; do
-  [ "$((waited += 2))" -lt 600 ] && sleep 2 || exit 1
-done
+{wait_for_nodes(ray, f'"$HEAD:{PORT}"', '"$SKYPILOT_NUM_NODES"')}
 ({command})
 """
 
@@ -179,15 +176,3 @@ def _jobs(said: str) -> list[dict[str, Any]]:
         return []
     groups = found.values() if isinstance(found, dict) else [found]
     return [each for group in groups if isinstance(group, list) for each in group if isinstance(each, dict)]
-
-
-def _block_dumper() -> Any:
-    """Returns a YAML dumper that writes scripts as blocks, one line per line."""
-    import yaml
-
-    class BlockDumper(yaml.SafeDumper):
-        def represent_text(self, text: str) -> Any:
-            return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-    BlockDumper.add_representer(str, BlockDumper.represent_text)
-    return BlockDumper
