@@ -3,13 +3,14 @@
     bundle = tar.xz of   folds/<fingerprint>/<split>/fold-03/{record.json, predictions-dev.parquet, test.json, ...}
                          studies/<id>/{study.json, table.md, report.html, ...}
                          openings.jsonl
-Sealed test files are copied as files; nothing here looks into them. A record that the receiver has already is kept, and of a study
-the later version. MLflow's database does not travel: it is rebuilt from records.
+Sealed test files are copied as files; nothing here looks into them. A record that the receiver has is kept, and of a study the
+later version. MLflow's database does not travel: it is rebuilt from records.
 """
 
 import dataclasses
 import hashlib
 import io
+import lzma
 import os
 import re
 import tarfile
@@ -72,7 +73,9 @@ def study_places(store: RunStore) -> Iterator[str]:
 def contents(store: RunStore) -> dict[str, str]:
     """Returns every place that can travel, with a digest that changes when the receiver should get it again."""
     found = {place: _digest(place) for place in record_places(store)}
-    for place in [*study_places(store), OPENINGS]:
+    if (store.folder / OPENINGS).exists():
+        found[OPENINGS] = _digest((store.folder / OPENINGS).read_text())
+    for place in study_places(store):
         files = _files(store, place)
         if files:
             # Whole seconds, which survive a tar.
@@ -111,7 +114,8 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
     """
     arrived, files = Arrived(), dict[str, tuple[bytes, int]]()
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:xz") as tar:
+        # All of it, since a tar reader does not notice when only the end is missing.
+        with tarfile.open(fileobj=io.BytesIO(lzma.decompress(content)), mode="r:") as tar:
             for entry in tar:
                 known = RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
                 if not (entry.isfile() and known):
@@ -119,7 +123,7 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
                 source = tar.extractfile(entry)
                 assert source
                 files[entry.name] = (source.read(), int(entry.mtime))
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
         raise RecordError(f"a bundle arrived damaged ({error}); repeat the command") from error
     arrived.records = _receive_records(store, files)
     arrived.studies = _receive_studies(store, files)

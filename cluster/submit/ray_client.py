@@ -5,6 +5,7 @@ this machine --http, token in a header--> dashboard of the head, port 8265 --> j
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import time
@@ -155,6 +156,9 @@ def _bounded_client() -> Any:
     """Returns Ray's client with a time limit on each request. Ray's own waits for ever."""
     from ray.job_submission import JobSubmissionClient
 
+    for name in ("ray.dashboard.modules.job.sdk", "ray.dashboard.modules.dashboard_sdk"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
     class BoundedClient(JobSubmissionClient):
         def _do_request(self, method: str, endpoint: str, **named: Any) -> Any:
             patient = method != "GET" or endpoint.endswith("/logs")
@@ -178,4 +182,5 @@ def _reason(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return " ".join(lines[0].split())[:200].rstrip(" .:")
+    reason = " ".join(lines[0].split())[:200].rstrip(" .:")
+    return reason if reason.isprintable() and reason.isascii() else "its answer is not HTTP"

@@ -36,11 +36,10 @@ def lab(home: Path, workers: int = 2) -> Iterator[tuple[Machine, list[Machine], 
                 machine.close()
 
 
-def ser_on(machine: Machine, folder: Path, *words: str, seconds: float = 300, token: str = "f" * 64) -> Ran:
+def ser_on(machine: Machine, folder: Path, *words: str, seconds: float = 300, token: str = "f" * 64, mode: str = "") -> Ran:
     """Runs `ser` on a machine, in a folder that is its home as well."""
     program = "from cluster.cli.main import main; main()"
-    environment = {**PATH, "RAY_AUTH_TOKEN": token, "RAY_AUTH_MODE": "", "HOME": str(folder)}
-    environment = {name: value for name, value in environment.items() if value}
+    environment = {**PATH, "RAY_AUTH_TOKEN": token, "RAY_AUTH_MODE": mode, "HOME": str(folder)}
     with machine.popen([sys.executable, "-c", program, *words], cwd=str(folder), env=environment) as process:
         try:
             return ended(process, seconds)
