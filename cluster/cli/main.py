@@ -333,11 +333,25 @@ def stop(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` list
 
 
 @app.command()
-def fetch(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` lists them.")], store: Store = STORE) -> None:
-    """Bring the records and studies of a job to this machine."""
+def fetch(
+    job: Annotated[str, typer.Argument(help="Name of a job, or an archive such as s3://BUCKET/PATH.")], store: Store = STORE
+) -> None:
+    """Bring the records and studies of a job, or of an archive, to this machine."""
     from cluster.cli.job_commands import fetch_job
 
     fetch_job(console, job, store)
+
+
+@app.command()
+def archive(
+    study: Annotated[str, typer.Argument(help="Id or name of a study; `all` means everything in the store.")],
+    url: Annotated[str, typer.Argument(help="s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH.")],
+    store: Store = STORE,
+) -> None:
+    """Copy a study and its records to an archive, without what is there."""
+    from cluster.cli.job_commands import archive_study
+
+    archive_study(console, study, url, store)
 
 
 @app.command()
