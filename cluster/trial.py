@@ -47,7 +47,7 @@ class Trial:
         return next(key for key in self.keys if key.fold == fold)
 
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of payloads and reports. Raise it when either changes, so that a driver and nodes of two versions notice."""
 
 Piece = tuple[Trial, list[int]]

@@ -28,7 +28,8 @@ from cluster.study_record import StudyRecord, load_study, study_id
 from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial
-from cluster.tune.resources import split_overrides
+from cluster.tune.extraction import extracting_on
+from cluster.tune.resources import split_overrides, store_of
 from ser_core.config.compose import compose
 from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
@@ -85,7 +86,7 @@ class Lines:
 def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
     """Implements `ser ablate`. Returns 0 when the table is complete and 1 when folds failed."""
     base, cluster = split_overrides(overrides)
-    with watching(console) as watch:
+    with watching(console) as watch, extracting_on(cluster, store_of(base)):
         if mode.name == "retuned":
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
         record, store = plan_ablation(study, base, seeds, watch, mode)

@@ -1,7 +1,6 @@
 """Implements `ser submit`, `jobs`, `logs`, `stop` and `fetch`: a command runs elsewhere, and its records come home."""
 
 import dataclasses
-import itertools
 import shlex
 import sys
 import time
@@ -18,7 +17,7 @@ from cluster.notices import print_notices
 from cluster.submit import LAUNCHERS
 from cluster.submit.job import Job, JobFolder, job_name
 from cluster.submit.launcher import Launcher
-from cluster.tune.resources import listed_overrides, split_overrides
+from cluster.tune.resources import STORE, listed_overrides, split_overrides, store_of
 from ser_core.config.compose import compose, compose_tree
 from ser_core.content_hashes import write_atomically
 from ser_core.errors import BridgeworkError, SettingError
@@ -26,7 +25,6 @@ from ser_core.options import Option, field_sentences
 
 HERE = ("ui", "submit", "jobs", "logs", "stop", "fetch")
 """Commands that only make sense on this machine."""
-STORE = "bridgework"
 
 
 def submit_job(console: Console, on: str, address: str, file: Path | None, words: Sequence[str]) -> int:
@@ -87,13 +85,6 @@ def _composed(launcher: type[Launcher], overrides: Sequence[str]) -> Launcher:
 def launcher_of(job: Job) -> Launcher:
     """Returns the launcher of a submitted job, with the settings it was submitted with."""
     return LAUNCHERS[job.launcher](**job.settings)
-
-
-def store_of(words: Sequence[str]) -> Path:
-    """Returns the store that a command uses on this machine: run.store or --store, else the default."""
-    given = [word.partition("=")[2] for word in words if word.startswith(("run.store=", "--store="))]
-    given += [after for word, after in itertools.pairwise(words) if word == "--store"]
-    return Path(given[-1] if given else STORE).expanduser()
 
 
 def list_jobs(console: Console, store: Path) -> None:

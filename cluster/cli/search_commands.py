@@ -17,7 +17,8 @@ from cluster.search.scores import Judged, Scores, rank_trials
 from cluster.search.shared_study import check_storage
 from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
-from cluster.tune.resources import Cluster, split_overrides
+from cluster.tune.extraction import extracting_on
+from cluster.tune.resources import Cluster, split_overrides, store_of
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.cross_validation.records import FoldKey
@@ -38,7 +39,7 @@ def search_space(console: Console, name: str, overrides: Sequence[str], search: 
     """Implements `ser search`: prints the best configurations by development score and the cost of the search."""
     base, cluster = split_overrides(overrides)
     space, storage = chosen_space(name, SPACES), storage and check_storage(storage)
-    with watching(console) as watch:
+    with watching(console) as watch, extracting_on(cluster, store_of(base)):
         prepared = prepare_search(space, base, search, watch, "" if dry_run else storage)
         print_notices(cluster.without_effect_in("search", prepared.plan.config.optim.pack == 0))
         finished = None if dry_run else run_search(prepared, search, cluster, watch)

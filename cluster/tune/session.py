@@ -14,12 +14,12 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cluster.launch.ray_start import join, start_with_patience
+from cluster.launch.ray_start import join, start_with_patience, warn_without_token, watch_head
 from cluster.tune.resources import Cluster
 
 MARK = "SER_DRIVER"
@@ -103,7 +103,8 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
 
     First ends the leftover processes of killed studies in this store.
     """
-    settings = ENVIRONMENT if cluster.address else {**ENVIRONMENT, **_token()}
+    # On a joined cluster, errors reach you as sentences; Ray's own warnings while it tries to connect do not help.
+    settings = {**ENVIRONMENT, "RAY_BACKEND_LOG_LEVEL": "error"} if cluster.address else {**ENVIRONMENT, **_token()}
     os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
     import ray  # reads the environment on import
 
@@ -112,10 +113,15 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     driver = Driver.current()
     folder = store / "ray" / driver.name
     folder.mkdir(parents=True, exist_ok=True)
+    stop_watching: Callable[[], None] | None = None
     try:
         _begin(cluster, driver, store)
+        if cluster.address:
+            stop_watching = watch_head(ray.get_runtime_context().gcs_address)
         yield folder
     finally:
+        if stop_watching:
+            stop_watching()
         ray.shutdown()
         os.environ.pop(MARK, None)
         for left in (folder, driver.session):
@@ -133,6 +139,7 @@ def _begin(cluster: Cluster, driver: Driver, store: Path) -> None:
 
     if cluster.address:
         join(cluster.address, lambda: ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR))
+        warn_without_token(cluster.address)
         return
     os.environ[MARK] = driver.name
     logs = store / "ray" / "logs" / driver.name

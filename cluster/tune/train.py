@@ -19,6 +19,8 @@ from cluster.tune.tune_adapter import HandedOut, StartedSource, tune_scheduler, 
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import BridgeworkError
 
+MOST_AT_ONCE = 10_000
+"""Trials at once on a joined cluster, whatever its size."""
 OnFold = Callable[[Trial, FoldKey, bool], None]
 OnFailure = Callable[[Trial, int, str, str, str], None]
 
@@ -56,6 +58,8 @@ def train(
         scheduler = tune_scheduler(source.source, trials, home)
         try:
             nodes.check()
+            nodes.trials_at_once()  # for its error
+            nodes.request(source.source.wanted, shares.gpus)
             # The follower hears of a report first, so that what is shown with a fold includes it.
             followers = [follower.callback(trials, home.refused)] if follower else []
             callbacks = [*followers, _listener(trials, home, shares, on_fold, on_failure, follower)]
@@ -65,6 +69,7 @@ def train(
                 raise ours from None
             raise
         finally:
+            nodes.close()
             home.close()
 
 
@@ -84,7 +89,8 @@ def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, callbacks:
             search_alg=searcher,
             scheduler=scheduler,
             num_samples=-1,
-            max_concurrent_trials=cluster.trials_at_once(nodes.resource("CPU"), nodes.resource("GPU")),
+            # The searcher follows the nodes of a joined cluster; this only bounds what Tune asks it for.
+            max_concurrent_trials=MOST_AT_ONCE if nodes.joined and not cluster.workers else nodes.trials_at_once(),
             # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
