@@ -70,10 +70,12 @@ def measured(record: StudyRecord, store: RunStore, rate: float, tracking: str) -
     tracker = Tracker(record, store, uri, show_test=True)
     tracker.start()
     until_root(uri)
-    counts, seen = multiprocessing.Queue(), multiprocessing.Event()
-    counter = multiprocessing.Process(target=count, args=(uri, len(record.keys), counts, seen), daemon=True)
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks that the tracker's thread holds
+    counts, seen = context.SimpleQueue(), context.Event()
+    counter = context.Process(target=count, args=(uri, len(record.keys), counts, seen), daemon=True)
     counter.start()
     seen.wait()
+    waiting = processor(resource.RUSAGE_CHILDREN)
     this = psutil.Process()
     used, memory, begun = processor(resource.RUSAGE_SELF), this.memory_info().rss, time.time()
     told: list[float] = []
@@ -85,18 +87,19 @@ def measured(record: StudyRecord, store: RunStore, rate: float, tracking: str) -
             tracker.fold(trial, key)
     spent = time.time() - begun
     grown = this.memory_info().rss - memory
-    counter.join(600)
     after = processor(resource.RUSAGE_SELF) - used
-    lags = sorted(behind(told, counts.get()))
+    rows, counting = counts.get()
+    counter.join()
+    lags = sorted(behind(told, rows))
     ended = time.time()
     tracker.finish({}, complete=True)
-    folds = len(told)
+    folds, children = len(told), processor(resource.RUSAGE_CHILDREN) - waiting - counting
     return {
         "folds": folds,
         "told_per_second": round(folds / spent, 1),
         "driver_processor_per_fold": round(after / folds, 5),
         "driver_bytes_per_fold": round(grown / folds),
-        "writer_processor_per_fold": round((processor(resource.RUSAGE_CHILDREN)) / folds, 5),
+        "writer_processor_per_fold": round(children / folds, 5),
         "seconds_behind_median": round(lags[len(lags) // 2], 2),
         "seconds_behind_most": round(lags[-1], 2),
         "finish_seconds": round(time.time() - ended, 2),
@@ -148,7 +151,7 @@ def count(uri: str, most: int, counts: Any, seen: Any) -> None:
     while not rows or rows[-1][1] < most:
         rows.append((time.time(), counted("status = 'FINISHED'")))
         time.sleep(POLL)
-    counts.put(rows)
+    counts.put((rows, processor(resource.RUSAGE_SELF)))
 
 
 def behind(told: list[float], rows: list[tuple[float, int]]) -> list[float]:
