@@ -88,8 +88,8 @@ def _is_current(store: RunStore, place: str, archived: float | None, home: bool 
     if not folder.exists():
         return False
     changed = max((file.stat().st_mtime for file in folder.iterdir()), default=0.0)
-    # `unpack` compares the times within the object, so a study that is copied once too often does no harm.
-    return False if home else archived is not None and archived >= changed
+    # Object stores know whole seconds only. Copying a study once too often does no harm: `unpack` compares times.
+    return False if home else archived is not None and int(archived) > int(changed)
 
 
 def _key(place: str) -> FoldKey:

@@ -56,7 +56,7 @@ class Dashboard:
     def __init__(self, address: str) -> None:
         self.address = check_address(address)
         token = find_token()
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._has_token, headers = bool(token), {"Authorization": f"Bearer {token}"} if token else {}
         with self._sentences(), _without_addresses():
             self._client = _bounded_client()(self.address, headers=headers)
 
@@ -128,8 +128,8 @@ class Dashboard:
 
         try:
             yield
-        except AuthenticationError as error:
-            raise BridgeworkError(self._refused("required" in str(error))) from None
+        except AuthenticationError:
+            raise BridgeworkError(self._refused()) from None
         except (requests.Timeout, TimeoutError):
             raise BridgeworkError(
                 f"{self.address} gives no answer within {ANSWER} s; check the address, or open a tunnel with "
@@ -143,8 +143,8 @@ class Dashboard:
         except (RuntimeError, ValueError, KeyError) as error:
             raise BridgeworkError(f"{self.address} refused the request: {_reason(error)}") from error
 
-    def _refused(self, missing: bool) -> str:
-        if missing:
+    def _refused(self) -> str:
+        if not self._has_token:
             return (
                 f"{self.address} requires a token and this machine has none; copy the cluster's token into ~/.ray/auth_token "
                 f"(mode 600) or set {TOKEN}"

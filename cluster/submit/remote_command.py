@@ -5,6 +5,7 @@ import itertools
 import shlex
 from collections.abc import Iterator, Sequence
 
+from cluster.launch.package_folder import check_lasting
 from cluster.submit.job import plain_name
 from ser_core.errors import SettingError
 
@@ -25,8 +26,7 @@ def remote_store(words: Sequence[str], store: str, folder: str = FOLDER) -> str:
     chosen = store or next((each for each in given if each.startswith("/")), "") or f"{folder}/{_name(words)}"
     if not chosen.startswith(("/", "~/")):
         raise SettingError(f"submit.store must be absolute or start with ~/, got {chosen!r}")
-    if "/_ray_pkg_" in chosen or "/runtime_resources/" in chosen:
-        raise SettingError(f"the store {chosen} lies in Ray's own package folder, which Ray deletes; choose another submit.store")
+    check_lasting(chosen)
     if words[:1] == ("select",) and not store:
         raise SettingError("ser select reads a search that is on the cluster; name the store of its job with submit.store=...")
     return chosen
