@@ -51,7 +51,14 @@ RECIPES = {
 """Files that a reader is asked to write, by the end of their path."""
 OLD_TURNS = ("whoever", "whatever", "so many", "of its own", "is told", "became of", "beside", "nobody", "in vain", "anew")
 """Turns that no colleague would say."""
-PLACEHOLDERS = {"STUDY": "fusion-000000", "SEARCH": "search-weights", "SPACE": "weights", "N": "1", "KEY=A,B": "seed=0,1"}
+PLACEHOLDERS = {
+    "STUDY": "fusion-000000",
+    "SEARCH": "search-weights",
+    "SPACE": "weights",
+    "N": "1",
+    "JOB": "ablate-fusion-0000",
+    "KEY=A,B": "seed=0,1",
+}
 """What stands for the reader's own words, and a word in its place."""
 
 

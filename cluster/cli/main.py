@@ -59,7 +59,7 @@ def main() -> None:
 
 def _interrupt_once(number: int, frame: object) -> NoReturn:
     """Raises KeyboardInterrupt and ignores later ones: Slurm sends SIGTERM to a job's script and to `ser`, so it comes twice."""
-    signal.signal(number, signal.SIG_IGN)
+    signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
 
 

@@ -118,7 +118,6 @@ class Slurm(Launcher):
             line("output", f"{job.name}.log"),
             line("open-mode", "append"),
             line("nodes", self.nodes),
-            line("ntasks-per-node", 1),
             line("cpus-per-task", self.cpus),
             *([line("gpus-per-node", self.gpus)] if self.gpus else []),
             *(line(name, value) for name, value in asked.items() if value),

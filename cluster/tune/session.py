@@ -12,8 +12,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -116,8 +118,11 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     folder = store / "ray" / driver.name
     folder.mkdir(parents=True, exist_ok=True)
     stop_watching: Callable[[], None] | None = None
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         _begin(cluster, driver, store)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
         if cluster.address:
             stop_watching = watch_head(ray.get_runtime_context().gcs_address)
         yield folder
