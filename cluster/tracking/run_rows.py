@@ -87,7 +87,7 @@ def open_runs(client: Any, uri: str, experiment: str) -> Runs:
 
 
 class ServerRuns:
-    """Runs behind a MLflow server, or in a database that only MLflow's client can write."""
+    """Runs behind an MLflow server, or in a database that only MLflow's client can write."""
 
     def __init__(self, client: Any, experiment: str) -> None:
         self.client, self.experiment = client, experiment

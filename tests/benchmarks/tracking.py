@@ -86,9 +86,9 @@ def measured(record: StudyRecord, store: RunStore, rate: float, tracking: str) -
             told.append(time.time())
             tracker.fold(trial, key)
     spent = time.time() - begun
+    rows, counting = counts.get()  # when everything is shown
     grown = this.memory_info().rss - memory
     after = processor(resource.RUSAGE_SELF) - used
-    rows, counting = counts.get()
     counter.join()
     lags = sorted(behind(told, rows))
     ended = time.time()
