@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,8 +20,9 @@ from ablations.study import Study, configurations
 from ablations.variant import Variant
 from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
+from cluster.status.progress import Progress, Watch
 from cluster.study_record import StudyRecord, study_id
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial, plan_once
 from cluster.tune.resources import Cluster
@@ -32,9 +33,6 @@ from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import SettingError
 from ser_core.tasks import CHANNELS
-
-Watch = Callable[[int, int, str], None]
-"""Progress callback: (folds done, total folds, description of the current step)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,23 +156,27 @@ def run_study(
     """Trains the trials of the source and shows their folds. Starts Ray only when there is a fold to train."""
     begun = StartedSource(source)
     source.start_record(record, store)
-    running = StudyRun(record, store, source, watch, Tracker(record, store, tracking_uri(store, cluster.tracking), show_test))
-    running.found, running.total = sum(key in store for key in record.keys), total
+    found = sum(key in store for key in record.keys)
+    tracker = Tracker(record, store, tracking_uri(store, cluster.tracking), show_test)
+    running = StudyRun(record, store, source, tracker, Progress(record, store, cluster, found, total, watch))
+    running.found = found
     if begun.first:
         with hold_study(record, store, source.shared) as shows:
             running.train(begun, cluster, shows)
     source.update_record(record, store)
-    return running.finished()
+    finished = running.finished()
+    running.progress.end(finished.interrupted, finished.complete)
+    return finished
 
 
 class StudyRun:
-    """A study while it trains: collects finished folds and failures, and passes them to the record, MLflow and the console."""
+    """A study while it trains: collects finished folds and failures, and passes them to the record, MLflow and its progress."""
 
-    def __init__(self, record: StudyRecord, store: RunStore, source: Source, watch: Watch, tracker: Tracker) -> None:
-        self.record, self.store, self.source, self.watch, self.tracker = record, store, source, watch, tracker
+    def __init__(self, record: StudyRecord, store: RunStore, source: Source, tracker: Tracker, progress: Progress) -> None:
+        self.record, self.store, self.source, self.tracker, self.progress = record, store, source, tracker, progress
         self.failures: list[str] = []
         self.reported: dict[FoldKey, bool] = {}
-        self.found = self.total = 0
+        self.found = 0
         self.interrupted = False
 
     def train(self, begun: StartedSource, cluster: Cluster, shows: bool) -> None:
@@ -182,12 +184,15 @@ class StudyRun:
         shutil.rmtree(self.record.folder(self.store) / "failures", ignore_errors=True)
         if shows:
             self.tracker.start()
-        self.watch(self.found, self.total, "starting Ray")
+        else:
+            self.progress.write_aside()
+        self.progress.begin("starting Ray")
         try:
-            train(begun, cluster, self.store, self.on_fold, self.on_failure)
+            train(begun, cluster, self.store, self.on_fold, self.on_failure, self.progress)
         except KeyboardInterrupt:
             self.interrupted = True
         except BaseException:
+            self.progress.end(interrupted=False, complete=False)
             if shows:
                 self.tracker.finish({}, complete=False)
             raise
@@ -199,14 +204,17 @@ class StudyRun:
         self.reported[key] = trained
         self.source.update_record(self.record, self.store)
         self.tracker.fold(trial, key)
-        self.watch(self.found + len(self.reported), self.total, f"{trial.variant}, seed {trial.seed}, fold {key.fold}")
+        self.progress.fold_done(self.found + len(self.reported))
 
-    def on_failure(self, trial: Trial, fold: int, sentence: str, traceback: str) -> None:
+    def on_failure(self, trial: Trial, fold: int, sentence: str, traceback: str, node: str) -> None:
         """Handles a fold that failed to train, or a trial that failed to start (fold 0)."""
         where = f"{trial.variant}, seed {trial.seed}, " + (f"fold {fold}" if fold else "all folds")
-        self.failures.append(f"{where}: {sentence}")
+        self.progress.fold_failed(where, sentence, node)
+        # On one machine the name of the node says nothing.
+        place = f" on node {node}" if node and self.progress.cluster.address else ""
+        self.failures.append(f"{where}{place}: {sentence}")
         _write_failure(self.record.folder(self.store), where, traceback)
-        self.tracker.failure(trial, fold, sentence)
+        self.tracker.failure(trial, fold, f"{sentence}{place and f' ({place.strip()})'}")
 
     def finished(self) -> StudyResult:
         trained = sum(self.reported.values())

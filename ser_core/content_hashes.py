@@ -69,10 +69,10 @@ def joint_hash(hashes: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()[:DIGITS]
 
 
-def write_atomically(file: Path, text: str) -> None:
-    """Writes a small file completely or not at all, even if other processes read or write it at the same time."""
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Writes a file completely or not at all, even if other processes read or write it at the same time."""
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    draft.write_text(text)
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     draft.replace(file)
 
 

@@ -46,7 +46,7 @@ from tests.shared_material import ROOT
 
 MAY_OPEN = {"ser_core/cross_validation/records.py", "cluster/tracking/mlflow_projection.py", "cluster/study_record.py"}
 """Who may read a test part: the store itself, the projection that shows results, and the report's outcomes."""
-OPENING = ("open_test", "open_tests")
+OPENING = ("open_test", "open_tests", "open_test_metrics")
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")
 
 

@@ -1,8 +1,10 @@
 """Implements the commands of `ser`: each runs a study, prints its table, and shows where the files are."""
 
 import contextlib
+import math
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,12 @@ from cluster.json_file import check_json_file, write_json_file
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.retuned import retune
 from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
-from cluster.study_record import StudyRecord, load_study, studies, study_id
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.study_record import StudyRecord, load_study, study_id
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial
-from cluster.tune.resources import split_overrides
+from cluster.tune.extraction import extracting_on
+from cluster.tune.resources import split_overrides, store_of
 from ser_core.config.compose import compose
 from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
@@ -38,9 +41,13 @@ from ser_core.errors import CorpusError, SettingError
 
 @contextlib.contextmanager
 def watching(console: Console) -> Iterator[Watch]:
-    """Shows a progress bar on a terminal. Elsewhere it prints one line per stage and one per ten folds."""
+    """Shows a progress bar on a terminal. Elsewhere it prints each stage, and one line a minute while folds train."""
     if not console.is_terminal:
-        yield _printed
+        lines = Lines()
+        try:
+            yield lines
+        finally:
+            lines.end()
         return
     columns = (
         SpinnerColumn(),
@@ -54,16 +61,32 @@ def watching(console: Console) -> Iterator[Watch]:
         yield lambda done, total, what: progress.update(line, completed=done, total=total or None, description=what)
 
 
-def _printed(done: int, total: int, what: str) -> None:
-    """Prints each stage, every tenth fold and the last fold."""
-    if done % 10 == 0 or done == total:
-        print(f"{done}/{total} {what}" if total else what, flush=True)
+class Lines:
+    """Prints each stage at once, and of the progress in between the first line, one per `seconds`, and the last."""
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self.seconds = seconds
+        self._last, self._printed, self._waiting = (-1, -1), -math.inf, ""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        text = f"{done}/{total} {what}" if total else what
+        stage, now = (done, total) == (0, 0) or total != self._last[1], time.monotonic()
+        due = stage or now - self._printed >= self.seconds or (done == total and self._last[0] != done)
+        self._last, self._waiting = (done, total), "" if due else text
+        if due:
+            self._printed = now
+            print(text, flush=True)
+
+    def end(self) -> None:
+        """Prints the last line, if it has been held back."""
+        if self._waiting:
+            print(self._waiting, flush=True)
 
 
 def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
     """Implements `ser ablate`. Returns 0 when the table is complete and 1 when folds failed."""
     base, cluster = split_overrides(overrides)
-    with watching(console) as watch:
+    with watching(console) as watch, extracting_on(cluster, store_of(base)):
         if mode.name == "retuned":
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
         record, store = plan_ablation(study, base, seeds, watch, mode)
@@ -110,16 +133,6 @@ def report_study(console: Console, name: str, folder: Path, wanted: float) -> No
     store = RunStore(folder)
     record = load_study(store, name)
     print_report(console, record, store, wanted)
-
-
-def list_studies(console: Console, folder: Path) -> None:
-    """Implements `ser studies`: lists the studies in a store."""
-    store = RunStore(folder)
-    table = Table("study", "kind", "folds", "question", "command")
-    for record in studies(store):
-        done = len(record.keys) - len(record.missing(store))
-        table.add_row(record.id, record.kind, f"{done}/{len(record.keys)}", escape(record.question), escape(record.command))
-    console.print(table if table.row_count else escape(f"no study in {store.folder} yet; start with: ser ablate fusion"))
 
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:

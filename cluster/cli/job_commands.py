@@ -1,7 +1,6 @@
 """Implements `ser submit`, `jobs`, `logs`, `stop` and `fetch`: a command runs elsewhere, and its records come home."""
 
 import dataclasses
-import itertools
 import shlex
 import sys
 import time
@@ -16,17 +15,19 @@ from rich.table import Table
 from cluster.json_file import check_json_file
 from cluster.notices import print_notices
 from cluster.submit import LAUNCHERS
+from cluster.submit.archive import download, upload
 from cluster.submit.job import Job, JobFolder, job_name
 from cluster.submit.launcher import Launcher
-from cluster.tune.resources import listed_overrides, split_overrides
+from cluster.submit.send import home_sentence
+from cluster.tune.resources import STORE, listed_overrides, split_overrides, store_of
 from ser_core.config.compose import compose, compose_tree
 from ser_core.content_hashes import write_atomically
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError, SettingError
 from ser_core.options import Option, field_sentences
 
-HERE = ("ui", "submit", "jobs", "logs", "stop", "fetch")
+HERE = ("ui", "submit", "jobs", "logs", "stop", "fetch", "archive")
 """Commands that only make sense on this machine."""
-STORE = "bridgework"
 
 
 def submit_job(console: Console, on: str, address: str, file: Path | None, words: Sequence[str]) -> int:
@@ -90,13 +91,6 @@ def launcher_of(job: Job) -> Launcher:
     return LAUNCHERS[job.launcher](**job.settings)
 
 
-def store_of(words: Sequence[str]) -> Path:
-    """Returns the store that a command uses on this machine: run.store or --store, else the default."""
-    given = [word.partition("=")[2] for word in words if word.startswith(("run.store=", "--store="))]
-    given += [after for word, after in itertools.pairwise(words) if word == "--store"]
-    return Path(given[-1] if given else STORE).expanduser()
-
-
 def list_jobs(console: Console, store: Path) -> None:
     """Implements `ser jobs`: lists the jobs submitted from a store, with what they are doing now."""
     table = Table("job", "on", "state", "submitted", "command")
@@ -127,9 +121,19 @@ def stop_job(console: Console, name: str, store: Path) -> None:
 
 
 def fetch_job(console: Console, name: str, store: Path) -> None:
-    """Implements `ser fetch`: brings the records and studies of a job home."""
-    job = JobFolder(store).load(name)
-    console.print(launcher_of(job).fetch(job, store), highlight=False, soft_wrap=True, markup=False)
+    """Implements `ser fetch`: brings the records and studies of a job, or of an archive, home."""
+    if "://" in name:
+        sentence = home_sentence(download(name, RunStore(store)), store)
+    else:
+        job = JobFolder(store).load(name)
+        sentence = launcher_of(job).fetch(job, store)
+    console.print(sentence, highlight=False, soft_wrap=True, markup=False)
+
+
+def archive_study(console: Console, study: str, url: str, store: Path) -> None:
+    """Implements `ser archive`: copies a study and its records, or all of them, into an archive."""
+    new = upload(RunStore(store), study, url)
+    console.print(f"{new} new objects are in {url}; bring them home with: ser fetch {url}", soft_wrap=True, markup=False)
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

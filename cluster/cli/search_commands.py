@@ -15,9 +15,10 @@ from cluster.search.optuna_trials import OptunaTrials
 from cluster.search.run_search import PreparedSearch, Search, prepare_search, run_search
 from cluster.search.scores import Judged, Scores, rank_trials
 from cluster.search.shared_study import check_storage
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
-from cluster.tune.resources import Cluster, split_overrides
+from cluster.tune.extraction import extracting_on
+from cluster.tune.resources import Cluster, split_overrides, store_of
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.cross_validation.records import FoldKey
@@ -38,7 +39,7 @@ def search_space(console: Console, name: str, overrides: Sequence[str], search: 
     """Implements `ser search`: prints the best configurations by development score and the cost of the search."""
     base, cluster = split_overrides(overrides)
     space, storage = chosen_space(name, SPACES), storage and check_storage(storage)
-    with watching(console) as watch:
+    with watching(console) as watch, extracting_on(cluster, store_of(base)):
         prepared = prepare_search(space, base, search, watch, "" if dry_run else storage)
         print_notices(cluster.without_effect_in("search", prepared.plan.config.optim.pack == 0))
         finished = None if dry_run else run_search(prepared, search, cluster, watch)
@@ -57,6 +58,7 @@ def update_shared_dashboard(finished: StudyResult, source: OptunaTrials, cluster
     """Shows what all drivers have recorded, unless another driver is still showing it: the last one to end shows the rest."""
     record, store = finished.study, finished.store
     shown: list[FoldKey] | None = None
+    finished.tracker.close()  # it may still hold what the tracker below shows
     while True:
         with source.drivers.turn(source):
             recorded = [key for key in record.keys if key in store]

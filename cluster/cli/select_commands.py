@@ -32,9 +32,10 @@ from cluster.selection.run_selection import (
     train_finalists,
 )
 from cluster.study_record import StudyRecord
-from cluster.tracking.mlflow_projection import Tracker
+from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
 from cluster.trial import Trial
+from cluster.tune.extraction import extracting_on
 from cluster.tune.resources import split_overrides
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
@@ -51,7 +52,7 @@ def select_from(console: Console, asked: SelectionSettings, folder: Path, overri
     (others, cluster), store = split_overrides(overrides), RunStore(folder)
     if others:
         raise SettingError(f"{others[0]}: a selection keeps the settings of its search; give only cluster.* settings")
-    with watching(console) as watch:
+    with watching(console) as watch, extracting_on(cluster, store.folder):
         if asked.nested:
             search, chosen = nested_searches(asked, store, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
             nested = nested_study(search, asked, chosen, store)

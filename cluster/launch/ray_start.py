@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -33,6 +34,12 @@ AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_lis
 """Ports of the raylet's agents: arguments of Ray's `start_raylet`, and names of the files that the raylet waits for."""
 ANSWER = 10
 """Seconds that the machine at `cluster.address` has to accept a connection."""
+
+HEAD_GONE = 40
+"""Seconds without an answer after which the head of a joined cluster counts as lost."""
+LOOK = 5.0
+"""Seconds between two looks at the head."""
+REPEAT = "Records are kept: start Ray there again and repeat the command, which continues where it stopped"
 
 
 def start_with_patience(
@@ -168,24 +175,80 @@ def _end_if_silent(seconds: int, clean_up: Callable[[], object], logs: Path) -> 
         timer.cancel()
 
 
+def watch_head(address: str, seconds: int = HEAD_GONE) -> Callable[[], None]:
+    """Ends this process with one sentence when the head at HOST:PORT has not answered for so long. Returns a function to stop.
+
+    Ray's own code ends the process after a minute, with a text about its internals.
+    """
+    ended = threading.Event()
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not ended.wait(LOOK):
+            try:
+                _check_answer(address, LOOK)
+                last = time.monotonic()
+            except OSError:
+                if time.monotonic() - last > seconds and not ended.is_set():
+                    print_notices([f"the head of the cluster at {address} has not answered for {seconds} s. {REPEAT}"])
+                    os._exit(1)
+
+    threading.Thread(target=watch, name="watch-head", daemon=True).start()
+    return ended.set
+
+
+def warn_without_token(address: str) -> None:
+    """Prints a warning if a joined cluster asks for no token. Call it after joining."""
+    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
+        print_notices(
+            [
+                f"the cluster at {address} asks for no token: anybody who reaches its ports can run programs as you. Set "
+                "RAY_AUTH_MODE=token and a token (`ray get-auth-token --generate`) wherever its Ray starts, and here"
+            ]
+        )
+
+
 def join(address: str, connect: Callable[[], object]) -> None:
     """Calls `connect`, which joins the Ray at this address. Raises BridgeworkError if no Ray answers there."""
     try:
         _check_answer(address)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _silent_stderr():
             warnings.simplefilter("ignore", UserWarning)  # Ray's client warns about the error that it then raises
             connect()
     except Exception as error:  # ConnectionError, ValueError, RuntimeError and Ray's own errors
-        raise BridgeworkError(
-            f"cluster.address={address}: could not join Ray there ({_first_line(error)}). Start Ray with `ray start --head` "
-            "and give its address as HOST:6379, or leave cluster.address out to start Ray on this machine"
-        ) from error
+        why = _first_line(error)
+        if "token" in why or "Failed to connect" in why:  # the port answers, so Ray refuses us
+            remedy = (
+                "It answers, but accepts no connection: set RAY_AUTH_MODE=token here and give the cluster's token by "
+                "RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token, and use the same version of Ray"
+            )
+        else:
+            remedy = (
+                "Start Ray with `ray start --head` and give its address as HOST:6379, or leave cluster.address out to start Ray "
+                "on this machine"
+            )
+        raise BridgeworkError(f"cluster.address={address}: could not join Ray there ({why.split('. ')[0]}). {remedy}") from error
 
 
-def _check_answer(address: str) -> None:
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Discards what compiled code writes to stderr: Ray repeats each failed attempt there, once per second."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _check_answer(address: str, seconds: float = ANSWER) -> None:
     """Raises OSError if HOST:PORT accepts no connection. Ray itself would retry for minutes."""
     if found := re.fullmatch(r"\[?([^/\[\]]+?)\]?:(\d+)", address):
-        with socket.create_connection((found[1], int(found[2])), timeout=ANSWER):
+        with socket.create_connection((found[1], int(found[2])), timeout=seconds):
             pass
 
 

@@ -95,6 +95,10 @@ class OptunaTrials:
             self._enqueue([*past.asked, *starts])
 
     @property
+    def wanted(self) -> int:
+        return max(1, self.budget.trials - len(self.trials))
+
+    @property
     def shared(self) -> bool:
         return self.drivers.several
 

@@ -224,7 +224,7 @@ class Slurm(Launcher):
 
 def store_of_job(job: Job) -> Path:
     """Returns the absolute path of the store that the job uses, seen from the folder where it was submitted."""
-    from cluster.cli.job_commands import store_of
+    from cluster.tune.resources import store_of
 
     return Path(job.folder) / store_of(job.words)
 

@@ -1,167 +1,137 @@
-"""Shows studies in MLflow as study run > trial runs > fold runs. Only the driver writes, and it writes from records.
+"""Shows a study in MLflow as study run > trial runs > fold runs, from its records.
 
-    on_fold --queue--> one thread --log_batch--> SQLite or server        finish: shows everything not shown yet
+    records --RunRow--> run_rows.py: many runs at once --> SQLite, Postgres or server     finish: shows all not shown yet
 Every run has a `ser.key` tag, which identifies it later. Runs that a killed driver left half-written are replaced.
 """
 
-import hashlib
-import json
+import dataclasses
 import math
 import os
-import queue
-import re
-import threading
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from cluster.study_record import StudyRecord
-from cluster.tracking.tracking_store import as_sentence, open_client, store_exists
-from cluster.trial import Trial
-from ser_core.content_hashes import write_atomically
+from cluster.tracking.run_rows import TERMINAL, Point, RunRow, open_runs
+from cluster.tracking.tracking_store import open_client
 from ser_core.cross_validation.records import FoldKey, FoldRecord, RunStore
 
-TERMINAL = {"FINISHED", "FAILED", "KILLED"}
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # the default of 7 retries blocks for minutes when a server is down
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+BATCH = 200
+"""Runs of one transaction. Other users of the database wait for it, about a second."""
 
 
-def mlflow_name(metric: str) -> str:
-    """Returns a metric name that MLflow accepts: `@` becomes " at ", other invalid characters become their hex code.
+@dataclasses.dataclass(frozen=True)
+class ShownStudy:
+    """What MLflow shows of a study itself."""
 
-    >>> mlflow_name("test.uar@text_only")
-    'test.uar at text_only'
-    >>> mlflow_name("test.recall.anger"), mlflow_name("test.recall.joy & love/like")
-    ('test.recall.anger', 'test.recall.joy _26_ love_2f_like')
-    """
-    return re.sub(r"[^\w.\- ]", lambda sign: f"_{ord(sign.group()):x}_", metric.replace("@", " at "))
+    id: str
+    kind: str
+    command: str
+    question: str
 
 
-class Tracker:
-    """Projects one study into MLflow from a separate thread, so that training never waits for it."""
+@dataclasses.dataclass(frozen=True)
+class ShownTrial:
+    """What MLflow shows of a trial."""
 
-    def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
-        self.study, self.store, self.uri, self.show_test = study, store, uri, show_test
-        self._queue: queue.Queue[Callable[[Projection], None] | None] = queue.Queue()
-        self._failed: BaseException | None = None
-        self._thread: threading.Thread | None = None
+    variant: str
+    seed: int
+    overrides: tuple[str, ...]
+    keys: tuple[FoldKey, ...]
 
     @property
-    def marker(self) -> Path:
-        """File that remembers what has been shown, so that a repeated command costs nothing."""
-        return self.study.folder(self.store) / "shown.json"
+    def path(self) -> str:
+        """Its name within the study."""
+        return f"{self.variant}/{self.seed}"
 
-    def _state(self) -> str:
-        recorded = sorted(str(key) for key in self.study.keys if key in self.store)
-        shown = [self.uri, self.show_test, recorded, sorted(self.study.ended)]
-        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
-    def up_to_date(self) -> bool:
-        """Whether MLflow already shows everything recorded."""
-        return store_exists(self.uri) and self.marker.exists() and json.loads(self.marker.read_text()) == self._state()
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a trial without all of its folds ended: by the pruner, which tags it, or by the budget, which may resume it."""
 
-    def start(self) -> None:
-        """Starts to open the database while trials are still being prepared."""
-        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
-        self._thread.start()
-
-    def fold(self, trial: Trial, key: FoldKey) -> None:
-        """Queues a fold whose record has been written."""
-        self._queue.put(lambda projection: projection.fold(trial, key))
-
-    def failure(self, trial: Trial, fold: int, sentence: str) -> None:
-        """Queues a fold that failed to train."""
-        self._queue.put(lambda projection: projection.failure(trial, fold, sentence))
-
-    def finish(self, reports: Mapping[str, Path], complete: bool) -> str:
-        """Shows the remaining records and the reports, ends every run, and returns the study's run id.
-
-        Raises RecordError when MLflow cannot be used, and re-raises any other error of the thread.
-        """
-        if self._thread is None:
-            self.start()
-        done: list[str] = []
-        self._queue.put(lambda projection: done.append(projection.finish(reports, complete)))
-        self._queue.put(None)
-        assert self._thread is not None
-        self._thread.join()
-        if self._failed is not None:
-            raise as_sentence(self._failed, self.uri)
-        if complete:
-            write_atomically(self.marker, json.dumps(self._state()))
-        return done[0]
-
-    def _work(self) -> None:
-        try:
-            projection = Projection(self.study, self.store, self.uri, self.show_test)
-            while (job := self._queue.get()) is not None:
-                job(projection)
-        except BaseException as error:
-            self._failed = error
-            while self._queue.get() is not None:
-                pass
+    pruned: str = ""
+    """When and why its scores ended it; "" if a budget did."""
 
 
 class Projection:
     """The MLflow runs of one study, created or found again."""
 
-    def __init__(self, study: StudyRecord, store: RunStore, uri: str, show_test: bool) -> None:
+    def __init__(self, study: ShownStudy, store: RunStore, uri: str, show_test: bool) -> None:
         os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
         self.study, self.store, self.show_test = study, store, show_test
         self.client = open_client(uri)
-        self.experiment = self._experiment(uri)
+        self.rows = open_runs(self.client, uri, self._experiment(uri))
         self.runs = self._known()
         tags = {"ser.kind": study.kind, "ser.command": study.command, "ser.question": study.question}
-        self.root = self._run(study.id, study.id, None, tags)
-        self.trials: dict[str, str] = {}
-        for trial in list(study.trials):
-            self._trial(trial)
+        self.root = self._write([self._row(study.id, study.id, None, tags)])[0]
+        self.trials: dict[str, ShownTrial] = {}
+        """Trials whose run is there and is not ended, by their path."""
 
-    def fold(self, trial: Trial, key: FoldKey) -> None:
-        """Shows one record unless MLflow already shows it."""
-        name = f"{self._trial_key(trial)}/{key}"
-        if self.runs.get(name, ("", ""))[1] == "FINISHED":
-            return
-        record = self.store.load(key)
-        run = self._run(name, f"fold {key.fold:02d} ({record.held_out})", self._trial(trial), {"ser.kind": "fold"})
-        tested = self.store.open_test(key).metrics if self.show_test else {}
-        self._log(run, self._metrics(record, tested), {"fold": str(key.fold), "held_out": record.held_out})
-        self._end(name, run, "FINISHED")
+    def folds(self, folds: Sequence[tuple[ShownTrial, FoldKey]]) -> None:
+        """Shows these records, except those that MLflow already shows."""
+        hidden = [(trial, key) for trial, key in folds if self.runs.get(self._fold_key(trial, key), ("", ""))[1] != "FINISHED"]
+        for start in range(0, len(hidden), BATCH):
+            batch = hidden[start : start + BATCH]
+            self.open_trials([trial for trial, _ in batch])
+            self._write([self._fold(trial, key) for trial, key in dict.fromkeys(batch)])
 
-    def failure(self, trial: Trial, fold: int, sentence: str) -> None:
+    def failure(self, trial: ShownTrial, fold: int, sentence: str) -> None:
         """Tags the trial's run with the reason why a fold is missing."""
+        self.open_trials([trial])
         self.client.set_tag(self._trial(trial), f"ser.failure.{fold:02d}", sentence[:4000])
 
-    def finish(self, reports: Mapping[str, Path], complete: bool) -> str:
-        """Shows the remaining records, the means per trial and the reports, and ends all runs."""
-        for trial in self.study.trials:
-            for key in trial.keys:
-                if key in self.store:
-                    self.fold(trial, key)
-        for trial in self.study.trials:
-            run = self._trial(trial)
-            self._log(run, [(key, value, 0) for key, value in self._means(trial).items()], {})
-            self._end(self._trial_key(trial), run, self._outcome(trial, run))
-        for file in reports.values():
-            self.client.log_artifact(self.root, str(file), "report")
-        self._end(self.study.id, self.root, "FINISHED" if complete else "FAILED")
+    def finish(self, trials: Sequence[tuple[ShownTrial, Outcome | None]], reports: Iterable[str], complete: bool) -> str:
+        """Shows the remaining records, the means per trial and the reports, ends all runs, returns the study's run id.
+
+        An `Outcome` belongs to a trial that ended early.
+        """
+        there = {key for trial, _ in trials for key in trial.keys if key in self.store}
+        self.folds([(trial, key) for trial, _ in trials for key in trial.keys if key in there])
+        self.open_trials([trial for trial, _ in trials])
+        for start in range(0, len(trials), BATCH):
+            self._end_trials(trials[start : start + BATCH], there)
+        for file in reports:
+            self.client.log_artifact(self.root, file, "report")
+        self._write([self._row(self.study.id, self.study.id, None, {}, status="FINISHED" if complete else "FAILED")])
         return self.root
 
-    def _outcome(self, trial: Trial, run: str) -> str:
-        """Returns a trial's status: FINISHED with all folds, KILLED if it ended early (a tag says why), else FAILED."""
-        if all(key in self.store for key in trial.keys):
-            return "FINISHED"
-        ended = self.study.ended.get(trial.keys[0].fingerprint)
-        if ended is None:
-            return "FAILED"
-        if ended.pruned:  # a larger budget may resume the other trials, so they get no tag
-            done = f"{len(ended.curve)} epochs" if ended.curve else f"{ended.folds} folds"
-            self.client.set_tag(run, "ser.pruned", f"after {done}: {ended.reason}")
-        return "KILLED"
+    def open_trials(self, trials: Iterable[ShownTrial]) -> None:
+        """Creates or reopens the runs of trials, with their overrides as parameters."""
+        fresh = {trial.path: trial for trial in trials if trial.path not in self.trials}
+        rows = []
+        for trial in fresh.values():
+            settings = dict(override.split("=", 1) for override in trial.overrides)
+            parameters = {"variant": trial.variant, "seed": str(trial.seed), **settings}
+            name = f"{trial.variant}, seed {trial.seed}"
+            rows.append(self._row(self._trial_key(trial), name, self.root, {"ser.kind": "trial"}, parameters=parameters))
+        # A trial that is still open needs no writing.
+        self._write([row for row in rows if not row.run or self.runs[row.key][1] in TERMINAL])
+        self.trials |= fresh
+
+    def _end_trials(self, trials: Sequence[tuple[ShownTrial, Outcome | None]], there: set[FoldKey]) -> None:
+        """Shows the means of trials and ends their runs: FINISHED with all folds, KILLED if ended early, else FAILED."""
+        rows = []
+        for trial, outcome in trials:
+            recorded = [key for key in trial.keys if key in there]
+            status = "FINISHED" if len(recorded) == len(trial.keys) else "FAILED" if outcome is None else "KILLED"
+            if status == "KILLED" and outcome and outcome.pruned:
+                self.client.set_tag(self._trial(trial), "ser.pruned", outcome.pruned)
+            means = [(name, value, 0) for name, value in self._means(recorded).items()]
+            rows.append(self._row(self._trial_key(trial), "", None, {}, means, status))
+            self.trials.pop(trial.path, None)
+        self._write(rows)
+
+    def _fold(self, trial: ShownTrial, key: FoldKey) -> RunRow:
+        record = self.store.load(key)
+        tested = self.store.open_test_metrics(key) if self.show_test else {}
+        parameters = {"fold": str(key.fold), "held_out": record.held_out}
+        name, tags = f"fold {key.fold:02d} ({record.held_out})", {"ser.kind": "fold"}
+        metrics = self._metrics(record, tested)
+        return self._row(self._fold_key(trial, key), name, self._trial(trial), tags, metrics, "FINISHED", parameters)
 
     def _experiment(self, uri: str) -> str:
         """Returns the experiment of this store. Its artifacts are next to the records when the database is."""
@@ -175,65 +145,58 @@ class Projection:
     def _known(self) -> dict[str, tuple[str, str]]:
         """Returns (run id, status) of this study's runs by key. Deletes unfinished fold runs, so they are written again."""
         runs: dict[str, tuple[str, str]] = {}
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment], f"tags.`ser.study` = '{self.study.id}'", page_token=token)
-            for run in page:
-                key, status = run.data.tags["ser.key"], run.info.status
-                half_written = run.data.tags.get("ser.kind") == "fold" and status != "FINISHED"
-                if half_written or key in runs:
-                    self.client.delete_run(run.info.run_id)
-                else:
-                    runs[key] = (run.info.run_id, status)
-            token = page.token
-            if not token:
-                return runs
+        for found in list(self.rows.known(self.study.id)):
+            if found.key in runs or (found.kind == "fold" and found.status != "FINISHED"):
+                self.client.delete_run(found.run)
+            else:
+                runs[found.key] = (found.run, found.status)
+        return runs
 
-    def _run(self, key: str, name: str, parent: str | None, tags: Mapping[str, str]) -> str:
-        """Reopens or creates the run with this key."""
-        if key in self.runs:
-            run, status = self.runs[key]
-            if status in TERMINAL:
-                self.client.update_run(run, status="RUNNING")
-            return run
-        tags = {"ser.study": self.study.id, "ser.key": key, "mlflow.runName": name, **tags}
+    def _row(
+        self,
+        key: str,
+        name: str,
+        parent: str | None,
+        tags: Mapping[str, str],
+        metrics: Sequence[Point] = (),
+        status: str = "RUNNING",
+        parameters: Mapping[str, str] | None = None,
+    ) -> RunRow:
+        """Returns the run with this key, a new one if MLflow does not have it."""
+        own = {"ser.study": self.study.id, "ser.key": key, "mlflow.runName": name, **tags}
         if parent:
-            tags["mlflow.parentRunId"] = parent
-        run = self.client.create_run(self.experiment, tags=dict(tags)).info.run_id
-        self.runs[key] = (run, "RUNNING")
-        return run
+            own["mlflow.parentRunId"] = parent
+        return RunRow(key, own, status, metrics, parameters or {}, self.runs.get(key, ("", ""))[0])
 
-    def _trial(self, trial: Trial) -> str:
-        """Returns the run of a trial, with its overrides as parameters. Creates it on first use."""
-        name = self._trial_key(trial)
-        if name in self.trials:
-            return self.trials[name]
-        new = name not in self.runs
-        run = self._run(name, f"{trial.variant}, seed {trial.seed}", self.root, {"ser.kind": "trial"})
-        if new:
-            settings = dict(override.split("=", 1) for override in trial.overrides)
-            self._log(run, [], {"variant": trial.variant, "seed": str(trial.seed), **settings})
-        self.trials[name] = run
-        return run
+    def _write(self, rows: Sequence[RunRow]) -> list[str]:
+        """Writes these runs and remembers them. Returns their ids."""
+        self.rows.write(rows)
+        self.runs |= {row.key: (row.run, row.status) for row in rows}
+        return [row.run for row in rows]
 
-    def _trial_key(self, trial: Trial) -> str:
-        return f"{self.study.id}/{trial.variant}/{trial.seed}"
+    def _trial(self, trial: ShownTrial) -> str:
+        return self.runs[self._trial_key(trial)][0]
 
-    def _means(self, trial: Trial) -> dict[str, float]:
+    def _trial_key(self, trial: ShownTrial) -> str:
+        return f"{self.study.id}/{trial.path}"
+
+    def _fold_key(self, trial: ShownTrial, key: FoldKey) -> str:
+        return f"{self._trial_key(trial)}/{key}"
+
+    def _means(self, recorded: Sequence[FoldKey]) -> dict[str, float]:
         """Returns fold means of the trial's development metrics, and of its test metrics when these may be shown."""
-        recorded = [key for key in trial.keys if key in self.store]
         collected: dict[str, list[float]] = {}
         for key in recorded:
-            parts = {"dev": self.store.load(key).dev}
+            parts: dict[str, Mapping[str, Any]] = {"dev": self.store.load(key).dev}
             if self.show_test:
-                parts["test"] = self.store.open_test(key).metrics
+                parts["test"] = self.store.open_test_metrics(key)
             for part, metrics in parts.items():
                 for name, value in metrics.items():
                     if math.isfinite(value):
                         collected.setdefault(f"{part}.{name}", []).append(value)
         return {name: sum(values) / len(values) for name, values in collected.items()}
 
-    def _metrics(self, record: FoldRecord, tested: Mapping[str, float]) -> list[tuple[str, float, int]]:
+    def _metrics(self, record: FoldRecord, tested: Mapping[str, float]) -> list[Point]:
         """Returns (name, value, step) of a fold: its scores, then its training curves."""
         scores = {**{f"dev.{k}": v for k, v in record.dev.items()}, **{f"test.{k}": v for k, v in tested.items()}}
         scores |= {"seconds": record.seconds, "chosen_epoch": float(record.chosen_epoch)}
@@ -244,17 +207,3 @@ class Projection:
             if name != "epoch"
         ]
         return [(name, value, 0) for name, value in scores.items()] + course
-
-    def _log(self, run: str, metrics: list[tuple[str, float, int]], parameters: Mapping[str, str]) -> None:
-        """Calls `log_batch` once per thousand metrics. Skips NaN, which MLflow cannot store."""
-        from mlflow.entities import Metric, Param
-
-        now = int(time.time() * 1000)
-        points = [Metric(mlflow_name(name), value, now, step) for name, value, step in metrics if math.isfinite(value)]
-        named = [Param(name, value[:6000]) for name, value in list(parameters.items())[:100]]
-        for start in range(0, max(1, len(points)), 1000):
-            self.client.log_batch(run, metrics=points[start : start + 1000], params=named if start == 0 else [])
-
-    def _end(self, key: str, run: str, status: str) -> None:
-        self.client.set_terminated(run, status)
-        self.runs[key] = (run, status)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cluster.transfer.feature_files import fetch_features
 from cluster.transfer.parcel import MOST_STATE_BYTES, Parcel
 from ser_core.cross_validation.records import FoldKey, RunStore
 
@@ -38,6 +39,8 @@ class WorkerStore:
         self._at_home: set[FoldKey] = set()
         self._gone: dict[FoldKey, bytes] = {}
         self._said_too_large = False
+        if not self.shared:
+            fetch_features(home["features"], self.store.folder)
         for state in () if self.shared else home["states"]:
             if state.content:
                 self.store.write_state(state.key, state.content)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.notices import print_notices
+from cluster.transfer.feature_files import FeatureFiles
 from cluster.transfer.parcel import Parcel, SavedState
 from cluster.transfer.worker_store import delete_scratch
 from cluster.trial import PROTOCOL, Piece, Trial
@@ -28,6 +29,7 @@ class Home:
         self.nodes = nodes or Nodes(Cluster())
         self.store, self.mark, self.token = store, folder / "mark", secrets.token_hex(16)
         self.mark.write_text(self.token)
+        self.features = FeatureFiles(store.folder / "cache") if self.nodes.joined else None
         self.refused: set[str] = set()
         """Ids of the Tune trials that a node would not train. They cost no retry."""
         self.senders: set[str] = set()
@@ -38,8 +40,10 @@ class Home:
         """Returns what a worker needs to find the store, and the checkpoints of these folds in case that it does not."""
         keys = dict.fromkeys(state_key(trial, fold) for trial, folds in pieces for fold in folds)
         states = [SavedState(key, self.store) for key in keys if self.store.state_place(key).exists()]
-        place = {"store": str(self.store.folder), "mark": str(self.mark), "token": self.token}
-        return {**place, "states": states, "facts": self.nodes.facts, "selector": self.nodes.selector()}
+        paths = self.nodes.cluster.paths
+        place: dict[str, Any] = {"store": str(self.store.folder), "mark": str(self.mark), "token": self.token, "paths": paths}
+        features = self.features.listed() if self.features else {}
+        return {**place, "states": states, "facts": self.nodes.facts, "selector": self.nodes.selector(), "features": features}
 
     def refuses(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Whether a report shows that its node must not train. Leaves the node out then; raises as `Nodes.leave_out`."""

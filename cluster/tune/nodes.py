@@ -2,19 +2,30 @@
 
 before the first trial:  node_facts on every node --> differs? left out
 with each trial:         a worker whose facts, corpus or fold keys differ says so --> left out, its folds go to other nodes
+while trials run:        nodes that have joined are used within seconds, by the share that this study may have
 """
 
+import math
+import os
+import socket
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from cluster.notices import print_notices
 from cluster.transfer import node_facts
+from cluster.tune.fair_share import FairShare
 from cluster.tune.resources import Cluster
-from ser_core.errors import BridgeworkError
+from ser_core.errors import BridgeworkError, SettingError
 
 ANSWER = 180
 """Seconds that a node has to answer. A busy machine needs long to start a process."""
 NODE_LABEL = "ray.io/node-id"
+LOOK = 5.0
+"""Seconds between two looks at the nodes of a joined cluster."""
+MOST_REQUESTED = 1000
+"""Trials for which the autoscaler of a cluster is asked at most."""
 
 
 class Nodes:
@@ -25,6 +36,40 @@ class Nodes:
         self.facts = node_facts.node_facts() if self.joined else {}
         self.left_out: dict[str, str] = {}
         """Why a node is left out, by its id."""
+        self._looked, self._limit = -LOOK, 0
+        self._share = FairShare(f"{socket.gethostname()}-{os.getpid()}", cluster.priority)
+
+    def trials_at_once(self) -> int:
+        """Returns how many trials may run now, at least 1. On a joined cluster this follows its nodes and other studies."""
+        if self._limit and (not self.joined or self.cluster.workers or time.monotonic() - self._looked < LOOK):
+            return self._limit
+        try:
+            able = self.cluster.trials_at_once(self.resource("CPU"), self.resource("GPU"))
+        except SettingError:
+            if not self._limit:  # nodes that a study has lost may come back
+                raise
+            able = 1
+        self._looked = time.monotonic()
+        self._limit = able if self.cluster.workers or not self.joined else max(1, int(able * self._share.update()))
+        return self._limit
+
+    def request(self, trials: int, gpus: float) -> None:
+        """Asks the cluster's autoscaler, if it has one, for nodes for this many trials. Asking for 0 takes the request back."""
+        from ray.autoscaler.sdk import request_resources
+
+        if not self.joined:
+            return
+        trials = min(trials, self.cluster.workers or MOST_REQUESTED, MOST_REQUESTED)
+        shape = {"CPU": max(1, math.ceil(self.cluster.cpus_per_trial)), **({"GPU": math.ceil(gpus)} if gpus else {})}
+        # A fraction of a GPU cannot be asked for, so whole ones are, for as many trials as share one.
+        count = math.ceil(trials * gpus) if 0 < gpus < 1 else trials
+        request_resources(bundles=[shape] * count)
+
+    def close(self) -> None:
+        """Takes back what this study asked of a joined cluster. Ray must still run."""
+        with suppress(Exception):  # Ray may be going away
+            self.request(0, 0)
+            self._share.leave()
 
     @property
     def able(self) -> list[Mapping[str, Any]]:

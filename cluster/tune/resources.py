@@ -1,6 +1,7 @@
 """Resources of a trial: the `cluster.*` settings. `ser_core` does not see them, and they do not change a fold's identity."""
 
 import dataclasses
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from ser_core.config.compose import compose_tree
 from ser_core.errors import SettingError
 from ser_core.options import Option, at_least
 from ser_core.override_values import shortened
+
+STORE = "bridgework"
+"""The store without run.store or --store, in the current folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +40,16 @@ class Cluster(Option):
     beyond 16. A pack that does not fit into GPU memory is split in half."""
     retries: int = 2
     """How often a trial restarts after its worker died, at least 0."""
+    paths: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Where corpora and checkpoints lie on nodes that do not have them at the driver's paths, such as
+    {/data: /scratch/data}; a node on which the second folder does not exist uses the first."""
+    priority: float = 1.0
+    """Weight of this study among studies that run on a joined cluster at the same time, above 0; with 2 and 1 the first one gets
+    two thirds of the trials."""
     tracking: str = ""
     """MLflow tracking address; empty uses a SQLite database next to the records."""
+    price_per_gpu_hour: float = 0.0
+    """Price of a GPU-hour in your currency, at least 0; `ser status` then shows the cost of a study. 0 shows none."""
 
     def __post_init__(self) -> None:
         for field in ("workers", "gpus_per_trial", "folds_per_trial", "retries"):
@@ -47,7 +59,11 @@ class Cluster(Option):
             raise SettingError(
                 "cluster.share_gpus=true measures the value that cluster.gpus_per_trial sets; leave one of them out"
             )
+        at_least(self, "price_per_gpu_hour", 0)
         at_least(self, "cpus_per_trial", 0.01)
+        at_least(self, "priority", 0.001)
+        for place in (place for both in self.paths.items() for place in both if not Path(place).is_absolute()):
+            raise SettingError(f"cluster.paths needs absolute paths, such as {{/data: /scratch/data}}; got {shortened(place)}")
         if self.address.startswith("ray://"):
             raise SettingError(
                 f"cluster.address={self.address}: Ray's client (ray://) cannot run studies; run the command on a machine of the "
@@ -126,3 +142,10 @@ def listed_overrides(file: str) -> list[str]:
                 "and quote an override that contains a colon and a space, or a space and #"
             )
     return found
+
+
+def store_of(words: Sequence[str]) -> Path:
+    """Returns the store that a command uses on this machine: run.store or --store, else the default."""
+    given = [word.partition("=")[2] for word in words if word.startswith(("run.store=", "--store="))]
+    given += [after for word, after in itertools.pairwise(words) if word == "--store"]
+    return Path(given[-1] if given else STORE).expanduser()

@@ -16,12 +16,13 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cluster.launch.ray_start import join, start_with_patience
+from cluster.launch.package_folder import check_lasting
+from cluster.launch.ray_start import join, start_with_patience, warn_without_token, watch_head
 from cluster.tune.resources import Cluster
 
 MARK = "SER_DRIVER"
@@ -103,9 +104,11 @@ class Driver:
 def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     """Joins or starts Ray, yields a folder for Tune, then stops Ray and deletes the folder.
 
-    First ends the leftover processes of killed studies in this store.
+    First ends the leftover processes of killed studies in this store. Raises SettingError for a store that Ray would delete.
     """
-    settings = ENVIRONMENT if cluster.address else {**ENVIRONMENT, **_token()}
+    check_lasting(store)
+    # On a joined cluster, errors reach you as sentences; Ray's own warnings while it tries to connect do not help.
+    settings = {**ENVIRONMENT, "RAY_BACKEND_LOG_LEVEL": "error"} if cluster.address else {**ENVIRONMENT, **_token()}
     os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
     import ray  # reads the environment on import
 
@@ -114,13 +117,18 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     driver = Driver.current()
     folder = store / "ray" / driver.name
     folder.mkdir(parents=True, exist_ok=True)
+    stop_watching: Callable[[], None] | None = None
     handler = signal.getsignal(signal.SIGTERM)
     try:
         _begin(cluster, driver, store)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
+        if cluster.address:
+            stop_watching = watch_head(ray.get_runtime_context().gcs_address)
         yield folder
     finally:
+        if stop_watching:
+            stop_watching()
         ray.shutdown()
         os.environ.pop(MARK, None)
         for left in (folder, driver.session):
@@ -138,6 +146,7 @@ def _begin(cluster: Cluster, driver: Driver, store: Path) -> None:
 
     if cluster.address:
         join(cluster.address, lambda: ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR))
+        warn_without_token(cluster.address)
         return
     os.environ[MARK] = driver.name
     logs = store / "ray" / "logs" / driver.name

@@ -7,7 +7,7 @@ A worker that does not share the driver's store sends its records with the repor
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cluster.trial import Trial, train_trial
 from cluster.tune.gpu_shares import GpuShares
@@ -19,12 +19,34 @@ from cluster.tune.tune_adapter import HandedOut, StartedSource, tune_scheduler, 
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import BridgeworkError
 
+MOST_AT_ONCE = 10_000
+"""Trials at once on a joined cluster, whatever its size."""
 OnFold = Callable[[Trial, FoldKey, bool], None]
-OnFailure = Callable[[Trial, int, str, str], None]
+OnFailure = Callable[[Trial, int, str, str, str], None]
 
 
-def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnFold, on_failure: OnFailure) -> None:
-    """Runs every trial of the source. Calls `on_fold(trial, key, trained_now)` and `on_failure(trial, fold, why, traceback)`.
+class Follower(Protocol):
+    """Follows trials while Tune runs them, and knows where (cluster/status/progress.py)."""
+
+    def callback(self, handed_out: HandedOut, refused: set[str]) -> Any:
+        """Returns a Tune callback over the handed-out trials."""
+        ...
+
+    def node_of(self, trial_id: str) -> str:
+        """Returns the node of a running trial as "NAME (ADDRESS)", "" if unknown."""
+        ...
+
+
+def train(
+    source: StartedSource,
+    cluster: Cluster,
+    store: RunStore,
+    on_fold: OnFold,
+    on_failure: OnFailure,
+    follower: Follower | None = None,
+) -> None:
+    """Runs every trial of the source. Calls `on_fold(trial, key, trained_now)` and
+    `on_failure(trial, fold, why, traceback, node)`.
 
     Raises Ray's own errors when the cluster cannot be used, and BridgeworkError as the source does.
     """
@@ -36,16 +58,22 @@ def train(source: StartedSource, cluster: Cluster, store: RunStore, on_fold: OnF
         scheduler = tune_scheduler(source.source, trials, home)
         try:
             nodes.check()
-            _tuner(nodes, folder, searcher, scheduler, _listener(trials, home, shares, on_fold, on_failure)).fit()
+            nodes.trials_at_once()  # for its error
+            nodes.request(source.source.wanted, shares.gpus)
+            # The follower hears of a report first, so that what is shown with a fold includes it.
+            followers = [follower.callback(trials, home.refused)] if follower else []
+            callbacks = [*followers, _listener(trials, home, shares, on_fold, on_failure, follower)]
+            _tuner(nodes, folder, searcher, scheduler, callbacks).fit()
         except Exception as error:
             if ours := _ours(error):
                 raise ours from None
             raise
         finally:
+            nodes.close()
             home.close()
 
 
-def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, listener: Any) -> Any:
+def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, callbacks: list[Any]) -> Any:
     """Returns the Tuner of a study. `folder` is where Tune keeps what it writes."""
     from ray import tune
 
@@ -61,12 +89,13 @@ def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, listener: 
             search_alg=searcher,
             scheduler=scheduler,
             num_samples=-1,
-            max_concurrent_trials=cluster.trials_at_once(nodes.resource("CPU"), nodes.resource("GPU")),
+            # The searcher follows the nodes of a joined cluster; this only bounds what Tune asks it for.
+            max_concurrent_trials=MOST_AT_ONCE if nodes.joined and not cluster.workers else nodes.trials_at_once(),
             # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
-        run_config=tune.RunConfig(name="tune", storage_path=str(folder), verbose=0, callbacks=[listener]),
+        run_config=tune.RunConfig(name="tune", storage_path=str(folder), verbose=0, callbacks=callbacks),
     )
 
 
@@ -78,7 +107,9 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _listener(ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure) -> Any:
+def _listener(
+    ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure, follower: Follower | None
+) -> Any:
     """Returns a Tune callback that passes each report to `on_fold` or `on_failure`."""
     from ray.tune import Callback
 
@@ -89,7 +120,8 @@ def _listener(ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, o
                 return
             reported = ours[trial.trial_id].trials[result["piece"]]
             if result["failure"]:
-                on_failure(reported, result["fold"], result["failure"], result["traceback"])
+                node = follower.node_of(trial.trial_id) if follower else ""
+                on_failure(reported, result["fold"], result["failure"], result["traceback"], node)
             else:
                 key = reported.key(result["fold"])
                 shares.update(key)
@@ -100,8 +132,9 @@ def _listener(ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, o
             if ours[trial.trial_id].retries:
                 return
             text = trial.error_file and Path(trial.error_file).read_text()
+            node = follower.node_of(trial.trial_id) if follower else ""
             for each in ours[trial.trial_id].unfinished:
-                on_failure(each, 0, "the worker died", text or "no traceback was left")
+                on_failure(each, 0, "the worker died", text or "no traceback was left", node)
 
         def __reduce__(self) -> tuple[type, tuple[()]]:
             """Tune pickles its callbacks into a state that we never read, so an empty object replaces ours."""

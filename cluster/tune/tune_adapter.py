@@ -29,6 +29,11 @@ class Source(Protocol):
         """Whether other drivers may work on the same study."""
         ...
 
+    @property
+    def wanted(self) -> int:
+        """How many more trials there are to hand out, at most, as a hint to a cluster that can grow."""
+        ...
+
     def start_record(self, record: StudyRecord, store: RunStore) -> None:
         """Writes the study's record before anything trains."""
         ...
@@ -138,6 +143,10 @@ class TrialQueue:
             self.pieces += [(trial, folds) for folds in _cut(missing_folds(trial, store), folds_per_trial, trial.pack)]
         self._waiting: Iterator[Piece] = iter(self.pieces)
 
+    @property
+    def wanted(self) -> int:
+        return len(self.pieces)
+
     def start_record(self, record: StudyRecord, store: RunStore) -> None:
         record.save(store)
 
@@ -187,7 +196,7 @@ def tune_searcher(
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
-            if shares.wait(len(running)):
+            if shares.wait(len(running)) or (home and len(running) >= home.nodes.trials_at_once()):
                 return None  # Tune asks again
             handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack), cluster.retries)
             if not handed.pieces:

@@ -2,7 +2,7 @@
 
 <store>/folds/<fingerprint>/<split>/fold-03/
     record.json  predictions-dev.parquet      the only files that search, pruning and early stopping may read
-    test.json    predictions-test.parquet     read only by `open_test` and `open_tests`
+    test.json    predictions-test.parquet     read only by `open_test`, `open_tests` and `open_test_metrics`
 A fold also travels between stores: `seal` packs its files as they are, `receive` writes them without reading them.
 """
 
@@ -149,6 +149,10 @@ class RunStore:
             TestPart(key, each["metrics"], each["baselines"], table)
             for key, each, table in zip(keys, fields, tables, strict=True)
         ]
+
+    def open_test_metrics(self, key: FoldKey) -> dict[str, float]:
+        """Reads the test metrics without the predictions. Only what shows results calls this, as for `open_test`."""
+        return self._read(self.place(key) / "test.json")["metrics"]
 
     def write(self, record: FoldRecord, dev_predictions: pd.DataFrame, test: TestPart) -> None:
         """Writes a fold completely or not at all. An existing fold is left unchanged."""

@@ -19,6 +19,7 @@ from ser_core.encoders.stems import FeatureStem, WordStem
 from ser_core.encoders.tuned import TunedStem, Tuning
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import SettingError
+from ser_core.feature_store.extraction import Encoder
 from ser_core.feature_store.features import Features, FeatureStore, Speech, Text
 
 
@@ -122,9 +123,10 @@ def _extracted(
     if extractor is None:
         return None
     store = FeatureStore(config.cache, budget_gb=config.run.features_gb)
-    features = store.features(items, extractor, config.audio, progress)
+    features = store.features(items, extractor, config.audio, progress, Encoder(option))
     tuning = option.tuning(device_of(config))
     if tuning is None:
         return Channel(name, features, features.lengths, *extractor.shape, reader=option.reader)
-    lower = store.features(items, option.lower(device_of(config)), config.audio, progress)
+    below = option.lower(device_of(config))
+    lower = store.features(items, below, config.audio, progress, Encoder(option, lower=True))
     return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features, reader=option.reader)

@@ -24,6 +24,11 @@ def mark_used(place: Path) -> None:
         os.utime(place / "settings.json")
 
 
+def folders_in_use() -> list[Path]:
+    """Returns the folders of features that this process has used, sorted."""
+    return sorted(_IN_USE)
+
+
 def make_room(features: Path, budget_gb: float) -> list[Path]:
     """Deletes folders of features until the rest takes at most `budget_gb` (0: no limit), and returns the deleted ones.
 

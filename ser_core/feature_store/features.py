@@ -37,6 +37,7 @@ from ser_core.content_hashes import DIGITS, content_hashes, write_atomically
 from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
 from ser_core.feature_store.cache_eviction import make_room, mark_used
+from ser_core.feature_store.extraction import Computed, Encoder, elsewhere
 from ser_core.progress import bar
 
 LAYOUT = 2
@@ -150,8 +151,12 @@ class FeatureStore:
         self.shard_bytes = shard_bytes
         self.shard_seconds = shard_seconds
 
-    def features(self, items: Sequence[Item], extractor: Extractor, audio: Audio, progress: bool = False) -> Features:
+    def features(
+        self, items: Sequence[Item], extractor: Extractor, audio: Audio, progress: bool = False, encoder: Encoder | None = None
+    ) -> Features:
         """Returns the features of all items; extracts and stores the missing ones. Texts do not depend on `audio`.
+
+        With `encoder`, which describes the extractor, missing features may be computed elsewhere (extraction.py).
 
         If everything is stored, the extractor is only asked for its identity. An item with unusable audio is only in
         `refused`. Raises SettingError if the encoder cannot be loaded.
@@ -168,7 +173,9 @@ class FeatureStore:
             shards = Shards(place)
             shards.clear_away()
             missing = {item.key: item for item in items if item.key not in shards.lengths}
-            reasons = self._extract(list(missing.values()), extractor, audio, place, progress)
+            compute, wanted = elsewhere(), list(missing.values())
+            computed = compute(wanted, encoder, audio) if compute and encoder else _made_ahead(wanted, audio, extractor)
+            reasons = self._write_shards(len(wanted), computed, place, progress)
         make_room(self.folder / "features", self.budget_gb)
         refused = {item.utterance: reasons[item.key] for item in items if item.key in reasons}
         return Features(items, Shards(place), refused)
@@ -185,15 +192,15 @@ class FeatureStore:
             write_atomically(place / "settings.json", text)
         return place
 
-    def _extract(self, items: list[Item], extractor: Extractor, audio: Audio, place: Path, progress: bool) -> dict[str, str]:
-        """Writes shards until every item is in one, and returns the reason by key for items that cannot be used."""
+    def _write_shards(self, count: int, computed: Computed, place: Path, progress: bool) -> dict[str, str]:
+        """Writes shards until every computed item is in one, and returns the reason by key for items that cannot be used."""
         reasons: dict[str, str] = {}
         filling: dict[str, Tensor] = {}
         doubts: dict[str, str] = {}
         opened, size = time.monotonic(), 0
         try:
-            with bar(len(items), "extracting features", progress) as advance:
-                for item, found in _made_ahead(items, audio, extractor):
+            with bar(count, "extracting features", progress) as advance:
+                for item, found in computed:
                     if isinstance(found, AudioError):
                         reasons[item.key] = str(found)
                     else:
@@ -320,6 +327,13 @@ def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> It
         finally:
             # The consumer may stop early; then nothing more is computed.
             pool.shutdown(cancel_futures=True)
+
+
+def compute_here(items: Sequence[Item], encoder: Encoder, audio: Audio) -> Computed:
+    """Computes features in this process, for a caller of `extracting_with` that cannot do it elsewhere."""
+    extractor = encoder.extractor(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    assert extractor is not None
+    return _made_ahead(items, audio, extractor)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.launch import ray_start
 from cluster.launch.ray_start import join, start_with_patience
 from ser_core.errors import BridgeworkError
 from tests.cluster.test_faults import marked
@@ -110,3 +111,28 @@ def test_what_ray_says_of_a_wrong_address_is_one_sentence(tmp_path):
     sentence = ran.stderr.splitlines()[-1].partition(": ")[2]
     assert sentence.startswith("cluster.address=nonsense: could not join Ray there (Invalid address format: nonsense). Start Ray")
     assert not list((tmp_path / "ray").iterdir())
+
+
+def test_a_head_that_is_lost_ends_the_process_with_one_sentence():
+    program = """
+import socket, time
+from cluster.launch import ray_start
+ray_start.LOOK = 0.1
+server = socket.create_server(("127.0.0.1", 0))
+address = "127.0.0.1:%d" % server.getsockname()[1]
+stop = ray_start.watch_head(address, seconds=1)
+time.sleep(1.5)
+server.close()
+time.sleep(60)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    assert ran.returncode == 1
+    said = " ".join(ran.stderr.split())
+    assert "has not answered for 1 s. Records are kept: start Ray there again and repeat the command" in said
+
+
+@pytest.mark.parametrize(("mode", "warned"), [("token", False), ("", True)])
+def test_a_cluster_without_a_token_is_a_warning(mode, warned, monkeypatch, capsys):
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    ray_start.warn_without_token("host:6379")
+    assert ("asks for no token" in capsys.readouterr().err) == warned

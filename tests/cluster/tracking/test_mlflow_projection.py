@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 from mlflow.entities import Metric, Param
 from mlflow.utils.validation import _validate_batch_log_data, _validate_batch_log_limits, _validate_metric_name
 
-from cluster.tracking.mlflow_projection import Projection, mlflow_name
+from cluster.tracking.mlflow_projection import Projection
+from cluster.tracking.run_rows import RunRow, ServerRuns, mlflow_name
 from ser_core.evaluation.score import score
 from tests.ser_core.cross_validation.test_records import record
 
@@ -53,6 +55,12 @@ class Client:
         _validate_batch_log_limits(metrics, [], params)
         self.calls.append({one.key: one.value for one in metrics if one.step == 0})
 
+    def create_run(self, experiment: str, tags: dict[str, str]) -> SimpleNamespace:
+        return SimpleNamespace(info=SimpleNamespace(run_id="run"))
+
+    def set_terminated(self, run: str, status: str) -> None:
+        assert self.calls, "ended before it was written"
+
 
 def test_what_a_weighting_monitor_measures_is_shown_epoch_by_epoch() -> None:
     entries = {"weight.emotion": 1.0, "norm.emotion": 0.3, "cosine.emotion.dimensions": -0.2}
@@ -72,8 +80,8 @@ def test_a_fold_is_one_call_that_holds_every_finite_score() -> None:
     epochs = [{"epoch": float(epoch), "rate": 0.1, "dev": 0.5, "emotion": 1.0} for epoch in range(1, 101)]
     one = dataclasses.replace(record(), dev=scores, epochs=epochs)
     projection = object.__new__(Projection)
-    projection.client = client = Client()
-    projection._log("run", projection._metrics(one, scores), {"fold": "1"})
+    client = Client()
+    ServerRuns(client, "1").write([RunRow("key", {}, "FINISHED", projection._metrics(one, scores), {"fold": "1"})])
     (told,) = client.calls
     finite = {name: value for name, value in scores.items() if math.isfinite(value)}
     assert len(finite) == len(scores) - 1

@@ -37,14 +37,16 @@ def train_trial(payload):
 
     given = ray.get_runtime_context().get_assigned_resources()["GPU"]
     begun = time.time()
-    time.sleep(3)
+    (folder / f"begun-{payload['pieces'][0]['fingerprint']}").touch()
+    while given < 1 and len(list(folder.glob("begun-*"))) < 5 and time.time() - begun < 200:
+        time.sleep(0.1)  # for the other three, however long a busy machine needs to start them
     with open(folder / "log", "a") as log:
         log.write(json.dumps([given, begun, time.time()]) + "\\n")
     tune.report({"piece": 0, "fold": 1, "trained": True, "failure": ""})
 
 
 class Source:
-    epochs = False
+    epochs, wanted = False, 5
     left = [Trial(name, 0, (), (FoldKey(name, "split", 1),)) for name in "abcde"]
 
     def next(self):
