@@ -163,7 +163,7 @@ if [ "$SKYPILOT_NODE_RANK" != 0 ]; then
 fi
 {ray} start --head --port={PORT} --node-ip-address="$HEAD" --include-dashboard=false {RAY} &
 RAY_HEAD=$!
-trap 'kill "$RAY_HEAD"' EXIT
+trap 'kill "$RAY_HEAD"; wait "$RAY_HEAD"' EXIT
 {wait_for_nodes(ray, f'"$HEAD:{PORT}"', '"$SKYPILOT_NUM_NODES"')}
 ({command})
 """

@@ -12,7 +12,7 @@ from cluster.submit.archive import download
 from cluster.submit.job import Job
 from cluster.submit.sky import Sky
 from ser_core.cross_validation.records import RunStore
-from tests.cluster.conftest import SMALL, ended
+from tests.cluster.conftest import SMALL, ended, until
 from tests.cluster.machines import Machine, network, why_not
 from tests.cluster.submit.lab import PATH
 
@@ -39,7 +39,7 @@ def test_two_machines_train_and_archive():
                 assert ran.code == 0, ran.err
                 assert "12 folds trained, 0 already recorded" in ran.out
                 assert ended(worker, 240).code == 0
-                assert all(each.pids() == [] for each in machines)
+                until(lambda: not any(each.pids() for each in machines), 30, "the end of both Rays")
             finally:
                 for each in machines:
                     each.close()
