@@ -154,15 +154,16 @@ class Sky(Launcher):
         return f"""trap : TERM
 HEAD=$(echo "$SKYPILOT_NODE_IPS" | head -n 1)
 if [ "$SKYPILOT_NODE_RANK" != 0 ]; then
-  # Joins the head, and ends when the head does.
-  until {ray} start --address="$HEAD:{PORT}" {RAY}; do
-    [ "$((waited += 5))" -lt 600 ] && sleep 5 || break
+  # Joins the head as soon as it answers, again if that fails, and ends when the head does.
+  {wait_for_nodes(ray, f'"$HEAD:{PORT}"', 1)}
+  while {ray} status --address="$HEAD:{PORT}" >/dev/null 2>&1; do
+    {ray} start --address="$HEAD:{PORT}" {RAY} || sleep 5
   done
   exit 0
 fi
 {ray} start --head --port={PORT} --node-ip-address="$HEAD" --include-dashboard=false {RAY} &
 RAY_HEAD=$!
-trap 'kill "$RAY_HEAD"' EXIT
+trap 'kill "$RAY_HEAD"; wait "$RAY_HEAD"' EXIT
 {wait_for_nodes(ray, f'"$HEAD:{PORT}"', '"$SKYPILOT_NUM_NODES"')}
 ({command})
 """
