@@ -118,21 +118,31 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     folder = store / "ray" / driver.name
     folder.mkdir(parents=True, exist_ok=True)
     stop_watching: Callable[[], None] | None = None
-    handler = signal.getsignal(signal.SIGTERM)
     try:
-        _begin(cluster, driver, store)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
+        with _sigterm_kept():
+            _begin(cluster, driver, store)
         if cluster.address:
             stop_watching = watch_head(ray.get_runtime_context().gcs_address)
         yield folder
     finally:
         if stop_watching:
             stop_watching()
-        ray.shutdown()
+        with _sigterm_kept():
+            ray.shutdown()
         os.environ.pop(MARK, None)
         for left in (folder, driver.session):
             shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Restores the handler of SIGTERM: `ray.init` sets one that aborts this process, and `ray.shutdown` removes every handler."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _token() -> dict[str, str]:

@@ -250,7 +250,8 @@ def test_two_jobs_on_the_same_nodes_do_not_meet(lab, folder, studied):
 
 @real
 def test_a_stopped_job_ends_cleanly(lab, folder):
-    job = lab.submit(folder, *STUDY, "optim.epochs=300", *TWO)
+    longer = [word.replace("epochs=2", "epochs=300") for word in STUDY]
+    job = lab.submit(folder, *longer, *TWO)
     until(lambda: records(folder), 300, "a fold")
     ran = lab.ser(folder, "stop", job)
     assert ran.returncode == 0, ran.stderr
