@@ -49,7 +49,8 @@ def check_command(group: Any, words: Sequence[str]) -> None:
             name, command, rest = command.resolve_command(context, rest)
         if command:
             parsed = command.make_context(name, rest, parent=context)
-            check_overrides(parsed.params.get("overrides") or [])
+            first = parsed.params.get("study") or ""  # with --factor, the first override stands in the place of a study
+            check_overrides([first, *(parsed.params.get("overrides") or [])])
 
 
 @job_app.command()

@@ -9,8 +9,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import typer
 
+from cluster.cli.job_app import check_command
 from cluster.cli.job_commands import launcher_from
+from cluster.cli.main import app
 from cluster.submit.job import Job
 from cluster.submit.slurm import Slurm, with_store
 from ser_core.errors import BridgeworkError, SettingError
@@ -162,6 +165,13 @@ def test_without_slurm_a_sentence_says_what_helps(monkeypatch, tmp_path):
     for ask in (lambda: Slurm().submit(job, tmp_path / "study.sbatch"), lambda: Slurm().state(job)):
         with pytest.raises(BridgeworkError, match="is not on PATH; run this on a login node of a Slurm cluster, or"):
             ask()
+
+
+def test_a_command_with_factors_is_checked_as_ser_reads_it():
+    """The first override stands where a study would; without it corpus.root is refused."""
+    check_command(typer.main.get_command(app), ["ablate", "--factor", "seed=0,1", "corpus=emodb", "corpus.root=/data"])
+    with pytest.raises(SettingError, match="unknown key"):
+        check_command(typer.main.get_command(app), ["ablate", "--factor", "seed=0,1", "optim.epoch=2"])
 
 
 @pytest.fixture(scope="module")
