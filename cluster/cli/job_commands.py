@@ -96,7 +96,9 @@ def list_jobs(console: Console, store: Path) -> None:
     table = Table("job", "on", "state", "submitted", "command")
     for job in JobFolder(store).all():
         try:
-            state = launcher_of(job).state(job) if job.remote else "not submitted"
+            launcher = launcher_of(job)
+            said = (launcher.state(job), launcher.remark(job)) if job.remote else ("not submitted",)
+            state = ", ".join(filter(None, said))
         except BridgeworkError as error:
             state = "unknown"
             print_notices([f"{job.name}: {error}"])

@@ -30,6 +30,10 @@ class Launcher(Option, ABC):
     def state(self, job: Job) -> str:
         """Returns one of STATES. Raises BridgeworkError when the cluster does not answer."""
 
+    def remark(self, job: Job) -> str:
+        """Returns what `ser jobs` adds to the state, such as how often the job was requeued; "" for nothing."""
+        return ""
+
     @abstractmethod
     def logs(self, job: Job, follow: bool) -> Iterator[str]:
         """Yields the job's output in pieces. With `follow`, continues until the job ends."""

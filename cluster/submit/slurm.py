@@ -173,11 +173,13 @@ class Slurm(Launcher):
         written = word[0] if word and word[0] != "running" else "unknown"  # a job that was killed cannot say so
         return STATES.get(said[0], "unknown") if said else written
 
-    def requeued(self, job: Job) -> int:
-        """Returns how often Slurm has started the job again."""
-        said = _slurm("scontrol", "show", "job", "--oneliner", job.remote)
-        found = re.search(r"\bRestarts=(\d+)", said)
-        return int(found[1]) if found else 0
+    def remark(self, job: Job) -> str:
+        """Says how often Slurm has started the job again."""
+        try:
+            found = re.search(r"\bRestarts=([1-9]\d*)", _slurm("scontrol", "show", "job", "--oneliner", job.remote))
+        except BridgeworkError:  # the controller has forgotten the job
+            return ""
+        return f"requeued {found[1]} times" if found else ""
 
     def logs(self, job: Job, follow: bool) -> Iterator[str]:
         """Yields the output file in pieces. With `follow`, continues until the job ends, also while it waits to run again."""

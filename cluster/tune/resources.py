@@ -101,8 +101,11 @@ class Cluster(Option):
 
     def cores(self) -> int:
         """Cores for a Ray that we start: those of this process, or as many as `workers` trials need."""
-        # The cores that this process may use, which a job scheduler may have limited.
-        return max(len(os.sched_getaffinity(0)), math.ceil(max(1, self.workers) * self.cpus_per_trial))
+        # The cores that this process may use. Slurm may give it fewer without binding it to them.
+        here = len(os.sched_getaffinity(0))
+        given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+        here = min(here, int(given)) if given.isdecimal() and int(given) else here
+        return max(here, math.ceil(max(1, self.workers) * self.cpus_per_trial))
 
 
 @dataclasses.dataclass(frozen=True)

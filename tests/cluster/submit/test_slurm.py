@@ -174,6 +174,19 @@ def test_a_command_with_factors_is_checked_as_ser_reads_it():
         check_command(typer.main.get_command(app), ["ablate", "--factor", "seed=0,1", "optim.epoch=2"])
 
 
+def test_fetch_copies_what_another_store_lacks(tmp_path):
+    job = Job("j", "slurm", ("ablate", "fusion"), {}, str(tmp_path))
+    for name, file in (("folds/a/b/fold-1", "record.json"), ("folds/a/b/fold-2", "half"), ("studies/s", "study.json")):
+        place = tmp_path / "bridgework" / name
+        place.mkdir(parents=True)
+        (place / file).write_text("theirs")
+    assert "1 folds are there, nothing is to be copied" in Slurm().fetch(job, tmp_path / "bridgework")
+    other = tmp_path / "other"
+    assert Slurm().fetch(job, other).startswith("copied 2 folds and studies")
+    assert Slurm().fetch(job, other).startswith("copied 0 folds and studies")
+    assert sorted(each.name for each in other.rglob("*.json")) == ["record.json", "study.json"]
+
+
 @pytest.fixture(scope="module")
 def lab():
     with slurm(3) as made:
@@ -238,6 +251,7 @@ def test_a_requeued_job_goes_on_from_its_records(lab, folder, studied):
     finally:
         lab.run("scontrol", "update", f"nodename={drained}", "state=resume")
     assert "on machine[1,3], requeued 1 times" in lab.output(folder, job)
+    assert "requeued" in lab.ser(folder, "jobs").stdout
     assert before.items() <= records(folder).items(), "a fold was trained twice"
     assert_same_folds(folder, studied.folder)
     assert_nothing_is_left(lab, folder, job)

@@ -63,6 +63,10 @@ def test_trials_at_once():
 def test_a_ray_of_our_own_has_cores_for_all_workers():
     assert Cluster().cores() == len(os.sched_getaffinity(0))
     assert Cluster(workers=100, cpus_per_trial=1.5).cores() == 150
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SLURM_CPUS_PER_TASK", "1")
+        assert Cluster().cores() == 1
+        assert Cluster(workers=3).cores() == 3
 
 
 @pytest.fixture
