@@ -38,8 +38,15 @@ ray_node() {{
     umask 077
     rm -rf "${{scratch%-*}}"-*  # a run of this job that was killed leaves its folder behind
     mkdir "$scratch" || exit 1
-    # Only processes of this job have its folder in their command line, so your other Rays on the node stay.
-    trap 'kill $ray; {{ wait $ray; }} 2>/dev/null; pkill -KILL -f -- "$scratch/"; rm -rf "$scratch"; exit 0' TERM
+    # Ray has five seconds to end. Only processes of this job have its folder in their command line: your other Rays stay.
+    clean_up() {{
+        kill $ray
+        for second in 1 2 3 4 5; do kill -0 $ray && sleep 1; done
+        pkill -KILL -f -- "$scratch/"
+        rm -rf "$scratch"
+        exit 0
+    }} 2>/dev/null
+    trap clean_up TERM
     ip=$({address})
     for attempt in 0 1 2 3 4; do
         # Ten ports below those that the kernel gives out, by the job's number: two jobs on a node do not meet.

@@ -269,6 +269,7 @@ def test_two_jobs_on_the_same_nodes_do_not_meet(lab, folder, studied):
     for each, job in zip(folders, jobs, strict=True):
         assert wait_for_end(lab, each, job, 600) == "COMPLETED"
         assert_same_folds(each, studied.folder)
+    for each, job in zip(folders, jobs, strict=True):
         assert_nothing_is_left(lab, each, job)
 
 
