@@ -10,13 +10,14 @@ import dataclasses
 import functools
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cluster.transfer.node_facts import difference, node_facts
 from cluster.transfer.worker_store import Report, WorkerStore, node_id
 from ser_core.config.compose import as_dict, compose
+from ser_core.config.moved_places import with_places, with_places_of
 from ser_core.config.tree import Config
 from ser_core.cross_validation.cross_validate import cross_validate_many
 from ser_core.cross_validation.events import Event, FoldFailed, FoldResult, PackEpoch
@@ -117,11 +118,13 @@ def _plans(payload: dict[str, Any], worker: WorkerStore | None, report: Report) 
     """
     wanted: dict[int, tuple[Plan, list[int]]] = {}
     home = payload.get("home")
+    folder, moves = Path(payload["folder"]), _moves(home["paths"]) if home else ()
     for number, piece in enumerate(payload["pieces"]):
         try:
-            planned = _planned(tuple(piece["overrides"]), Path(payload["folder"]), worker.path if worker else "")
+            planned = _planned(tuple(piece["overrides"]), folder, worker.path if worker else "", moves)
             planned = planned.under_seed(piece["seed"])
-            wanted[number] = _at_home(planned, piece, home["store"]) if home else planned, piece["folds"]
+            planned = _at_home(planned, piece, home["store"], folder, moves) if home else planned
+            wanted[number] = planned, piece["folds"]
         except Exception as error:
             unfit = {"unfit": node_id()} if home and home["facts"] else {}
             report({"piece": number, "fold": 0, **failure(error), **unfit})
@@ -146,8 +149,13 @@ def report_of(event: Event, epochs: bool) -> dict[str, Any]:
     return {}
 
 
-def _at_home(planned: Plan, piece: Mapping[str, Any], store: str) -> Plan:
-    """Returns the plan with the driver's store in its configuration, which goes into records.
+def _moves(paths: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Returns the entries of cluster.paths that hold on this node."""
+    return tuple((old, new) for old, new in paths.items() if Path(new).exists())
+
+
+def _at_home(planned: Plan, piece: Mapping[str, Any], store: str, folder: Path, moves: Collection[object]) -> Plan:
+    """Returns the plan with the driver's store and paths in the configuration that goes into records.
 
     Raises CorpusError if this node would train other folds than the driver asks for.
     """
@@ -161,7 +169,9 @@ def _at_home(planned: Plan, piece: Mapping[str, Any], store: str) -> Plan:
                 "corpus, texts and checkpoints"
             )
     run = dataclasses.replace(planned.config.run, store=store)
-    return dataclasses.replace(planned, config=dataclasses.replace(planned.config, run=run))
+    config = dataclasses.replace(planned.config, run=run)
+    recorded = with_places_of(config, _composed(tuple(piece["overrides"]), folder)) if moves else None
+    return dataclasses.replace(planned, config=config, recorded=recorded)
 
 
 def failure(error: Exception) -> dict[str, str]:
@@ -171,11 +181,17 @@ def failure(error: Exception) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=32)
-def _planned(overrides: tuple[str, ...], folder: Path, store: str = "") -> Plan:
+def _planned(overrides: tuple[str, ...], folder: Path, store: str = "", moves: tuple[tuple[str, str], ...] = ()) -> Plan:
     """Returns the plan of a configuration for any seed. Cached, since composing takes a tenth of a second per trial."""
     if store:
         overrides = (*(override for override in overrides if not override.startswith("run.store=")), f"run.store={store}")
-    return plan_once(compose(overrides, folder))
+    return plan_once(with_places(compose(overrides, folder), dict(moves)))
+
+
+@functools.lru_cache(maxsize=32)
+def _composed(overrides: tuple[str, ...], folder: Path) -> Config:
+    """Returns the configuration as the driver composes it."""
+    return compose(overrides, folder)
 
 
 _DATASETS: dict[str, Dataset] = {}

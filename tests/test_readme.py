@@ -1,5 +1,6 @@
 """What every README says is true of the program: its commands parse, its overrides compose, its paths exist, its recipes work."""
 
+import dataclasses
 import importlib
 import importlib.util
 import os
@@ -20,6 +21,7 @@ import typer
 from ablations.designs import DESIGNS, Factorial
 from ablations.studies import STUDIES
 from cluster.cli.main import app
+from cluster.submit import LAUNCHERS
 from cluster.tune.resources import split_overrides
 from search_spaces.spaces import SPACES
 from ser_core.config.compose import compose
@@ -49,7 +51,14 @@ RECIPES = {
 """Files that a reader is asked to write, by the end of their path."""
 OLD_TURNS = ("whoever", "whatever", "so many", "of its own", "is told", "became of", "beside", "nobody", "in vain", "anew")
 """Turns that no colleague would say."""
-PLACEHOLDERS = {"STUDY": "fusion-000000", "SEARCH": "search-weights", "SPACE": "weights", "N": "1", "KEY=A,B": "seed=0,1"}
+PLACEHOLDERS = {
+    "STUDY": "fusion-000000",
+    "SEARCH": "search-weights",
+    "SPACE": "weights",
+    "N": "1",
+    "JOB": "ablate-fusion-0000",
+    "KEY=A,B": "seed=0,1",
+}
 """What stands for the reader's own words, and a word in its place."""
 
 
@@ -95,6 +104,14 @@ def parsed(command: str) -> dict[str, Any]:
         return {"command": verb, **context.params}
 
 
+def is_submit_setting(word: str) -> bool:
+    """Whether a word is a setting of `ser submit`. It must be one of some launcher."""
+    name = word.partition("=")[0]
+    known = {f"submit.{field.name}" for launcher in LAUNCHERS.values() for field in dataclasses.fields(launcher)}
+    assert name in known or not name.startswith("submit.")
+    return name in known
+
+
 @pytest.mark.parametrize(("readme", "command"), COMMANDS)
 def test_every_command_parses_and_its_overrides_compose(readme: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = parsed(command)
@@ -108,7 +125,7 @@ def test_every_command_parses_and_its_overrides_compose(readme: str, command: st
         assert given.get("name") in {*SYSTEMS, "NAME", "", None}
     overrides = [word for word in arguments(command) if re.match(r"[\w./]+=(?!NAME|KEY)", word)]
     factors = given.get("factor") or ()
-    overrides = [word for word in overrides if word not in factors]
+    overrides = [word for word in overrides if word not in factors and not is_submit_setting(word)]
     compose(split_overrides(overrides)[0], ROOT)
     if factors and given["design"] in DESIGNS:
         assert Factorial(tuple(factors), given["design"], given["resolution"]).designed().variants
@@ -169,6 +186,7 @@ def test_every_named_option_exists(readme: str) -> None:
         words = [word for word in re.split(r"\s+(?=[a-z_.]+=)", override) if word.partition("=")[0] != "variant"]
         if any(re.search(r"[A-Z]{3}|\.\.\.|^key=|=$", word) for word in words):
             continue
+        words = [word for word in words if not is_submit_setting(word)]
         context = [each for word in words for each in CONTEXT.get(word.partition("=")[0], ())]
         compose(split_overrides([*context, *words])[0], ROOT)
 

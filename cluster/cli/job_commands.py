@@ -15,15 +15,18 @@ from rich.table import Table
 from cluster.json_file import check_json_file
 from cluster.notices import print_notices
 from cluster.submit import LAUNCHERS
+from cluster.submit.archive import download, upload
 from cluster.submit.job import Job, JobFolder, job_name
 from cluster.submit.launcher import Launcher
+from cluster.submit.send import home_sentence
 from cluster.tune.resources import STORE, listed_overrides, split_overrides, store_of
 from ser_core.config.compose import compose, compose_tree
 from ser_core.content_hashes import write_atomically
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError, SettingError
 from ser_core.options import Option, field_sentences
 
-HERE = ("ui", "submit", "jobs", "logs", "stop", "fetch")
+HERE = ("ui", "submit", "jobs", "logs", "stop", "fetch", "archive")
 """Commands that only make sense on this machine."""
 
 
@@ -36,10 +39,11 @@ def submit_job(console: Console, on: str, address: str, file: Path | None, words
         file.expanduser().write_text(launcher.write(job))
         console.print(f"wrote {file}; nothing was submitted", highlight=False, soft_wrap=True, markup=False)
         return 0
+    text = launcher.write(job)  # before the folder exists, as it may refuse the command
     jobs = JobFolder(store_of(rest))
     jobs.save(job)
     place = jobs.place(job) / (launcher.file_name or "command")
-    write_atomically(place, launcher.write(job))
+    write_atomically(place, text)
     job = dataclasses.replace(job, remote=launcher.submit(job, place), submitted=time.time())
     jobs.save(job)
     store = "" if store_of(rest) == Path(STORE) else f" --store {shlex.quote(str(store_of(rest)))}"
@@ -117,9 +121,19 @@ def stop_job(console: Console, name: str, store: Path) -> None:
 
 
 def fetch_job(console: Console, name: str, store: Path) -> None:
-    """Implements `ser fetch`: brings the records and studies of a job home."""
-    job = JobFolder(store).load(name)
-    console.print(launcher_of(job).fetch(job, store), highlight=False, soft_wrap=True, markup=False)
+    """Implements `ser fetch`: brings the records and studies of a job, or of an archive, home."""
+    if "://" in name:
+        sentence = home_sentence(download(name, RunStore(store)), store)
+    else:
+        job = JobFolder(store).load(name)
+        sentence = launcher_of(job).fetch(job, store)
+    console.print(sentence, highlight=False, soft_wrap=True, markup=False)
+
+
+def archive_study(console: Console, study: str, url: str, store: Path) -> None:
+    """Implements `ser archive`: copies a study and its records, or all of them, into an archive."""
+    new = upload(RunStore(store), study, url)
+    console.print(f"{new} new objects are in {url}; bring them home with: ser fetch {url}", soft_wrap=True, markup=False)
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

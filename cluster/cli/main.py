@@ -2,7 +2,6 @@
 
 import errno
 import io
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
+from cluster.cli.job_app import STORE, Store, console, job_app
 from ser_core.errors import BridgeworkError, SettingError
 
 app = typer.Typer(
@@ -24,13 +23,11 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
-console = Console(emoji=False) if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=100, emoji=False)
+app.add_typer(job_app)
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as corpus=emodb optim.epochs=20; `ser options` lists them all.")
 ]
-Store = Annotated[Path, typer.Option(help="Folder with records and studies.", callback=lambda folder: folder.expanduser())]
-STORE = Path("bridgework")
 MACHINE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO),
@@ -41,9 +38,9 @@ MACHINE = {
 def main() -> None:
     """Runs the command line. A user's error prints one sentence and exits with code 2; a defect keeps its traceback.
 
-    SIGTERM, which batch systems send, acts like Ctrl-C. Characters the terminal cannot show are printed as \\uXXXX.
+    The first SIGTERM, which batch systems send, acts like Ctrl-C. Characters the terminal cannot show are printed as \\uXXXX.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt_once)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -55,6 +52,12 @@ def main() -> None:
             raise
         named = f"{error.filename}: " if error.filename else ""
         _stop(f"{named}{error.strerror}; check the path, your permissions and the free space")
+
+
+def _interrupt_once(number: int, frame: object) -> NoReturn:
+    """Raises KeyboardInterrupt and ignores later ones: Slurm sends SIGTERM to a job's script and to `ser`, so it comes twice."""
+    signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 def _stop(sentence: str) -> NoReturn:
@@ -260,78 +263,6 @@ def ui(
     from ser_core.cross_validation.records import RunStore
 
     sys.exit(serve(RunStore(store), tracking, port))
-
-
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-def submit(
-    words: Annotated[
-        list[str] | None, typer.Argument(help="A command of ser with its options and overrides, and submit.* settings.")
-    ] = None,
-    on: Annotated[str, typer.Option(help="ray, slurm, kubernetes or sky.")] = "",
-    address: Annotated[str, typer.Option(help="Where the cluster answers, such as http://HOST:8265.")] = "",
-    write_only: Annotated[Path | None, typer.Option(help="File to write instead of submitting.", dir_okay=False)] = None,
-    settings: Annotated[bool, typer.Option("--settings", help="Print the submit.* settings of --on and stop.")] = False,
-) -> None:
-    """Run a command on a cluster: write one readable file and submit it."""
-    from cluster.cli.job_commands import print_settings, submit_job
-
-    if settings:
-        print_settings(console, on)
-        return
-    if words:
-        check_command(words)
-    sys.exit(submit_job(console, on, address, write_only, words or []))
-
-
-def check_command(words: Sequence[str]) -> None:
-    """Raises a usage error or SettingError for words that `ser` itself would refuse before it reads the corpus."""
-    from cluster.cli.job_commands import check_overrides
-
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
-    with group.make_context("ser", list(words[:1]), resilient_parsing=True) as context:
-        name, command, rest = group.resolve_command(context, list(words))
-        while isinstance(command, TyperGroup):
-            name, command, rest = command.resolve_command(context, rest)
-        if command:
-            parsed = command.make_context(name, rest, parent=context)
-            check_overrides(parsed.params.get("overrides") or [])
-
-
-@app.command()
-def jobs(store: Store = STORE) -> None:
-    """List submitted jobs and what they are doing."""
-    from cluster.cli.job_commands import list_jobs
-
-    list_jobs(console, store)
-
-
-@app.command()
-def logs(
-    job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` lists them.")],
-    follow: Annotated[bool, typer.Option("--follow", help="Continue until the job ends.")] = False,
-    store: Store = STORE,
-) -> None:
-    """Print the output of a job."""
-    from cluster.cli.job_commands import print_logs
-
-    print_logs(job, follow, store)
-
-
-@app.command()
-def stop(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` lists them.")], store: Store = STORE) -> None:
-    """Stop a job. Its records stay."""
-    from cluster.cli.job_commands import stop_job
-
-    stop_job(console, job, store)
-
-
-@app.command()
-def fetch(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` lists them.")], store: Store = STORE) -> None:
-    """Bring the records and studies of a job to this machine."""
-    from cluster.cli.job_commands import fetch_job
-
-    fetch_job(console, job, store)
 
 
 @app.command()

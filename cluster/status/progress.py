@@ -95,7 +95,7 @@ class Progress:
         """Notes that a trial starts in a worker. The first time that this worker appears, it is asked for its node."""
         name, now = actor._actor_id.hex() if actor is not None else "", time.time()
         self._first_start = self._first_start or now
-        if name and name not in self._actors:
+        if actor is not None and name not in self._actors:
             self._actors[name] = ""
             self._asked[actor.get_current_ip_pid.remote()] = name
         self._running[trial_id] = (handed, name, now, gpus)

@@ -7,7 +7,7 @@
 import dataclasses
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,14 @@ class Job:
 
 def job_name(words: tuple[str, ...]) -> str:
     """Returns a new name for a job, valid as a file name, a Slurm job name and a Kubernetes name of up to 40 characters."""
+    return f"{plain_name(words)}-{secrets.token_hex(2)}"
+
+
+def plain_name(words: Sequence[str]) -> str:
+    """Returns verb and study of a command, such as ablate-fusion: up to 35 lower-case letters, digits and `-`."""
     head = "-".join(word for word in words[:2] if "=" not in word and not word.startswith("-"))
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in head.lower()).strip("-")
-    return f"{plain[:35].rstrip('-') or 'job'}-{secrets.token_hex(2)}"
+    return plain[:35].rstrip("-") or "job"
 
 
 class JobFolder:

@@ -131,15 +131,14 @@ class DatabaseRuns:
 
     def __init__(self, client: Any, uri: str, experiment: str) -> None:
         import sqlalchemy
+        from sqlalchemy import event
 
         self.experiment = experiment
         self.artifacts = client.get_experiment(experiment).artifact_location
         self._engine = sqlalchemy.create_engine(uri)
         if uri.startswith("sqlite:"):
             # As MLflow does: other studies and the dashboard use the same file.
-            sqlalchemy.event.listen(
-                self._engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20000")
-            )
+            event.listen(self._engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20000"))
 
     def known(self, study: str) -> Iterator[KnownRun]:
         from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag

@@ -40,7 +40,8 @@ class Home:
         """Returns what a worker needs to find the store, and the checkpoints of these folds in case that it does not."""
         keys = dict.fromkeys(state_key(trial, fold) for trial, folds in pieces for fold in folds)
         states = [SavedState(key, self.store) for key in keys if self.store.state_place(key).exists()]
-        place = {"store": str(self.store.folder), "mark": str(self.mark), "token": self.token}
+        paths = self.nodes.cluster.paths
+        place: dict[str, Any] = {"store": str(self.store.folder), "mark": str(self.mark), "token": self.token, "paths": paths}
         features = self.features.listed() if self.features else {}
         return {**place, "states": states, "facts": self.nodes.facts, "selector": self.nodes.selector(), "features": features}
 

@@ -40,6 +40,9 @@ class Cluster(Option):
     beyond 16. A pack that does not fit into GPU memory is split in half."""
     retries: int = 2
     """How often a trial restarts after its worker died, at least 0."""
+    paths: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Where corpora and checkpoints lie on nodes that do not have them at the driver's paths, such as
+    {/data: /scratch/data}; a node on which the second folder does not exist uses the first."""
     priority: float = 1.0
     """Weight of this study among studies that run on a joined cluster at the same time, above 0; with 2 and 1 the first one gets
     two thirds of the trials."""
@@ -59,6 +62,8 @@ class Cluster(Option):
         at_least(self, "price_per_gpu_hour", 0)
         at_least(self, "cpus_per_trial", 0.01)
         at_least(self, "priority", 0.001)
+        for place in (place for both in self.paths.items() for place in both if not Path(place).is_absolute()):
+            raise SettingError(f"cluster.paths needs absolute paths, such as {{/data: /scratch/data}}; got {shortened(place)}")
         if self.address.startswith("ray://"):
             raise SettingError(
                 f"cluster.address={self.address}: Ray's client (ray://) cannot run studies; run the command on a machine of the "

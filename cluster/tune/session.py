@@ -12,13 +12,16 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from cluster.launch.package_folder import check_lasting
 from cluster.launch.ray_start import join, start_with_patience, warn_without_token, watch_head
 from cluster.tune.resources import Cluster
 
@@ -101,8 +104,9 @@ class Driver:
 def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     """Joins or starts Ray, yields a folder for Tune, then stops Ray and deletes the folder.
 
-    First ends the leftover processes of killed studies in this store.
+    First ends the leftover processes of killed studies in this store. Raises SettingError for a store that Ray would delete.
     """
+    check_lasting(store)
     # On a joined cluster, errors reach you as sentences; Ray's own warnings while it tries to connect do not help.
     settings = {**ENVIRONMENT, "RAY_BACKEND_LOG_LEVEL": "error"} if cluster.address else {**ENVIRONMENT, **_token()}
     os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
@@ -114,8 +118,11 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     folder = store / "ray" / driver.name
     folder.mkdir(parents=True, exist_ok=True)
     stop_watching: Callable[[], None] | None = None
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         _begin(cluster, driver, store)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
         if cluster.address:
             stop_watching = watch_head(ray.get_runtime_context().gcs_address)
         yield folder

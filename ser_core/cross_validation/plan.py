@@ -46,6 +46,9 @@ class Plan:
     one_by_one: str = ""
     """Why folds are trained one by one although optim.pack asks for more; "" if that is not the case."""
 
+    recorded: Config | None = None
+    """The configuration that records show if it differs from `config`: with the paths of the driver's machine."""
+
     @property
     def notices(self) -> list[str]:
         """Returns sentences about the corpus and the configuration that every command prints and every table repeats."""

@@ -38,7 +38,7 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
         key=key,
         seed=config.seed,
         held_out=fold.held_out,
-        config=as_dict(config),
+        config=as_dict(planned.recorded or config),
         card=planned.card,
         sizes={
             **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},

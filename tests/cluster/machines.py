@@ -60,12 +60,13 @@ class Machine:
         pipe = subprocess.PIPE
         return subprocess.Popen([*inside, *command], env=environment, stdout=pipe, stderr=pipe, text=True, **named)
 
-    def start_ray(self) -> None:
+    def start_ray(self, *options: str, **named) -> None:
         """Starts the head on machine 0, a worker node elsewhere. Tries three times, as a busy system lets Ray time out."""
-        where = ["--head", "--port=6379", "--include-dashboard=false"] if self.number == 0 else ["--address=10.77.0.1:6379"]
+        head = ["--head", "--port=6379", *(options or ["--include-dashboard=false"])]
+        where = head if self.number == 0 else ["--address=10.77.0.1:6379"]
         size = [f"--num-cpus={int(self.number > 0)}", "--object-store-memory=100000000", f"--node-ip-address={self.address}"]
         for _ in range(3):
-            with self.popen([RAY, "start", *where, *size, "--disable-usage-stats"]) as process:
+            with self.popen([RAY, "start", *where, *size, "--disable-usage-stats"], **named) as process:
                 said = process.communicate(timeout=240)
             if process.returncode == 0:
                 return

@@ -1,5 +1,9 @@
-"""Sixty folds of EmoDB on machines that share nothing: one is lost, one joins, the driver is killed and the command repeated."""
+"""Sixty folds of EmoDB on machines that share nothing: one is lost, one joins, the driver is killed and the command repeated.
 
+On one machine corpus and checkpoints lie elsewhere. The head has no cores, so the features come from the others, too.
+"""
+
+import os
 import shutil
 import subprocess
 import sys
@@ -12,15 +16,19 @@ import pytest
 from tests.cluster.conftest import PROGRAM, ended, records, ser, until
 from tests.cluster.machines import Machine, machines, why_not
 from tests.cluster.tune.test_home import assert_same_folds
-from tests.shared_material import shared
+from tests.shared_material import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 
+MATERIAL, ELSEWHERE = Path(os.environ.get("SER_SHARED", "") or ROOT.parent / "shared").resolve(), "/tmp/elsewhere"
+MOVED = [f"mkdir {ELSEWHERE}", f"mount --bind {MATERIAL} {ELSEWHERE}", f"mount -t tmpfs tmpfs {MATERIAL}"]
+"""A machine on which corpus and checkpoints lie elsewhere."""
+
 
 def study() -> list[str]:
-    corpus = ["corpus=emodb", f"corpus.root={shared('data', 'emodb')}"]
+    corpus = ["corpus=emodb", f"corpus.root={MATERIAL / 'data' / 'emodb'}"]
     model = [
-        f"model.speech={shared('models', 'whisper-tiny.en-encoder')}",
+        f"model.speech={MATERIAL / 'models' / 'whisper-tiny.en-encoder'}",
         "model.text=none",
         "optim.epochs=3",
         "optim.refit=false",
@@ -38,14 +46,15 @@ def folders():
 
 
 def driver_on(head: Machine, folder: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", PROGRAM, *study(), "cluster.address=10.77.0.1:6379"]
+    paths = f"cluster.paths={{{MATERIAL}: {ELSEWHERE}}}"
+    command = [sys.executable, "-c", PROGRAM, *study(), "cluster.address=10.77.0.1:6379", paths]
     return head.popen(command, cwd=str(folder))
 
 
 def test_sixty_folds_survive_losses_and_are_those_of_one_machine(folders, capsys):
     folder, alone = folders
     times = {"start": time.monotonic()}
-    with machines([folder], [(), ()]) as (head, one, _):
+    with machines([folder], [(), MOVED]) as (head, one, _):
         first = driver_on(head, folder)
         try:
             until(lambda: len(records(folder)) >= 10 or first.poll() is not None, 500, "10 folds")

@@ -35,16 +35,16 @@ def scratch() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob(f"ser-scratch-{os.getuid()}-*"))
 
 
-def assert_same_folds(one: Path, other: Path) -> None:
-    """Both folders have the same records but for times and places."""
+def assert_same_folds(one: Path, other: Path, trained_in: Path | None = None) -> None:
+    """Both folders have the same records but for times and places. `trained_in` is the store of one, if it came from there."""
     assert records(one).keys() == records(other).keys()
     for place in records(one):
         for name in ("predictions-dev.parquet", "predictions-test.parquet"):
             pd.testing.assert_frame_equal(*(pd.read_parquet(each / place / name) for each in (one, other)), check_exact=True)
         assert (one / place / "test.json").read_bytes() == (other / place / "test.json").read_bytes()
         first, second = (json.loads((each / place / "record.json").read_text()) for each in (one, other))
-        for fields, folder in ((first, one), (second, other)):
-            assert fields["config"]["run"].pop("store") == str(folder / "bridgework")
+        for fields, store in ((first, trained_in or one / "bridgework"), (second, other / "bridgework")):
+            assert fields["config"]["run"].pop("store") == str(store)
             for name in ("seconds", "spent"):
                 fields.pop(name)
         assert first == second

@@ -1,0 +1,71 @@
+"""Prints a store's records as text, so that they can travel through a job's log: `python -m cluster.submit.send STORE [HAVE]`.
+
+    ===BEGIN-BRIDGEWORK=== more=0 sha256=3f9a...
+    /Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4CR/...        base64 of a tar.xz (cluster/submit/bundle.py)
+    ===END-BRIDGEWORK===
+HAVE names what the receiver has: digests of `DIGITS` letters, one after the other.
+"""
+
+import base64
+import hashlib
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from cluster.submit.bundle import DIGITS, Arrived, Bundle, contents, pack, unpack
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import RecordError
+
+SENT = re.compile(r"===BEGIN-BRIDGEWORK=== more=([01]) sha256=([0-9a-f]{64})\s(.*?)===END-BRIDGEWORK===", re.DOTALL)
+NAMED = 10_000
+"""Most digests that fit into one command. A receiver with more gets some records twice, and keeps its own."""
+
+
+def sent_text(bundle: Bundle) -> str:
+    """Returns a bundle as lines of text with its SHA-256."""
+    digest = hashlib.sha256(bundle.content).hexdigest()
+    lines = textwrap.wrap(base64.b64encode(bundle.content).decode(), 120)
+    head = f"===BEGIN-BRIDGEWORK=== more={int(bundle.more)} sha256={digest}"
+    return "\n".join([head, *lines, "===END-BRIDGEWORK===", ""])
+
+
+def received(text: str) -> Bundle:
+    """Finds the bundle in what a job printed. Raises RecordError with the job's last words when there is none."""
+    found = SENT.search(text)
+    if not found:
+        last = " ".join(text.split())[-300:] or "nothing"
+        raise RecordError(f"the cluster sent no records; its job printed: {last}")
+    content = base64.b64decode(found[3])
+    if hashlib.sha256(content).hexdigest() != found[2]:
+        raise RecordError("the records arrived damaged (their SHA-256 differs); repeat `ser fetch`")
+    return Bundle(content, found[1] == "1")
+
+
+def receive_all(store: RunStore, ask: Callable[[str], str]) -> Arrived:
+    """Asks for bundles until nothing is missing. `ask(have)` runs `send` with these digests and returns what it printed."""
+    arrived, more = Arrived(), True
+    while more:
+        bundle = received(ask("".join(list(contents(store).values())[-NAMED:])))
+        more = bundle.more
+        if bundle.content:
+            arrived += unpack(bundle.content, store)
+    return arrived
+
+
+def home_sentence(arrived: Arrived, store: Path) -> str:
+    """Returns one sentence about what came home, and the command that shows it."""
+    records = f"{arrived.records} new record{'' if arrived.records == 1 else 's'}"
+    named = f" and {', '.join(sorted(arrived.studies))}" if arrived.studies else ""
+    shown = f"; see it with: ser report {sorted(arrived.studies)[-1]}" if arrived.studies else ""
+    return f"{records}{named} came into {store}{shown}{f' --store {store}' if shown and store != Path('bridgework') else ''}"
+
+
+def _digests(have: str) -> Collection[str]:
+    return {have[start : start + DIGITS] for start in range(0, len(have), DIGITS)}
+
+
+if __name__ == "__main__":
+    _, place, *rest = sys.argv
+    sys.stdout.write(sent_text(pack(RunStore(Path(place).expanduser()), _digests("".join(rest)))))
