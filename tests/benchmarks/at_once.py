@@ -2,10 +2,11 @@
 
     uv run python tests/benchmarks/at_once.py [--at-once 10] [--folds 1000] [--seconds 0.1] [--per-trial 1] [--profile FILE]
 Ray, Tune, the store, summaries and MLflow are real, and each trial runs in a worker process (sleeping.py). --per-trial 10 gives a
-trial ten folds, one after the other. With --per-trial 100 --together, a trial holds 100 folds that sleep together and are reported
-one after the other, as with optim.pack=0: 1,000 folds at once are then ten processes, since 1,000 do not fit on one machine.
-Prints folds per second from the first report to the last, seconds of the driver's processor and bytes per fold, processor of Ray's
-processes and workers per fold, and seconds from the last report until MLflow is complete. Writes at_once.json.
+trial ten folds, one after the other. With --per-trial 100 --together, a trial holds 100 folds that sleep together and are
+reported one after the other, as with optim.pack=0: 1,000 folds at once are then ten processes; 1,000 do not fit on one machine.
+With --per-trial 0 the driver puts short folds together by itself.
+Prints folds per second from the first report to the last, seconds of the driver's processor and bytes per fold, processor of
+Ray's processes and workers per fold, and seconds from the last report until MLflow is complete. Writes at_once.json.
 """
 
 import argparse
@@ -66,12 +67,12 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=10, help="folds that train at once")
     parser.add_argument("--folds", type=int, default=1000, help="folds of the study, a multiple of 50")
     parser.add_argument("--seconds", type=float, default=0.1, help="seconds that a fold sleeps")
-    parser.add_argument("--per-trial", type=int, default=1, help="folds of one Tune trial")
+    parser.add_argument("--per-trial", type=int, default=1, help="folds of one Tune trial; 0 lets the driver choose")
     parser.add_argument("--together", action="store_true", help="folds of a trial sleep together, as in a pack")
     parser.add_argument("--profile", default="", help="file for a profile of the driver")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        record, store = planned(asked.folds, Path(folder) / "store", Path(folder) / "template")
+        record, store = planned(asked.folds, Path(folder) / "store", Path(folder) / "template", int(not asked.per_trial))
         workers = max(1, asked.at_once // (asked.per_trial if asked.together else 1))
         os.environ |= {sleeping.SECONDS: str(asked.seconds), sleeping.TEMPLATE: str(Path(folder) / "template")}
         os.environ |= {sleeping.WORKERS: str(workers), sleeping.TOGETHER: str(int(asked.together))}
@@ -83,11 +84,11 @@ def main() -> None:
     write_figures("at_once", figures)
 
 
-def planned(folds: int, folder: Path, template: Path) -> tuple[StudyRecord, RunStore]:
-    """A study of so many folds, and the files of one record of it."""
+def planned(folds: int, folder: Path, template: Path, pack: int) -> tuple[StudyRecord, RunStore]:
+    """A study of so many folds, and the files of one record of it. A pack of 0 puts folds into trials by number, 1 by time."""
     folder.mkdir()
     rates = ",".join(f"{number}e-5" for number in range(1, folds // 50 + 1))
-    study, given = study_from_words("", [f"run.store={folder}", "optim.pack=0"], [f"optim.learning_rate={rates}"])
+    study, given = study_from_words("", [f"run.store={folder}", f"optim.pack={pack}"], [f"optim.learning_rate={rates}"])
     record, store = plan_ablation(study, given, 5, quiet)
     fold, dev, test = recordings(record, 54)(0)
     epochs = [{"epoch": float(epoch), "loss": 1 / epoch, "loss.emotion": 1 / epoch, "dev": 0.5} for epoch in range(1, 20)]
@@ -99,7 +100,7 @@ def planned(folds: int, folder: Path, template: Path) -> tuple[StudyRecord, RunS
 
 def measured(record: StudyRecord, store: RunStore, workers: int, at_once: int, per_trial: int, profile: str) -> dict[str, Any]:
     """Runs the study with sleeping workers."""
-    cluster = Cluster(workers=workers, cpus_per_trial=0.01, folds_per_trial=1, pack=per_trial)
+    cluster = Cluster(workers=workers, cpus_per_trial=0.01, folds_per_trial=1, pack=max(1, per_trial))
     meter, stops = Meter(), len(record.keys)
     payload, on_fold = tune_adapter.payload, studies.StudyRun.on_fold
     tune_train.train_trial = sleeping.train_trial  # type: ignore[assignment]
