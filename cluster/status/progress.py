@@ -4,6 +4,7 @@
 It costs no report: each carries the name of its node, and a new worker process says once where it runs.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
@@ -58,7 +59,8 @@ class Progress:
     def __init__(self, record: StudyRecord, store: RunStore, cluster: Cluster, found: int, total: int, watch: Watch) -> None:
         self.record, self.cluster, self.watch = record, cluster, watch
         self.folder, self.file = record.folder(store), record.folder(store) / NAME
-        before, now = read_summary(self.file), time.time()
+        self._before, now = read_summary(self.file), time.time()
+        before = self._before
         spent = {name: getattr(before, name) for name in ("seconds", "cpu_seconds", "gpu_seconds")} if before else {}
         texts = {name: getattr(record, name) for name in ("kind", "name", "question", "command")}
         this = {**this_process(), "price": cluster.price_per_gpu_hour, "began": now, "updated": now}
@@ -81,6 +83,7 @@ class Progress:
 
     def begin(self, what: str) -> None:
         """Writes the first summary of this run and shows what happens first."""
+        self._before = None
         self.write()
         self.watch(self.summary.done, self.summary.total, what)
 
@@ -153,8 +156,11 @@ class Progress:
             self.write()
 
     def end(self, interrupted: bool, complete: bool) -> None:
-        """Writes the last summary of this run."""
+        """Writes the last summary of this run. If it trained nothing, what the run before it did stays."""
         self._running.clear()
+        if self._before:
+            self.summary = dataclasses.replace(self._before, total=self.summary.total, done=self.summary.done)
+            self.nodes = self.summary.nodes
         self.summary.state = INTERRUPTED if interrupted else FINISHED if complete else FAILED
         self.write()
 
@@ -194,7 +200,7 @@ class Progress:
         """Returns the seconds to the end: at the pace so far, or by the time of a fold while few are done."""
         summary, at_once = self.summary, max(1, len(self._running))
         left = summary.total - summary.done - summary.spared
-        if not summary.total or not summary.trained or left < 0:
+        if summary.state != RUNNING or not summary.total or not summary.trained or left < 0:
             return None
         if summary.trained >= 3 * at_once:
             return left * (now - self._first_start) / summary.trained

@@ -34,7 +34,8 @@ class Cluster(Option):
     share_gpus: bool = False
     """Whether trials share GPUs, based on the memory that earlier folds of the study used. The first trial gets a whole GPU."""
     folds_per_trial: int = 1
-    """Folds per trial of an ablation, at least 0; 0 trains all in one trial. Small trials keep all workers busy to the end."""
+    """Folds per trial of an ablation, at least 0; 0 trains all in one trial. Small trials keep all workers busy to the end.
+    Folds of a few seconds travel together in any case, so that a trial lasts about 10 s."""
     pack: int = 16
     """Folds that a worker trains as one program when optim.pack=0, across configurations; at least 1. A CPU gains little
     beyond 16. A pack that does not fit into GPU memory is split in half."""

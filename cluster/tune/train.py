@@ -107,11 +107,21 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
+def _forget_statistics(trials: list[Any]) -> None:
+    """Drops what Tune keeps of each number that a trial has reported: 30 kB a trial, and 2 ms at the end of the study."""
+    for trial in trials:
+        trial.run_metadata.metric_n_steps.clear()
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.last_result = {}
+
+
 def _listener(
     ours: HandedOut, home: Home, shares: GpuShares, on_fold: OnFold, on_failure: OnFailure, follower: Follower | None
 ) -> Any:
     """Returns a Tune callback that passes each report to `on_fold` or `on_failure`."""
     from ray.tune import Callback
+
+    over: list[Any] = []
 
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
@@ -126,6 +136,13 @@ def _listener(
                 key = reported.key(result["fold"])
                 shares.update(key)
                 on_fold(reported, key, result["trained"])
+
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            over.append(trial)
+
+        def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+            _forget_statistics(over)
+            over.clear()
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             # The trial is handed out again, so it has not failed yet.

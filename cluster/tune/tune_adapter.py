@@ -5,6 +5,9 @@ OptunaTrials           --next-->                --end---> finished
 """
 
 import dataclasses
+import statistics
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,9 +93,17 @@ class HandedTrials:
         """Returns what to hand out again after an error, or because its node would not train it."""
         if refused:
             return [HandedTrials(self.left, self.retries)]
-        return [HandedTrials(self.left, self.retries - 1)] if error and self.retries and self.unfinished else []
+        if not (error and self.retries and self.unfinished):
+            return []
+        if any(not trial.pack for trial in self.trials):
+            return [HandedTrials(self.left, self.retries - 1)]
+        # One by one: a fold that ends its worker shall not cost those that travelled with it.
+        return [HandedTrials([piece], self.retries - 1) for piece in self.left if piece[1]]
 
 
+SHORT = 10.0
+"""Seconds that a trial of an ablation should last. Tune takes 6 ms of the driver per trial and 2 ms per fold. When a trial ends while
+others wait for their worker to start, Tune gives them the free worker and ends the one that starts."""
 HandedOut = dict[str, HandedTrials]
 """Handed-out trials by the id of the Tune trial."""
 
@@ -103,20 +114,40 @@ class StartedSource:
     def __init__(self, source: Source) -> None:
         self.source, self.epochs = source, source.epochs
         self.first = source.next()
+        self._given = 0
+        self._took: deque[float] = deque(maxlen=10)
 
     def next(self) -> Piece | None:
         first, self.first = self.first, None
-        return first or self.source.next()
+        piece = first or self.source.next()
+        self._given += piece is not None
+        return piece
 
-    def gathered(self, pack: int) -> list[Piece]:
-        """Returns the next trial; if trials may be stacked, adds more until they hold `pack` folds. Returns [] at the end."""
+    def gathered(self, pack: int, at_once: int = 1) -> list[Piece]:
+        """Returns the next trial; if trials may be stacked, adds more until they hold `pack` folds. Returns [] at the end.
+
+        Short folds of an ablation travel together. With `at_once` trials, a trial gets at most half of its share of what is left.
+        """
         pieces: list[Piece] = []
+        together = self._together(at_once)
         while piece := self.next():
             pieces.append(piece)
-            # Trials with optim.pack=0 may be stacked with others; all others go alone.
-            if piece[0].pack or sum(len(folds) for _, folds in pieces) >= pack:
+            # Trials with optim.pack=0 may be stacked with others.
+            if sum(len(folds) for _, folds in pieces) >= (together if piece[0].pack else pack):
                 break
         return pieces
+
+    def took(self, seconds: float, folds: int) -> None:
+        """Notes how long a trial with this many folds took."""
+        self._took.append(seconds / folds)
+
+    def _together(self, at_once: int) -> int:
+        """Returns how many folds the next trial gets: so many that it lasts SHORT seconds, one while nothing is known."""
+        # A search decides after each fold what comes next.
+        if not isinstance(self.source, TrialQueue) or not self._took:
+            return 1
+        share = (self.source.wanted - self._given) // (2 * at_once)
+        return max(1, min(share, int(SHORT / max(statistics.median(self._took), 0.01))))
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         return self.source.reported(trial, fold, trained, failed)
@@ -192,24 +223,31 @@ def tune_searcher(
 
     handed_out: HandedOut = {}
     running: set[str] = set()
+    begun: dict[str, float] = {}
     lost: list[HandedTrials] = []
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
             if shares.wait(len(running)) or (home and len(running) >= home.nodes.trials_at_once()):
                 return None  # Tune asks again
-            handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack), cluster.retries)
+            at_once = home.nodes.trials_at_once() if home else 1
+            handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack, at_once), cluster.retries)
             if not handed.pieces:
                 # While trials run, one of them may die and be handed out again.
                 return None if running else Searcher.FINISHED
             running.add(trial_id)
+            begun[trial_id] = time.monotonic()
             handed_out[trial_id] = handed
             return payload(handed.pieces, folder, source.epochs, shares.gpus, home and home.described(handed.pieces))
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             running.discard(trial_id)
             handed = handed_out[trial_id]
-            again = handed.again(error, bool(home and trial_id in home.refused))
+            refused = bool(home and trial_id in home.refused)
+            if not (error or refused):
+                source.took(time.monotonic() - begun[trial_id], sum(len(folds) for _, folds in handed.pieces))
+            del begun[trial_id]
+            again = handed.again(error, refused)
             lost.extend(again)
             source.finished_all([] if again else handed.trials)
 

@@ -1,5 +1,6 @@
 """The progress of a study, driven by hand as Tune drives it: no Ray, no training."""
 
+import dataclasses
 import types
 from pathlib import Path
 from typing import Any
@@ -120,12 +121,15 @@ def test_a_continued_study_adds_to_what_it_spent(study: Study, clock: Clock) -> 
     study.report(first, 0, 1)
     first.end(interrupted=True, complete=False)
     second = study.progress(found=1)
+    second.begin("starting Ray")
     second.started("t0", study.handed[0], Actor("w"), 0.5)
     study.report(second, 0, 2)
     second.end(interrupted=False, complete=True)
     found = read_summary(second.file)
     assert found
     assert (found.seconds, found.gpu_seconds, found.trained) == (20.0, 10.0, 1)
+    study.progress(found=2).end(interrupted=False, complete=True)
+    assert read_summary(second.file) == dataclasses.replace(found, updated=clock.now, done=2), "a run that trains nothing"
 
 
 def test_files_are_written_seldom_and_show_life(study: Study, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cluster.trial import Trial
 from cluster.tune.gpu_shares import GpuShares
 from cluster.tune.resources import Cluster
-from cluster.tune.tune_adapter import StartedSource, TrialQueue, tune_scheduler, tune_searcher
+from cluster.tune.tune_adapter import HandedTrials, StartedSource, TrialQueue, tune_scheduler, tune_searcher
 from ser_core.cross_validation.records import FoldKey, RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
 
@@ -38,6 +38,39 @@ def test_what_may_be_stacked_is_gathered_until_there_are_enough_folds(tmp_path):
 def test_what_may_not_be_stacked_goes_by_itself(tmp_path):
     found = sizes(source([trial("a", pack=1), trial("b", pack=3)], tmp_path), 100)
     assert [len(pieces) for pieces in found] == [1, 1, 1, 1]
+
+
+def test_short_folds_travel_together_and_leave_enough_for_other_workers(tmp_path):
+    begun = StartedSource(TrialQueue([trial(name, pack=1) for name in "abcdefghij"], RunStore(tmp_path), folds_per_trial=1))
+    assert len(begun.gathered(16, at_once=2)) == 1, "nothing is known"
+    begun.took(0.5, 1)
+    assert [(each.variant, folds) for each, folds in begun.gathered(16, at_once=2)][:4] == [
+        ("a", [2]),
+        ("a", [3]),
+        ("a", [4]),
+        ("b", [1]),
+    ]
+    counts = []
+    while pieces := begun.gathered(16, at_once=2):
+        counts.append(len(pieces))
+    assert counts == sorted(counts, reverse=True) and counts[-3:] == [1, 1, 1] and sum(counts) == 40 - 1 - 9
+
+
+def test_long_folds_and_those_of_a_search_go_alone(tmp_path):
+    begun = StartedSource(TrialQueue([trial(name, pack=1) for name in "abcdefghij"], RunStore(tmp_path), folds_per_trial=1))
+    begun.took(60, 2)
+    assert len(begun.gathered(16, at_once=1)) == 1
+    asked = StartedSource(Ends([trial("a", pack=1), trial("b", pack=1)], []))
+    asked.took(0.1, 2)
+    assert len(asked.gathered(16)) == 1
+
+
+def test_what_travelled_with_a_worker_that_died_is_handed_out_one_by_one():
+    a, b = trial("a", pack=1), trial("b", pack=1)
+    handed = HandedTrials([(a, [1]), (a, [2]), (b, [1])], 2, {(0, 1)})
+    assert [(each.pieces, each.retries) for each in handed.again(error=True)] == [([(a, [2])], 1), ([(b, [1])], 1)]
+    stacked = HandedTrials([(trial("a"), [1]), (trial("b"), [1])], 2)
+    assert len(stacked.again(error=True)) == 1, "a stack is one program"
 
 
 class Ends:
