@@ -9,11 +9,11 @@ from ser_core.errors import SettingError
 from ser_core.override_values import shortened
 
 
-def check_json_file(file: Path | None) -> None:
-    """Raises SettingError with the reason when the file cannot be written. None means no file."""
+def check_json_file(file: Path | None, option: str = "--json") -> None:
+    """Raises SettingError with the reason when the file of this option cannot be written. None means no file."""
     if file is None:
         return
-    place, named = file.expanduser().absolute(), f"--json {shortened(str(file))}"
+    place, named = file.expanduser().absolute(), f"{option} {shortened(str(file))}"
     try:
         there, folder = place.exists(), place.parent.is_dir()
     except (OSError, ValueError) as error:

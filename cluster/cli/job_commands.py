@@ -35,7 +35,7 @@ def submit_job(console: Console, on: str, address: str, file: Path | None, words
     launcher, rest = launcher_from(on, address, words)
     job = Job(job_name(rest), on, rest, dataclasses.asdict(launcher), str(Path.cwd()))
     if file is not None:
-        check_json_file(file)
+        check_json_file(file, "--write-only")
         file.expanduser().write_text(launcher.write(job))
         console.print(f"wrote {file}; nothing was submitted", highlight=False, soft_wrap=True, markup=False)
         return 0

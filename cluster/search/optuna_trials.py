@@ -94,6 +94,8 @@ class OptunaTrials:
             # Repeating the earlier suggestions in order rebuilds the sampler's history; recorded folds cost nothing.
             self._enqueue([*past.asked, *starts])
 
+    fixed = False
+
     @property
     def wanted(self) -> int:
         return max(1, self.budget.trials - len(self.trials))

@@ -52,9 +52,9 @@ def study_command(words: Sequence[str], program: str, store: str, address: str =
 
 
 def wait_for_nodes(ray: str, address: str, count: int | str, seconds: int = 600) -> str:
-    """Returns shell lines that wait until so many nodes are in the cluster: nodes that join later would not be used.
+    """Returns shell lines that wait until so many nodes are in the cluster.
 
-    After `seconds` the study starts with the nodes that are there.
+    `ray status` may answer before all of them are registered. After `seconds` the study starts with the nodes that are there.
     """
     return f"""waited=0
 until [ "$({ray} status --address={address} 2>/dev/null | grep -c '^ 1 node_')" -ge {count} ] || [ $waited -ge {seconds} ]; do

@@ -67,7 +67,7 @@ class NodeExtraction:
             yield from self._on_nodes(items, encoder, audio, nodes)
 
     def _on_nodes(self, items: Sequence[Item], encoder: Encoder, audio: Audio, nodes: Nodes) -> Computed:
-        import ray
+        from ray.exceptions import RayError
 
         batches = [list(items[start : start + BATCH]) for start in range(0, len(items), BATCH)]
         gpus = 1 if nodes.resource("GPU") and not self._training else 0
@@ -80,7 +80,14 @@ class NodeExtraction:
                 waiting.append((batches[number], submit(batches[number])))
             if number >= ahead and waiting:
                 batch, asked = waiting.popleft()
-                yield from self._answer(batch, asked, submit, encoder, audio, ray)
+                try:
+                    yield from self._answer(batch, asked, submit)
+                except RayError as error:
+                    lines = str(error).strip().splitlines()
+                    print_notices([f"a node could not extract features ({lines[-1]}); this machine does the rest"])
+                    left = [batch, *(each for each, _ in waiting), *batches[number + 1 :]]
+                    yield from compute_here([item for each in left for item in each], encoder, audio)
+                    return
 
     def _submitter(self, encoder: Encoder, audio: Audio, nodes: Nodes, gpus: int) -> Any:
         """Returns a function that starts the task of a batch."""
@@ -98,18 +105,14 @@ class NodeExtraction:
 
         return submit
 
-    def _answer(self, batch: list[Item], asked: Any, submit: Any, encoder: Encoder, audio: Audio, ray: Any) -> Computed:
-        """Yields the items of a batch. Sends the waveforms if the node lacks the files; computes here if it cannot do it."""
-        try:
-            found = ray.get(asked)
-            if found is None:
-                self._sends = True
-                found = ray.get(submit(batch))
-        except Exception as error:  # whatever Ray or the node raises: the features matter more than where they come from
-            reason = str(error).strip().splitlines()
-            print_notices([f"a node could not extract features ({reason[-1] if reason else error!r}); this machine does it"])
-            yield from compute_here(batch, encoder, audio)
-            return
+    def _answer(self, batch: list[Item], asked: Any, submit: Any) -> Computed:
+        """Yields the items of a batch. Sends the waveforms if the node lacks the files. Raises RayError if no node can do it."""
+        import ray
+
+        found = ray.get(asked)
+        if found is None:
+            self._sends = True
+            found = ray.get(submit(batch))
         for item, features in zip(batch, found, strict=True):
             yield item, features if isinstance(features, AudioError) else torch.from_numpy(np.array(features))
 

@@ -8,7 +8,7 @@ import dataclasses
 import statistics
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,9 +32,12 @@ class Source(Protocol):
         """Whether other drivers may work on the same study."""
         ...
 
+    fixed: bool
+    """Whether its trials are known beforehand, so that several may travel together. A search decides after each fold."""
+
     @property
     def wanted(self) -> int:
-        """How many more trials there are to hand out, at most, as a hint to a cluster that can grow."""
+        """How many more trials `next` may return, at most."""
         ...
 
     def start_record(self, record: StudyRecord, store: RunStore) -> None:
@@ -102,8 +105,8 @@ class HandedTrials:
 
 
 SHORT = 10.0
-"""Seconds that a trial of an ablation should last. Tune takes 6 ms of the driver per trial and 2 ms per fold. When a trial ends while
-others wait for their worker to start, Tune gives them the free worker and ends the one that starts."""
+"""Seconds that a trial of an ablation should last. Tune takes 6 ms of the driver per trial and 2 ms per fold. When a trial ends
+while others wait for their worker to start, Tune gives them the free worker and ends the one that starts."""
 HandedOut = dict[str, HandedTrials]
 """Handed-out trials by the id of the Tune trial."""
 
@@ -114,14 +117,11 @@ class StartedSource:
     def __init__(self, source: Source) -> None:
         self.source, self.epochs = source, source.epochs
         self.first = source.next()
-        self._given = 0
         self._took: deque[float] = deque(maxlen=10)
 
     def next(self) -> Piece | None:
         first, self.first = self.first, None
-        piece = first or self.source.next()
-        self._given += piece is not None
-        return piece
+        return first or self.source.next()
 
     def gathered(self, pack: int, at_once: int = 1) -> list[Piece]:
         """Returns the next trial; if trials may be stacked, adds more until they hold `pack` folds. Returns [] at the end.
@@ -143,10 +143,9 @@ class StartedSource:
 
     def _together(self, at_once: int) -> int:
         """Returns how many folds the next trial gets: so many that it lasts SHORT seconds, one while nothing is known."""
-        # A search decides after each fold what comes next.
-        if not isinstance(self.source, TrialQueue) or not self._took:
+        if not self.source.fixed or not self._took:
             return 1
-        share = (self.source.wanted - self._given) // (2 * at_once)
+        share = self.source.wanted // (2 * at_once)
         return max(1, min(share, int(SHORT / max(statistics.median(self._took), 0.01))))
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
@@ -167,16 +166,17 @@ class TrialQueue:
     """
 
     epochs = shared = False
+    fixed = True
 
     def __init__(self, trials: Sequence[Trial], store: RunStore, folds_per_trial: int = 0) -> None:
         self.pieces: list[Piece] = []
         for trial in trials:
             self.pieces += [(trial, folds) for folds in _cut(missing_folds(trial, store), folds_per_trial, trial.pack)]
-        self._waiting: Iterator[Piece] = iter(self.pieces)
+        self._next = 0
 
     @property
     def wanted(self) -> int:
-        return len(self.pieces)
+        return len(self.pieces) - self._next
 
     def start_record(self, record: StudyRecord, store: RunStore) -> None:
         record.save(store)
@@ -185,7 +185,8 @@ class TrialQueue:
         """Does nothing, since the list is fixed before training."""
 
     def next(self) -> Piece | None:
-        return next(self._waiting, None)
+        self._next += 1
+        return self.pieces[self._next - 1] if self._next <= len(self.pieces) else None
 
     def reported(self, trial: Trial, fold: int, trained: bool, failed: bool) -> bool:
         """Returns False: an ablation never prunes, so every trial trains all folds."""

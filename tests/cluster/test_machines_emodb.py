@@ -1,6 +1,6 @@
-"""Sixty folds of EmoDB on machines that share nothing: one is lost, one joins, the driver is killed and the command repeated.
+"""Sixty folds of EmoDB on several machines, with losses, equal those of one machine: by Ray, `ser submit --on ray` and Slurm.
 
-On one machine corpus and checkpoints lie elsewhere. The head has no cores, so the features come from the others, too.
+By Ray, machines share nothing and one has corpus and checkpoints elsewhere. Heads have no cores, so others extract the features.
 """
 
 import os
@@ -15,6 +15,9 @@ import pytest
 
 from tests.cluster.conftest import PROGRAM, ended, records, ser, until
 from tests.cluster.machines import Machine, machines, why_not
+from tests.cluster.slurm_lab import slurm, why_no_slurm
+from tests.cluster.submit.lab import ADDRESS, THERE, lab, ser_on
+from tests.cluster.submit.test_slurm import TWO
 from tests.cluster.tune.test_home import assert_same_folds
 from tests.shared_material import ROOT
 
@@ -37,12 +40,33 @@ def study() -> list[str]:
 
 
 @pytest.fixture
-def folders():
-    """The folder of the driver and that of one machine alone: not under /tmp, which every machine has for itself."""
-    made = [Path(tempfile.mkdtemp(prefix="ser-emodb-", dir="/var/tmp")) for _ in range(2)]
+def folder():
+    """A folder that is not under /tmp, which every machine has for itself."""
+    made = Path(tempfile.mkdtemp(prefix="ser-emodb-", dir="/var/tmp"))
     yield made
-    for folder in made:
-        shutil.rmtree(folder)
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The study on one machine, and how long it took."""
+    folder, began = Path(tempfile.mkdtemp(prefix="ser-emodb-", dir="/var/tmp")), time.monotonic()
+    ran = ser(folder, *study())
+    assert ran.code == 0, ran.err
+    yield folder, time.monotonic() - began
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def say(alone, capsys):
+    """Prints the seconds of a way, and of one machine."""
+
+    def show(way: str, began: float, **marks: float) -> None:
+        seconds = {name.replace("_", " "): round(when - began) for name, when in marks.items()}
+        with capsys.disabled():
+            print(f"\n{way}: {seconds}, end {time.monotonic() - began:.0f}; one machine {alone[1]:.0f} s")
+
+    return show
 
 
 def driver_on(head: Machine, folder: Path) -> "subprocess.Popen[str]":
@@ -51,35 +75,65 @@ def driver_on(head: Machine, folder: Path) -> "subprocess.Popen[str]":
     return head.popen(command, cwd=str(folder))
 
 
-def test_sixty_folds_survive_losses_and_are_those_of_one_machine(folders, capsys):
-    folder, alone = folders
-    times = {"start": time.monotonic()}
+def test_sixty_folds_survive_losses_and_are_those_of_one_machine(folder, alone, say):
     with machines([folder], [(), MOVED]) as (head, one, _):
-        first = driver_on(head, folder)
+        began, first = time.monotonic(), driver_on(head, folder)
         try:
             until(lambda: len(records(folder)) >= 10 or first.poll() is not None, 500, "10 folds")
-            times["10 folds"] = time.monotonic()
+            lost = time.monotonic()
             one.kill_processes()
+            assert one.files("/tmp/ser-scratch-*"), "it trained"
+            one.popen(["sh", "-c", "rm -r /tmp/ser-scratch-*"]).communicate()  # so that a new one shows its use
             one.start_ray()  # a machine joins
-            until(lambda: len(records(folder)) >= 25 or first.poll() is not None, 500, "25 folds")
-            until(lambda: bool(one.files("/tmp/ser-scratch-*")), 60, "the machine that has joined is used")
-            times["25 folds"] = time.monotonic()
-            before = records(folder)
+            joined = time.monotonic()
+            until(lambda: len(one.files("/tmp/ser-scratch-*")) > 0 and len(records(folder)) >= 25, 100, "its use, and 25 folds")
+            killed, before = time.monotonic(), records(folder)
         finally:
             first.kill()
             first.communicate()
         with driver_on(head, folder) as second:
             ran = ended(second, 900)
-        times["60 folds"] = time.monotonic()
         assert ran.code == 0, ran.err
-        assert "already recorded" in ran.out
-        left = [each.files("/tmp/ser-scratch-*") for each in (one,)]
+        assert "already recorded" in ran.out and "could not extract features" not in ran.err
+        say("three machines", began, node_lost=lost, node_joined=joined, driver_killed=killed)
     found = records(folder)
-    assert len(found) == 60 and before.items() <= found.items(), "each fold once, none written again"
-    assert any("/cache/features" in str(file) for file in folder.rglob("shard-*")), "features came home"
-    single = ser(alone, *study())
-    times["60 folds on one machine"] = time.monotonic()
-    assert single.code == 0, single.err
-    assert_same_folds(folder, alone)
-    with capsys.disabled():
-        print({name: round(when - times["start"]) for name, when in times.items()}, left)
+    assert len(before) < len(found) == 60 and before.items() <= found.items(), "each fold once, none written again"
+    assert_same_folds(folder, alone[0])
+
+
+def test_a_laptop_without_corpus_and_store_submits_to_ray_and_fetches(folder, alone, say):
+    home, laptop_home = folder / "home", folder / "laptop"
+    home.mkdir()
+    laptop_home.mkdir()
+    with lab(home, corpora=MATERIAL) as (_, (one, _), laptop):
+        began = time.monotonic()
+        ran = ser_on(laptop, laptop_home, "submit", "--on", "ray", "--address", ADDRESS, *study(), *THERE)
+        assert ran.code == 0, ran.err
+        job, place = ran.out.split()[1], "bridgework-jobs/*/folds/*/*/fold-*/record.json"
+        until(lambda: len(list(home.glob(place))) >= 10, 300, "10 folds")
+        lost = time.monotonic()
+        one.kill_processes()
+        assert "60 folds trained" in ser_on(laptop, laptop_home, "logs", job, "--follow", seconds=600).out
+        fetched = ser_on(laptop, laptop_home, "fetch", job)
+        assert fetched.code == 0 and fetched.out.startswith("60 new records"), fetched.err
+        say("ser submit --on ray", began, node_lost=lost)
+    assert_same_folds(laptop_home, alone[0], next(home.glob("bridgework-jobs/*")))
+
+
+@pytest.mark.skipif(bool(why_no_slurm()), reason=why_no_slurm() or "-")
+def test_slurm_drains_a_node_and_puts_the_job_back(folder, alone, say):
+    with slurm(3) as cluster:
+        began = time.monotonic()
+        job = cluster.submit(folder, *study(), *TWO)
+        until(lambda: len(records(folder)) >= 10, 300, "10 folds")
+        drained, number = time.monotonic(), cluster.number(folder, job)
+        cluster.run("scontrol", "update", f"nodename={cluster.nodes[1].name}", "state=drain", "reason=test")
+        cluster.run("scontrol", "requeue", number)
+        until(lambda: cluster.state(folder, job) == "PENDING", 100, "the job to wait")
+        waiting, before = time.monotonic(), records(folder)
+        cluster.run("scontrol", "update", f"jobid={number}", "starttime=now")  # else Slurm lets it wait for two minutes
+        until(lambda: cluster.state(folder, job) == "COMPLETED", 600, "the end of the job")
+        say("ser submit --on slurm", began, node_drained=drained, job_waits=waiting)
+    found = records(folder)
+    assert len(before) < len(found) == 60 and before.items() <= found.items(), "each fold once, none written again"
+    assert_same_folds(folder, alone[0])

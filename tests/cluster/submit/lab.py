@@ -20,13 +20,14 @@ PATH = {"PYTHONPATH": str(ROOT)}
 
 
 @contextlib.contextmanager
-def lab(home: Path, workers: int = 2) -> Iterator[tuple[Machine, list[Machine], Machine]]:
-    """Yields head, workers and laptop. `home` is the home folder on the head; the others see it empty."""
+def lab(home: Path, workers: int = 2, corpora: Path | None = None) -> Iterator[tuple[Machine, list[Machine], Machine]]:
+    """Yields head, workers and laptop. The head's folder `home` is empty on all others, and `corpora` is empty on the laptop."""
     made: list[Machine] = []
     with network(workers + 2):
         try:
             made.append(Machine(0))
-            made += [Machine(number, [home]) for number in range(1, workers + 2)]
+            made += [Machine(number, [home]) for number in range(1, workers + 1)]
+            made.append(Machine(workers + 1, [home, corpora] if corpora else [home]))
             made[0].start_ray("--include-dashboard=true", "--dashboard-host=0.0.0.0", env={**PATH, "HOME": str(home)})
             for machine in made[1:-1]:
                 machine.start_ray(env=PATH)

@@ -1,6 +1,7 @@
 """Features that nodes compute and pass on are those of one machine, to the last bit. A real Ray in one process of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 import ray
 from cluster.transfer.feature_files import FeatureFiles, fetch_features
+from cluster.tune import extraction as elsewhere
 from cluster.tune.extraction import NodeExtraction
 from cluster.tune.fair_share import FairShare
 from cluster.tune.resources import Cluster
@@ -34,6 +36,13 @@ for name in ("nodes", "sent"):
     compute._sends = name == "sent"  # as after a node has not found the files
     with extraction.extracting_with(compute):
         load_dataset(config(name))
+def failing(*given):
+    raise OSError("no checkpoint")
+
+
+elsewhere.compute_batch = failing
+with extraction.extracting_with(NodeExtraction(Cluster(address="auto"), folder)):
+    load_dataset(config("failed"))
 files = FeatureFiles(folder / "nodes" / "cache")
 listed = files.listed()
 for _ in range(2):
@@ -50,19 +59,26 @@ for _ in range(50):
         break
     ray.wait([shares[0]._asked], timeout=1)
 said = {"found": found, "alone again": shares[0].share}
-print(json.dumps({**said, **{name: shards(name) for name in ("alone", "nodes", "sent", "fetched")}}))
+print(json.dumps({**said, **{name: shards(name) for name in ("alone", "nodes", "sent", "failed", "fetched")}}))
 """
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
     folder = tmp_path_factory.mktemp("extraction")
-    ran = subprocess.run([sys.executable, "-c", RUN, str(folder)], capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "COLUMNS": "300"},
+    )
     assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("(OSError: no checkpoint); this machine does the rest") == 1
     return json.loads(ran.stdout.splitlines()[-1]), folder
 
 
-@pytest.mark.parametrize("place", ["nodes", "sent", "fetched"])
+@pytest.mark.parametrize("place", ["nodes", "sent", "failed", "fetched"])
 def test_features_are_those_of_one_machine(said, place):
     """The name of a shard is the hash of its bytes."""
     found, folder = said

@@ -46,7 +46,7 @@ def train_trial(payload):
 
 
 class Source:
-    epochs, wanted = False, 5
+    epochs, fixed, wanted = False, False, 5
     left = [Trial(name, 0, (), (FoldKey(name, "split", 1),)) for name in "abcde"]
 
     def next(self):
