@@ -15,12 +15,10 @@ from cluster.tune.home import Home
 from cluster.tune.nodes import Nodes
 from cluster.tune.resources import Cluster
 from cluster.tune.session import ray_running
-from cluster.tune.tune_adapter import HandedOut, StartedSource, tune_scheduler, tune_searcher
+from cluster.tune.tune_adapter import MANY, HandedOut, StartedSource, tune_scheduler, tune_searcher
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import BridgeworkError
 
-MOST_AT_ONCE = 10_000
-"""Trials at once on a joined cluster, whatever its size."""
 OnFold = Callable[[Trial, FoldKey, bool], None]
 OnFailure = Callable[[Trial, int, str, str, str], None]
 
@@ -62,7 +60,7 @@ def train(
             nodes.request(source.source.wanted, shares.gpus)
             # The follower hears of a report first, so that what is shown with a fold includes it.
             followers = [follower.callback(trials, home.refused)] if follower else []
-            callbacks = [*followers, _listener(trials, home, shares, on_fold, on_failure, follower)]
+            callbacks = [*followers, _listener(trials, home, shares, on_fold, on_failure, follower), _forgetter()]
             _tuner(nodes, folder, searcher, scheduler, callbacks).fit()
         except Exception as error:
             if ours := _ours(error):
@@ -90,7 +88,7 @@ def _tuner(nodes: Nodes, folder: Path, searcher: Any, scheduler: Any, callbacks:
             scheduler=scheduler,
             num_samples=-1,
             # The searcher follows the nodes of a joined cluster; this only bounds what Tune asks it for.
-            max_concurrent_trials=MOST_AT_ONCE if nodes.joined and not cluster.workers else nodes.trials_at_once(),
+            max_concurrent_trials=MANY if nodes.joined and not cluster.workers else nodes.trials_at_once(),
             # A worker keeps its process between trials, and with it the cached corpus and plans (cluster/trial.py).
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
@@ -107,12 +105,29 @@ def _ours(error: BaseException) -> BridgeworkError | None:
     return found
 
 
-def _forget_statistics(trials: list[Any]) -> None:
-    """Drops what Tune keeps of each number that a trial has reported: 30 kB a trial, and 2 ms at the end of the study."""
-    for trial in trials:
-        trial.run_metadata.metric_n_steps.clear()
-        trial.run_metadata.metric_analysis.clear()
-        trial.run_metadata.last_result = {}
+def _forgetter() -> Any:
+    """Returns a Tune callback that drops what Tune keeps of the numbers of ended trials: 30 kB each, and 2 ms at the end."""
+    from ray.tune import Callback
+
+    over: list[Any] = []
+
+    class Forgetter(Callback):
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            over.append(trial)
+
+        def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+            # Tune reads the last result once more after `on_trial_complete`.
+            for trial in over:
+                trial.run_metadata.metric_n_steps.clear()
+                trial.run_metadata.metric_analysis.clear()
+                trial.run_metadata.last_result = {}
+            over.clear()
+
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            """Tune pickles its callbacks into a state that we never read, so an empty object replaces ours."""
+            return object, ()
+
+    return Forgetter()
 
 
 def _listener(
@@ -120,8 +135,6 @@ def _listener(
 ) -> Any:
     """Returns a Tune callback that passes each report to `on_fold` or `on_failure`."""
     from ray.tune import Callback
-
-    over: list[Any] = []
 
     class Listener(Callback):
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
@@ -136,13 +149,6 @@ def _listener(
                 key = reported.key(result["fold"])
                 shares.update(key)
                 on_fold(reported, key, result["trained"])
-
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            over.append(trial)
-
-        def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-            _forget_statistics(over)
-            over.clear()
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             # The trial is handed out again, so it has not failed yet.

@@ -72,6 +72,8 @@ class HandedTrials:
     pieces: list[Piece]
     retries: int
     """How many more times it may be handed out."""
+    started: float = dataclasses.field(default_factory=time.monotonic)
+    """When it was put together, in seconds of time.monotonic."""
     reported: set[tuple[int, int]] = dataclasses.field(default_factory=set)
     """Numbers of the pieces and of their folds that have been reported. Fold 0 stands for all folds of its piece."""
 
@@ -107,6 +109,8 @@ class HandedTrials:
 SHORT = 10.0
 """Seconds that a trial of an ablation should last. Tune takes 6 ms of the driver per trial and 2 ms per fold. When a trial ends
 while others wait for their worker to start, Tune gives them the free worker and ends the one that starts."""
+MANY = 10_000
+"""Trials at once where nothing else limits them."""
 HandedOut = dict[str, HandedTrials]
 """Handed-out trials by the id of the Tune trial."""
 
@@ -118,10 +122,24 @@ class StartedSource:
         self.source, self.epochs = source, source.epochs
         self.first = source.next()
         self._took: deque[float] = deque(maxlen=10)
+        self._lost: list[HandedTrials] = []
 
     def next(self) -> Piece | None:
         first, self.first = self.first, None
         return first or self.source.next()
+
+    def hand_out(self, cluster: Cluster, at_once: int) -> HandedTrials:
+        """Returns the next Tune trial: one that was lost, else new ones. It is empty at the end."""
+        return self._lost.pop() if self._lost else HandedTrials(self.gathered(cluster.pack, at_once), cluster.retries)
+
+    def take_back(self, handed: HandedTrials, error: bool, refused: bool) -> None:
+        """Handles the end of a Tune trial. What its worker or node has left undone is handed out again."""
+        if not (error or refused):
+            self.note_time(handed)
+        again = handed.again(error, refused)
+        self._lost.extend(again)
+        for trial in () if again else handed.trials:
+            self.source.finished(trial)
 
     def gathered(self, pack: int, at_once: int = 1) -> list[Piece]:
         """Returns the next trial; if trials may be stacked, adds more until they hold `pack` folds. Returns [] at the end.
@@ -137,9 +155,9 @@ class StartedSource:
                 break
         return pieces
 
-    def took(self, seconds: float, folds: int) -> None:
-        """Notes how long a trial with this many folds took."""
-        self._took.append(seconds / folds)
+    def note_time(self, handed: HandedTrials) -> None:
+        """Notes how long a fold of this trial, which has just ended, took on average."""
+        self._took.append((time.monotonic() - handed.started) / sum(len(folds) for _, folds in handed.pieces))
 
     def _together(self, at_once: int) -> int:
         """Returns how many folds the next trial gets: so many that it lasts SHORT seconds, one while nothing is known."""
@@ -153,10 +171,6 @@ class StartedSource:
 
     def progressed(self, trial: Trial, epoch: int, most: int, dev: float) -> bool:
         return self.source.progressed(trial, epoch, most, dev)
-
-    def finished_all(self, trials: Sequence[Trial]) -> None:
-        for trial in trials:
-            self.source.finished(trial)
 
 
 class TrialQueue:
@@ -224,33 +238,23 @@ def tune_searcher(
 
     handed_out: HandedOut = {}
     running: set[str] = set()
-    begun: dict[str, float] = {}
-    lost: list[HandedTrials] = []
 
     class SourceSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
-            if shares.wait(len(running)) or (home and len(running) >= home.nodes.trials_at_once()):
+            at_once = home.nodes.trials_at_once() if home else MANY
+            if shares.wait(len(running)) or len(running) >= at_once:
                 return None  # Tune asks again
-            at_once = home.nodes.trials_at_once() if home else 1
-            handed = lost.pop() if lost else HandedTrials(source.gathered(cluster.pack, at_once), cluster.retries)
+            handed = source.hand_out(cluster, at_once)
             if not handed.pieces:
                 # While trials run, one of them may die and be handed out again.
                 return None if running else Searcher.FINISHED
             running.add(trial_id)
-            begun[trial_id] = time.monotonic()
             handed_out[trial_id] = handed
             return payload(handed.pieces, folder, source.epochs, shares.gpus, home and home.described(handed.pieces))
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             running.discard(trial_id)
-            handed = handed_out[trial_id]
-            refused = bool(home and trial_id in home.refused)
-            if not (error or refused):
-                source.took(time.monotonic() - begun[trial_id], sum(len(folds) for _, folds in handed.pieces))
-            del begun[trial_id]
-            again = handed.again(error, refused)
-            lost.extend(again)
-            source.finished_all([] if again else handed.trials)
+            source.take_back(handed_out[trial_id], error, bool(home and trial_id in home.refused))
 
         def save(self, checkpoint_path: str) -> None:
             """Nothing to save: records are what a study resumes from."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 
 import pytest
 
@@ -40,10 +41,15 @@ def test_what_may_not_be_stacked_goes_by_itself(tmp_path):
     assert [len(pieces) for pieces in found] == [1, 1, 1, 1]
 
 
+def ended(seconds, folds):
+    """A trial with this many folds that has taken so long."""
+    return HandedTrials([(trial("z", pack=1), list(range(folds)))], 0, time.monotonic() - seconds)
+
+
 def test_short_folds_travel_together_and_leave_enough_for_other_workers(tmp_path):
     begun = StartedSource(TrialQueue([trial(name, pack=1) for name in "abcdefghij"], RunStore(tmp_path), folds_per_trial=1))
     assert len(begun.gathered(16, at_once=2)) == 1, "nothing is known"
-    begun.took(0.5, 1)
+    begun.note_time(ended(0.5, 1))
     assert [(each.variant, folds) for each, folds in begun.gathered(16, at_once=2)][:4] == [
         ("a", [2]),
         ("a", [3]),
@@ -58,16 +64,16 @@ def test_short_folds_travel_together_and_leave_enough_for_other_workers(tmp_path
 
 def test_long_folds_and_those_of_a_search_go_alone(tmp_path):
     begun = StartedSource(TrialQueue([trial(name, pack=1) for name in "abcdefghij"], RunStore(tmp_path), folds_per_trial=1))
-    begun.took(60, 2)
+    begun.note_time(ended(60, 2))
     assert len(begun.gathered(16, at_once=1)) == 1
     asked = StartedSource(Ends([trial("a", pack=1), trial("b", pack=1)], []))
-    asked.took(0.1, 2)
+    asked.note_time(ended(0.1, 2))
     assert len(asked.gathered(16)) == 1
 
 
 def test_what_travelled_with_a_worker_that_died_is_handed_out_one_by_one():
     a, b = trial("a", pack=1), trial("b", pack=1)
-    handed = HandedTrials([(a, [1]), (a, [2]), (b, [1])], 2, {(0, 1)})
+    handed = HandedTrials([(a, [1]), (a, [2]), (b, [1])], 2, reported={(0, 1)})
     assert [(each.pieces, each.retries) for each in handed.again(error=True)] == [([(a, [2])], 1), ([(b, [1])], 1)]
     stacked = HandedTrials([(trial("a"), [1]), (trial("b"), [1])], 2)
     assert len(stacked.again(error=True)) == 1, "a stack is one program"
@@ -76,7 +82,7 @@ def test_what_travelled_with_a_worker_that_died_is_handed_out_one_by_one():
 class Ends:
     """A source that ends trials by name."""
 
-    epochs = False
+    epochs = fixed = False
 
     def __init__(self, trials, ending):
         self.trials, self.ending, self.told, self.done = iter(trials), ending, [], []
