@@ -33,7 +33,8 @@ def study() -> list[str]:
     model = [
         f"model.speech={MATERIAL / 'models' / 'whisper-tiny.en-encoder'}",
         "model.text=none",
-        "optim.epochs=3",
+        "optim.epochs=12",
+        "optim.patience=12",
         "optim.refit=false",
     ]
     return ["ablate", "--factor", "model.width=32,48,64", *corpus, *model, "--seeds", "2"]
@@ -86,8 +87,11 @@ def test_sixty_folds_survive_losses_and_are_those_of_one_machine(folder, alone, 
             one.popen(["sh", "-c", "rm -r /tmp/ser-scratch-*"]).communicate()  # so that a new one shows its use
             one.start_ray()  # a machine joins
             joined = time.monotonic()
-            until(lambda: len(one.files("/tmp/ser-scratch-*")) > 0 and len(records(folder)) >= 25, 100, "its use, and 25 folds")
+            until(lambda: one.files("/tmp/ser-scratch-*") or first.poll() is not None, 60, "its use within a minute")
+            used = time.monotonic()
+            until(lambda: len(records(folder)) >= 25 or first.poll() is not None, 300, "25 folds")
             killed, before = time.monotonic(), records(folder)
+            assert first.poll() is None, "the study has ended too early for this test"
         finally:
             first.kill()
             first.communicate()
@@ -95,7 +99,7 @@ def test_sixty_folds_survive_losses_and_are_those_of_one_machine(folder, alone, 
             ran = ended(second, 900)
         assert ran.code == 0, ran.err
         assert "already recorded" in ran.out and "could not extract features" not in ran.err
-        say("three machines", began, node_lost=lost, node_joined=joined, driver_killed=killed)
+        say("three machines", began, node_lost=lost, node_joined=joined, node_used=used, driver_killed=killed)
     found = records(folder)
     assert len(before) < len(found) == 60 and before.items() <= found.items(), "each fold once, none written again"
     assert_same_folds(folder, alone[0])
