@@ -288,10 +288,8 @@ def tune_scheduler(source: Source, handed_out: HandedOut, home: Home | None = No
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
             handed = handed_out[trial.trial_id]
             together = handed.trials
-            if home and home.refuses(trial.trial_id, result):
+            if home and not _bring_home(home, trial.trial_id, result, together):
                 return TrialScheduler.STOP
-            if home:
-                home.receive(result.get("parcel"), together)
             if result.get("saved"):  # only a checkpoint
                 return TrialScheduler.CONTINUE
             if _ends(source, handed, result):
@@ -308,6 +306,14 @@ def tune_scheduler(source: Source, handed_out: HandedOut, home: Home | None = No
             return object, ()
 
     return SourceScheduler()
+
+
+def _bring_home(home: Home, trial_id: str, result: dict[str, Any], trials: Sequence[Trial]) -> bool:
+    """Writes the records that come with a report. Returns False if the node would not train the trial."""
+    if home.refuses(trial_id, result):
+        return False
+    home.receive(result.get("parcel"), trials)
+    return True
 
 
 def _ends(source: Source, handed: HandedTrials, result: dict[str, Any]) -> bool:
