@@ -132,6 +132,17 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
     return arrived
 
 
+def copy(source: RunStore, target: RunStore) -> Arrived:
+    """Copies what a store lacks from another one on this machine, bundle by bundle."""
+    arrived, more = Arrived(), True
+    while more:
+        bundle = pack(source, contents(target).values())
+        more = bundle.more
+        if bundle.content:
+            arrived += unpack(bundle.content, target)
+    return arrived
+
+
 def _receive_records(store: RunStore, files: dict[str, tuple[bytes, int]]) -> int:
     records: dict[FoldKey, dict[str, bytes]] = {}
     for name, (content, _) in files.items():

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ser_core.errors import BridgeworkError, SettingError
 
@@ -47,6 +48,10 @@ def check_address(address: str) -> str:
     scheme, found, rest = address.rpartition("://")
     if (found and scheme not in ("http", "https")) or "@" in rest or not rest or rest == "auto":
         raise SettingError(f"--address {address} is no dashboard; {example}")
+    try:
+        _ = urlsplit(f"//{rest}").port
+    except ValueError:
+        raise SettingError(f"--address {address}: the port must be a number from 0 to 65535; {example}") from None
     return f"{scheme or 'http'}://{rest.rstrip('/')}"
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from cluster.submit.bundle import DIGITS, Arrived, Bundle, contents, pack, unpack
+from ser_core.config.default_store import DEFAULT_STORE
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
 
@@ -59,7 +60,7 @@ def home_sentence(arrived: Arrived, store: Path) -> str:
     records = f"{arrived.records} new record{'' if arrived.records == 1 else 's'}"
     named = f" and {', '.join(sorted(arrived.studies))}" if arrived.studies else ""
     shown = f"; see it with: ser report {sorted(arrived.studies)[-1]}" if arrived.studies else ""
-    return f"{records}{named} came into {store}{shown}{f' --store {store}' if shown and store != Path('bridgework') else ''}"
+    return f"{records}{named} came into {store}{shown}{f' --store {store}' if shown and store != Path(DEFAULT_STORE) else ''}"
 
 
 def _digests(have: str) -> Collection[str]:

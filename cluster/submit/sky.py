@@ -84,6 +84,10 @@ class Sky(Launcher):
     def __post_init__(self) -> None:
         at_least(self, "nodes", 1)
         at_least(self, "idle_minutes", 0)
+        for name in ("workdir", "data_from"):
+            given = getattr(self, name)
+            if given and "://" not in given and not Path(given).expanduser().exists():
+                raise SettingError(f"submit.{name}={given} does not exist on this machine; correct the path")
         if self.managed and not self.archive:
             raise SettingError("submit.managed deletes its machines at the end, with all records; give submit.archive=s3://...")
 
