@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from cluster.submit.bundle import DIGITS, Arrived, Bundle, contents, pack, unpack
+from cluster.submit.programs import last_words
 from ser_core.config.default_store import DEFAULT_STORE
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
@@ -36,8 +37,12 @@ def received(text: str) -> Bundle:
     """Finds the bundle in what a job printed. Raises RecordError with the job's last words when there is none."""
     found = SENT.search(text)
     if not found:
-        last = " ".join(text.split())[-300:] or "nothing"
-        raise RecordError(f"the cluster sent no records; its job printed: {last}")
+        # Without what Ray prints about each job, in which the receiver's digests would fill the sentence.
+        words = [line for line in text.splitlines() if " INFO " not in line and not line.startswith("Running entrypoint")]
+        raise RecordError(
+            f"the cluster sent no records; its job printed: {last_words(chr(10).join(words))}. Check that submit.python names a "
+            "Python there that can import Bridgework, and submit the command again with it, which trains nothing twice"
+        )
     content = base64.b64decode(found[3])
     if hashlib.sha256(content).hexdigest() != found[2]:
         raise RecordError("the records arrived damaged (their SHA-256 differs); repeat `ser fetch`")

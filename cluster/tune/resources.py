@@ -63,6 +63,11 @@ class Cluster(Option):
         at_least(self, "priority", 0.001)
         for place in (place for both in self.paths.items() for place in both if not Path(place).is_absolute()):
             raise SettingError(f"cluster.paths needs absolute paths, such as {{/data: /scratch/data}}; got {shortened(place)}")
+        if self.address.startswith(("http://", "https://")):
+            raise SettingError(
+                f"cluster.address={self.address} is a dashboard; run the command there with `ser submit --on ray --address "
+                f"{self.address} ...`, or join its Ray with cluster.address=HOST:6379"
+            )
         if self.address.startswith("ray://"):
             raise SettingError(
                 f"cluster.address={self.address}: Ray's client (ray://) cannot run studies; run the command on a machine of the "

@@ -15,8 +15,9 @@ from cluster.submit.bundle import copy
 from cluster.submit.job import JobFolder
 from cluster.submit.programs import run_program
 from cluster.submit.ray_jobs import RayJobs
+from cluster.submit.send import received
 from ser_core.cross_validation.records import RunStore
-from ser_core.errors import BridgeworkError
+from ser_core.errors import BridgeworkError, RecordError
 from tests.cluster.submit.conftest import fill
 
 RAY = "submit --on ray --write-only ok.txt --address http://h:8265"
@@ -143,6 +144,12 @@ def test_a_slurm_job_is_fetched_into_another_store_with_what_came_later(typed, t
     copy(more, source)
     assert "2 new records and fusion-123456" in typed("fetch", job.name, "--into", "other")[1]
     assert "a later one" in (tmp_path / "other" / "studies" / "fusion-123456" / "study.json").read_text()
+
+
+def test_a_fetch_that_fails_says_why_without_what_ray_prints():
+    said = "2026-11-29 INFO job_manager.py -- setting up.\nsh: exec: /no/python: not found\nRunning entrypoint for job f: exec x\n"
+    with pytest.raises(RecordError, match=r"its job printed: sh: exec: /no/python: not found. Check that submit.python names"):
+        received(said)
 
 
 def test_the_reason_of_a_program_is_its_last_line(tmp_path):
