@@ -140,7 +140,7 @@ class Kubernetes(Launcher):
         if self.archive:
             check_url(self.archive)
         command = study_command(job.words, self.program, self._store(job), archive=self.archive)
-        wait = wait_for_nodes("ray", '"$RAY_ADDRESS"', 1 + self.cpu_workers + self.gpu_workers)
+        wait = wait_for_nodes(self.python, '"$RAY_ADDRESS"', 1 + self.cpu_workers + self.gpu_workers)
         data = {"command.sh": f"{wait}\n{command}\n"}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": self._metadata(job), "data": data}
 

@@ -112,13 +112,16 @@ class Dashboard:
             time.sleep(0.3)
         return state
 
-    def run(self, command: str, environment: Mapping[str, Any], seconds: float = 600) -> str:
-        """Runs a short job and returns what it printed. The job is then forgotten by the cluster."""
-        job = self.submit(f"fetch-{secrets.token_hex(6)}", command, environment)
-        state = self.wait(job, seconds)
+    def run(self, command: str, environment: Mapping[str, Any], last: str, seconds: float = 600) -> str:
+        """Runs a short job until it has printed `last` or ended, and returns what it printed. Then stops and forgets the job."""
+        job, end = self.submit(f"fetch-{secrets.token_hex(6)}", command, environment), time.monotonic() + seconds
+        while (state := self.status(job)) not in (*ENDED, "") and last not in self.log(job) and time.monotonic() < end:
+            time.sleep(0.5)
         text = self.log(job)
         if state not in ENDED:
             self.stop(job)
+            self.wait(job, ANSWER)
+        if state not in ENDED and last not in text:
             raise BridgeworkError(f"{self.address} has not run a short job within {seconds:.0f} s; look at: ray job status {job}")
         with contextlib.suppress(BridgeworkError), self._sentences():
             self._client.delete_job(job)

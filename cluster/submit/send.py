@@ -3,15 +3,20 @@
     ===BEGIN-BRIDGEWORK=== more=0 sha256=3f9a...
     /Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4CR/...        base64 of a tar.xz (cluster/submit/bundle.py)
     ===END-BRIDGEWORK===
-HAVE names what the receiver has: digests of `DIGITS` letters, one after the other.
+HAVE names what the receiver has: digests of `DIGITS` letters, one after the other. With --wipe, the program waits until it is
+stopped, then empties the file that it has printed to: the log of a Ray job stays on the head, where others may read it.
 """
 
 import base64
 import hashlib
+import os
 import re
+import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from cluster.submit.bundle import DIGITS, Arrived, Bundle, contents, pack, unpack
@@ -21,6 +26,9 @@ from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
 
 SENT = re.compile(r"===BEGIN-BRIDGEWORK=== more=([01]) sha256=([0-9a-f]{64})\s(.*?)===END-BRIDGEWORK===", re.DOTALL)
+WIPE, KEPT = "--wipe", 300
+"""Option of this program, and seconds after which it empties its output although nobody has stopped it."""
+END = "===END-BRIDGEWORK==="
 NAMED = 10_000
 """Most digests that fit into one command. A receiver with more gets some records twice, and keeps its own."""
 
@@ -30,7 +38,7 @@ def sent_text(bundle: Bundle) -> str:
     digest = hashlib.sha256(bundle.content).hexdigest()
     lines = textwrap.wrap(base64.b64encode(bundle.content).decode(), 120)
     head = f"===BEGIN-BRIDGEWORK=== more={int(bundle.more)} sha256={digest}"
-    return "\n".join([head, *lines, "===END-BRIDGEWORK===", ""])
+    return "\n".join([head, *lines, END, ""])
 
 
 def received(text: str) -> Bundle:
@@ -72,6 +80,19 @@ def _digests(have: str) -> Collection[str]:
     return {have[start : start + DIGITS] for start in range(0, len(have), DIGITS)}
 
 
+def _wipe_when_read() -> None:
+    """Waits until somebody has read what was printed and stops this program, then empties the file that it went to."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    sys.stdout.flush()
+    stopped.wait(KEPT)
+    with suppress(OSError):  # a terminal or a pipe
+        os.ftruncate(sys.stdout.fileno(), 0)
+
+
 if __name__ == "__main__":
     _, place, *rest = sys.argv
-    sys.stdout.write(sent_text(pack(RunStore(Path(place).expanduser()), _digests("".join(rest)))))
+    have = [word for word in rest if word != WIPE]
+    sys.stdout.write(sent_text(pack(RunStore(Path(place).expanduser()), _digests("".join(have)))))
+    if WIPE in rest:
+        _wipe_when_read()
