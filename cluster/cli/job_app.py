@@ -32,7 +32,7 @@ def submit(
     words: Annotated[
         list[str] | None, typer.Argument(help="A command of ser with its options and overrides, and submit.* settings.")
     ] = None,
-    on: Annotated[str, typer.Option(help="ray, slurm, kubernetes or sky.")] = "",
+    on: Annotated[str, typer.Option(help="Kind of cluster: ray, slurm, kubernetes or sky.")] = "",
     address: Annotated[str, typer.Option(help="Where the cluster answers, such as http://HOST:8265.")] = "",
     write_only: Annotated[Path | None, typer.Option(help="File to write instead of submitting.", dir_okay=False)] = None,
     settings: Annotated[bool, typer.Option("--settings", help="Print the submit.* settings of --on and stop.")] = False,
@@ -81,7 +81,7 @@ def stop(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` list
 def fetch(
     job: Annotated[str, typer.Argument(help="Name of a job, or an archive such as s3://BUCKET/PATH.")],
     store: Store = STORE,
-    into: Annotated[Path | None, typer.Option(help="Another store that gets the records.", file_okay=False)] = None,
+    into: Annotated[Path | None, typer.Option(help="Store that the records are copied into; empty means --store.", file_okay=False)] = None,
 ) -> None:
     """Bring the records and studies of a job, or of an archive, to this machine."""
     from cluster.cli.job_commands import fetch_job
@@ -95,7 +95,7 @@ def archive(
     url: Annotated[str, typer.Argument(help="s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH.")],
     store: Store = STORE,
 ) -> None:
-    """Copy a study and its records to an archive, without what is there."""
+    """Copy a study and its records to an archive, except what is already there."""
     from cluster.cli.job_commands import archive_study
 
     archive_study(console, study, url, store)

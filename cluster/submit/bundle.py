@@ -119,12 +119,12 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
             for entry in tar:
                 known = RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
                 if not (entry.isfile() and known):
-                    raise RecordError(f"a bundle holds {entry.name!r}, no part of a record or a study; nothing was unpacked")
+                    raise RecordError(f"what arrived contains {entry.name!r}, which belongs to no record or study; nothing was unpacked")
                 source = tar.extractfile(entry)
                 assert source
                 files[entry.name] = (source.read(), int(entry.mtime))
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
-        raise RecordError(f"a bundle arrived damaged ({error}); repeat the command") from error
+        raise RecordError(f"the records arrived damaged ({error}); repeat the command") from error
     arrived.records = _receive_records(store, files)
     arrived.studies = _receive_studies(store, files)
     if OPENINGS in files:

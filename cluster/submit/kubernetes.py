@@ -130,8 +130,8 @@ class Kubernetes(Launcher):
         pod = run_program([*self._kubectl(), "get", "pod", "-l", chosen, "-o", "name"], seconds=60).strip() if cluster else ""
         if not pod:
             raise BridgeworkError(
-                f"the pods of {job.name} do not run; its records are in {self._store(job)} on the claim {self.claim}: submit the "
-                f"command again, which trains nothing twice, and repeat this within {self.keep_seconds} s of its end"
+                f"the pods of {job.name} are gone; its records are in {self._store(job)} on the claim {self.claim}. Submit the "
+                f"command again, which trains nothing twice, and repeat this within {self.keep_seconds} s after it has ended"
             )
         return pod.splitlines()[0]
 

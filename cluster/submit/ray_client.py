@@ -140,7 +140,7 @@ class Dashboard:
             raise BridgeworkError(self._refused()) from None
         except (requests.Timeout, TimeoutError):
             raise BridgeworkError(
-                f"{self.address} gives no answer within {ANSWER} s; check the address, or open a tunnel with "
+                f"{self.address} has not answered within {ANSWER} s; check the address, or open a tunnel with "
                 "`ssh -L 8265:localhost:8265 HOST` and use --address http://localhost:8265"
             ) from None
         except (ConnectionError, requests.RequestException, aiohttp.ClientError) as error:

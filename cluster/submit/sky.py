@@ -41,7 +41,7 @@ STATES = {
     "CANCELLING": "stopped",
 }
 """Our words for SkyPilot's; those that start with FAILED mean failed."""
-INSTALL = "install it into an environment of its own (uv tool install 'skypilot[aws]') and run `sky check`"
+INSTALL = "install it apart from Bridgework (uv tool install 'skypilot[aws]') and run `sky check`"
 
 
 @dataclasses.dataclass(frozen=True)

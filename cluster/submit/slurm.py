@@ -102,7 +102,7 @@ class Slurm(Launcher):
         if several and words[0] not in TRAINS_WITH_RAY:
             raise SettingError(f"ser {words[0]} uses one node; leave submit.nodes={self.nodes} out")
         if any(word.startswith("cluster.address=") for word in words):
-            raise SettingError("the job starts a Ray for itself; leave cluster.address out")
+            raise SettingError("the job starts its own Ray; leave cluster.address out")
         shared = ("cluster.gpus_per_trial=", "cluster.share_gpus=")
         if self.gpus and words[0] in TRAINS_WITH_RAY and not any(word.startswith(shared) for word in words):
             raise SettingError(f"submit.gpus={self.gpus}, but no trial would use a GPU; add cluster.gpus_per_trial=1")
@@ -181,7 +181,7 @@ class Slurm(Launcher):
             found = re.search(r"\bRestarts=([1-9]\d*)", _slurm("scontrol", "show", "job", "--oneliner", job.remote))
         except BridgeworkError:  # the controller has forgotten the job
             return ""
-        return f"requeued {found[1]} times" if found else ""
+        return f"requeued {'once' if found[1] == '1' else f'{found[1]} times'}" if found else ""
 
     def logs(self, job: Job, follow: bool) -> Iterator[str]:
         """Yields the output file in pieces. With `follow`, continues until the job ends, also while it waits to run again."""
@@ -265,7 +265,7 @@ def _slurm(*command: str) -> str:
 
 REMEDIES = {
     "sbatch": "; correct the setting (`sinfo` lists partitions, `ser submit --on slurm --settings` what can be set)",
-    "squeue": "; if the controller is down, try again later: the job itself goes on",
+    "squeue": "; if Slurm's controller is down, try again later: the job keeps running",
 }
 
 

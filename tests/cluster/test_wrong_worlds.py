@@ -54,6 +54,8 @@ class Driver:
             self.process.kill()
             for reader in self._readers:
                 reader.join(10)
+            for pipe in filter(None, (self.process.stdout, self.process.stderr)):
+                pipe.close()
 
 
 @pytest.fixture
@@ -128,7 +130,7 @@ def test_machines_that_differ_are_named_and_the_others_train(homes, corpus, tell
         driver,
         r"node machine1 \(10.77.0.2\) is left out: .*its corpus has the hash .*give all nodes the same corpus",
         r"node machine2 \(10.77.0.3\) is left out: .*table.csv",
-        r"node machine3 \(10.77.0.4\) is left out: it has PyTorch 2.4.0, the driver .*; install the same environment",
+        r"node machine3 \(10.77.0.4\) is left out: it has PyTorch 2.4.0, the driver has .*; install the same environment",
     )
 
 

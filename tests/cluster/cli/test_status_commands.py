@@ -50,7 +50,7 @@ def test_everything_is_said_of_a_study_that_runs(tmp_path: Path) -> None:
     assert code == 0
     for said in (
         "two  running",
-        "3/9 done, 1 trials running, 1 failed",
+        "3/9 done, 1 trial running, 1 failed",
         "1 GPU-hours, cost 2.50",
         "about 2 min",
         "a [b], seed 0",

@@ -150,7 +150,7 @@ def test_the_store_is_absolute():
         (["submit.nodes=0"], "submit.nodes must be a number such as 2, or a range such as 1-4; got '0'"),
         (["submit.cpus=0"], "submit.cpus must be at least 1, got 0"),
         (["submit.gpus=1"], "submit.gpus=1, but no trial would use a GPU; add cluster.gpus_per_trial=1"),
-        (["cluster.address=auto"], "the job starts a Ray for itself; leave cluster.address out"),
+        (["cluster.address=auto"], "the job starts its own Ray; leave cluster.address out"),
         (["submit.scratch=tmp"], "submit.scratch must be an absolute path of at most 40 characters; got 'tmp'"),
     ],
 )
