@@ -134,6 +134,15 @@ def test_machines_that_differ_are_named_and_the_others_train(homes, corpus, tell
     )
 
 
+def test_a_cluster_without_tokens_is_used_with_a_warning(homes, tell):
+    folder = homes()
+    with network(1), contextlib.closing(Machine(0)) as head:
+        head.start_ray(env=NO_TOKEN)
+        driver = Driver(head, folder, *STUDY, f"cluster.address={HEAD}", **NO_TOKEN)
+        assert driver.end() == 2, "its head has no cores"
+    tell("cluster without tokens", driver, "note: the cluster at .* asks for no token", "error: .*a trial asks for 1 cores")
+
+
 @pytest.fixture(scope="module")
 def cluster(homes):
     """A head and one machine, and a folder that every test uses anew."""
@@ -159,15 +168,6 @@ def test_a_cluster_that_cannot_be_joined_is_named(cluster, tell, world, address,
     assert driver.end() == 2
     tell(world, driver, f"error: cluster.address={re.escape(address)}: .*{sentence}")
     assert records(folder) == {}
-
-
-def test_a_cluster_without_tokens_is_used_with_a_warning(homes, tell):
-    folder = homes()
-    with network(1), contextlib.closing(Machine(0)) as head:
-        head.start_ray(env=NO_TOKEN)
-        driver = Driver(head, folder, *STUDY, f"cluster.address={HEAD}", **NO_TOKEN)
-        assert driver.end() == 2, "its head has no cores"
-    tell("cluster without tokens", driver, "note: the cluster at .* asks for no token", "error: .*a trial asks for 1 cores")
 
 
 def test_a_head_that_is_lost_ends_the_study_with_a_sentence_and_keeps_its_records(cluster, tell):
