@@ -81,7 +81,9 @@ def stop(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` list
 def fetch(
     job: Annotated[str, typer.Argument(help="Name of a job, or an archive such as s3://BUCKET/PATH.")],
     store: Store = STORE,
-    into: Annotated[Path | None, typer.Option(help="Store that the records are copied into; empty means --store.", file_okay=False)] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Store that the records are copied into; empty means --store.", file_okay=False)
+    ] = None,
 ) -> None:
     """Bring the records and studies of a job, or of an archive, to this machine."""
     from cluster.cli.job_commands import fetch_job

@@ -119,7 +119,9 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
             for entry in tar:
                 known = RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
                 if not (entry.isfile() and known):
-                    raise RecordError(f"what arrived contains {entry.name!r}, which belongs to no record or study; nothing was unpacked")
+                    raise RecordError(
+                        f"what arrived contains {entry.name!r}, which belongs to no record or study; nothing was unpacked"
+                    )
                 source = tar.extractfile(entry)
                 assert source
                 files[entry.name] = (source.read(), int(entry.mtime))

@@ -82,7 +82,8 @@ class RayJobs(Launcher):
             return home_sentence(download(self.archive, RunStore(store)), store)
         dashboard, place = self._dashboard(), self._store(job)
         arrived = receive_all(
-            RunStore(store), lambda have: dashboard.run(send_command(self.python, place, have, wipe=True), self._environment(), END)
+            RunStore(store),
+            lambda have: dashboard.run(send_command(self.python, place, have, wipe=True), self._environment(), END),
         )
         return home_sentence(arrived, store)
 

@@ -256,7 +256,8 @@ def _slurm(*command: str) -> str:
         raise BridgeworkError(f"Slurm has not answered {command[0]} for 120 s; try again, or ask its administrators") from error
     if "configuration source" in ran.stderr:
         raise BridgeworkError(
-            f"{command[0]} finds no Slurm cluster on this machine; run this on a login node, or write the file with --write-only FILE"
+            f"{command[0]} finds no Slurm cluster on this machine; run this on a login node of it, or write the file with "
+            "--write-only FILE"
         )
     if ran.returncode:
         raise BridgeworkError(f"{command[0]} failed: {_reason(ran.stderr)}{REMEDIES.get(command[0], '')}")

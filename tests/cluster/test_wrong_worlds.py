@@ -1,7 +1,7 @@
 """A cluster that is not as the driver expects costs one sentence within a minute, and the study goes on where it can.
 
-Differences in source and texts are in test_machines.py. Here: labels, a missing corpus, another PyTorch, tokens, addresses, a lost
-head. Each test prints the seconds until its sentence came.
+Differences in source and texts are in test_machines.py. Here: labels, a missing corpus, another PyTorch, tokens, addresses, a
+lost head. Each test prints the seconds until its sentence came.
 """
 
 import contextlib

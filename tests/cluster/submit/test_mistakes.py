@@ -147,7 +147,9 @@ def test_a_slurm_job_is_fetched_into_another_store_with_what_came_later(typed, t
 
 
 def test_a_fetch_that_fails_says_why_without_what_ray_prints():
-    said = "2026-11-29 INFO job_manager.py -- setting up.\nsh: exec: /no/python: not found\nRunning entrypoint for job f: exec x\n"
+    said = (
+        "2026-11-29 INFO job_manager.py -- setting up.\nsh: exec: /no/python: not found\nRunning entrypoint for job f: exec x\n"
+    )
     with pytest.raises(RecordError, match=r"its job printed: sh: exec: /no/python: not found. Check that submit.python names"):
         received(said)
 
@@ -168,4 +170,4 @@ def test_a_machine_without_slurm_is_told_where_to_submit(typed, tmp_path, monkey
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     code, _, err = typed("submit", "--on", "slurm", "ablate", "fusion")
-    assert code == 2 and "sbatch finds no Slurm cluster on this machine; run this on a login node" in err
+    assert code == 2 and "sbatch finds no Slurm cluster on this machine; run this on a login node of it" in err

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from cluster.cli.submit_check import check_command
 from cluster.cli.job_commands import launcher_from
 from cluster.cli.main import app
+from cluster.cli.submit_check import check_command
 from cluster.submit.job import Job
 from cluster.submit.slurm import Slurm, with_store
 from ser_core.errors import BridgeworkError, SettingError
