@@ -76,7 +76,7 @@ class Dashboard:
             try:
                 return str(self._client.get_job_status(job).value)
             except RuntimeError as error:
-                if "status code 404" in str(error):
+                if "status code 404" in str(error):  # `_sentences` would make an error of it
                     return ""
                 raise
 
@@ -149,6 +149,11 @@ class Dashboard:
                 "with `ray start --head --include-dashboard=true` (through a tunnel, or with --dashboard-host=0.0.0.0)"
             ) from None
         except (RuntimeError, ValueError, KeyError) as error:
+            if "status code 404" in str(error):
+                raise BridgeworkError(
+                    f"{self.address} no longer knows this job, since Ray forgets its jobs when its head restarts; submit the "
+                    "command again, which trains nothing twice"
+                ) from error
             raise BridgeworkError(f"{self.address} refused the request: {_reason(error)}") from error
 
     def _refused(self) -> str:

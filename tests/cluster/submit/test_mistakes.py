@@ -4,6 +4,7 @@ import dataclasses
 import json
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -14,6 +15,7 @@ from cluster.submit import ray_jobs
 from cluster.submit.bundle import copy
 from cluster.submit.job import JobFolder
 from cluster.submit.programs import run_program
+from cluster.submit.ray_client import Dashboard
 from cluster.submit.ray_jobs import RayJobs
 from cluster.submit.send import received
 from ser_core.cross_validation.records import RunStore
@@ -124,6 +126,21 @@ def test_an_absolute_store_of_the_cluster_is_not_made_on_this_machine(typed, tmp
     assert not there.exists() and list((tmp_path / "bridgework" / "jobs").glob("ablate-fusion-*/job.json"))
 
 
+@pytest.mark.parametrize("words", ["run", "ablate fusion", "search weights"])
+def test_a_store_in_ray_s_package_folder_is_refused_before_anything_is_read(typed, tmp_path, monkeypatch, words):
+    package = tmp_path / "runtime_resources" / "working_dir_files" / "_ray_pkg_1"
+    package.mkdir(parents=True)
+    monkeypatch.chdir(package)
+    code, out, err = typed(*words.split())
+    assert code == 2 and "lies in Ray's own package folder" in err and out == ""
+    assert not list(package.iterdir())
+
+
+def test_a_dashboard_is_no_address_of_a_cluster_to_join(typed):
+    code, out, err = typed("ablate", "fusion", "cluster.address=http://h:8265")
+    assert code == 2 and "is a dashboard; run the command there with `ser submit --on ray --address" in err and out == ""
+
+
 @pytest.mark.parametrize(("state", "said"), [("done", "its state is done"), ("unknown", "the cluster no longer knows it")])
 def test_a_job_that_has_ended_is_not_stopped(job, tmp_path, monkeypatch, state, said):
     JobFolder(tmp_path).save(dataclasses.replace(job, remote="it", settings={"address": "h:1"}))
@@ -152,6 +169,17 @@ def test_a_fetch_that_fails_says_why_without_what_ray_prints():
     )
     with pytest.raises(RecordError, match=r"its job printed: sh: exec: /no/python: not found. Check that submit.python names"):
         received(said)
+
+
+def test_a_job_that_ray_has_forgotten_is_named(job, tmp_path):
+    def forgotten(name):
+        raise RuntimeError("Request failed with status code 404: Job it does not exist.")
+
+    dashboard = Dashboard.__new__(Dashboard)
+    dashboard.address, dashboard._client = "http://h:8265", SimpleNamespace(get_job_logs=forgotten, get_job_status=forgotten)
+    with pytest.raises(BridgeworkError, match=r"no longer knows this job, .* submit the command again"):
+        dashboard.log("it")
+    assert dashboard.status("it") == ""
 
 
 def test_the_reason_of_a_program_is_its_last_line(tmp_path):
