@@ -14,7 +14,7 @@ from cluster.search.objectives import Goal
 from cluster.search.pruners import chosen_pruner
 from cluster.search.samplers import chosen_sampler
 from cluster.search.shared_study import check_storage
-from cluster.tune.resources import split_overrides
+from cluster.tune.resources import listed_overrides, split_overrides
 from search_spaces.space import chosen_space
 from search_spaces.spaces import SPACES
 from ser_core.config.compose import compose
@@ -39,7 +39,7 @@ def check_command(group: Any, words: Sequence[str]) -> None:
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
     """Raises SettingError for options of a command that cannot work, whatever the corpus is."""
-    given = [override for override in options.get("overrides") or [] if not override.startswith("submit.")]
+    given = list(options.get("overrides") or [])
     if name == "ablate":
         study, factors = options["study"], options["factor"] or []
         first = [study] if study.startswith("submit.") else []  # with --factor, an override stands in the place of a study
@@ -57,4 +57,5 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
             check_storage(options["storage"])
     if options.get("seeds", 1) < 1:
         raise SettingError(f"--seeds must be at least 1, got {options['seeds']}")
-    compose(split_overrides([override for override in given if "=" in override])[0])
+    listed = [each for word in given for each in (listed_overrides(word[1:]) if word.startswith("@") else [word])]
+    compose(split_overrides([override for override in listed if not override.startswith("submit.")])[0])

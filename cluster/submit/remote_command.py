@@ -44,7 +44,7 @@ def study_command(words: Sequence[str], program: str, store: str, address: str =
     `program` is the start of a shell command. Raises SettingError for a command that does not train.
     """
     if words[0] not in TRAINING:
-        raise SettingError(f"ser {words[0]} only reads a store; fetch the records with ser fetch, then run it on this machine")
+        raise SettingError(f"ser {words[0]} trains nothing; fetch the records with ser fetch, then run it on this machine")
     if any(word.startswith("cluster.address=") for word in words):
         raise SettingError("a job joins the cluster that it runs on; leave out cluster.address")
     place = f"--store {in_shell(store)}" if words[0] == "select" else f"run.store={in_shell(store)}"
