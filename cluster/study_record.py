@@ -3,6 +3,7 @@
 <store>/studies/<name>-<hash>/study.json        in the same folder: table.md table.csv table.tex report.html
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -108,6 +109,8 @@ def study_id(name: str, keys: Iterable[FoldKey]) -> str:
 
 def load_study(store: RunStore, wanted: str) -> StudyRecord:
     """Loads the study with this id, or the latest with this name. Raises RecordError that lists the existing studies."""
+    if wanted and (found := find_study(store, wanted)):
+        return found
     known = studies(store)
     for study in known:
         if wanted in (study.id, study.name):
@@ -116,10 +119,21 @@ def load_study(store: RunStore, wanted: str) -> StudyRecord:
     raise RecordError(f"no study {wanted!r} in {store.folder}; the store has: {listed}")
 
 
+def find_study(store: RunStore, wanted: str) -> StudyRecord | None:
+    """Returns the study with this id, or None if there is none. Raises RecordError when it is damaged."""
+    file = store.folder / "studies" / wanted / "study.json"
+    return _read(file) if file.exists() else None
+
+
 def studies(store: RunStore) -> list[StudyRecord]:
-    """Returns every study in the store, latest first."""
+    """Returns every study in the store that can be read, latest first."""
     files = sorted((store.folder / "studies").glob("*/study.json"), key=lambda file: -file.stat().st_mtime)
-    return [_read(file) for file in files]
+    found = []
+    for file in files:
+        # A damaged study is named by `ser studies`, and by commands that ask for it.
+        with contextlib.suppress(RecordError):
+            found.append(_read(file))
+    return found
 
 
 def _read(file: Path) -> StudyRecord:

@@ -21,6 +21,7 @@ from ablations.study import Study
 from cluster.conclude import conclude
 from cluster.earlier_records import earlier_versions
 from cluster.json_file import check_json_file, write_json_file
+from cluster.launch.package_folder import check_lasting
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.retuned import retune
 from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
@@ -86,6 +87,7 @@ class Lines:
 def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
     """Implements `ser ablate`. Returns 0 when the table is complete and 1 when folds failed."""
     base, cluster = split_overrides(overrides)
+    check_lasting(store_of(base))
     with watching(console) as watch, extracting_on(cluster, store_of(base)):
         if mode.name == "retuned":
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
@@ -98,6 +100,7 @@ def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds
 def run_one(console: Console, overrides: Sequence[str]) -> None:
     """Implements `ser run`: trains one configuration in this process, fold by fold, without Ray."""
     base, cluster = split_overrides(overrides)
+    check_lasting(store_of(base))
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
         planned, notices = plan_with_notices(base)
@@ -245,7 +248,8 @@ def print_report(console: Console, record: StudyRecord, store: RunStore, wanted:
 def _shown(folder: Path) -> str:
     """Returns the folder as you would type it from the current directory."""
     here = Path.cwd()
-    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
+    near = folder.is_relative_to(here) and here != Path("/")  # jobs start in /
+    return shlex.quote(str(folder.relative_to(here) if near else folder))
 
 
 def print_failures(console: Console, finished: StudyResult) -> int:

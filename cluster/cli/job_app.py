@@ -2,18 +2,28 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
+
+from ser_core.config.default_store import DEFAULT_STORE
+from ser_core.errors import SettingError
 
 job_app = typer.Typer()
 console = Console(emoji=False) if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=100, emoji=False)
-Store = Annotated[Path, typer.Option(help="Folder with records and studies.", callback=lambda folder: folder.expanduser())]
-STORE = Path("bridgework")
+
+
+def _folder(store: Path) -> Path:
+    """Returns the store in full. Raises SettingError if it is a file."""
+    if store.expanduser().is_file():
+        raise SettingError(f"--store {store} is a file; give the folder with the records")
+    return store.expanduser()
+
+
+Store = Annotated[Path, typer.Option(help="Folder with records and studies.", callback=_folder)]
+STORE = Path(DEFAULT_STORE)
 
 
 @job_app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -22,13 +32,14 @@ def submit(
     words: Annotated[
         list[str] | None, typer.Argument(help="A command of ser with its options and overrides, and submit.* settings.")
     ] = None,
-    on: Annotated[str, typer.Option(help="ray, slurm, kubernetes or sky.")] = "",
+    on: Annotated[str, typer.Option(help="Kind of cluster: ray, slurm, kubernetes or sky.")] = "",
     address: Annotated[str, typer.Option(help="Where the cluster answers, such as http://HOST:8265.")] = "",
     write_only: Annotated[Path | None, typer.Option(help="File to write instead of submitting.", dir_okay=False)] = None,
     settings: Annotated[bool, typer.Option("--settings", help="Print the submit.* settings of --on and stop.")] = False,
 ) -> None:
     """Run a command on a cluster: write one readable file and submit it."""
     from cluster.cli.job_commands import print_settings, submit_job
+    from cluster.cli.submit_check import check_command
 
     if settings:
         print_settings(console, on)
@@ -36,21 +47,6 @@ def submit(
     if words:
         check_command(context.find_root().command, words)
     sys.exit(submit_job(console, on, address, write_only, words or []))
-
-
-def check_command(group: Any, words: Sequence[str]) -> None:
-    """Raises a usage error or SettingError for words that `ser` itself would refuse before it reads the corpus."""
-    from cluster.cli.job_commands import check_overrides
-
-    assert isinstance(group, TyperGroup)
-    with group.make_context("ser", list(words[:1]), resilient_parsing=True) as context:
-        name, command, rest = group.resolve_command(context, list(words))
-        while isinstance(command, TyperGroup):
-            name, command, rest = command.resolve_command(context, rest)
-        if command:
-            parsed = command.make_context(name, rest, parent=context)
-            first = parsed.params.get("study") or ""  # with --factor, the first override stands in the place of a study
-            check_overrides([first, *(parsed.params.get("overrides") or [])])
 
 
 @job_app.command()
@@ -83,12 +79,16 @@ def stop(job: Annotated[str, typer.Argument(help="Name of a job; `ser jobs` list
 
 @job_app.command()
 def fetch(
-    job: Annotated[str, typer.Argument(help="Name of a job, or an archive such as s3://BUCKET/PATH.")], store: Store = STORE
+    job: Annotated[str, typer.Argument(help="Name of a job, or an archive such as s3://BUCKET/PATH.")],
+    store: Store = STORE,
+    into: Annotated[
+        Path | None, typer.Option(help="Store that the records are copied into; empty means --store.", file_okay=False)
+    ] = None,
 ) -> None:
     """Bring the records and studies of a job, or of an archive, to this machine."""
     from cluster.cli.job_commands import fetch_job
 
-    fetch_job(console, job, store)
+    fetch_job(console, job, store, into and into.expanduser())
 
 
 @job_app.command()
@@ -97,7 +97,7 @@ def archive(
     url: Annotated[str, typer.Argument(help="s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH.")],
     store: Store = STORE,
 ) -> None:
-    """Copy a study and its records to an archive, without what is there."""
+    """Copy a study and its records to an archive, except what is already there."""
     from cluster.cli.job_commands import archive_study
 
     archive_study(console, study, url, store)

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.cli.commands import print_failures, update_dashboard, watching
+from cluster.launch.package_folder import check_lasting
 from cluster.notices import print_notices
 from cluster.run_study import StudyResult, hold_study
 from cluster.search.cost import projected, spending
@@ -38,6 +39,7 @@ def print_space(console: Console, name: str) -> None:
 def search_space(console: Console, name: str, overrides: Sequence[str], search: Search, dry_run: bool, storage: str = "") -> int:
     """Implements `ser search`: prints the best configurations by development score and the cost of the search."""
     base, cluster = split_overrides(overrides)
+    check_lasting(store_of(base))
     space, storage = chosen_space(name, SPACES), storage and check_storage(storage)
     with watching(console) as watch, extracting_on(cluster, store_of(base)):
         prepared = prepare_search(space, base, search, watch, "" if dry_run else storage)

@@ -7,6 +7,6 @@ from ser_core.errors import SettingError
 
 def check_lasting(store: Path | str) -> None:
     """Raises SettingError for a store that Ray would delete."""
-    parts = Path(store).parts
+    parts = Path(store).absolute().parts
     if "runtime_resources" in parts or any(part.startswith("_ray_pkg_") for part in parts):
         raise SettingError(f"the store {store} lies in Ray's own package folder, which Ray deletes; choose an absolute run.store")

@@ -202,8 +202,8 @@ def warn_without_token(address: str) -> None:
     if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
         print_notices(
             [
-                f"the cluster at {address} asks for no token: anybody who reaches its ports can run programs as you. Set "
-                "RAY_AUTH_MODE=token and a token (`ray get-auth-token --generate`) wherever its Ray starts, and here"
+                f"the cluster at {address} asks for no token: anyone who can reach its ports can run programs as you. Set "
+                "RAY_AUTH_MODE=token and a token (`ray get-auth-token --generate`) on all its machines, and here"
             ]
         )
 
@@ -219,7 +219,7 @@ def join(address: str, connect: Callable[[], object]) -> None:
         why = _first_line(error)
         if "token" in why or "Failed to connect" in why:  # the port answers, so Ray refuses us
             remedy = (
-                "It answers, but accepts no connection: set RAY_AUTH_MODE=token here and give the cluster's token by "
+                "It answers but refuses the connection: set RAY_AUTH_MODE=token here and give the cluster's token by "
                 "RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token, and use the same version of Ray"
             )
         else:

@@ -22,7 +22,7 @@ from cluster.search.pruners.pruner import Pruner
 from cluster.search.samplers import chosen_sampler
 from cluster.search.scores import Scores
 from cluster.search.shared_study import SharedStudy, merge_into_record
-from cluster.study_record import StudyRecord, studies, study_id
+from cluster.study_record import StudyRecord, find_study, study_id
 from cluster.tune.resources import Cluster
 from search_spaces.space import Space
 from search_spaces.staged import within_reach
@@ -118,7 +118,7 @@ def prepare_search(space: Space, base: Sequence[str], search: Search, watch: Wat
     scores = Scores(store, goal)
     record = _record(space, base, search, base_plan, notes)
     print_notices(earlier_versions(record, store))
-    known = next((study for study in studies(store) if study.id == record.id), None)
+    known = find_study(store, record.id)
     if known:
         merge_into_record(record, known.trials, known.asked, known.ended, known.trained)
     source = OptunaTrials(

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from cluster.study_record import Ended, StudyRecord, studies
+from cluster.study_record import Ended, StudyRecord, find_study
 from cluster.trial import Trial
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
@@ -123,7 +123,7 @@ class SharedStudy:
     def turn(self, source: Progress) -> Iterator[None]:
         """Locks the search and merges the progress of all drivers. Raises RecordError when the database cannot be used."""
         with self.lock, database_errors(self.address):
-            others = next((study for study in studies(self.store) if study.id == self.record.id), None)
+            others = find_study(self.store, self.record.id)
             if others:
                 merge_into_record(self.record, others.trials, others.asked, others.ended, others.trained)
                 running = {trial.user_attrs.get("configuration", "") for trial in _running(source.study) if self._lives(trial)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.status.summary import (
+    DAMAGED,
     FAILED,
     FINISHED,
     INTERRUPTED,
@@ -27,9 +28,19 @@ from ser_core.errors import RecordError
 
 
 def summaries(store: Path) -> list[Summary]:
-    """Returns the summary of every study in a store, the latest study first. Their `state` is what holds now."""
+    """Returns the summary of every study in a store, the latest study first. Their `state` is what holds now.
+
+    A damaged study hides no others: its question says what is wrong.
+    """
     files = sorted((store / "studies").glob("*/study.json"), key=lambda file: -file.stat().st_mtime)
-    return [summary_of(file.parent) for file in files]
+    return [_summary_or_damage(file.parent) for file in files]
+
+
+def _summary_or_damage(folder: Path) -> Summary:
+    try:
+        return summary_of(folder)
+    except RecordError as error:
+        return Summary(folder.name, "", "", str(error), "", DAMAGED)
 
 
 def named_summary(store: Path, wanted: str) -> Summary:

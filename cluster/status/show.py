@@ -74,7 +74,7 @@ def state(summary: Summary) -> str:
     """Returns the state in words, with the age of what is known for a driver that may be dead."""
     if summary.state == STOPPED and not summary.counted:
         ago = duration(max(0.0, time.time() - summary.updated))
-        return f"stopped: its driver on {summary.host} ended without a word, last seen {ago} ago; run its command again"
+        return f"stopped: its driver on {summary.host} died, last seen {ago} ago; run its command again"
     return {STOPPED: "stopped: not all folds are recorded; run its command again"}.get(summary.state, summary.state)
 
 
@@ -84,7 +84,8 @@ def _colour(summary: Summary) -> str:
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yields the rows of the head: folds, pruning, time and cost, estimate, command."""
-    running = f", {len(summary.running)} trials running" if summary.running else ""
+    count = len(summary.running)
+    running = f", {count} trial{'' if count == 1 else 's'} running" if count else ""
     failed = f", {summary.failed} failed" if summary.failed else ""
     yield "folds", f"{folds(summary)} done{running}{failed}"
     if summary.pruned or summary.spared:
@@ -95,7 +96,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "spent", f"{summary.cpu_seconds / 3600:.3g} CPU-hours{gpu}{cost}{note}"
     if summary.state == RUNNING:
         left = "unknown" if summary.estimate is None else f"about {duration(summary.estimate)}"
-        yield "left", f"{left}; runs for {duration(time.time() - summary.began)}"
+        yield "left", f"{left}; running for {duration(time.time() - summary.began)}"
     yield "command", summary.command
 
 

@@ -26,6 +26,8 @@ VERSION = 1
 SILENT = 60.0
 """Seconds without a sign of life after which a driver on another machine may be dead. It gives one every 20 s while it trains."""
 RUNNING, FINISHED, INTERRUPTED, FAILED, STOPPED = "running", "finished", "interrupted", "failed", "stopped"
+DAMAGED = "damaged"
+"""State of a study whose study.json cannot be read."""
 
 
 @dataclasses.dataclass

@@ -30,7 +30,10 @@ def check_url(url: str) -> str:
     """Returns the address of an archive. Raises SettingError for other schemes and for addresses with credentials."""
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES or not (parts.netloc + parts.path).strip("/"):
-        raise SettingError(f"an archive is s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH; got {parts.scheme}://{parts.path}")
+        shown = f"{parts.scheme}://" * bool(parts.scheme) + parts.netloc.rpartition("@")[2] + parts.path  # without credentials
+        raise SettingError(f"an archive is s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH; got {shown or repr(url)}")
+    if parts.scheme == "file" and parts.netloc:
+        raise SettingError(f"{url}: a folder as an archive has three slashes, file:///{parts.netloc}{parts.path}")
     if "@" in parts.netloc or any("key" in name or "token" in name for name in parse_qs(parts.query)):
         raise SettingError("the archive's address holds a credential; put it into the environment (AWS_ACCESS_KEY_ID, ...)")
     return url
@@ -72,7 +75,10 @@ def download(url: str, store: RunStore) -> Arrived:
 def _wanted(store: RunStore, wanted: str) -> list[str]:
     openings = [f"openings-{digest}" for place, digest in contents(store).items() if place == OPENINGS]
     if wanted == EVERYTHING:
-        return [*record_places(store), *study_places(store), *openings]
+        found = [*record_places(store), *study_places(store), *openings]
+        if not found:
+            raise RecordError(f"{store.folder} holds no records yet; name the store to be archived with --store")
+        return found
     study = load_study(store, wanted)
     records = {f"folds/{key}" for key in study.keys}
     return [*(place for place in record_places(store) if place in records), f"studies/{study.id}", *openings]
@@ -144,7 +150,8 @@ def _archive(url: str) -> Iterator[tuple[Any, str]]:
             system, root = fs.FileSystem.from_uri(url)
             yield system, root.rstrip("/")
     except (OSError, ArrowException) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise RecordError(
-            f"the archive {url} failed ({reason}); check its address, AWS_ENDPOINT_URL, and the credentials in the environment"
-        ) from error
+        reason = " ".join(str(error).split()).partition(" Detail: [")[0][:300]
+        remedy = "check its address, AWS_ENDPOINT_URL, and the credentials in the environment"
+        if parts.scheme == "file":
+            remedy = "check the path, your permissions and the free space"
+        raise RecordError(f"the archive {url} failed ({reason}); {remedy}") from error

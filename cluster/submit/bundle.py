@@ -119,16 +119,29 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
             for entry in tar:
                 known = RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
                 if not (entry.isfile() and known):
-                    raise RecordError(f"a bundle holds {entry.name!r}, no part of a record or a study; nothing was unpacked")
+                    raise RecordError(
+                        f"what arrived contains {entry.name!r}, which belongs to no record or study; nothing was unpacked"
+                    )
                 source = tar.extractfile(entry)
                 assert source
                 files[entry.name] = (source.read(), int(entry.mtime))
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
-        raise RecordError(f"a bundle arrived damaged ({error}); repeat the command") from error
+        raise RecordError(f"the records arrived damaged ({error}); repeat the command") from error
     arrived.records = _receive_records(store, files)
     arrived.studies = _receive_studies(store, files)
     if OPENINGS in files:
         _merge_openings(store, files[OPENINGS][0])
+    return arrived
+
+
+def copy(source: RunStore, target: RunStore) -> Arrived:
+    """Copies what a store lacks from another one on this machine, bundle by bundle."""
+    arrived, more = Arrived(), True
+    while more:
+        bundle = pack(source, contents(target).values())
+        more = bundle.more
+        if bundle.content:
+            arrived += unpack(bundle.content, target)
     return arrived
 
 

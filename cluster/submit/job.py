@@ -7,12 +7,14 @@
 import dataclasses
 import json
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.notices import print_notices
 from ser_core.content_hashes import write_atomically
-from ser_core.errors import RecordError
+from ser_core.errors import RecordError, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +70,25 @@ class JobFolder:
         for job in known:
             if name in (job.name, job.remote):
                 return job
-        listed = ", ".join(job.name for job in known) or "none yet"
-        raise RecordError(f"no job {name!r} in {self.folder}; it has: {listed}")
+        names = [job.name for job in known]
+        listed = f"it has: {', '.join(names[:10])}{', ...' if names[10:] else ''}" if names else "it has none yet"
+        raise RecordError(
+            f"no job {name!r} in {self.folder}{nearest(name, names)}; {listed}. If you submitted it elsewhere, name its --store"
+        )
 
     def all(self) -> Iterator[Job]:
-        """Yields every job, latest first."""
+        """Yields every job, latest first. Names damaged ones on stderr and leaves them out."""
         for file in sorted(self.folder.glob("*/job.json"), key=lambda file: -file.stat().st_mtime):
             try:
                 fields = json.loads(file.read_text())
-                yield Job(**{**fields, "words": tuple(fields["words"])})
+                found = Job(**{**fields, "words": tuple(fields["words"])})
             except (ValueError, KeyError, TypeError) as error:
-                raise RecordError(f"{file} is damaged ({error}); delete its folder, the cluster keeps the job") from error
+                print_notices([f"{file} is damaged ({error}) and left out; delete its folder, the cluster keeps the job"])
+            else:
+                yield found
+
+    def forget_failed(self, job: Job) -> None:
+        """Deletes what failed submissions of the same command have left."""
+        for other in list(self.all()):
+            if not other.remote and (other.launcher, other.words) == (job.launcher, job.words):
+                shutil.rmtree(self.place(other))

@@ -130,8 +130,8 @@ class Kubernetes(Launcher):
         pod = run_program([*self._kubectl(), "get", "pod", "-l", chosen, "-o", "name"], seconds=60).strip() if cluster else ""
         if not pod:
             raise BridgeworkError(
-                f"the pods of {job.name} do not run; its records are in {self._store(job)} on the claim {self.claim}: submit the "
-                f"command again, which trains nothing twice, and repeat this within {self.keep_seconds} s of its end"
+                f"the pods of {job.name} are gone; its records are in {self._store(job)} on the claim {self.claim}. Submit the "
+                f"command again, which trains nothing twice, and repeat this within {self.keep_seconds} s after it has ended"
             )
         return pod.splitlines()[0]
 
@@ -140,7 +140,7 @@ class Kubernetes(Launcher):
         if self.archive:
             check_url(self.archive)
         command = study_command(job.words, self.program, self._store(job), archive=self.archive)
-        wait = wait_for_nodes("ray", '"$RAY_ADDRESS"', 1 + self.cpu_workers + self.gpu_workers)
+        wait = wait_for_nodes(self.python, '"$RAY_ADDRESS"', 1 + self.cpu_workers + self.gpu_workers)
         data = {"command.sh": f"{wait}\n{command}\n"}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": self._metadata(job), "data": data}
 

@@ -17,6 +17,8 @@ class Launcher(Option, ABC):
     key: ClassVar[str] = "submit"
     file_name: ClassVar[str] = ""
     """Name of the file that is written and submitted; "" when the launcher needs none."""
+    shares_store: ClassVar[bool] = False
+    """Whether this machine sees the store of a job at the same path. Otherwise an absolute run.store is a path of the cluster."""
 
     @abstractmethod
     def write(self, job: Job) -> str:

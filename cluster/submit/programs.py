@@ -1,5 +1,6 @@
 """Runs a launcher's own program, such as kubectl or sky, and turns its failures into one sentence."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -29,10 +30,9 @@ def run_program(
             command, input=given, capture_output=True, text=True, timeout=seconds, env={**os.environ, **(environment or {})}
         )
     except subprocess.TimeoutExpired:
-        raise BridgeworkError(f"`{' '.join(command[:3])}` took over {seconds:.0f} s; run it by hand to see why") from None
+        raise BridgeworkError(f"{_named(command)} took over {seconds:.0f} s; run it by hand to see why") from None
     if ran.returncode:
-        words = " ".join((ran.stderr.strip() or ran.stdout.strip()).split())[-LAST_WORDS:]
-        raise BridgeworkError(f"`{' '.join(command[1:4])}` of {Path(command[0]).name} failed: {words or 'no message'}")
+        raise BridgeworkError(f"{_named(command)} failed: {last_words(ran.stderr.strip() or ran.stdout)}")
     return ran.stdout
 
 
@@ -45,4 +45,21 @@ def stream_program(command: Sequence[str]) -> Iterator[str]:
             last = line
             yield line
     if process.returncode:
-        raise BridgeworkError(f"{Path(command[0]).name} ended with {process.returncode}: {last.strip()[-LAST_WORDS:]}")
+        raise BridgeworkError(f"{_named(command)} failed: {last_words(last)}")
+
+
+def last_words(said: str) -> str:
+    """Returns the last line of a message, which names the reason, shortened at its beginning.
+
+    >>> last_words("E1129 memcache.go: Unhandled\\nThe connection was refused\\n")
+    'The connection was refused'
+    """
+    lines = [line for line in said.splitlines() if line.strip()]
+    last = " ".join(lines[-1].split()) if lines else "no message"
+    return last if len(last) <= LAST_WORDS else f"...{last[-LAST_WORDS:].partition(' ')[2]}"
+
+
+def _named(command: Sequence[str]) -> str:
+    """Returns a program with its first words that are no options, such as `kubectl get rayjob`."""
+    words = [word for before, word in itertools.pairwise(command) if not word.startswith("-") and before != "-n"]
+    return f"`{' '.join([Path(command[0]).name, *words[:2]])}`"

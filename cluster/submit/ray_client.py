@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ser_core.errors import BridgeworkError, SettingError
 
@@ -47,6 +48,10 @@ def check_address(address: str) -> str:
     scheme, found, rest = address.rpartition("://")
     if (found and scheme not in ("http", "https")) or "@" in rest or not rest or rest == "auto":
         raise SettingError(f"--address {address} is no dashboard; {example}")
+    try:
+        _ = urlsplit(f"//{rest}").port
+    except ValueError:
+        raise SettingError(f"--address {address}: the port must be a number from 0 to 65535; {example}") from None
     return f"{scheme or 'http'}://{rest.rstrip('/')}"
 
 
@@ -71,7 +76,7 @@ class Dashboard:
             try:
                 return str(self._client.get_job_status(job).value)
             except RuntimeError as error:
-                if "status code 404" in str(error):
+                if "status code 404" in str(error):  # `_sentences` would make an error of it
                     return ""
                 raise
 
@@ -107,13 +112,16 @@ class Dashboard:
             time.sleep(0.3)
         return state
 
-    def run(self, command: str, environment: Mapping[str, Any], seconds: float = 600) -> str:
-        """Runs a short job and returns what it printed. The job is then forgotten by the cluster."""
-        job = self.submit(f"fetch-{secrets.token_hex(6)}", command, environment)
-        state = self.wait(job, seconds)
+    def run(self, command: str, environment: Mapping[str, Any], last: str, seconds: float = 600) -> str:
+        """Runs a short job until it has printed `last` or ended, and returns what it printed. Then stops and forgets the job."""
+        job, end = self.submit(f"fetch-{secrets.token_hex(6)}", command, environment), time.monotonic() + seconds
+        while (state := self.status(job)) not in (*ENDED, "") and last not in self.log(job) and time.monotonic() < end:
+            time.sleep(0.5)
         text = self.log(job)
         if state not in ENDED:
             self.stop(job)
+            self.wait(job, ANSWER)
+        if state not in ENDED and last not in text:
             raise BridgeworkError(f"{self.address} has not run a short job within {seconds:.0f} s; look at: ray job status {job}")
         with contextlib.suppress(BridgeworkError), self._sentences():
             self._client.delete_job(job)
@@ -132,7 +140,7 @@ class Dashboard:
             raise BridgeworkError(self._refused()) from None
         except (requests.Timeout, TimeoutError):
             raise BridgeworkError(
-                f"{self.address} gives no answer within {ANSWER} s; check the address, or open a tunnel with "
+                f"{self.address} has not answered within {ANSWER} s; check the address, or open a tunnel with "
                 "`ssh -L 8265:localhost:8265 HOST` and use --address http://localhost:8265"
             ) from None
         except (ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
@@ -141,6 +149,11 @@ class Dashboard:
                 "with `ray start --head --include-dashboard=true` (through a tunnel, or with --dashboard-host=0.0.0.0)"
             ) from None
         except (RuntimeError, ValueError, KeyError) as error:
+            if "status code 404" in str(error):
+                raise BridgeworkError(
+                    f"{self.address} no longer knows this job, since Ray forgets its jobs when its head restarts; submit the "
+                    "command again, which trains nothing twice"
+                ) from error
             raise BridgeworkError(f"{self.address} refused the request: {_reason(error)}") from error
 
     def _refused(self) -> str:

@@ -17,7 +17,7 @@ from cluster.submit.job import Job
 from cluster.submit.launcher import Launcher
 from cluster.submit.ray_client import Dashboard, check_address
 from cluster.submit.remote_command import remote_store, send_command, study_command
-from cluster.submit.send import home_sentence, receive_all
+from cluster.submit.send import END, home_sentence, receive_all
 from cluster.transfer.node_facts import PACKAGES
 from ser_core.cross_validation.records import RunStore
 
@@ -82,7 +82,8 @@ class RayJobs(Launcher):
             return home_sentence(download(self.archive, RunStore(store)), store)
         dashboard, place = self._dashboard(), self._store(job)
         arrived = receive_all(
-            RunStore(store), lambda have: dashboard.run(send_command(self.python, place, have), self._environment())
+            RunStore(store),
+            lambda have: dashboard.run(send_command(self.python, place, have, wipe=True), self._environment(), END),
         )
         return home_sentence(arrived, store)
 

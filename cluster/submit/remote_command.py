@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from cluster.launch.package_folder import check_lasting
 from cluster.submit.job import plain_name
+from cluster.submit.send import WIPE
 from ser_core.errors import SettingError
 
 TRAINING = ("run", "ablate", "search", "select")
@@ -15,6 +16,11 @@ BOUNDS = ("--seeds", "--trials", "--folds", "--hours", "--failures", "--gpu-hour
 """Options that continue a study when they grow, and the local store: they do not choose the store of a job."""
 FOLDER = "~/bridgework-jobs"
 """Where jobs keep their stores on the cluster unless `submit.store` says otherwise."""
+REGISTERED = (
+    "import logging, sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.ERROR); "
+    'print(sum(node["Alive"] for node in ray.nodes()))'
+)
+"""Python that prints how many nodes are registered. What `ray status` prints depends on the cluster's autoscaler."""
 
 
 def remote_store(words: Sequence[str], store: str, folder: str = FOLDER) -> str:
@@ -38,7 +44,7 @@ def study_command(words: Sequence[str], program: str, store: str, address: str =
     `program` is the start of a shell command. Raises SettingError for a command that does not train.
     """
     if words[0] not in TRAINING:
-        raise SettingError(f"ser {words[0]} only reads a store; fetch the records with ser fetch, then run it on this machine")
+        raise SettingError(f"ser {words[0]} trains nothing; fetch the records with ser fetch, then run it on this machine")
     if any(word.startswith("cluster.address=") for word in words):
         raise SettingError("a job joins the cluster that it runs on; leave out cluster.address")
     place = f"--store {in_shell(store)}" if words[0] == "select" else f"run.store={in_shell(store)}"
@@ -51,20 +57,21 @@ def study_command(words: Sequence[str], program: str, store: str, address: str =
     return f"trap : TERM; {command}; code=$?; {copy}; exit $code"
 
 
-def wait_for_nodes(ray: str, address: str, count: int | str, seconds: int = 600) -> str:
-    """Returns shell lines that wait until so many nodes are in the cluster.
+def wait_for_nodes(python: str, address: str, count: int | str, seconds: int = 600) -> str:
+    """Returns shell lines for a machine of a Ray cluster that wait until this many nodes are registered.
 
-    `ray status` may answer before all of them are registered. After `seconds` the study starts with the nodes that are there.
+    After `seconds` the study starts with the nodes that are there.
     """
-    return f"""waited=0
-until [ "$({ray} status --address={address} 2>/dev/null | grep -c '^ 1 node_')" -ge {count} ] || [ $waited -ge {seconds} ]; do
-  sleep 2; waited=$((waited + 2))
+    found = f"timeout 90 {python} -c {shlex.quote(REGISTERED)} {address} 2>/dev/null | tail -n 1"
+    return f"""end=$(($(date +%s) + {seconds}))
+until [ "$({found})" -ge {count} ] 2>/dev/null || [ "$(date +%s)" -ge $end ]; do
+  sleep 2
 done"""
 
 
-def send_command(python: str, store: str, have: str) -> str:
-    """Returns the shell command that prints what the receiver lacks."""
-    return f"exec {python} -m cluster.submit.send {in_shell(store)} {have}".rstrip()
+def send_command(python: str, store: str, have: str, wipe: bool = False) -> str:
+    """Returns the shell command that prints what the receiver lacks, and with `wipe` empties its output once it is stopped."""
+    return " ".join(filter(None, [f"exec {python} -m cluster.submit.send {in_shell(store)}", have, WIPE if wipe else ""]))
 
 
 def in_shell(path: str) -> str:

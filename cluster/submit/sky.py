@@ -41,7 +41,7 @@ STATES = {
     "CANCELLING": "stopped",
 }
 """Our words for SkyPilot's; those that start with FAILED mean failed."""
-INSTALL = "install it into an environment of its own (uv tool install 'skypilot[aws]') and run `sky check`"
+INSTALL = "install it apart from Bridgework (uv tool install 'skypilot[aws]') and run `sky check`"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +84,10 @@ class Sky(Launcher):
     def __post_init__(self) -> None:
         at_least(self, "nodes", 1)
         at_least(self, "idle_minutes", 0)
+        for name in ("workdir", "data_from"):
+            given = getattr(self, name)
+            if given and "://" not in given and not Path(given).expanduser().exists():
+                raise SettingError(f"submit.{name}={given} does not exist on this machine; correct the path")
         if self.managed and not self.archive:
             raise SettingError("submit.managed deletes its machines at the end, with all records; give submit.archive=s3://...")
 
@@ -148,14 +152,15 @@ class Sky(Launcher):
         """Returns what every node runs."""
         if self.archive:
             check_url(self.archive)
-        program, ray = f"{self.runner} ser".strip(), f"{self.runner} ray".strip()
+        program, ray, python = (f"{self.runner} {name}".strip() for name in ("ser", "ray", "python"))
         store = remote_store(job.words, self.store)
         command = study_command(job.words, program, store, f'"$HEAD:{PORT}"', self.archive)
         return f"""trap : TERM
 HEAD=$(echo "$SKYPILOT_NODE_IPS" | head -n 1)
 if [ "$SKYPILOT_NODE_RANK" != 0 ]; then
   # Joins the head as soon as it answers, again if that fails, and ends when the head does.
-  {wait_for_nodes(ray, f'"$HEAD:{PORT}"', 1)}
+  waited=0
+  until {ray} status --address="$HEAD:{PORT}" >/dev/null 2>&1 || [ $waited -ge 600 ]; do sleep 2; waited=$((waited + 2)); done
   while {ray} status --address="$HEAD:{PORT}" >/dev/null 2>&1; do
     {ray} start --address="$HEAD:{PORT}" {RAY} || sleep 5
   done
@@ -164,7 +169,7 @@ fi
 {ray} start --head --port={PORT} --node-ip-address="$HEAD" --include-dashboard=false {RAY} &
 RAY_HEAD=$!
 trap 'kill "$RAY_HEAD"; wait "$RAY_HEAD"' EXIT
-{wait_for_nodes(ray, f'"$HEAD:{PORT}"', '"$SKYPILOT_NUM_NODES"')}
+{wait_for_nodes(python, f'"$HEAD:{PORT}"', '"$SKYPILOT_NUM_NODES"')}
 ({command})
 """
 

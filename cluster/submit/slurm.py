@@ -9,7 +9,6 @@ The store must lie in a folder that the nodes share.
 import dataclasses
 import re
 import shlex
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from cluster.submit import slurm_script
+from cluster.submit.bundle import copy
 from cluster.submit.job import Job, JobFolder
 from cluster.submit.launcher import Launcher
+from cluster.submit.send import home_sentence
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError, RecordError, SettingError
 from ser_core.options import at_least
 
-STORE = "bridgework"
 TRAINS_WITH_RAY = ("ablate", "search", "select")
 """Commands that train on several nodes."""
 OVERRIDES = ("run", "ablate", "search", "corpus")
@@ -45,6 +46,7 @@ class Slurm(Launcher):
     """Runs the command as one Slurm job. Submit on a login node, in a folder that the nodes share."""
 
     file_name: ClassVar[str] = "study.sbatch"
+    shares_store: ClassVar[bool] = True
 
     nodes: str = "1"
     """Nodes of the job: a number, or a range such as 1-4, which starts with as many as are free."""
@@ -100,7 +102,7 @@ class Slurm(Launcher):
         if several and words[0] not in TRAINS_WITH_RAY:
             raise SettingError(f"ser {words[0]} uses one node; leave submit.nodes={self.nodes} out")
         if any(word.startswith("cluster.address=") for word in words):
-            raise SettingError("the job starts a Ray for itself; leave cluster.address out")
+            raise SettingError("the job starts its own Ray; leave cluster.address out")
         shared = ("cluster.gpus_per_trial=", "cluster.share_gpus=")
         if self.gpus and words[0] in TRAINS_WITH_RAY and not any(word.startswith(shared) for word in words):
             raise SettingError(f"submit.gpus={self.gpus}, but no trial would use a GPU; add cluster.gpus_per_trial=1")
@@ -179,7 +181,7 @@ class Slurm(Launcher):
             found = re.search(r"\bRestarts=([1-9]\d*)", _slurm("scontrol", "show", "job", "--oneliner", job.remote))
         except BridgeworkError:  # the controller has forgotten the job
             return ""
-        return f"requeued {found[1]} times" if found else ""
+        return f"requeued {'once' if found[1] == '1' else f'{found[1]} times'}" if found else ""
 
     def logs(self, job: Job, follow: bool) -> Iterator[str]:
         """Yields the output file in pieces. With `follow`, continues until the job ends, also while it waits to run again."""
@@ -216,12 +218,8 @@ class Slurm(Launcher):
             raise RecordError(f"{source} is not visible on this machine; run ser fetch where the job was submitted")
         if source.resolve() == store.resolve():
             count = sum(1 for _ in source.glob("folds/*/*/fold-*/record.json"))
-            return f"the job works in {source}, a folder that this machine sees: {count} folds are there, nothing is to be copied"
-        copied = 0
-        for pattern in ("folds/*/*/fold-*", "studies/*"):
-            for place in source.glob(pattern):
-                copied += _copy_new(place, store / place.relative_to(source))
-        return f"copied {copied} folds and studies from {source} into {store}"
+            return f"the job works in {source}, which this machine sees: {count} folds are there, so there is nothing to copy"
+        return home_sentence(copy(RunStore(source), RunStore(store)), store)
 
 
 def store_of_job(job: Job) -> Path:
@@ -242,16 +240,6 @@ def with_store(words: Sequence[str], store: Path) -> list[str]:
     return [*kept, f"run.store={store}"] if words[0] in OVERRIDES else [*kept, f"--store={store}"]
 
 
-def _copy_new(place: Path, target: Path) -> bool:
-    """Copies a finished folder unless it is there. The copy appears under its name when it is complete."""
-    if target.exists() or not place.is_dir() or (place.name.startswith("fold-") and not (place / "record.json").exists()):
-        return False
-    partial = target.with_name(f".{target.name}-copy")
-    shutil.copytree(place, partial, dirs_exist_ok=True)
-    partial.rename(target)
-    return True
-
-
 def _quoted(value: object) -> str:
     return shlex.quote(str(value))
 
@@ -266,6 +254,11 @@ def _slurm(*command: str) -> str:
         ) from error
     except subprocess.TimeoutExpired as error:
         raise BridgeworkError(f"Slurm has not answered {command[0]} for 120 s; try again, or ask its administrators") from error
+    if "configuration source" in ran.stderr:
+        raise BridgeworkError(
+            f"{command[0]} finds no Slurm cluster on this machine; run this on a login node of it, or write the file with "
+            "--write-only FILE"
+        )
     if ran.returncode:
         raise BridgeworkError(f"{command[0]} failed: {_reason(ran.stderr)}{REMEDIES.get(command[0], '')}")
     return ran.stdout
@@ -273,11 +266,11 @@ def _slurm(*command: str) -> str:
 
 REMEDIES = {
     "sbatch": "; correct the setting (`sinfo` lists partitions, `ser submit --on slurm --settings` what can be set)",
-    "squeue": "; if the controller is down, try again later: the job itself goes on",
+    "squeue": "; if Slurm's controller is down, try again later: the job keeps running",
 }
 
 
 def _reason(said: str) -> str:
-    """Returns the most telling line of Slurm's errors, without the program's name."""
-    lines = [re.sub(r"^\w+: (error: )?", "", line).strip() for line in said.splitlines() if line.strip()]
-    return next(iter(lines), "no reason given").rstrip(".")
+    """Returns the most telling line of Slurm's errors, without the program's name: the fatal one, else the first."""
+    lines = sorted((line for line in said.splitlines() if line.strip()), key=lambda line: "fatal: " not in line)
+    return re.sub(r"^\w+: (error: |fatal: )?", "", lines[0]).strip().rstrip(".") if lines else "no reason given"

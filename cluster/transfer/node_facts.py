@@ -44,7 +44,7 @@ def difference(here: Mapping[str, str], driver: Mapping[str, str]) -> str:
     """Returns a sentence about the first fact in which a node differs from the driver, with the remedy; "" if none.
 
     >>> difference({"Python": "3.12", "PyTorch": "2.4.0"}, {"Python": "3.12", "PyTorch": "2.9.1"})
-    'it has PyTorch 2.4.0, the driver 2.9.1; install the same environment there and start its Ray from it'
+    'it has PyTorch 2.4.0, the driver has 2.9.1; install the same environment there and start its Ray from it'
     """
     for name, wanted in driver.items():
         if (found := here.get(name, MISSING)) == wanted:
@@ -52,5 +52,6 @@ def difference(here: Mapping[str, str], driver: Mapping[str, str]) -> str:
         if name == PROGRAM and found != MISSING:
             files = f"its source files of {name} differ (hash {found}, the driver's {wanted})"
             return f"{files}; bring both to the same version and restart its Ray"
-        return f"it has {name} {found}, the driver {wanted}; install the same environment there and start its Ray from it"
+        has = f"no {name}" if found == MISSING else f"{name} {found}"
+        return f"it has {has}, the driver has {wanted}; install the same environment there and start its Ray from it"
     return ""

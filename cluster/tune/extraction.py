@@ -84,7 +84,7 @@ class NodeExtraction:
                     yield from self._answer(batch, asked, submit)
                 except RayError as error:
                     lines = str(error).strip().splitlines()
-                    print_notices([f"a node could not extract features ({lines[-1]}); this machine does the rest"])
+                    print_notices([f"a node could not extract features ({lines[-1]}); this machine extracts the rest"])
                     left = [batch, *(each for each, _ in waiting), *batches[number + 1 :]]
                     yield from compute_here([item for each in left for item in each], encoder, audio)
                     return

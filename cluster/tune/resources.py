@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from ser_core.config.compose import compose_tree
+from ser_core.config.default_store import DEFAULT_STORE
 from ser_core.errors import SettingError
 from ser_core.options import Option, at_least
 from ser_core.override_values import shortened
-
-STORE = "bridgework"
-"""The store without run.store or --store, in the current folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +63,11 @@ class Cluster(Option):
         at_least(self, "priority", 0.001)
         for place in (place for both in self.paths.items() for place in both if not Path(place).is_absolute()):
             raise SettingError(f"cluster.paths needs absolute paths, such as {{/data: /scratch/data}}; got {shortened(place)}")
+        if self.address.startswith(("http://", "https://")):
+            raise SettingError(
+                f"cluster.address={self.address} is a dashboard; run the command there with `ser submit --on ray --address "
+                f"{self.address} ...`, or join its Ray with cluster.address=HOST:6379"
+            )
         if self.address.startswith("ray://"):
             raise SettingError(
                 f"cluster.address={self.address}: Ray's client (ray://) cannot run studies; run the command on a machine of the "
@@ -152,4 +155,4 @@ def store_of(words: Sequence[str]) -> Path:
     """Returns the store that a command uses on this machine: run.store or --store, else the default."""
     given = [word.partition("=")[2] for word in words if word.startswith(("run.store=", "--store="))]
     given += [after for word, after in itertools.pairwise(words) if word == "--store"]
-    return Path(given[-1] if given else STORE).expanduser()
+    return Path(given[-1] if given else DEFAULT_STORE).expanduser()

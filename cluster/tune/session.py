@@ -127,7 +127,8 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
     finally:
         if stop_watching:
             stop_watching()
-        with _sigterm_kept():
+        with _sigterm_kept() as restore:
+            _when_processes_end(restore)
             ray.shutdown()
         os.environ.pop(MARK, None)
         for left in (folder, driver.session):
@@ -135,14 +136,35 @@ def ray_running(cluster: Cluster, store: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Restores the handler of SIGTERM: `ray.init` sets one that aborts this process, and `ray.shutdown` removes every handler."""
+def _sigterm_kept() -> Iterator[Callable[[], None]]:
+    """Restores the handler of SIGTERM: `ray.init` sets one that aborts this process, and `ray.shutdown` removes every handler.
+
+    Yields a function that restores it earlier.
+    """
     handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
+
+    def restore() -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+    try:
+        yield restore
+    finally:
+        restore()
+
+
+def _when_processes_end(restore: Callable[[], None]) -> None:
+    """Calls `restore` before Ray ends its processes, which takes seconds: a second SIGTERM meanwhile would end this process."""
+    from ray._private import worker
+
+    if node := worker._global_node:
+        end = node.kill_all_processes
+
+        def restore_and_end(*given: Any, **named: Any) -> Any:
+            restore()
+            return end(*given, **named)
+
+        node.kill_all_processes = restore_and_end
 
 
 def _token() -> dict[str, str]:

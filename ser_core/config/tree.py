@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from ser_core.audio import Audio
 from ser_core.batch import BATCHINGS
 from ser_core.conditions import condition
+from ser_core.config.default_store import DEFAULT_STORE
 from ser_core.corpus import CORPORA, Corpus, CorpusOption
 from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.adapters import ADAPTERS
@@ -165,7 +166,7 @@ class Run(Option):
     """Where and how to run. Nothing here changes what is trained, so nothing here is part of a fold's identity."""
 
     key: ClassVar[str] = "run"
-    store: str = location_field("bridgework")
+    store: str = location_field(DEFAULT_STORE)
     """Folder of records, studies, features and the tracking database."""
     device: str = "auto"
     """Where models train: auto (a GPU if one is available), cpu or cuda."""

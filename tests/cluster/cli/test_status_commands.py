@@ -15,6 +15,8 @@ from cluster.cli import status_commands
 from cluster.cli.commands import Lines
 from cluster.cli.status_commands import list_studies, show_status
 from cluster.status.summary import FINISHED, NAME, RUNNING, Failure, NodeUse, Running, Summary, this_process, write_summary
+from cluster.study_record import load_study
+from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
 from tests.cluster.conftest import Studied, ser
 from tests.shared_material import ROOT
@@ -48,7 +50,7 @@ def test_everything_is_said_of_a_study_that_runs(tmp_path: Path) -> None:
     assert code == 0
     for said in (
         "two  running",
-        "3/9 done, 1 trials running, 1 failed",
+        "3/9 done, 1 trial running, 1 failed",
         "1 GPU-hours, cost 2.50",
         "about 2 min",
         "a [b], seed 0",
@@ -150,3 +152,20 @@ def test_without_a_terminal_a_line_a_minute(capsys: pytest.CaptureFixture[str], 
     lines(200, 200, "running")
     lines.end()
     assert capsys.readouterr().out.splitlines()[0] == "200/200 running"
+
+
+def test_a_damaged_study_hides_no_others(tmp_path: Path) -> None:
+    written(tmp_path, "one", FINISHED)
+    (tmp_path / "studies" / "broken-1").mkdir()
+    (tmp_path / "studies" / "broken-1" / "study.json").write_text("{")
+    console = Console(width=300, record=True)
+    list_studies(console, tmp_path)
+    out = console.export_text()
+    assert "one" in out and "damaged" in out and "delete it and run the study again" in out
+    assert shown(tmp_path, "one")[0] == 0
+    with pytest.raises(RecordError, match="is damaged"):
+        show_status(console, "broken-1", tmp_path, False, False)
+    with pytest.raises(RecordError, match="is damaged"):
+        load_study(RunStore(tmp_path), "broken-1")
+    with pytest.raises(RecordError, match="no study 'other'"):
+        load_study(RunStore(tmp_path), "other")

@@ -57,6 +57,33 @@ def test_the_third_attempt_succeeds_and_leaves_nothing(tmp_path):
     assert not list((tmp_path / "ray").glob("*/*"))
 
 
+AGAIN = """
+import os, signal, sys, time
+from pathlib import Path
+from cluster.tune import session
+from cluster.tune.resources import Cluster
+
+signal.signal(signal.SIGTERM, lambda *_: print("handled", flush=True))
+with session.ray_running(Cluster(workers=1), Path(sys.argv[1])):
+    from ray._private import worker
+
+    end = worker._global_node.kill_all_processes
+
+    def end_under_signal(*given, **named):  # Ray has removed every handler by now
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+        end(*given, **named)
+
+    worker._global_node.kill_all_processes = end_under_signal
+print("ended")
+"""
+
+
+def test_a_sigterm_while_ray_ends_its_processes_does_not_cut_the_end_short(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", AGAIN, str(tmp_path)], capture_output=True, text=True, timeout=300)
+    assert (ran.returncode, ran.stdout) == (0, "handled\nended\n"), ran.stderr
+
+
 def test_after_three_attempts_a_sentence_names_the_logs(tmp_path):
     ran = start_ray(tmp_path, 9)
     sentence = ran.stderr.splitlines()[-1]

@@ -1,6 +1,7 @@
 """`ser fetch` and `ser archive` without a cluster: what a job would print is printed by the same program here."""
 
 import subprocess
+import tempfile
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from cluster.cli.job_commands import archive_study, fetch_job
 from cluster.submit import ray_jobs
 from cluster.submit.job import JobFolder
 from ser_core.cross_validation.records import RunStore
+from tests.cluster.conftest import until
 from tests.cluster.submit.conftest import files
 from tests.cluster.submit.lab import THERE
 from tests.shared_material import ROOT
@@ -17,9 +19,21 @@ from tests.shared_material import ROOT
 class HereAsCluster:
     """A dashboard whose jobs run on this machine."""
 
-    def run(self, command, environment):
+    def run(self, command, environment, last):
         assert "RAY_AUTH_TOKEN" not in environment["env_vars"]
-        return subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        with tempfile.TemporaryFile("w+") as log:
+            job = subprocess.Popen(["sh", "-c", command], stdout=log, text=True, cwd=ROOT)
+            until(lambda: last in content(log), 60, "the records")
+            text = content(log)
+            job.terminate()
+            assert job.wait(20) == 0
+            assert content(log) == "", "the log of the job is empty once it has been read"
+        return text
+
+
+def content(log):
+    log.seek(0)
+    return log.read()
 
 
 @pytest.fixture

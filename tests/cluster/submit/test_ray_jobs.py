@@ -32,7 +32,7 @@ def name_of(said):
 
 def test_a_laptop_submits_follows_and_fetches(homes, studied):
     home, laptop_home = homes
-    with lab(home) as (_, _, laptop):
+    with lab(home) as (head, _, laptop):
         job = name_of(ser_on(laptop, laptop_home, *ON, *STUDY, *THERE))
         followed = ser_on(laptop, laptop_home, "logs", job, "--follow")
         assert followed.code == 0 and followed.err == ""
@@ -42,6 +42,8 @@ def test_a_laptop_submits_follows_and_fetches(homes, studied):
         assert fetched.code == 0, fetched.err
         assert fetched.out.startswith("24 new records and fusion-")
         assert_same_folds(laptop_home, studied.folder, next(home.glob("bridgework-jobs/*")))
+        with head.popen(["sh", "-c", "grep -l BEGIN-BRIDGEWORK -r /tmp/ray/session_latest/logs"]) as search:
+            assert search.communicate()[0] == "", "records stay in Ray's logs"
         before = records(laptop_home)
         assert ser_on(laptop, laptop_home, "fetch", job).out.startswith("0 new records came")
         assert records(laptop_home) == before

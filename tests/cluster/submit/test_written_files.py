@@ -56,8 +56,9 @@ def ran(script: str, tmp_path: Path) -> list[list[str]]:
     (tmp_path / "ser").write_text(
         f'#!/usr/bin/env python3\nimport json, sys\nopen("{log}", "a").write(json.dumps(sys.argv[1:]) + "\\n")\n'
     )
-    (tmp_path / "ray").write_text("#!/bin/sh\necho ' 1 node_a'\necho ' 1 node_b'\necho ' 1 node_c'\necho ' 1 node_d'\n")
-    for name in ("ser", "ray"):
+    (tmp_path / "ray").write_text("#!/bin/sh\n")
+    (tmp_path / "python").write_text("#!/bin/sh\necho a word of Ray\necho 4\n")  # asked how many nodes are registered
+    for name in ("ser", "ray", "python"):
         (tmp_path / name).chmod(0o755)
     home = tmp_path / "a home"
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(home), "SKYPILOT_NODE_IPS": "10.0.0.1\n10.0.0.2"}
@@ -264,8 +265,8 @@ def test_the_task_of_skypilot_leaves_the_token_to_skypilot(job):
 
 
 def test_a_job_waits_for_all_nodes_and_not_for_ever(tmp_path):
-    (tmp_path / "ray").write_text("#!/bin/sh\necho ' 1 node_a'\n")
-    (tmp_path / "ray").chmod(0o755)
-    for count, seconds in ((1, 600), (2, 0)):
-        script = wait_for_nodes(str(tmp_path / "ray"), "x", count, seconds)
+    for said, count, seconds in (("echo 1", 1, 600), ("echo 1", 2, 0), ("echo no Ray; exit 1", 1, 0)):
+        (tmp_path / "python").write_text(f"#!/bin/sh\n{said}\n")
+        (tmp_path / "python").chmod(0o755)
+        script = wait_for_nodes(str(tmp_path / "python"), "x", count, seconds)
         assert subprocess.run(["sh", "-c", script], timeout=10).returncode == 0

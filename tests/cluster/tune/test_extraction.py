@@ -74,7 +74,7 @@ def said(tmp_path_factory):
         env={**os.environ, "COLUMNS": "300"},
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count("(OSError: no checkpoint); this machine does the rest") == 1
+    assert ran.stderr.count("(OSError: no checkpoint); this machine extracts the rest") == 1
     return json.loads(ran.stdout.splitlines()[-1]), folder
 
 

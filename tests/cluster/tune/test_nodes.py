@@ -71,7 +71,7 @@ def test_facts_of_this_program_are_those_of_itself():
     facts = node_facts()
     assert difference(facts, facts) == "" and MISSING not in facts.values()
     assert "source files of Bridgework differ" in difference({**facts, PROGRAM: "0"}, facts)
-    assert "it has Bridgework none" in difference({**facts, PROGRAM: MISSING}, facts)
+    assert "it has no Bridgework, the driver has" in difference({**facts, PROGRAM: MISSING}, facts)
 
 
 def test_a_ray_of_our_own_is_not_checked(tmp_path):
