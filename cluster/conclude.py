@@ -15,6 +15,7 @@ from ablations.pairing import pair
 from ablations.report.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
 from ablations.report.conditions import conditions_sections
 from ablations.report.effects import effects_section
+from ablations.report.reforms import reforms_checklist
 from ablations.report.tables import StudyTable, study_table
 from ablations.report.write_report import write_report
 from ablations.section import Section
@@ -51,10 +52,13 @@ def conclude(
     study = pair(outcomes, metric=primary_metric(record.primary, outcomes), across=record.across)
     planned = read_plan(record, store)
     looked = look_at(record, store, outcomes, planned[0].looks if planned else 0)
-    said = (*looked.sentences, plan_sentence(record, store, [study.metric], ""))
-    table = _table(record, study, wanted, [*filter(None, said)])
+    said = [*filter(None, (*looked.sentences, plan_sentence(record, store, [study.metric], "")))]
+    table = _table(record, study, wanted, said)
     sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))
-    return table, sections, write_report(table, record.folder(store), sections)
+    files = write_report(table, record.folder(store), sections)
+    files["reforms"] = record.folder(store) / "reforms.md"
+    files["reforms"].write_text(reforms_checklist(table, said), encoding="utf-8", newline="\n")
+    return table, sections, files
 
 
 def _table(record: StudyRecord, study: PairedStudy, wanted: float, looked: Sequence[str]) -> StudyTable:

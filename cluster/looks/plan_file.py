@@ -43,12 +43,20 @@ class StudyPlan:
             raise SettingError(f"--looks must be at least 1, got {self.looks}")
 
 
-def planned_as(record: StudyRecord, hypothesis: str, looks: int, metrics: Sequence[str], margin: str) -> StudyPlan:
+@dataclasses.dataclass(frozen=True)
+class PlanAsked:
+    """What a user says about a plan: the hypothesis, and how many looks at the table there may be."""
+
+    hypothesis: str
+    looks: int = 1
+
+
+def planned_as(record: StudyRecord, asked: PlanAsked, metrics: Sequence[str], margin: str) -> StudyPlan:
     """Returns the plan of a study as it is about to be trained."""
     variants = tuple(dict.fromkeys(trial.variant for trial in record.trials))
     folds = len({(key.split, key.fold) for key in record.trials[0].keys})
     seeds = len({trial.seed for trial in record.trials})
-    return StudyPlan(hypothesis, variants, variants[0], tuple(metrics), margin, folds, seeds, looks)
+    return StudyPlan(asked.hypothesis, variants, variants[0], tuple(metrics), margin, folds, seeds, asked.looks)
 
 
 def write_plan(record: StudyRecord, store: RunStore, plan: StudyPlan) -> str:
@@ -101,7 +109,7 @@ def plan_sentence(record: StudyRecord, store: RunStore, metrics: Sequence[str], 
     if not any(look.content == digest for look in lines):
         return f"Plan: not the one that was written before training (its hash {digest[:12]} is not in looks.jsonl)."
     begun = f"Plan of {lines[0].when[:10]}, written before the first table (sha256 {digest[:12]}): {plan.hypothesis}."
-    shown = planned_as(record, plan.hypothesis, plan.looks, metrics, margin)
+    shown = planned_as(record, PlanAsked(plan.hypothesis, plan.looks), metrics, margin)
     broken = [
         f"{name} {_worded(getattr(shown, name))} instead of {_worded(getattr(plan, name))}"
         for name in ("variants", "baseline", "metrics", "margin", "folds", "seeds")
@@ -111,9 +119,9 @@ def plan_sentence(record: StudyRecord, store: RunStore, metrics: Sequence[str], 
 
 
 def _kept(plan: StudyPlan) -> str:
-    looks = f"{plan.looks} looks at p < {LEVEL / plan.looks:.3g} each" if plan.looks > 1 else "one look"
+    looks = f"{plan.looks} looks at p < {LEVEL / plan.looks**0.5:.3g} each" if plan.looks > 1 else "one look"
     margin = f", margin {plan.margin}" if plan.margin else ""
-    return f"{_worded(plan.metrics)}{margin}, {plan.folds} folds, {plan.seeds} seeds, {looks}"
+    return f"{_worded(plan.metrics)}{margin}, {plan.folds} folds, {plan.seeds} seed{'s' * (plan.seeds != 1)}, {looks}"
 
 
 def _worded(value: object) -> str:

@@ -2,8 +2,9 @@
 
 records --tested_set--> ledger --earlier looks at these speakers--> sentences
                                --earlier tables of these variants--> level of the verdicts
-A study that is extended after its table was seen gives chance another try. So the k-th table is judged at LEVEL / k^2
-(ablations/README.md has the simulation), unless a plan has fixed the number of looks beforehand.
+A study that is extended after its table was seen gives chance another try. So the k-th table is judged at LEVEL / k^2, or, if a
+plan allows K looks, each of them at LEVEL / sqrt(K). Both keep the error rate of all looks together below LEVEL
+(ablations/statistics/look_rates.py).
 """
 
 import dataclasses
@@ -80,10 +81,10 @@ def look_number(own: Look, before: Sequence[Look]) -> int:
 def level_of(number: int, planned: int) -> float:
     """Returns the error rate of the verdicts at this look.
 
-    >>> level_of(1, 0), level_of(2, 0), level_of(2, 2), round(level_of(3, 2), 5)
-    (0.05, 0.0125, 0.025, 0.00556)
+    >>> [round(level_of(number, planned), 4) for number, planned in ((1, 0), (2, 0), (3, 0), (1, 4), (4, 4), (5, 4))]
+    [0.05, 0.0125, 0.0056, 0.025, 0.025, 0.002]
     """
-    return LEVEL / planned if number <= planned else LEVEL / number**2
+    return LEVEL / planned**0.5 if number <= planned else LEVEL / number**2
 
 
 def earlier_tables(record: StudyRecord, known: Sequence[Entry]) -> list[Look]:
