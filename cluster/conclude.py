@@ -15,10 +15,13 @@ from ablations.pairing import pair
 from ablations.report.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
 from ablations.report.conditions import conditions_sections
 from ablations.report.effects import effects_section
+from ablations.report.reforms import reforms_checklist
 from ablations.report.tables import StudyTable, study_table
 from ablations.report.write_report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
+from cluster.looks.plan_file import plan_sentence, read_plan
+from cluster.looks.study_looks import look_at
 from cluster.study_record import StudyRecord
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
@@ -47,19 +50,28 @@ def conclude(
     """
     outcomes = complete_outcomes(record, store)
     study = pair(outcomes, metric=primary_metric(record.primary, outcomes), across=record.across)
-    table = _table(record, study, wanted)
+    planned = read_plan(record, store)
+    looked = look_at(record, store, outcomes, planned[0].looks if planned else 0)
+    said = [*filter(None, (*looked.sentences, plan_sentence(record, store, [study.metric], "")))]
+    table = _table(record, study, wanted, said)
     sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))
-    return table, sections, write_report(table, record.folder(store), sections)
+    files = write_report(table, record.folder(store), sections)
+    files["reforms"] = record.folder(store) / "reforms.md"
+    files["reforms"].write_text(reforms_checklist(table, said), encoding="utf-8", newline="\n")
+    return table, sections, files
 
 
-def _table(record: StudyRecord, study: PairedStudy, wanted: float) -> StudyTable:
-    """Compares the variants, and adds what the record says about the study: its question, notes, command and overrides."""
+def _table(record: StudyRecord, study: PairedStudy, wanted: float, looked: Sequence[str]) -> StudyTable:
+    """Compares the variants, and adds what the record says about the study: its question, notes, command and overrides.
+
+    `looked` are sentences about looks at its test speakers.
+    """
     variance = variance_sentence(scatter_of(study), wanted)
     return study_table(
         study,
         title=record.name,
         question=caption(record.question, record.mode) if record.kind == "ablation" else record.question,
-        notes=(*filter(None, [variance]), *record.notes),
+        notes=(*filter(None, [variance]), *looked, *record.notes),
         command=record.command,
         overrides={trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in record.trials},
     )

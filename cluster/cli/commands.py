@@ -22,6 +22,8 @@ from cluster.conclude import conclude
 from cluster.earlier_records import earlier_versions
 from cluster.json_file import check_json_file, write_json_file
 from cluster.launch.package_folder import check_lasting
+from cluster.looks.plan_file import PlanAsked, planned_as, write_plan
+from cluster.looks.study_looks import look_partly
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.retuned import retune
 from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
@@ -84,7 +86,9 @@ class Lines:
             print(self._waiting, flush=True)
 
 
-def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode) -> int:
+def ablate_study(
+    console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode, planned: PlanAsked | None = None
+) -> int:
     """Implements `ser ablate`. Returns 0 when the table is complete and 1 when folds failed."""
     base, cluster = split_overrides(overrides)
     check_lasting(store_of(base))
@@ -93,6 +97,11 @@ def ablate_study(console: Console, study: Study, overrides: Sequence[str], seeds
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
         record, store = plan_ablation(study, base, seeds, watch, mode)
         print_notices(cluster.without_effect_in("ablate", any(trial.pack == 0 for trial in record.trials)))
+        if planned:
+            digest = write_plan(record, store, planned_as(record, planned, [record.primary], ""))
+            console.print(
+                f"plan       {record.folder(store) / 'plan.json'} (sha256 {digest[:12]})", highlight=False, soft_wrap=True
+            )
         finished = run_ablation(record, store, cluster, watch)
     return _conclude(console, finished)
 
@@ -216,6 +225,7 @@ def _conclude(console: Console, finished: StudyResult) -> int:
     """Prints the table, writes the report, and updates the dashboard. Returns 1 when folds are missing."""
     if not finished.complete:
         update_dashboard(finished.tracker, finished, {})
+        look_partly(finished.study, finished.store, finished.study.outcomes(finished.store))
         return print_failures(console, finished)
     files = print_report(console, finished.study, finished.store)
     update_dashboard(finished.tracker, finished, files)
@@ -236,7 +246,7 @@ def print_report(console: Console, record: StudyRecord, store: RunStore, wanted:
         console.print(part)
     folder = record.folder(store)
     console.print(f"records    {store.folder / 'folds'}", highlight=False, soft_wrap=True, markup=False)
-    listed = "(and table.md, table.csv, details.csv, table.tex)"
+    listed = "(and table.md, table.csv, details.csv, table.tex, reforms.md)"
     console.print(f"report     {files['html']} {listed}", highlight=False, soft_wrap=True, markup=False)
     console.print(f"dashboard  ser ui --store {_shown(store.folder)}", highlight=False, soft_wrap=True, markup=False)
     console.print(

@@ -86,18 +86,24 @@ def ablate(
     mode: Annotated[str, typer.Option(help="fixed, retuned (one search per variant) or masked (hidden at test).")] = "fixed",
     space: Annotated[str, typer.Option(help="Space that --mode retuned searches for each variant.")] = "optimiser",
     trials: Annotated[int, typer.Option(help="Configurations that --mode retuned tries per variant.")] = 8,
+    plan: Annotated[str, typer.Option(help="Hypothesis; writes and hashes a plan before anything trains.")] = "",
+    looks: Annotated[int, typer.Option(help="Tables that --plan allows while seeds are added; they share the error rate.")] = 1,
 ) -> None:
     """Compare the variants of a study, or of factors, over all folds and print what you may conclude."""
     from ablations.modes import Mode
     from ablations.study_from_command import study_from_words
     from cluster.cli.commands import ablate_study
+    from cluster.looks.plan_file import PlanAsked
 
     if mode != "retuned":
         _refuse_given(context, ("space", "trials"), "without --mode retuned")
     if design != "fractional":
         _refuse_given(context, ("resolution",), "without --design fractional")
+    if not plan:
+        _refuse_given(context, ("looks",), "without --plan")
     asked, rest = study_from_words(study, overrides or [], factor or [], design, resolution)
-    sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials)))
+    planned = PlanAsked(plan, looks) if plan else None
+    sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials), planned))
 
 
 @app.command()

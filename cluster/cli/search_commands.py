@@ -88,8 +88,7 @@ def _print_outcome(console: Console, prepared: PreparedSearch, finished: StudyRe
     if source.ending:
         console.print(f"the search ended early: {source.ending}", highlight=False, soft_wrap=True, markup=False)
     if best:
-        console.print("run the best with: " + shlex.join(["ser", "run", *best[0][1].overrides]), soft_wrap=True, markup=False)
-        console.print(f"choose fairly among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
+        console.print(f"choose among the best with: ser select {prepared.record.id}", soft_wrap=True, markup=False)
     elif source.trials:
         console.print("no configuration has a score in every fold; check that --objective fits the tasks you train")
 

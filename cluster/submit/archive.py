@@ -2,7 +2,7 @@
 
     s3://bucket/path/folds/<fingerprint>/<split>/fold-03.tar.xz      the four files of a record, test part sealed
     s3://bucket/path/studies/<id>.tar.xz                             study.json, tables and report
-    s3://bucket/path/openings-<hash>.tar.xz                          when test parts were opened
+    s3://bucket/path/looks-<hash>.tar.xz                          which test scores were shown
 Also gs:// and file://. Endpoint and credentials come from the environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...).
 An object exists completely or not at all. One that is damaged is refused and names itself; it is never taken for a record.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cluster.study_record import load_study
-from cluster.submit.bundle import OPENINGS, Arrived, contents, pack_places, record_places, study_places, unpack
+from cluster.submit.bundle import LOOKS, Arrived, contents, pack_places, record_places, study_places, unpack
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import RecordError, SettingError
 
@@ -46,7 +46,7 @@ def upload(store: RunStore, wanted: str, url: str) -> int:
         there = _objects(system, root)
         new = [place for place in places if not _is_current(store, place, there.get(place + SUFFIX))]
         for place in new:
-            content = pack_places(store, [OPENINGS if place.startswith("openings-") else place])
+            content = pack_places(store, [LOOKS if place.startswith("looks-") else place])
             _write(system, f"{root}/{place}{SUFFIX}", content)
     return len(new)
 
@@ -73,15 +73,15 @@ def download(url: str, store: RunStore) -> Arrived:
 
 
 def _wanted(store: RunStore, wanted: str) -> list[str]:
-    openings = [f"openings-{digest}" for place, digest in contents(store).items() if place == OPENINGS]
+    looks = [f"looks-{digest}" for place, digest in contents(store).items() if place == LOOKS]
     if wanted == EVERYTHING:
-        found = [*record_places(store), *study_places(store), *openings]
+        found = [*record_places(store), *study_places(store), *looks]
         if not found:
             raise RecordError(f"{store.folder} holds no records yet; name the store to be archived with --store")
         return found
     study = load_study(store, wanted)
     records = {f"folds/{key}" for key in study.keys}
-    return [*(place for place in record_places(store) if place in records), f"studies/{study.id}", *openings]
+    return [*(place for place in record_places(store) if place in records), f"studies/{study.id}", *looks]
 
 
 def _is_current(store: RunStore, place: str, archived: float | None, home: bool = False) -> bool:
@@ -89,7 +89,7 @@ def _is_current(store: RunStore, place: str, archived: float | None, home: bool 
     folder = store.folder / place
     if place.startswith("folds/"):
         return _key(place) in store if home else archived is not None
-    if place.startswith("openings-"):
+    if place.startswith("looks-"):
         return not home and archived is not None
     if not folder.exists():
         return False

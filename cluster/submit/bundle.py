@@ -2,7 +2,7 @@
 
     bundle = tar.xz of   folds/<fingerprint>/<split>/fold-03/{record.json, predictions-dev.parquet, test.json, ...}
                          studies/<id>/{study.json, table.md, report.html, ...}
-                         openings.jsonl
+                         looks.jsonl  looks/<tested set>.json
 Sealed test files are copied as files; nothing here looks into them. A record that the receiver has is kept, and of a study the
 later version. MLflow's database does not travel: it is rebuilt from records.
 """
@@ -18,8 +18,7 @@ import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
+from cluster.looks.ledger import LEDGER, SETS, merge_looks
 from ser_core.cross_validation.records import FILES, FoldKey, RunStore, SealedRecord
 from ser_core.errors import RecordError
 
@@ -27,7 +26,9 @@ LIMIT = 32 * 2**20
 """Bytes of files after which a bundle ends; the rest follows in the next one."""
 RECORD = re.compile(r"folds/([0-9a-zA-Z]+)/([0-9a-zA-Z_-]+)/fold-(\d+)/([a-z.-]+)")
 STUDY = re.compile(r"studies/([\w-]+)/([\w-][\w.-]*)")
-OPENINGS = "openings.jsonl"
+LOOKS = LEDGER
+"""The ledger of looks travels with its tested sets."""
+TESTED = re.compile(rf"{SETS}/([0-9a-f]+)\.json")
 DIGITS = 10
 """Hexadecimal digits by which the receiver names what it has."""
 
@@ -73,8 +74,8 @@ def study_places(store: RunStore) -> Iterator[str]:
 def contents(store: RunStore) -> dict[str, str]:
     """Returns every place that can travel, with a digest that changes when the receiver should get it again."""
     found = {place: _digest(place) for place in record_places(store)}
-    if (store.folder / OPENINGS).exists():
-        found[OPENINGS] = _digest((store.folder / OPENINGS).read_text())
+    if (store.folder / LOOKS).exists():
+        found[LOOKS] = _digest((store.folder / LOOKS).read_text())
     for place in study_places(store):
         files = _files(store, place)
         if files:
@@ -117,7 +118,7 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
         # All of it, since a tar reader does not notice when only the end is missing.
         with tarfile.open(fileobj=io.BytesIO(lzma.decompress(content)), mode="r:") as tar:
             for entry in tar:
-                known = RECORD.fullmatch(entry.name) or STUDY.fullmatch(entry.name) or entry.name == OPENINGS
+                known = entry.name == LOOKS or any(each.fullmatch(entry.name) for each in (RECORD, STUDY, TESTED))
                 if not (entry.isfile() and known):
                     raise RecordError(
                         f"what arrived contains {entry.name!r}, which belongs to no record or study; nothing was unpacked"
@@ -129,8 +130,12 @@ def unpack(content: bytes, store: RunStore) -> Arrived:
         raise RecordError(f"the records arrived damaged ({error}); repeat the command") from error
     arrived.records = _receive_records(store, files)
     arrived.studies = _receive_studies(store, files)
-    if OPENINGS in files:
-        _merge_openings(store, files[OPENINGS][0])
+    for name, (content, changed) in files.items():
+        if TESTED.fullmatch(name) and not (store.folder / name).exists():
+            (store.folder / SETS).mkdir(parents=True, exist_ok=True)
+            _write(store.folder / name, content, changed)
+    if LOOKS in files:
+        merge_looks(store, files[LOOKS][0])
     return arrived
 
 
@@ -182,21 +187,12 @@ def _write(file: Path, content: bytes, changed: int) -> None:
     draft.replace(file)
 
 
-def _merge_openings(store: RunStore, content: bytes) -> None:
-    """Adds the lines that this store lacks: the record of opened test parts is permanent."""
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(store.folder / ".openings.lock"):
-        file = store.folder / OPENINGS
-        lines = file.read_bytes().splitlines() if file.exists() else []
-        with file.open("ab") as target:
-            target.writelines(line + b"\n" for line in content.splitlines() if line not in lines)
-
-
 def _files(store: RunStore, place: str) -> list[tuple[str, Path]]:
-    """Returns the files of a record, of a study, or the openings, with their names in the bundle."""
+    """Returns the files of a record, of a study, or the ledger of looks, with their names in the bundle."""
     folder = store.folder / place
-    if place == OPENINGS:
-        return [(place, folder)] if folder.exists() else []
+    if place == LOOKS:
+        sets = sorted((store.folder / SETS).glob("[0-9a-f]*.json"))
+        return [(place, folder), *((f"{SETS}/{file.name}", file) for file in sets)] if folder.exists() else []
     if place.startswith("folds/"):
         return [(f"{place}/{name}", folder / name) for name in FILES]
     files = sorted(file for file in folder.iterdir() if file.is_file())

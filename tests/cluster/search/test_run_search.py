@@ -61,8 +61,9 @@ def test_a_search_prints_development_scores_and_shows_no_test_score(searched):
     assert ran.err == NOT_VARIED
     assert "development score" in ran.out
     assert "3 configurations, 12 folds trained" in ran.out
-    best = next(line for line in ran.out.splitlines() if line.startswith("run the best with: ser run "))
-    assert all(f"tasks.{name}.weight=" in best for name in ("emotion", "dimensions", "gender"))
+    assert ran.out.splitlines()[-1].startswith("choose among the best with: ser select search-weights-")
+    assert "ser run" not in ran.out, "which would show test scores of the best of many"
+    assert all(f"tasks.{name}.weight=" in ran.out for name in ("emotion", "dimensions", "gender"))
     runs = shown(folder)
     assert {run.status for run in runs} == {"FINISHED"}
     assert sorted(run.kind for run in runs) == ["fold"] * 12 + ["search"] + ["trial"] * 3

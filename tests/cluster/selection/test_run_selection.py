@@ -27,7 +27,7 @@ def selected(studied, tmp_path_factory):
     folder = tmp_path_factory.mktemp("selected")
     shutil.copytree(studied.folder / "bridgework" / "cache", folder / "bridgework" / "cache")
     found = ser(folder, "search", "weights", *SMALL, "--trials", "3", "--sampler", "random", "--pruning", "none")
-    assert found.code == 0 and "choose fairly among the best with: ser select search-weights" in found.out
+    assert found.code == 0 and "choose among the best with: ser select search-weights" in found.out
     return folder, ser(folder, "select", *WORDS)
 
 

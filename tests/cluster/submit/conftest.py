@@ -32,7 +32,9 @@ def fill(folder: Path, folds: int = 3, size: int = 1000) -> RunStore:
     (study / "study.json").write_text(json.dumps({**fields, "trials": [trial]}))
     for file in study.iterdir():
         os.utime(file, (1.7e9, 1.7e9))
-    (store.folder / "openings.jsonl").write_text('{"when": "now"}\n')
+    (store.folder / "looks.jsonl").write_text('{"when": "now"}\n')
+    (store.folder / "looks").mkdir(exist_ok=True)
+    (store.folder / "looks" / "0a1b.json").write_text("{}")
     (store.folder / "mlflow.db").write_text("stays")
     return store
 

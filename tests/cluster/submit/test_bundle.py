@@ -53,12 +53,12 @@ def test_what_is_there_is_kept_and_a_later_study_replaces_an_earlier_one(filled,
     table = filled.folder / "studies/fusion-123456/table.md"
     table.write_text("later")
     os.utime(table, (2e9, 2e9))
-    (filled.folder / "openings.jsonl").write_text('{"when": "now"}\n{"when": "later"}\n')
+    (filled.folder / "looks.jsonl").write_text('{"when": "now"}\n{"when": "later"}\n')
     assert unpack(pack(filled).content, home).records == 0
     assert files(home) == {
         **mine,
         "studies/fusion-123456/table.md": b"later",
-        "openings.jsonl": b'{"when": "now"}\n{"when": "later"}\n',
+        "looks.jsonl": b'{"when": "now"}\n{"when": "later"}\n',
     }
 
 

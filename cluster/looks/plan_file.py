@@ -1,0 +1,128 @@
+"""A plan: what a study asks and how it will be judged, written and hashed before anything trains.
+
+`ser ablate ... --plan "HYPOTHESIS"`  -->  <study>/plan.json  -->  its hash in the ledger of looks  -->  "kept", or what differs
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ablations.statistics.compare import LEVEL
+from cluster.looks.ledger import PLAN, Look, add_look, looks
+from cluster.looks.study_looks import earlier_tables, utc_now
+from cluster.study_record import StudyRecord
+from ser_core.content_hashes import write_atomically
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import RecordError, SettingError
+
+FILE = "plan.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyPlan:
+    """What was planned. A report compares it with what it shows."""
+
+    hypothesis: str
+    variants: tuple[str, ...]
+    baseline: str
+    metrics: tuple[str, ...]
+    """Metrics of the verdicts."""
+    margin: str
+    """Differences that do not matter, as the report words them; "" if the report tests no equivalence."""
+    folds: int
+    seeds: int
+    looks: int = 1
+    """Tables that may be looked at, this study's seeds being added in between."""
+
+    def __post_init__(self) -> None:
+        if not self.hypothesis.strip():
+            raise SettingError('--plan needs a hypothesis, such as --plan "bridge tokens beat concatenation in UAR"')
+        if self.looks < 1:
+            raise SettingError(f"--looks must be at least 1, got {self.looks}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanAsked:
+    """What a user says about a plan: the hypothesis, and how many looks at the table there may be."""
+
+    hypothesis: str
+    looks: int = 1
+
+
+def planned_as(record: StudyRecord, asked: PlanAsked, metrics: Sequence[str], margin: str) -> StudyPlan:
+    """Returns the plan of a study as it is about to be trained."""
+    variants = tuple(dict.fromkeys(trial.variant for trial in record.trials))
+    folds = len({(key.split, key.fold) for key in record.trials[0].keys})
+    seeds = len({trial.seed for trial in record.trials})
+    return StudyPlan(asked.hypothesis, variants, variants[0], tuple(metrics), margin, folds, seeds, asked.looks)
+
+
+def write_plan(record: StudyRecord, store: RunStore, plan: StudyPlan) -> str:
+    """Writes the plan and its line in the ledger, and returns its hash. The same plan is not written twice.
+
+    Raises SettingError when another plan exists, or when a table of these variants was seen already.
+    """
+    folder = record.folder(store)
+    if known := read_plan(record, store):
+        if known[0] == plan:
+            return known[1]
+        raise SettingError(f"{record.id} has another plan already ({folder / FILE}); leave out --plan to continue under that one")
+    if seen := earlier_tables(record, looks(store)):
+        raise SettingError(
+            f"a plan must come before the first table, and `{seen[0].command}` showed these variants on {seen[0].when[:10]}; "
+            "leave out --plan, or plan a study of new configurations"
+        )
+    content = json.dumps(dataclasses.asdict(plan), indent=1)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / FILE, content)
+    configurations = {trial.variant: [key.fingerprint for key in trial.keys[:1]] for trial in reversed(record.trials)}
+    add_look(store, Look(PLAN, utc_now(), record.command, record.id, configurations, 0, "", digest), folder, {})
+    return digest
+
+
+def read_plan(record: StudyRecord, store: RunStore) -> tuple[StudyPlan, str] | None:
+    """Returns the plan of a study and its hash, or None. Raises RecordError when it is damaged."""
+    file = record.folder(store) / FILE
+    if not file.exists():
+        return None
+    try:
+        content = file.read_text()
+        fields: dict[str, Any] = json.loads(content)
+        lists = {name: tuple(fields[name]) for name in ("variants", "metrics")}
+        return StudyPlan(**{**fields, **lists}), hashlib.sha256(content.encode()).hexdigest()
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(
+            f"{file} is damaged ({error}); restore it from a copy, or delete it and report the study as unplanned"
+        ) from error
+
+
+def plan_sentence(record: StudyRecord, store: RunStore, metrics: Sequence[str], margin: str) -> str:
+    """Returns what the report says about the plan: kept, or in what it was not; "" without a plan."""
+    known = read_plan(record, store)
+    if known is None:
+        return ""
+    plan, digest = known
+    lines = [look for _, look in looks(store) if look.kind == PLAN and look.study == record.id]
+    if not any(look.content == digest for look in lines):
+        return f"Plan: not the one that was written before training (its hash {digest[:12]} is not in looks.jsonl)."
+    begun = f"Plan of {lines[0].when[:10]}, written before the first table (sha256 {digest[:12]}): {plan.hypothesis}."
+    shown = planned_as(record, PlanAsked(plan.hypothesis, plan.looks), metrics, margin)
+    broken = [
+        f"{name} {_worded(getattr(shown, name))} instead of {_worded(getattr(plan, name))}"
+        for name in ("variants", "baseline", "metrics", "margin", "folds", "seeds")
+        if getattr(shown, name) != getattr(plan, name) and not (name == "seeds" and shown.seeds <= plan.seeds and plan.looks > 1)
+    ]
+    return f"{begun} Not kept: {'; '.join(broken)}." if broken else f"{begun} Kept: {_kept(plan)}."
+
+
+def _kept(plan: StudyPlan) -> str:
+    looks = f"{plan.looks} looks at p < {LEVEL / plan.looks**0.5:.3g} each" if plan.looks > 1 else "one look"
+    margin = f", margin {plan.margin}" if plan.margin else ""
+    return f"{_worded(plan.metrics)}{margin}, {plan.folds} folds, {plan.seeds} seed{'s' * (plan.seeds != 1)}, {looks}"
+
+
+def _worded(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
