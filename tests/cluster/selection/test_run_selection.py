@@ -12,7 +12,7 @@ from cluster.cli.select_commands import select_from
 from cluster.search.objectives import Goal
 from cluster.search.scores import Scores
 from cluster.selection.opened_test_parts import openings
-from cluster.selection.run_selection import SelectionSettings
+from cluster.selection.settings import SelectionSettings
 from cluster.study_record import load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError
