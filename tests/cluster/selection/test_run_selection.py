@@ -1,4 +1,4 @@
-"""`ser select` with the real Ray and MLflow: who is chosen, what is opened, that no test part had a say, and `ser run` after it."""
+"""`ser select` with the real Ray and MLflow: who is chosen, what is opened, that no test part had a say; `ser run` after it."""
 
 import json
 import re
