@@ -7,7 +7,7 @@ text   --stem--/              \\-- gender
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -53,10 +53,23 @@ class SpeechEmotionModel(nn.Module):
         losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
 
+    def sizes(self) -> dict[str, int]:
+        """Returns `parameters` of the whole model, and `<task>.parameters`: how many fewer it needs if it does not predict a task."""
+        heads = {name: cast(Head, head) for name, head in self.heads.items()}
+        found = {"parameters": _count(self.parameters())}
+        for name, head in heads.items():
+            lent = sum(_count(head.parts_of(other)) for other in heads)
+            found[f"{name}.parameters"] = _count(head.parameters()) - lent + sum(_count(one.parts_of(name)) for one in heads.values())
+        return found
+
     def views(self, raw: Mapping[str, Stream], noise: DropoutKey) -> Views:
         """Returns what heads see of these utterances."""
         streams = {name: cast(Stream, stem(raw[name], noise)) for name, stem in self.stems.items()}
         return Views(streams, self.fusion(streams, noise))
+
+
+def _count(parameters: Iterable[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def build_model(config: Config, dataset: Dataset, train: Tensor, seed: int) -> SpeechEmotionModel:

@@ -156,13 +156,15 @@ def select(
     top: Annotated[int, typer.Option(help="Number of the best configurations to train again.")] = 5,
     seeds: Annotated[int, typer.Option(help="New seeds per configuration.")] = 3,
     nested: Annotated[bool, typer.Option("--nested", help="Judge the search itself: repeat it inside each fold.")] = False,
+    margin: Annotated[float, typer.Option(help="Standard errors that a smaller model may be behind; 0 takes the best.")] = 0.25,
+    prefer: Annotated[str, typer.Option(help="Development metric that decides, such as ccc.valence.")] = "",
     store: Store = STORE,
 ) -> None:
     """Choose among a search's best by development score, preferring simpler ones; then open the test parts of the choice."""
     from cluster.cli.select_commands import select_from
-    from cluster.selection.run_selection import SelectionSettings
+    from cluster.selection.settings import SelectionSettings
 
-    sys.exit(select_from(console, SelectionSettings(study, top, seeds, nested), store, overrides or []))
+    sys.exit(select_from(console, SelectionSettings(study, top, seeds, nested, margin, prefer), store, overrides or []))
 
 
 @app.command()

@@ -49,8 +49,9 @@ class FoldRecord:
     card: dict[str, Any]
     """Protocol card: corpus counts, label map, licence, content hash, protocol and development rule."""
     sizes: dict[str, int]
-    """Utterances in train, dev and test, `parameters` of the model, and `<task>.left_out` if above 0: training utterances with
-    labels that the task could not use (for example a transcript longer than the frames allow)."""
+    """Utterances in train, dev and test; `parameters` of the model, and `<task>.parameters` that only this task's predictions
+    need (older records lack them); `<task>.left_out` if above 0: training utterances with labels that the task could not use
+    (for example a transcript longer than the frames allow)."""
     dev: dict[str, float]
     """Development metrics at the chosen epoch, by the names of metrics.METRICS; METRIC@CONDITION under config.conditions."""
     epochs: list[dict[str, float]]

@@ -42,7 +42,7 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
         card=planned.card,
         sizes={
             **{part: len(getattr(fold, part)) for part in ("train", "dev", "test")},
-            "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
+            **fitted.model.sizes(),
             **_left_out(planned, fold),
         },
         dev=dev_scores,

@@ -30,7 +30,8 @@ class FoldsOption(Option):
     dev: DevelopmentOption = dataclasses.field(default_factory=DevelopmentOption)
     """Which utterances early stopping uses."""
     seed: int = 0
-    """Seed of the order in which speakers take turns as development set, and of grouped folds; at least 0."""
+    """Seed of the order in which speakers take turns as development set, of random development sets and of grouped folds; at
+    least 0."""
 
     def __post_init__(self) -> None:
         within(self, "seed", 0, 2**32 - 1)
@@ -75,8 +76,7 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
     held = list(option.held(corpus))
     rule = option.dev.settled(corpus, held)
     folds = []
-    for number, one in enumerate(held, start=1):
-        dev = rule.rows(corpus, one, number, option.seed)
+    for number, (one, dev) in enumerate(zip(held, rule.rows(corpus, held, option.seed), strict=True), start=1):
         # setdiff1d also sorts. With sorted rows the split hash does not depend on how a protocol lists them.
         train = np.setdiff1d(one.outside, dev)
         fold = option.purged(corpus, Fold(number, one.held_out, train, np.sort(dev), np.sort(one.test), rule.joins))

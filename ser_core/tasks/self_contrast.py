@@ -77,6 +77,9 @@ class SelfContrastHead(Head):
     def features(self, views: Views) -> dict[str, Float[Tensor, "batch width"]]:
         return {name: cast(Tensor, adapter(views.fused)) for name, adapter in self.adapters.items()}
 
+    def parts_of(self, task: str) -> list[nn.Parameter]:
+        return list(self.adapters[task].parameters()) if task in self.adapters else []
+
     def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch tasks width"]:
         return torch.stack(list(self.features(views).values()), 1)
 

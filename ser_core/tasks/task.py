@@ -37,6 +37,10 @@ class Head(nn.Module):
         """Returns the features that heads of other tasks read instead of the fused vector, by task."""
         return {}
 
+    def parts_of(self, task: str) -> list[nn.Parameter]:
+        """Returns the parameters of this head that only `task`, another task, needs for its predictions."""
+        return []
+
     def fit_targets(self, targets: Tensor) -> None:
         """Computes constants such as class weights from the targets of the training part."""
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state
 
+from ser_core.cross_validation.plan import plan
 from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.stems import FeatureStem
 from ser_core.errors import SettingError
@@ -84,3 +85,26 @@ def test_statistics_come_from_the_training_rows(configure: Configure, inputs: Da
 def test_derived_seeds_are_apart() -> None:
     seeds = {derived_seed(seed, fold, purpose) for seed in range(5) for fold in range(5) for purpose in ("weights", "order")}
     assert len(seeds) == 50
+
+
+@pytest.mark.parametrize("contrast", [(), ("tasks.self_contrast.weight=0.1",)])
+def test_sizes_tell_what_a_model_needs_without_a_task(configure: Configure, inputs: Dataset, contrast: tuple[str, ...]) -> None:
+    """Counted independently: a parameter is needed for a prediction if the prediction has a gradient with respect to it."""
+    config = configure(*ALL_TASKS, *contrast)
+    inputs = plan(config, dataset=inputs).dataset
+    model = build_model(config, inputs, torch.arange(48), 1).eval()
+    sizes, batch = model.sizes(), inputs.batch(ROWS)
+
+    def needed(tasks: set[str]) -> int:
+        outputs, _ = model(batch, DropoutKey(None), tasks=tasks)
+        weights = list(model.parameters())
+        found = torch.autograd.grad(sum(each.sum() for each in outputs.values()), weights, allow_unused=True)
+        return sum(weight.numel() for weight, gradient in zip(weights, found, strict=True) if gradient is not None)
+
+    assert sizes["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    everything = needed(set(model.heads))
+    for task in model.heads:
+        assert everything - needed(set(model.heads) - {task}) <= sizes[f"{task}.parameters"]
+    helpers = [task for task in model.heads if task not in ("emotion", "dimensions")]
+    without = sizes["parameters"] - sum(sizes[f"{task}.parameters"] for task in helpers)
+    assert needed({"emotion", "dimensions"}) == without - (sizes["parameters"] - everything)

@@ -18,7 +18,7 @@ class Given(DevelopmentOption):
     name: str = "given"
     """This option's name."""
 
-    def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+    def rows_of(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
         if held.given is None or not len(held.given):
             raise CorpusError(
                 f"folds.dev=given: corpus {corpus.name} names no development part for {held.held_out}; "

@@ -15,7 +15,7 @@ class NoDevelopment(DevelopmentOption):
     name: str = "none"
     """This option's name."""
 
-    def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+    def rows_of(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
         return held.outside[:0]
 
     def words(self) -> str:

@@ -21,7 +21,7 @@ class Partner(DevelopmentOption):
     name: str = "partner"
     """This option's name."""
 
-    def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+    def rows_of(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
         speakers, sessions = corpus.column("speaker"), corpus.column("session")
         # An empty name means that the session is unknown. Two speakers do not share it.
         shared = np.isin(sessions[held.outside], [name for name in set(sessions[held.test].tolist()) if name])

@@ -24,7 +24,7 @@ class Utterances(DevelopmentOption):
     def __post_init__(self) -> None:
         within(self, "share", 0.01, 0.5)
 
-    def rows(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
+    def rows_of(self, corpus: Corpus, held: Held, number: int, seed: int) -> np.ndarray:
         # A separate random stream for each fold.
         drawn = np.random.default_rng([seed, number]).permutation(held.outside)
         # At least one utterance, even for a small share of a small corpus.

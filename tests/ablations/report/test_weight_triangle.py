@@ -14,10 +14,10 @@ WEIGHTS = np.array([[1.0, 0, 0], [0.5, 0.5, 1.0], [2.0, 1.0, 1.0]])
 @pytest.mark.parametrize("tasks", [("emotion", "dimensions", "gender"), ("emotion", "dimensions")])
 def test_it_is_one_svg_that_names_every_task(tasks):
     points = WEIGHTS[:, : len(tasks)]
-    svg = weight_triangle(tasks, points, [0.5, 0.6, 0.7], chosen=1)
+    svg = weight_triangle(tasks, points, [0.5, 0.6, 0.7], points[1])
     ET.fromstring(svg)
     assert all(name in svg for name in (*tasks, "chosen", "development score"))
-    assert svg == weight_triangle(tasks, points, [0.5, 0.6, 0.7], chosen=1)
+    assert svg == weight_triangle(tasks, points, [0.5, 0.6, 0.7], points[1])
     assert "chosen" not in weight_triangle(tasks, points, [0.5, 0.6, 0.7])
 
 
@@ -38,3 +38,16 @@ def test_a_task_alone_stands_in_its_corner():
 def test_one_task_has_nothing_to_draw():
     assert weight_triangle(("emotion",), np.ones((3, 1)), [0.1, 0.2, 0.3]) == ""
     assert weight_triangle(("emotion", "gender"), np.ones((0, 2)), []) == ""
+
+
+def test_the_chosen_weights_need_not_have_been_tried():
+    tasks = ("a", "b", "c")
+    assert "chosen" in weight_triangle(tasks, WEIGHTS, [0.1, 0.2, 0.3], (1.0, 1.0, 1.0))
+    assert "chosen" not in weight_triangle(tasks, WEIGHTS, [0.1, 0.2, 0.3], (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("tasks", [("emotion", "dimensions", "gender"), ("emotion", "dimensions")])
+def test_the_page_may_show_all_of_it(tasks):
+    """The content policy of the report allows no images, so even the colour bar consists of paths."""
+    svg = weight_triangle(tasks, WEIGHTS[:, : len(tasks)], [0.5, 0.6, 0.7])
+    assert "<image" not in svg and "data:" not in svg and svg.count("<path") > 30 and len(svg) < 60_000

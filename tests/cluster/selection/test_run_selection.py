@@ -1,4 +1,4 @@
-"""`ser select` with the real Ray and MLflow: who is chosen, that no test part had a say, and that `ser run` finds it again."""
+"""`ser select` with the real Ray and MLflow: who is chosen, what is opened, that no test part had a say; `ser run` after it."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from rich.console import Console
 from cluster.cli.select_commands import select_from
 from cluster.search.objectives import Goal
 from cluster.search.scores import Scores
-from cluster.selection.opened_test_parts import openings
-from cluster.selection.run_selection import SelectionSettings
+from cluster.looks.ledger import looks
+from cluster.selection.run_selection import CROSS_FITTED
+from cluster.selection.settings import SelectionSettings
 from cluster.study_record import load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError
@@ -42,11 +43,15 @@ def test_finalists_are_trained_anew_and_only_the_choice_is_tested(selected):
     assert (ran.code, ran.err) == (0, "")
     store = RunStore(folder / "bridgework")
     finals, tested = load_study(store, "select-weights"), load_study(store, "selected-weights")
-    assert {trial.seed for trial in finals.trials} == {1} and len(finals.trials) == 3
+    assert {trial.seed for trial in finals.trials} == {1} and len(finals.trials) in (3, 4)
     assert finals.trials[0].variant == "as given"
-    (marked,) = [line for line in ran.out.splitlines() if "chosen," in line or line.rstrip().endswith("chosen")]
-    opened_variants = {trial.variant for trial in tested.trials}
-    assert opened_variants == {"as given", next(trial.variant for trial in finals.trials if trial.variant in marked)}
+    assert {trial.variant for trial in tested.trials} <= {"as given", CROSS_FITTED, *(trial.variant for trial in finals.trials)}
+    # Opened are the configuration to take away and what single folds chose, nothing else.
+    (noted,) = openings(store)
+    crossed = next((trial for trial in tested.trials if trial.variant != "as given"), tested.trials[0])
+    away = next(trial for trial in finals.trials if list(trial.overrides) == choice(folder))
+    assert set(noted.chosen) == {away.keys[0].fingerprint, *(key.fingerprint for key in crossed.keys)}
+    assert [key.fold for key in crossed.keys] == [1, 2, 3, 4]
     assert "first opened on" in ran.out and "just now" in ran.out
     sealed = {run.tags["ser.study"] for run in shown(folder) if not any(name.startswith("test.") for name in run.metrics)}
     opened = {run.tags["ser.study"] for run in shown(folder) if any(name.startswith("test.") for name in run.metrics)}
@@ -57,8 +62,19 @@ def test_finalists_are_trained_anew_and_only_the_choice_is_tested(selected):
 def test_the_report_says_who_stood_where_and_what_searching_promised(selected):
     folder, ran = selected
     (page,) = (folder / "bridgework" / "studies").glob("selected-weights-*/report.html")
-    for title in ("Who was chosen among the finalists", "Task weights that were tried", "From search to test"):
+    for title in (
+        "What to expect of the choice",
+        "Who was chosen among the finalists",
+        "UAR against CCC",
+        "Task weights that were tried",
+        "How flat the score is around the chosen weights",
+        "From search to test",
+    ):
         assert title in page.read_text()
+    # The page's own content policy allows no image, not even inside a drawing.
+    assert "<image" not in page.read_text() and "data:" not in page.read_text()
+    weights = page.read_text().partition("Task weights that were tried")[2]
+    assert "(chosen)" in weights.partition("</tr>")[2].partition("</tr>")[0]
     assert "Who was chosen" in ran.out and "1. of the search" in ran.out
     again = ser(folder, "report", "selected-weights")
     assert again.code == 0 and "From search to test" in again.out
@@ -76,7 +92,7 @@ def test_the_choice_is_run_again_from_its_file_without_training(selected):
 
 
 def test_noise_in_every_test_part_changes_no_choice(selected, tmp_path):
-    """Also: the same command again trains nothing, and every look at the test parts is noted."""
+    """Also: the same command again trains nothing, and is no further look at the test parts."""
     folder, ran = selected
     shutil.copytree(folder, tmp_path / "noisy")
     noisy = tmp_path / "noisy"
@@ -88,10 +104,13 @@ def test_noise_in_every_test_part_changes_no_choice(selected, tmp_path):
     assert again.code == 0 and records(noisy).keys() == records(folder).keys()
     moved = [each.replace(str(noisy), str(folder)) for each in choice(noisy)]
     assert moved == choice(folder)
-    assert again.out.splitlines()[-12:] != ran.out.splitlines()[-12:] and "and 2 times in all" in again.out
-    why = [next(line for line in each.out.splitlines() if "one standard error" in line) for each in (ran, again)]
+    assert again.out.splitlines()[-12:] != ran.out.splitlines()[-12:]
+    why = [
+        next(line for line in each.out.splitlines() if " is the smallest within " in line or " has the best " in line)
+        for each in (ran, again)
+    ]
     assert why[0] == why[1]
-    assert len(openings(RunStore(noisy / "bridgework"))) == 2
+    assert len(looks(RunStore(noisy / "bridgework"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -113,6 +132,24 @@ def test_numbers_below_one_are_refused(name):
         SelectionSettings("search-weights", **{name: 0})
 
 
+def test_margin_and_preferred_metric_are_checked_and_are_part_of_the_command():
+    with pytest.raises(BridgeworkError, match="--margin must be at least 0, got -1"):
+        SelectionSettings("search-weights", margin=-1)
+    with pytest.raises(BridgeworkError, match="--prefer uarr: no such metric"):
+        SelectionSettings("search-weights", prefer="uarr")
+    asked = SelectionSettings("s", margin=0.5, prefer="ccc.valence")
+    assert asked.command == "ser select s --top 5 --seeds 3 --margin 0.5 --prefer ccc.valence"
+
+
+def test_another_metric_decides_without_a_new_search(selected, tmp_path):
+    shutil.copytree(selected[0], tmp_path / "other")
+    ran = ser(tmp_path / "other", "select", *WORDS, "--prefer", "ccc.valence", "--margin", "0")
+    assert (ran.code, ran.err) == (0, "")
+    assert " has the best ccc.valence " in ran.out and "gain in" in ran.out
+    tested = load_study(RunStore(tmp_path / "other" / "bridgework"), "selected-weights")
+    assert tested.primary == "ccc.valence" and "--prefer ccc.valence" in tested.command
+
+
 @pytest.mark.slow
 def test_nested_selection_searches_every_fold_for_itself(selected, tmp_path):
     shutil.copytree(selected[0], tmp_path / "nested")
@@ -128,6 +165,9 @@ def test_nested_selection_searches_every_fold_for_itself(selected, tmp_path):
         assert {key.fold for trial in own.trials for key in trial.keys} == {number}
         best = max(own.trials, key=lambda trial: scores.means(trial) or (0.0,))
         assert best.keys[0] == procedure.keys[number - 1]
-    assert "The table judges the procedure" in ran.out
+    assert "The table evaluates the procedure" in " ".join(ran.out.split())
+    assert ser(folder, "select", *WORDS).code == 0
+    (page,) = (folder / "bridgework" / "studies").glob("selected-weights-*/report.html")
+    assert "nested: the search repeated in each fold" in page.read_text()
     again = ser(folder, "select", "search-weights", "--nested")
-    assert again.code == 0 and "and 2 times in all" in again.out
+    assert again.code == 0

@@ -1,5 +1,7 @@
 """Laws of every protocol, over corpora that hypothesis makes: who is where, how often, and what the hash stands for."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import CorpusError, SettingError
 from ser_core.folds import FoldsOption, GroupedKFold, unused_notice
+from ser_core.folds.dev.development import rotate
 from ser_core.folds.dev.speakers import Speakers
 from tests.ser_core.folds.made import ROTATING, corpus, option, split
 
@@ -54,11 +57,33 @@ def test_the_hash_follows_content_and_assignment_and_not_the_place(name: str) ->
     assert len({same, *others}) == 1 + len(others)
 
 
-def test_every_speaker_takes_a_turn_at_development() -> None:
-    made = corpus([2] * 8)
-    folds = split(made, option("lospo")).folds
-    turns = [made.column("speaker")[fold.dev[0]] for fold in folds]
-    assert len(set(turns)) >= 7
+@given(st.integers(3, 12), st.integers(0, 5), st.integers(1, 2))
+def test_each_speaker_develops_equally_often_when_speakers_are_left_out(speakers: int, seed: int, count: int) -> None:
+    made = corpus([2] * speakers)
+    folds = split(made, option("lospo", dev_knobs={"count": count}, seed=seed)).folds if speakers > 3 else ()
+    turns = Counter(name for fold in folds for name in set(made.column("speaker")[fold.dev].tolist()))
+    assert set(turns.values()) == ({count} if folds else set())
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdefg"), min_size=3), min_size=1, max_size=12), st.integers(0, 9), st.integers(1, 3))
+def test_nobody_develops_twice_while_another_could_develop_first(allowed: list[set[str]], seed: int, count: int) -> None:
+    """Checked against the best possible: no exchange along folds gives a name to one that has two fewer."""
+    given = rotate("abcdefg", allowed, seed, count)
+    assert given == rotate("gfedcba", allowed, seed, count)
+    loads = Counter(dict.fromkeys("abcdefg", 0))
+    for names, may in zip(given, allowed, strict=True):
+        assert len(set(names)) == len(names) == count and set(names) <= may
+        loads.update(names)
+    # From each name, follow "its fold could take that name instead": whatever is reached may not be two below.
+    taken = list(zip(given, allowed, strict=True))
+    swaps = {name: {new for names, may in taken if name in names for new in may - set(names)} for name in loads}
+    for name in loads:
+        reached, waiting = {name}, [name]
+        while waiting:
+            more = swaps[waiting.pop()] - reached
+            reached |= more
+            waiting += more
+        assert all(loads[name] - loads[other] <= 1 for other in reached)
 
 
 def test_lospo_and_loso_hold_out_what_they_say() -> None:
