@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ablations.section import Section
 from cluster.cli.commands import print_failures, print_report, update_dashboard, watching
+from cluster.looks.study_looks import look_partly
 from cluster.run_study import StudyResult
 from cluster.selection.estimates import estimates_section
 from cluster.selection.finalists import Finalists, plan_finalists, train_finalists
@@ -28,7 +29,6 @@ from cluster.selection.settings import SelectionSettings
 from cluster.study_record import StudyRecord
 from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
-from cluster.trial import Trial
 from cluster.tune.extraction import extracting_on
 from cluster.tune.resources import split_overrides
 from ser_core.cross_validation.records import RunStore
@@ -53,7 +53,7 @@ def select_from(console: Console, asked: SelectionSettings, folder: Path, overri
             update_dashboard(finished.tracker, finished, {})
             if not finished.complete:
                 return print_failures(console, finished)
-            return _open(console, nested, store, cluster.tracking, chosen)
+            return _open(console, nested, store, cluster.tracking)
         found = plan_finalists(asked, store, watch)
         watch(0, 0, _plan_sentence(found))
         finished = train_finalists(found, cluster, watch)
@@ -63,7 +63,7 @@ def select_from(console: Console, asked: SelectionSettings, folder: Path, overri
     choice = choose(found)
     console.print(choice.selection.why, highlight=False, soft_wrap=True, markup=False)
     record = tested_study(found, choice, [f"{choice.selection.why}."])
-    return _open(console, record, store, cluster.tracking, _opened(found, choice, record), (found, choice))
+    return _open(console, record, store, cluster.tracking, (found, choice))
 
 
 def _plan_sentence(found: Finalists) -> str:
@@ -74,18 +74,11 @@ def _plan_sentence(found: Finalists) -> str:
     return f"training again: the configuration as given, the best {own} of the search{more}"
 
 
-def _opened(found: Finalists, choice: Choice, record: StudyRecord) -> list[Trial]:
-    """Returns the trials whose test parts are opened, the one to take away first, without the configuration as given."""
-    per_fold = set(choice.per_fold) | {choice.chosen}
-    return [*chosen_trials(found, choice), *(trial for trial in found.record.trials if trial.variant in per_fold)]
-
-
 def _open(
     console: Console,
     record: StudyRecord,
     store: RunStore,
     tracking: str,
-    opened: Sequence[Trial],
     told_of: tuple[Finalists, Choice] | None = None,
 ) -> int:
     """Opens the test parts, then prints and writes the table, the report and the choice."""
@@ -94,9 +87,12 @@ def _open(
     record.save(store)
     files = print_report(console, record, store)
     if told_of:
+        away = chosen_trials(*told_of)
+        # The report shows the test scores of this choice, too, marked as optimistic.
+        look_partly(record, store, dataclasses.replace(record, trials=away).outcomes(store))
         files["selected"] = record.folder(store) / YAML
-        OmegaConf.save(OmegaConf.create(list(opened[0].overrides)), files["selected"])
-        console.print(f"chosen     {shlex.join(opened[0].overrides)}", highlight=False, soft_wrap=True, markup=False)
+        OmegaConf.save(OmegaConf.create(list(away[0].overrides)), files["selected"])
+        console.print(f"chosen     {shlex.join(away[0].overrides)}", highlight=False, soft_wrap=True, markup=False)
         again = shlex.join(["ser", "run", f"@{files['selected']}"])
         console.print(f"run it     {again}", highlight=False, soft_wrap=True, markup=False)
     tracker = Tracker(record, store, tracking_uri(store, tracking), show_test=True)
