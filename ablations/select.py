@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablations.pairing import ComparisonError
-from ablations.statistics.compare import NAN, CorrectedT, corrected_t, holm, over_seeds, probability
+from ablations.statistics.corrected_t import NAN, CorrectedT, corrected_t, holm, over_seeds
+from ablations.statistics.words import probability
 
 
 @dataclasses.dataclass(frozen=True)

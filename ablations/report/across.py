@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 
 from ablations.check_variants import ABSENT, leaves
-from ablations.outcomes import Outcome
+from ablations.outcomes import Outcome, with_mean
 from ablations.paired_study import PairedStudy, Pairs
 from ablations.pairing import ComparisonError, pair
-from ablations.report.tables import long_name, number, protocol_facts
+from ablations.report.cells import long_name, number
+from ablations.report.tables import protocol_facts
 from ablations.section import Section
-from ablations.statistics.compare import over_seeds
-from ablations.statistics.ranks import Ranks, conclusion, procedure, rank_variants
+from ablations.statistics.corrected_t import holm, over_seeds
+from ablations.statistics.ranks import Ranks, after_holm, conclusion, procedure, rank_variants
 from ser_core.metrics import less_is_better
 
 FACTS = ("protocol", "split", "development", "size", "text", "metrics")
@@ -90,6 +91,21 @@ def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
     lines = [_line(study) for study in studies]
     observations = filter(None, [_classes(studies), _settings(studies)])
     return Across(metric, scores, rank_variants(scores, less_is_better(metric)), (*lines, *dropped, *observations))
+
+
+def across_metrics(studies: Sequence[CorpusStudy], metrics: Sequence[str]) -> list[Across]:
+    """Ranks the variants on each metric. The p of the rank tests are after Holm over the metrics."""
+    metrics = list(dict.fromkeys(metrics))
+    for metric in metrics:
+        studies = [dataclasses.replace(one, outcomes=[with_mean(each, metric) for each in one.outcomes]) for one in studies]
+    found = [across_corpora(studies, metric) for metric in metrics]
+    if len(found) == 1:
+        return found
+    adjusted = holm([one.ranks.p for one in found])
+    return [
+        dataclasses.replace(one, ranks=after_holm(one.ranks, float(p), len(metrics)))
+        for one, p in zip(found, adjusted, strict=True)
+    ]
 
 
 def across_section(found: Across) -> Section:

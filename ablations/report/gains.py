@@ -8,12 +8,14 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from ablations.outcomes import Outcome
+from ablations.outcomes import Outcome, with_mean
 from ablations.paired_study import PairedStudy
 from ablations.pairing import pair
-from ablations.report.tables import ABSENT, half_width
-from ablations.statistics.compare import Interval, compare, probability
-from ser_core.metrics import find_metric, mean_of
+from ablations.report.cells import ABSENT, half_width
+from ablations.statistics.compare import compare
+from ablations.statistics.corrected_t import Interval
+from ablations.statistics.words import probability
+from ser_core.metrics import find_metric
 from ser_core.tasks import TASKS
 
 HEADLINES = {name: task.headline_name() for name, task in TASKS.items() if task.headline}
@@ -57,7 +59,7 @@ def gains(study: PairedStudy) -> list[Gain]:
     """
     found = []
     for task, metric in HEADLINES.items():
-        those = [_with_mean(one, metric) for one in study.outcomes if task in tasks_of(one)]
+        those = [with_mean(one, metric) for one in study.outcomes if task in tasks_of(one)]
         alone = next((one.variant for one in those if tasks_of(one) == (task,)), "")
         if not alone:
             continue
@@ -116,12 +118,3 @@ def _cosine(one: Cosine) -> str:
         return ABSENT
     mean, low, high = (format(value, "+.3f").replace("0.", ".", 1) for value in (one.mean, one.low, one.high))
     return f"{mean} [{low}, {high}]"
-
-
-def _with_mean(outcome: Outcome, metric: str) -> Outcome:
-    """Returns the outcome with a mean over dimensions as an additional metric, if `metric` is such a mean."""
-    parts = find_metric(metric).mean_of
-    if not parts:
-        return outcome
-    metrics = {**outcome.test.metrics, metric: mean_of(parts, outcome.test.metrics)}
-    return dataclasses.replace(outcome, test=dataclasses.replace(outcome.test, metrics=metrics))

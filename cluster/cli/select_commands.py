@@ -12,7 +12,7 @@ from rich.console import Console
 from ablations.report.weight_triangle import weight_triangle
 from ablations.section import Section
 from ablations.select import Selection
-from ablations.statistics.compare import probability
+from ablations.statistics.words import probability
 from cluster.cli.commands import print_failures, print_report, update_dashboard, watching
 from cluster.run_study import StudyResult
 from cluster.search.objectives import Objective, front
