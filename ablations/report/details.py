@@ -14,7 +14,7 @@ import numpy as np
 
 from ablations.paired_study import PairedStudy, Pairs
 from ablations.report.cells import ABSENT, half_width, long_name, number
-from ablations.report.notes import explanations
+from ablations.report.notes import POOLED_CCC, explanations
 from ablations.report.tables import mean_references
 from ablations.statistics.compare import compare
 from ablations.statistics.corrected_t import Interval
@@ -92,6 +92,8 @@ class Details:
         ]
         if any(metric.endswith(f".{GAP}") for metric in self.metrics):
             notes.append("The gap is the distance between women and men; a fold has one only if it tests both.")
+        if "ccc" in kinds:
+            notes.append(POOLED_CCC)
         if "ece" in kinds:
             notes.append(
                 f"ECE: {CALIBRATION_BINS} bins of equal width, most likely class; too large on small folds, so read the pooled "

@@ -125,4 +125,5 @@ def _compared(
         folds=int(used.any(axis=0).sum()),
         seeds=int(used.any(axis=1).sum()),
         speakers=tested.speakers,
+        error=tested.test.error,
     )

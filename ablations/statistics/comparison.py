@@ -31,6 +31,8 @@ class Comparison:
     seeds: int
     speakers: int = 0
     """Number of test speakers, if the test is over speakers because there is a single fold; else 0."""
+    error: float = NAN
+    """Corrected standard error of the difference; NaN without a test, 0 if all differences are 0."""
     asked: int = 0
     """Number of (seed, fold) pairs in the study."""
     margin: float = NAN

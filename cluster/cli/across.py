@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.report.across import Across, CorpusStudy, across_metrics, across_section, across_to_csv
+from ablations.report.across import Across, CorpusStudy, across_metrics, across_section, across_to_csv, effects_section
 from ablations.report.render import section_to_markdown, section_to_rich
 from ablations.section import Section
 from ablations.statistics.ranks import diagram
@@ -30,11 +30,11 @@ def rank_across(console: Console, names: Sequence[str], folder: Path, metrics: S
     records = [load_study(store, name) for name in names]
     studies = [_corpus_study(record, store) for record in records]
     for found in across_metrics(studies, metrics or [_shared_metric(records, studies)]):
-        section = across_section(found)
-        for part in section_to_rich(section):
+        sections = (across_section(found), effects_section(found))
+        for part in (part for section in sections for part in section_to_rich(section)):
             console.print(part)
         place = _folder(store, records, found.metric)
-        written = write_across(found, section, place)
+        written = write_across(found, sections, place)
         listed = " and ".join([", ".join(written[:-1]), written[-1]])
         console.print(f"written    {place} ({listed})", highlight=False, soft_wrap=True, markup=False)
 
@@ -62,13 +62,13 @@ def _folder(store: RunStore, records: Sequence[StudyRecord], metric: str) -> Pat
     return store.folder / "studies" / f"across-{hashlib.sha256(content.encode()).hexdigest()[:6]}"
 
 
-def write_across(found: Across, section: Section, folder: Path) -> list[str]:
+def write_across(found: Across, sections: Sequence[Section], folder: Path) -> list[str]:
     """Writes the table as CSV and Markdown, and the diagram if Nemenyi's test was run. Returns the file names."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = diagram(found.scores, less_is_better(found.metric))
     files = {
         "table.csv": across_to_csv(found).encode(),
-        "table.md": section_to_markdown(section).encode(),
+        "table.md": "\n".join(map(section_to_markdown, sections)).encode(),
         **{f"diagram.{kind}": page for kind, page in drawn.items()},
     }
     for stale in set(folder.glob("diagram.*")) - {folder / name for name in files}:

@@ -49,9 +49,9 @@ def test_more_tests_need_larger_differences_and_the_error_is_that_of_the_test(fo
 
 def test_as_many_seeds_and_folds_as_stated_find_what_is_wanted():
     noise = Noise(variance=1.6e-3, seed=1.5e-3, seeds=2, folds=10, test_to_train=1 / 9, tests=2)
-    seeds, folds = noise.seeds_for(0.04), noise.folds_for(0.04)
-    assert noise.detectable(seeds=int(seeds.value)).value <= 0.04 < noise.detectable(seeds=int(seeds.value) - 1).value
-    assert noise.detectable(folds=int(folds.value)).value <= 0.04 < noise.detectable(folds=int(folds.value) - 1).value
+    seeds, folds = noise.seeds_for(0.06), noise.folds_for(0.06)
+    assert noise.detectable(seeds=int(seeds.value)).value <= 0.06 < noise.detectable(seeds=int(seeds.value) - 1).value
+    assert noise.detectable(folds=int(folds.value)).value <= 0.06 < noise.detectable(folds=int(folds.value) - 1).value
     assert folds.low <= folds.value <= folds.high
 
 
