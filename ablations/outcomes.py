@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from ser_core.cross_validation.records import FoldRecord, TestPart
-from ser_core.metrics import place
+from ser_core.folds.protocol import BOTH_PARTS, TRAINING_PART
+from ser_core.metrics import find_metric, mean_of, place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,13 @@ class Outcome:
     def taught_by(self) -> str:
         """Data the tested model was trained on: all that the protocol allows, or, without optim.refit, the training part."""
         refitted = self.record.config.get("optim", {}).get("refit", True)
-        return self.record.card.get("tested_model", "") if refitted else "training part alone"
+        return self.record.card.get("tested_model", "") if refitted else TRAINING_PART
+
+    @property
+    def taught(self) -> int:
+        """Number of utterances that the tested model was trained on."""
+        sizes = self.record.sizes
+        return sizes["train"] + (sizes.get("dev", 0) if self.taught_by == BOTH_PARTS else 0)
 
     def under(self, variant: str, condition: str) -> "Outcome":
         """Returns this fold as another variant, with its scores under a condition. Conditions store no predictions."""
@@ -64,3 +71,12 @@ def score_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         for one in ordered
     ]
     return pd.DataFrame(rows, columns=["variant", "seed", "fold", "held_out", "split", *metrics, "train", "test"])
+
+
+def with_mean(outcome: Outcome, metric: str) -> Outcome:
+    """Returns the outcome with a mean over dimensions as an additional metric, if `metric` is such a mean."""
+    parts = find_metric(metric).mean_of
+    if not parts:
+        return outcome
+    metrics = {**outcome.test.metrics, metric: mean_of(parts, outcome.test.metrics)}
+    return dataclasses.replace(outcome, test=dataclasses.replace(outcome.test, metrics=metrics))

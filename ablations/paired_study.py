@@ -11,6 +11,10 @@ import numpy as np
 
 from ablations.outcomes import Outcome
 
+LEVEL = 0.05
+"""Error rate of the two-sided tests; intervals cover 1 - LEVEL."""
+MARGIN = 0.02
+"""Default of the smallest difference that matters: 2 points of metrics in percent, .02 of CCC."""
 Pairs = dict[tuple[int, int], Outcome]
 """Outcomes of one variant by (seed, fold)."""
 
@@ -24,13 +28,24 @@ class PairedStudy:
     baseline: str
     """Variant that the others are compared with."""
     metric: str
-    """Metric of the verdicts. A study may be paired on a metric that it lacks; `compare` then raises."""
+    """First metric of the verdicts. A study may be paired on a metric that it lacks; `compare` then raises."""
     across: tuple[str, ...]
     """Entries of the protocol card in which the variants differ on purpose."""
     metrics: tuple[str, ...]
     """Every metric that any fold has, in display order."""
     test_to_train: float
-    """Ratio of test to training utterances, mean over all folds."""
+    """Ratio of the test utterances to those that the tested model was trained on, mean over all folds."""
+    further_metrics: tuple[str, ...] = ()
+    """Metrics that have verdicts besides the first one. Holm counts all variants on all these metrics."""
+    level: float = LEVEL
+    """Error rate of the verdicts; smaller when the study's table was looked at before (cluster/looks/study_looks.py)."""
+    margin: float = MARGIN
+    """Smallest difference that matters, as a fraction or raw CCC. Smaller ones count as equivalent."""
+
+    @property
+    def verdict_metrics(self) -> tuple[str, ...]:
+        """The metrics that have verdicts."""
+        return (self.metric, *self.further_metrics)
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -42,9 +57,14 @@ class PairedStudy:
         """The metrics without those under a condition or after a stage (METRIC@CONDITION, METRIC@STAGE)."""
         return [name for name in self.metrics if "@" not in name]
 
+    @property
+    def single_split(self) -> bool:
+        """Whether there is a single fold, such as the official test part of a corpus."""
+        return len({fold for pairs in self.pairs.values() for _, fold in pairs}) == 1
+
     def on(self, metric: str) -> "PairedStudy":
-        """Returns the same study on another metric. Both share their pairs."""
-        return dataclasses.replace(self, metric=metric)
+        """Returns the same study on one other metric. Both share their pairs."""
+        return dataclasses.replace(self, metric=metric, further_metrics=())
 
     def scores(self) -> dict[str, np.ndarray]:
         """Returns each variant's test scores on the metric [seeds folds]; NaN if a fold has none."""

@@ -57,9 +57,8 @@ def _by_variant(outcomes: Iterable[Outcome]) -> dict[str, Pairs]:
 
 
 def _size_ratio(outcomes: Sequence[Outcome]) -> float:
-    """Returns the mean ratio of test to training utterances over all folds."""
-    sizes = [outcome.record.sizes for outcome in outcomes]
-    return math.fsum(size["test"] / size["train"] for size in sizes) / len(sizes)
+    """Returns the mean ratio of test utterances to those that the tested model saw, over all folds."""
+    return math.fsum(outcome.record.sizes["test"] / outcome.taught for outcome in outcomes) / len(outcomes)
 
 
 def _card(outcome: Outcome) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from collections.abc import Collection, Hashable, Sequence
 import numpy as np
 
 from ablations.pairing import ComparisonError
-from ablations.statistics.compare import NAN, CorrectedT, Interval, corrected_t, holm, over_seeds, probability
+from ablations.statistics.corrected_t import NAN, CorrectedT, Interval, corrected_t, holm, over_seeds
+from ablations.statistics.words import probability
 
 MARGIN = 0.25
 """Standard errors that a smaller model may be behind the best; from `python -m ablations.selection_rates`."""

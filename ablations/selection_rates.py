@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ablations.select import MARGIN, best_and_chosen, choice_interval, folds_without_tested
-from ablations.statistics.compare import Interval, corrected_t
+from ablations.statistics.corrected_t import Interval, corrected_t
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,15 +4,16 @@ records --complete_outcomes--> outcomes --pair--> PairedStudy --compare--> table
 """
 
 import contextlib
+import dataclasses
 import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ablations.modes import caption
-from ablations.outcomes import Outcome, metrics_of
-from ablations.paired_study import PairedStudy
+from ablations.outcomes import Outcome, with_mean
+from ablations.paired_study import MARGIN, PairedStudy
 from ablations.pairing import pair
-from ablations.report.conclusions import WANTED, concluding_sections, scatter_of, variance_sentence
+from ablations.report.conclusions import concluding_sections, variance_sentence
 from ablations.report.conditions import conditions_sections
 from ablations.report.effects import effects_section
 from ablations.report.reforms import reforms_checklist
@@ -20,6 +21,7 @@ from ablations.report.tables import StudyTable, study_table
 from ablations.report.write_report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
+from ablations.verdict_metrics import verdict_metrics
 from cluster.looks.plan_file import plan_sentence, read_plan
 from cluster.looks.study_looks import look_at
 from cluster.study_record import StudyRecord
@@ -40,20 +42,22 @@ def _uncollected() -> Iterator[None]:
 
 
 @_uncollected()
-def conclude(
-    record: StudyRecord, store: RunStore, wanted: float = WANTED
-) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
+def conclude(record: StudyRecord, store: RunStore, wanted: float = 0.0) -> tuple[StudyTable, Sequence[Section], dict[str, Path]]:
     """Builds the table and sections of an ablation or a run, and writes them as Markdown, CSV, LaTeX and HTML to its folder.
 
-    `wanted` is the difference to detect; the advice on seeds and folds refers to it. Raises RecordError as
-    `complete_outcomes` does and ComparisonError as `pair` does.
+    `wanted` is the difference to plan seeds and folds for; 0 stands for the margin. Raises RecordError as `complete_outcomes`
+    does and ComparisonError as `pair` does.
     """
     outcomes = complete_outcomes(record, store)
-    study = pair(outcomes, metric=primary_metric(record.primary, outcomes), across=record.across)
     planned = read_plan(record, store)
     looked = look_at(record, store, outcomes, planned[0].looks if planned else 0)
-    said = [*filter(None, (*looked.sentences, plan_sentence(record, store, [study.metric], "")))]
-    table = _table(record, study, wanted, said)
+    said = [*filter(None, (*looked.sentences, plan_sentence(record, store)))]
+    metrics = verdict_metrics(record.metrics, record.primary, outcomes)
+    for metric in metrics:
+        outcomes = [with_mean(one, metric) for one in outcomes]
+    paired = pair(outcomes, metric=metrics[0], across=record.across)
+    study = dataclasses.replace(paired, further_metrics=metrics[1:], margin=record.margin or MARGIN, level=looked.level)
+    table = _table(record, study, said)
     sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))
     files = write_report(table, record.folder(store), sections)
     files["reforms"] = record.folder(store) / "reforms.md"
@@ -61,17 +65,16 @@ def conclude(
     return table, sections, files
 
 
-def _table(record: StudyRecord, study: PairedStudy, wanted: float, looked: Sequence[str]) -> StudyTable:
+def _table(record: StudyRecord, study: PairedStudy, looked: Sequence[str]) -> StudyTable:
     """Compares the variants, and adds what the record says about the study: its question, notes, command and overrides.
 
     `looked` are sentences about looks at its test speakers.
     """
-    variance = variance_sentence(scatter_of(study), wanted)
     return study_table(
         study,
         title=record.name,
         question=caption(record.question, record.mode) if record.kind == "ablation" else record.question,
-        notes=(*filter(None, [variance]), *looked, *record.notes),
+        notes=(*filter(None, [variance_sentence(study)]), *looked, *record.notes),
         command=record.command,
         overrides={trial.variant: [each for each in trial.overrides if each[:5] != "seed="] for trial in record.trials},
     )
@@ -97,13 +100,3 @@ def _own_sections(record: StudyRecord, study: PairedStudy) -> list[Section]:
     own = STUDIES[record.name].sections(study) if record.name in STUDIES else ()
     effects = effects_section(study, record.factorial) if record.factorial else ()
     return [*own, *conditions_sections(study), *effects]
-
-
-def primary_metric(wanted: str, outcomes: Sequence[Outcome]) -> str:
-    """Returns the metric for the verdicts: the study's own, or a fallback when the baseline does not have it.
-
-    The fallback is the first metric in the order of the table: UAR, WA, macro-F1 and CCC, then the UAR of a helper task.
-    """
-    first = [one for one in outcomes if one.variant == outcomes[0].variant]
-    measured = metrics_of(first)
-    return wanted if wanted in measured else measured[0]

@@ -18,6 +18,7 @@ from ablations.modes import Mode
 from ablations.studies import STUDIES
 from ablations.study import Study, configurations
 from ablations.variant import Variant
+from ablations.verdict_metrics import check_trained
 from cluster.earlier_records import earlier_versions
 from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
 from cluster.status.progress import Progress, Watch
@@ -53,11 +54,11 @@ class StudyResult:
 
 
 def plan_ablation(
-    study: Study, base: Sequence[str], seeds: int, watch: Watch, mode: Mode | None = None
+    study: Study, base: Sequence[str], seeds: int, watch: Watch, mode: Mode | None = None, metrics: Sequence[str] = ()
 ) -> tuple[StudyRecord, RunStore]:
     """Plans the study's trials with all their fold keys. Reads the corpus and extracts features, but trains nothing.
 
-    For a retuned study, pass the study that `retune` returned (cluster/retuned.py).
+    `metrics` are to have verdicts. For a retuned study, pass the study that `retune` returned (cluster/retuned.py).
     """
     mode = mode or Mode()
     _check_seeds(base, seeds)
@@ -68,21 +69,21 @@ def plan_ablation(
     systems = print_deviations(overrides for overrides, _ in made.values())
     plans = {name: (overrides, plan_once(config, progress=True)) for name, (overrides, config) in made.items()}
     notices += _further_notices(study, base_plan, plans, notices)
+    _check_metrics(metrics, next(iter(plans.values()))[1])
     check_variants(
         study.name, {each.name: each.overrides for each in variants}, {name: p.config for name, (_, p) in plans.items()}
     )
     trials = [_trial(name, given, each.under_seed(seed)) for name, (given, each) in plans.items() for seed in range(seeds)]
-    command = shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words])
-    keys = [key for trial in trials for key in trial.keys if trial.seed == 0]
+    name = study.name if mode.name == "fixed" else f"{study.name}-{mode.name}"
     record = StudyRecord(
-        id=study_id(study.name if mode.name == "fixed" else f"{study.name}-{mode.name}", keys),
+        id=study_id(name, [key for trial in trials for key in trial.keys if trial.seed == 0]),
         kind="ablation",
         name=study.name,
         question=study.question,
         primary=study.primary,
         base=list(base),
         trials=trials,
-        command=command,
+        command=shlex.join(["ser", "ablate", *study.words, *base, "--seeds", str(seeds), *mode.words]),
         across=study.across,
         notes=(*study.notes, *notices, *systems),
         factorial=study.factorial,
@@ -99,6 +100,12 @@ def _further_notices(study: Study, base_plan: Plan, plans: Mapping[str, tuple[li
     missing = study.notices(base_plan.config, base_plan.dataset.corpus)
     print_notices(missing)
     return [*missing, *print_variant_notices({name: each.notices_for(given) for name, (given, each) in plans.items()}, known)]
+
+
+def _check_metrics(metrics: Sequence[str], baseline: Plan) -> None:
+    """Raises SettingError for a metric of a task or dimension that the baseline does not train."""
+    weights = {name: task.weight for name, task in baseline.config.tasks.all().items()}
+    check_trained(metrics, weights, list(baseline.card.get("dimensions", ())))
 
 
 def _check_seeds(base: Sequence[str], seeds: int) -> None:

@@ -68,6 +68,10 @@ class StudyRecord:
     """Variants that are the first variant scored under a test condition: condition by variant name."""
     added: tuple[Section, ...] = ()
     """Report sections that do not come from its trials."""
+    metrics: tuple[str, ...] = ()
+    """Metrics that the user asked to have verdicts; () stands for `primary` and every dimension that is trained."""
+    margin: float = 0.0
+    """Smallest difference that matters, as the user gave it; 0 stands for paired_study.MARGIN."""
     searched: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Fields of the `Search` that started it; {} for other kinds of study."""
 
@@ -142,6 +146,7 @@ def _read(file: Path) -> StudyRecord:
         fields["trials"] = [_trial(trial) for trial in fields["trials"]]
         if fields.get("factorial"):
             fields["factorial"] = Factorial(**{**fields["factorial"], "factors": tuple(fields["factorial"]["factors"])})
+        fields["metrics"] = tuple(fields.get("metrics", ()))
         fields["added"] = tuple(_section(section) for section in fields.get("added", ()))
         fields["ended"] = {name: Ended(**ended) for name, ended in fields.get("ended", {}).items()}
         return StudyRecord(**fields)

@@ -54,12 +54,14 @@ class SpeechEmotionModel(nn.Module):
         return outputs, losses
 
     def sizes(self) -> dict[str, int]:
-        """Returns `parameters` of the whole model, and `<task>.parameters`: how many fewer it needs if it does not predict a task."""
+        """Returns `parameters` of the whole model, and `<task>.parameters`: how many fewer it needs without that task."""
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
         found = {"parameters": _count(self.parameters())}
         for name, head in heads.items():
             lent = sum(_count(head.parts_of(other)) for other in heads)
-            found[f"{name}.parameters"] = _count(head.parameters()) - lent + sum(_count(one.parts_of(name)) for one in heads.values())
+            found[f"{name}.parameters"] = (
+                _count(head.parameters()) - lent + sum(_count(one.parts_of(name)) for one in heads.values())
+            )
         return found
 
     def views(self, raw: Mapping[str, Stream], noise: DropoutKey) -> Views:

@@ -15,13 +15,18 @@ import numpy as np
 import pandas as pd
 
 from ablations.check_variants import ABSENT, leaves
-from ablations.outcomes import Outcome
+from ablations.outcomes import Outcome, with_mean
 from ablations.paired_study import PairedStudy, Pairs
 from ablations.pairing import ComparisonError, pair
-from ablations.report.tables import long_name, number, protocol_facts
+from ablations.report.cells import ABSENT as NO_VALUE
+from ablations.report.cells import half_width, long_name, number
+from ablations.report.tables import protocol_facts
 from ablations.section import Section
-from ablations.statistics.compare import over_seeds
-from ablations.statistics.ranks import Ranks, conclusion, procedure, rank_variants
+from ablations.statistics.compare import compare
+from ablations.statistics.corrected_t import holm, over_seeds
+from ablations.statistics.mixed import Effect, random_effect
+from ablations.statistics.ranks import Ranks, after_holm, conclusion, procedure, rank_variants
+from ablations.statistics.words import probability
 from ser_core.metrics import less_is_better
 
 FACTS = ("protocol", "split", "development", "size", "text", "metrics")
@@ -70,6 +75,8 @@ class Across:
     scores: pd.DataFrame
     """Scores averaged over seeds, then over folds [corpora variants]."""
     ranks: Ranks
+    effects: Mapping[str, Effect]
+    """Mean difference of each variant from the baseline, with corpora as a random effect."""
     notes: tuple[str, ...]
     """One line per corpus, then the differences between corpora."""
 
@@ -89,7 +96,34 @@ def across_corpora(studies: Sequence[CorpusStudy], metric: str) -> Across:
     scores = pd.DataFrame.from_dict(means, orient="index", columns=list(studies[0].paired.pairs))
     lines = [_line(study) for study in studies]
     observations = filter(None, [_classes(studies), _settings(studies)])
-    return Across(metric, scores, rank_variants(scores, less_is_better(metric)), (*lines, *dropped, *observations))
+    ranks = rank_variants(scores, less_is_better(metric))
+    return Across(metric, scores, ranks, over_corpora(studies, metric), (*lines, *dropped, *observations))
+
+
+def over_corpora(studies: Sequence[CorpusStudy], metric: str) -> dict[str, Effect]:
+    """Returns each variant's mean difference over corpora, from the corrected t test in each; p after Holm over variants."""
+    compared = [compare(study.paired.on(metric)) for study in studies]
+    names = [name for name in studies[0].paired.pairs if name != studies[0].paired.baseline]
+    found = {}
+    for name in names:
+        found[name] = random_effect([one[name].difference.value for one in compared], [one[name].error for one in compared])
+    adjusted = holm([one.p for one in found.values()])
+    return {name: dataclasses.replace(one, p=float(p)) for (name, one), p in zip(found.items(), adjusted, strict=True)}
+
+
+def across_metrics(studies: Sequence[CorpusStudy], metrics: Sequence[str]) -> list[Across]:
+    """Ranks the variants on each metric. The p of the rank tests are after Holm over the metrics."""
+    metrics = list(dict.fromkeys(metrics))
+    for metric in metrics:
+        studies = [dataclasses.replace(one, outcomes=[with_mean(each, metric) for each in one.outcomes]) for one in studies]
+    found = [across_corpora(studies, metric) for metric in metrics]
+    if len(found) == 1:
+        return found
+    adjusted = holm([one.ranks.p for one in found])
+    return [
+        dataclasses.replace(one, ranks=after_holm(one.ranks, float(p), len(metrics)))
+        for one, p in zip(found, adjusted, strict=True)
+    ]
 
 
 def across_section(found: Across) -> Section:
@@ -103,6 +137,32 @@ def across_section(found: Across) -> Section:
         columns=("variant", *map(str, found.scores.index), "mean rank"),
         rows=rows,
         notes=(conclusion(found.ranks), procedure(found.ranks), *found.notes),
+    )
+
+
+def effects_section(found: Across) -> Section:
+    """Returns the mean differences with corpora as a random effect: one row per variant except the baseline."""
+    rows = tuple(
+        (
+            name,
+            half_width(one.mean, found.metric, "+"),
+            number(one.between, found.metric),
+            probability(one.p).removeprefix("= ") if one.p == one.p else NO_VALUE,
+        )
+        for name, one in found.effects.items()
+    )
+    few = (
+        "" if len(found.scores) > 4 else " With so few corpora the interval is wide, and the variance between them hardly known."
+    )
+    return Section(
+        title=f"{long_name(found.metric)}: mean difference over {len(found.scores)} corpora, with corpora as a random effect",
+        columns=("variant", "difference", "sd between corpora", "Holm p"),
+        rows=rows,
+        notes=(
+            f"± is half the width of the 95 % interval for corpora like these (Hartung & Knapp 2001; {len(found.scores) - 1} "
+            "degrees of freedom; variance between corpora after Paule & Mandel 1982). The error within a corpus is that of the corrected t "
+            f"test over its folds.{few}",
+        ),
     )
 
 

@@ -1,28 +1,34 @@
-"""Sections below a study's table: other methods on the same differences, and the sources of the variance.
+"""Sections below a study's table: verdicts, other methods on the same differences, and the sources of the variance.
 
+PairedStudy --compare_all--> verdicts on several metrics, and what would settle the undecided ones (settle.py)
 PairedStudy --evidence--> METHODS --> two sections: methods that keep their nominal error rate, and methods that do not
-PairedStudy --scores [variant seed fold]--> split of the variance --> a sentence of advice below the table, and a section
+PairedStudy --scores [variant seed fold]--> split of the variance --> a sentence below the table, and a section
 """
 
-import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from ablations.paired_study import PairedStudy
-from ablations.report.tables import ABSENT, heading
+from ablations.report.cells import ABSENT, half_width, heading, number
+from ablations.report.settle import verdict_sections
 from ablations.section import Section
 from ablations.statistics import METHODS
-from ablations.statistics.bayes import rope_in_words
-from ablations.statistics.compare import POWER, RESOLUTION, amount, over_seeds
+from ablations.statistics.compare import compare_all
+from ablations.statistics.comparison import Comparison
 from ablations.statistics.method import Method, evidence
-from ablations.statistics.variance import Split, detectable, folds_for, seeds_for, split_variance
-
-WANTED = 0.02
-"""Default of the difference that a study should detect: 2 points of UAR, .02 of CCC."""
+from ablations.statistics.mixed import deviations
+from ablations.statistics.power import POWER
+from ablations.statistics.speakers import crossed_t, speaker_contributions
+from ablations.statistics.variance import Split, split_variance
+from ablations.statistics.words import amount, counted, probability, with_range
 
 
 def second_opinions(study: PairedStudy) -> list[Section]:
-    """Returns effect sizes and probabilities, then (report only) tests that err on folds. Empty for a single variant."""
+    """Returns effect sizes and probabilities, then (report only) tests that err on folds. Empty for a single variant.
+
+    They describe the study's first metric.
+    """
     found = evidence(study)
     if not found:
         return []
@@ -31,7 +37,7 @@ def second_opinions(study: PairedStudy) -> list[Section]:
         methods = [method for method in METHODS.values() if method.keeps_its_level == kept]
         rows = [(name, *(word for method in methods for word in method.cells(one))) for name, one in found.items()]
         columns = ("Variant", *(column for method in methods for column in method.columns))
-        notes = tuple(_said(method, study.metric) for method in methods)
+        notes = tuple(_said(method, study) for method in methods)
         if not kept:
             notes = (
                 "Readers ask for these tests, but verdicts do not use them (see `python -m ablations.statistics.error_rates`).",
@@ -42,98 +48,82 @@ def second_opinions(study: PairedStudy) -> list[Section]:
     return sections
 
 
-@dataclasses.dataclass(frozen=True)
-class Scatter:
-    """Variance components of a study's scores, and of its closest comparison."""
-
-    metric: str
-    ratio: float
-    """Ratio of test to training utterances."""
-    whole: Split
-    """Variance components over all variants."""
-    closest: str
-    """Variant closest to the baseline; empty if there is none, or if none differs from it in any fold."""
-    pair: Split
-    """Variance components of that variant and the baseline, so that `detectable` matches the verdict. A distant variant would
-    dominate them."""
-
-
-def scatter_of(study: PairedStudy) -> Scatter:
+def variance_of(study: PairedStudy) -> Split:
     """Returns the variance components of a study on its metric. Variants without the metric are left out."""
-    scores = {name: one for name, one in study.scores().items() if np.isfinite(one).any()}
-    baseline, gaps = study.baseline, {}
-    for name, one in scores.items():
-        gap = over_seeds(one - scores[baseline]) if baseline in scores and name != baseline else np.zeros(0)
-        if len(gap) > 1 and gap.std() > RESOLUTION:
-            gaps[name] = abs(float(gap.mean()))
-    closest = min(gaps, key=lambda name: gaps[name]) if gaps else ""
-    chosen = [scores[name] for name in (baseline, closest) if name in scores]
-    return Scatter(
-        metric=study.metric,
-        ratio=study.test_to_train,
-        whole=split_variance(np.stack(list(scores.values()))),
-        closest=closest,
-        pair=split_variance(np.stack(chosen)),
-    )
+    scores = [one for one in study.scores().values() if np.isfinite(one).any()]
+    return split_variance(np.stack(scores))
 
 
-def variance_sentence(scatter: Scatter, wanted: float = WANTED) -> str:
-    """Returns the shares of the variance and the advice that follows; empty for one fold or equal scores."""
-    if not scatter.whole.parts:
-        return ""
-    shares = ", ".join(f"{100 * share:.0f} % {name}" for name, share in scatter.whole.parts.items())
-    return f"Variance of {heading(scatter.metric)}: {shares}. {advice(scatter, wanted)}".strip()
+def closest_comparison(study: PairedStudy, found: Mapping[str, Comparison]) -> Comparison | None:
+    """Returns the comparison with the smallest difference. A distant variant would say little about small differences."""
+    varying = [one for one in found.values() if one.variant != study.baseline and one.noise.variance > 0]
+    return min(varying, key=lambda one: abs(one.difference.value)) if varying else None
 
 
-def advice(scatter: Scatter, wanted: float = WANTED) -> str:
-    """Advises whether more seeds or folds would detect `wanted`, assuming the variance of the closest variant."""
-    split, ratio, metric = scatter.pair, scatter.ratio, scatter.metric
-    now = detectable(split, split.seeds, split.folds, ratio)
-    if not scatter.closest or not now > 0:
-        return ""
-    size = f"{split.folds} folds x {split.seeds} seed{'s' * (split.seeds != 1)}"
-    often = f"{100 * POWER:.0f} times in 100"
-    if now <= wanted:
-        return f"{size} detect a difference of {amount(wanted, metric)} {often}, given the variance of {scatter.closest}."
-    seeds, folds = seeds_for(split, wanted, ratio), folds_for(split, wanted, ratio)
-    more_folds = f"about {folds} folds of this size, which takes more speakers" if folds else "no number of folds up to 200"
-    least = detectable(split, 10**6, split.folds, ratio)
-    if split.seeds == 1:
-        more_seeds = "a single seed cannot show whether more seeds would help (run a second one)"
-    elif seeds:
-        more_seeds = f"{seeds} seeds with these folds"
-    else:
-        more_seeds = f"no number of seeds with these folds (at best {amount(least, metric)})"
-    return (
-        f"To detect a difference of {amount(wanted, metric)} {often}, given the variance of {scatter.closest} "
-        f"({size} detect {amount(now, metric)}): {more_seeds}; or {more_folds}."
-    )
+def variance_sentence(study: PairedStudy) -> str:
+    """Returns the shares of the variance; empty for one fold or equal scores."""
+    shares = ", ".join(f"{100 * share:.0f} % {name}" for name, share in variance_of(study).parts.items())
+    return f"Variance of {heading(study.metric)}: {shares}." if shares else ""
 
 
-def variance_section(scatter: Scatter, wanted: float = WANTED) -> Section:
+def variance_section(study: PairedStudy, closest: Comparison | None) -> Section:
     """Returns the variance components as a table, with the detectable difference for other numbers of seeds and folds."""
-    split, metric = scatter.pair, scatter.metric
-    rows = [(name, f"{100 * share:.1f}", ABSENT) for name, share in scatter.whole.parts.items()]
-    for seeds, folds in ((split.seeds, split.folds), (2 * split.seeds, split.folds), (split.seeds, 2 * split.folds)):
-        least = detectable(split, seeds, folds, scatter.ratio) if scatter.closest else 0.0
-        if least > 0:
-            rows.append((f"{folds} folds x {seeds} seed{'s' * (seeds != 1)}", ABSENT, amount(least, metric)))
-    note = (
-        "Shares: method of moments on [variant seed fold]; negative estimates count as 0. Detectable: smallest true difference "
-        f"of two variants found {100 * POWER:.0f} times in 100, before Holm, if differences vary as they do between the baseline "
-        "and the variant closest to it, and if folds have the same size and variance as these."
-    )
-    words = tuple(filter(None, (advice(scatter, wanted), note)))
+    rows = [(name, f"{100 * share:.1f}", ABSENT) for name, share in variance_of(study).parts.items()]
+    notes = ["Shares: method of moments on [variant seed fold]; negative estimates count as 0."]
+    if closest:
+        noise = closest.noise
+        for seeds, folds in ((noise.seeds, noise.folds), (2 * noise.seeds, noise.folds), (noise.seeds, 2 * noise.folds)):
+            least = noise.detectable(seeds, folds)
+            if least.value > 0:
+                words = with_range(least, study.metric).replace(" points", "")
+                rows.append((f"{counted(folds, 'fold')} x {counted(seeds, 'seed')}", ABSENT, words))
+        notes.append(
+            f"Detectable: smallest true difference of two variants found {100 * POWER:.0f} times in 100 at level "
+            f".05 / {noise.tests} (Holm), with its range, if differences vary as they do between {study.baseline} and "
+            f"{closest.variant}, the variant closest to it, and if folds have the same size and variance as these."
+        )
     columns = ("Source", "% of variance", "detectable")
-    return Section(f"Where the variance of {heading(metric)} comes from", columns, tuple(rows), words, on_terminal=False)
+    title = f"Where the variance of {heading(study.metric)} comes from"
+    return Section(title, columns, tuple(rows), tuple(notes), on_terminal=False)
 
 
-def concluding_sections(study: PairedStudy, wanted: float = WANTED) -> list[Section]:
-    """Returns all sections that follow a study's table."""
-    scatter = scatter_of(study)
-    variance = [variance_section(scatter, wanted)] if scatter.whole.parts else []
-    return [*second_opinions(study), *variance]
+def random_effects(study: PairedStudy) -> list[Section]:
+    """Returns what differences vary by, with test speakers and seeds as random effects; [] without predictions."""
+    rows = []
+    for metric in study.verdict_metrics:
+        for name, values in speaker_contributions(study.on(metric)).items():
+            test, sd = crossed_t(values), deviations(values)
+            spread = [number(each, metric) for each in (sd.speaker, sd.seed, sd.rest)]
+            p = probability(test.p).removeprefix("= ") if test.p == test.p else ABSENT
+            rows.append((f"{name}, {heading(metric)}", half_width(test.mean, metric, "+"), *spread, p))
+    notes = (
+        "difference[seed, speaker] = mean + speaker + seed + rest, from each speaker's contribution to the pooled difference "
+        "(jackknife); ± is half the width of the 95 % interval for other speakers and seeds; sd are standard deviations. p is "
+        "before Holm. "
+        + (
+            "The verdicts use this test."
+            if study.single_split
+            else "Verdicts do not use this test: it does not know that folds share training data, and errs in 8 to 12 % where "
+            "their differences are correlated (bootstrap over speakers in the table of ablations/README.md)."
+        ),
+    )
+    columns = ("Variant", "pooled difference", "sd of speakers", "sd of seeds", "sd of the rest", "p")
+    title = f"Speakers and seeds as random effects, against {study.baseline}"
+    return [Section(title, columns, tuple(rows), notes, on_terminal=False)] if rows else []
 
 
-def _said(method: Method, metric: str) -> str:
-    return method.note.replace("{rope}", rope_in_words(metric))
+def concluding_sections(study: PairedStudy, wanted: float = 0.0) -> list[Section]:
+    """Returns all sections that follow a study's table. `wanted` is the difference to plan for; 0 stands for the margin."""
+    comparisons = compare_all(study)
+    closest = closest_comparison(study, comparisons[study.metric])
+    variance = [variance_section(study, closest)] if variance_of(study).parts else []
+    return [
+        *verdict_sections(study, comparisons, wanted or study.margin),
+        *second_opinions(study),
+        *random_effects(study),
+        *variance,
+    ]
+
+
+def _said(method: Method, study: PairedStudy) -> str:
+    return method.note.replace("{margin}", amount(study.margin, study.metric))

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from ablations.outcomes import Outcome
 from ablations.paired_study import PairedStudy
-from ablations.report.tables import half_width, long_name, number
+from ablations.report.cells import half_width, long_name, number
 from ablations.section import Section
-from ablations.statistics.compare import Comparison, Interval, compare
+from ablations.statistics.compare import compare
+from ablations.statistics.comparison import Comparison
+from ablations.statistics.corrected_t import Interval
 from ser_core.metrics import under
 
 HOW = (

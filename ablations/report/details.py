@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ablations.paired_study import PairedStudy, Pairs
-from ablations.report.tables import ABSENT, explanations, half_width, long_name, mean_references, number
-from ablations.statistics.compare import Interval, compare
+from ablations.report.cells import ABSENT, half_width, long_name, number
+from ablations.report.notes import POOLED_CCC, explanations
+from ablations.report.tables import mean_references
+from ablations.statistics.compare import compare
+from ablations.statistics.corrected_t import Interval
 from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.score import score
 from ser_core.metrics import GAP, METRICS, place
@@ -89,6 +92,8 @@ class Details:
         ]
         if any(metric.endswith(f".{GAP}") for metric in self.metrics):
             notes.append("The gap is the distance between women and men; a fold has one only if it tests both.")
+        if "ccc" in kinds:
+            notes.append(POOLED_CCC)
         if "ece" in kinds:
             notes.append(
                 f"ECE: {CALIBRATION_BINS} bins of equal width, most likely class; too large on small folds, so read the pooled "

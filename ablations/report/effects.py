@@ -14,9 +14,10 @@ import numpy as np
 from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import Factor, parse_factor, short
 from ablations.paired_study import PairedStudy
-from ablations.report.tables import half_width, heading
+from ablations.report.cells import half_width, heading
 from ablations.section import Section
-from ablations.statistics.compare import CorrectedT, corrected_t, holm, over_seeds, probability
+from ablations.statistics.corrected_t import CorrectedT, corrected_t, holm, over_seeds
+from ablations.statistics.words import probability
 
 
 def contrasts(factors: Sequence[Factor], levels: np.ndarray) -> dict[str, np.ndarray]:

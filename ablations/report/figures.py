@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablations.paired_study import PairedStudy
+from ablations.report.cells import heading, number
 from ablations.report.details import Details
 from ablations.report.gains import Gain
-from ablations.report.tables import StudyTable, heading, number
-from ablations.statistics.compare import Comparison
+from ablations.report.tables import StudyTable
+from ablations.statistics.comparison import Comparison
 from ser_core.metrics import find_metric, less_is_better
 
 if TYPE_CHECKING:
@@ -157,8 +158,9 @@ def _cosines(axes: "Axes", place: int, gain: Gain) -> None:
 
 def _difference(axes: "Axes", place: int, one: Comparison, scale: float) -> None:
     """Draws one row of the forest plot: shaded area, interval, value."""
-    if one.mde == one.mde:
-        axes.barh(place, 2 * scale * one.mde, left=-scale * one.mde, height=0.62, color=SHADE, alpha=0.22, linewidth=0)
+    least = scale * one.detectable.value
+    if least == least:
+        axes.barh(place, 2 * least, left=-least, height=0.62, color=SHADE, alpha=0.22, linewidth=0)
     if one.difference.low == one.difference.low:
         axes.plot([scale * one.difference.low, scale * one.difference.high], [place, place], color=MARK, linewidth=2)
     axes.plot([scale * one.difference.value], [place], "o", color=MARK, markersize=6)

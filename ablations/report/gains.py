@@ -5,15 +5,19 @@ epoch logs of weighting.monitor --mean over epochs--> cosine of two tasks, by fo
 """
 
 import dataclasses
+import itertools
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
-from ablations.outcomes import Outcome
+from ablations.outcomes import Outcome, with_mean
 from ablations.paired_study import PairedStudy
 from ablations.pairing import pair
-from ablations.report.tables import ABSENT, half_width
-from ablations.statistics.compare import Interval, compare, probability
-from ser_core.metrics import find_metric, mean_of
+from ablations.report.cells import ABSENT, half_width
+from ablations.statistics.compare import compare
+from ablations.statistics.corrected_t import Interval
+from ablations.statistics.words import probability
+from ser_core.metrics import find_metric
 from ser_core.tasks import TASKS
 
 HEADLINES = {name: task.headline_name() for name, task in TASKS.items() if task.headline}
@@ -57,7 +61,7 @@ def gains(study: PairedStudy) -> list[Gain]:
     """
     found = []
     for task, metric in HEADLINES.items():
-        those = [_with_mean(one, metric) for one in study.outcomes if task in tasks_of(one)]
+        those = [with_mean(one, metric) for one in study.outcomes if task in tasks_of(one)]
         alone = next((one.variant for one in those if tasks_of(one) == (task,)), "")
         if not alone:
             continue
@@ -82,8 +86,7 @@ def mean_cosine(outcomes: Sequence[Outcome], one: str, other: str) -> Cosine:
     """Returns the cosine of two tasks' gradients: mean over the epochs of a fold, then over folds and seeds."""
     folds = []
     for outcome in outcomes:
-        values = [epoch.get(f"cosine.{one}.{other}", epoch.get(f"cosine.{other}.{one}")) for epoch in outcome.record.epochs]
-        defined = [value for value in values if value is not None and math.isfinite(value)]
+        defined = _curve(outcome, one, other)
         folds += [math.fsum(defined) / len(defined)] if defined else []
     if not folds:
         return Cosine(math.nan, math.nan, math.nan)
@@ -107,6 +110,49 @@ def gain_cells(found: Sequence[Gain]) -> tuple[tuple[str, ...], ...]:
     return tuple(rows)
 
 
+def matrix(found: Sequence[Gain]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Returns columns and rows of the matrix: what the task of a row gains from the task of a column, and from all others."""
+    tasks = [name for name in HEADLINES if any(gain.task == name for gain in found)]
+    by_company = {(gain.task, gain.company): half_width(gain.difference, gain.metric, "+") for gain in found}
+    most = max((len(gain.company) for gain in found), default=0)
+    rows = []
+    for task in tasks:
+        cells = [by_company.get((task, (other,)), ABSENT) for other in tasks]
+        together = next(
+            (cell for (name, company), cell in by_company.items() if name == task and len(company) == most > 1), ABSENT
+        )
+        rows.append((f"{task} ({find_metric(HEADLINES[task]).heading})", *cells, together))
+    return ("Gain of", *(f"from {name}" for name in tasks), "from all others"), tuple(rows)
+
+
+def cosines_by_epoch(study: PairedStudy) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Returns columns and rows of the cosines of two tasks' gradients in the course of training, by variant and pair of tasks.
+
+    The columns are five epochs, from the first to the last. Each value is the mean over folds and seeds, with its standard
+    deviation between them in brackets.
+    """
+    rows = []
+    for variant, pairs in study.pairs.items():
+        for one, other in itertools.combinations(tasks_of(next(iter(pairs.values()))), 2):
+            curves = [curve for each in pairs.values() if (curve := _curve(each, one, other))]
+            if curves:
+                rows.append((f"{variant}: {one}, {other}", *(_at(curves, place / 4) for place in range(5))))
+    return ("Variant and tasks", "first epoch", "at 1/4", "at 1/2", "at 3/4", "last epoch"), tuple(rows)
+
+
+def _curve(outcome: Outcome, one: str, other: str) -> list[float]:
+    """Returns the cosine of each epoch that has one."""
+    values = [epoch.get(f"cosine.{one}.{other}", epoch.get(f"cosine.{other}.{one}")) for epoch in outcome.record.epochs]
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _at(curves: Sequence[Sequence[float]], share: float) -> str:
+    """Formats the cosine at a share of each curve: mean and standard deviation over curves."""
+    values = [curve[round(share * (len(curve) - 1))] for curve in curves]
+    spread = f" ({statistics.stdev(values):.3f})" if len(values) > 1 else ""
+    return format(statistics.fmean(values), "+.3f").replace("0.", ".", 1) + spread.replace("0.", ".")
+
+
 def _companions(found: Sequence[Gain]) -> list[str]:
     return [name for name in HEADLINES if any(name in gain.cosines for gain in found)]
 
@@ -116,12 +162,3 @@ def _cosine(one: Cosine) -> str:
         return ABSENT
     mean, low, high = (format(value, "+.3f").replace("0.", ".", 1) for value in (one.mean, one.low, one.high))
     return f"{mean} [{low}, {high}]"
-
-
-def _with_mean(outcome: Outcome, metric: str) -> Outcome:
-    """Returns the outcome with a mean over dimensions as an additional metric, if `metric` is such a mean."""
-    parts = find_metric(metric).mean_of
-    if not parts:
-        return outcome
-    metrics = {**outcome.test.metrics, metric: mean_of(parts, outcome.test.metrics)}
-    return dataclasses.replace(outcome, test=dataclasses.replace(outcome.test, metrics=metrics))

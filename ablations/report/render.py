@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ablations.report.details import Details
 from ablations.report.tables import StudyTable
 from ablations.section import Section
-from ablations.statistics.compare import Interval
+from ablations.statistics.comparison import Comparison
+from ablations.statistics.corrected_t import Interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -157,10 +158,11 @@ def to_csv(table: StudyTable) -> str:
         line: dict[str, object] = {"variant": row.name, "kind": "variant" if row.name != table.study.baseline else "baseline"}
         for metric in table.metrics:
             line |= _ends(metric, row.scores[metric])
-        line |= _ends("difference", one.difference) | {"p": one.p, "p_holm": one.p_holm, "detectable": one.mde}
+        for metric, found_on in table.comparisons.items():
+            line |= _compared(found_on[row.name], "" if metric == table.study.metric else f".{metric}")
         line |= _ends("pooled", row.pooled.score) | _ends("pooled.difference", row.pooled.difference)
         line |= {"speakers": row.pooled.speakers, "pairs": one.pairs, "folds": one.folds, "seeds": one.seeds}
-        found.append(line | {"primary": table.study.metric, "verdict": one.verdict, "protocol": table.protocol_line})
+        found.append(line | {"primary": table.study.metric, "protocol": table.protocol_line})
     for name, scores in table.references.items():
         found.append({"variant": name, "kind": "reference", **scores, "protocol": table.protocol_line})
     text = io.StringIO()
@@ -228,6 +230,13 @@ def _stack(cell: str, stacked: bool) -> "Text":
     if stacked:
         interval = interval.replace("± ", "±")
     return Text.assemble(value, ("\n" if stacked else " ") if interval else "", (interval, "dim"))
+
+
+def _compared(one: Comparison, suffix: str) -> dict[str, object]:
+    """Returns the cells of a difference. Those of further metrics carry the metric as suffix."""
+    cells = _ends(f"difference{suffix}", one.difference) | {f"p{suffix}": one.p, f"p_holm{suffix}": one.p_holm}
+    cells |= {f"p_equivalent{suffix}": one.p_equivalent} | _ends(f"detectable{suffix}", one.detectable)
+    return cells | {f"verdict{suffix}": one.verdict}
 
 
 def _ends(name: str, one: Interval) -> dict[str, object]:

@@ -7,18 +7,21 @@ details.py has the metrics without a column here.
 
 import dataclasses
 import functools
-import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.outcomes import Outcome
 from ablations.paired_study import PairedStudy
-from ablations.statistics.compare import Comparison, Interval, compare, probability
+from ablations.report.cells import ABSENT, ends, half_width, heading, number
+from ablations.report.notes import table_notes
+from ablations.statistics.compare import compare, compare_all
+from ablations.statistics.comparison import Comparison
+from ablations.statistics.corrected_t import Interval
 from ablations.statistics.pooled_scores import Pooled, pooled_scores
+from ablations.statistics.words import probability
 from ser_core.evaluation.baselines import BASELINES
-from ser_core.metrics import AMBIGUOUS, METRICS, find_metric, is_column
+from ser_core.metrics import find_metric, is_column
 
 OPTIONAL_FACTS = {
     "content": "content",
@@ -29,8 +32,6 @@ OPTIONAL_FACTS = {
     "flags": "flags",
 }
 """Protocol facts by their entry in the protocol card; left out if no card has the entry."""
-ABSENT = "—"
-"""Cell without a value: the task is off, or the row is not tested."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,8 @@ class StudyTable:
     metrics: tuple[str, ...]
     """Metrics with a column."""
     rows: tuple[Row, ...]
+    comparisons: Mapping[str, Mapping[str, Comparison]]
+    """Comparisons by metric of the verdicts, then by variant."""
     references: Mapping[str, Mapping[str, float]]
     """Mean scores of the reference models of each fold, such as majority and linear. They are not tested."""
     protocol: Mapping[str, str]
@@ -108,12 +111,13 @@ def study_table(
 ) -> StudyTable:
     """Builds the table of a study.
 
-    `notes` follow the table's own; `redraws` and `seed` configure the bootstrap. Raises ComparisonError as `compare` and
-    `pooled_scores` do.
+    `notes` follow the table's own; `redraws` and `seed` configure the bootstrap. Raises ComparisonError as `compare_all`
+    and `pooled_scores` do.
     """
-    shown, verdicts = _shown(study), compare(study)
+    shown, comparisons = _shown(study), compare_all(study)
+    verdicts = comparisons[study.metric]
     scores = {metric: compare(study.on(metric)) for metric in shown}
-    together = pooled_scores(study, redraws=redraws, seed=seed)
+    together = _pooled(study, redraws, seed)
     found = {name: {metric: scores[metric][name].score for metric in shown} for name in verdicts}
     rows = [Row(name, found[name], comparison, together[name]) for name, comparison in verdicts.items()]
     references = mean_references(study, shown)
@@ -123,12 +127,20 @@ def study_table(
         question=question,
         metrics=tuple(shown),
         rows=tuple(rows),
+        comparisons=comparisons,
         references=references,
         protocol=protocol_facts(study.outcomes),
-        notes=(*_notes(study, shown, rows, references), *notes),
+        notes=(*table_notes(study, shown, max(one.speakers for one in together.values()), references), *notes),
         command=command,
         overrides={name: tuple(changes) for name, changes in (overrides or {}).items()},
     )
+
+
+def _pooled(study: PairedStudy, redraws: int, seed: int) -> dict[str, Pooled]:
+    """Returns the pooled scores; NaN for a metric that cannot be pooled from sums per speaker, such as MAE."""
+    if not find_metric(study.metric).vectorised:
+        return {name: Pooled(Interval(), Interval(), 0) for name in study.pairs}
+    return pooled_scores(study, redraws=redraws, seed=seed)
 
 
 def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -172,55 +184,6 @@ def plain(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def heading(metric: str) -> str:
-    """Returns the column heading of a metric.
-
-    >>> [heading(metric) for metric in ("uar", "ccc.valence", "ccc.tension", "gender.wa", "recall.anger", "uar.gap")]
-    ['UAR', 'V', 'CCC tension', 'gender WA', 'recall anger', 'UAR gap']
-    """
-    return find_metric(metric).headings.get(metric.partition(".")[2]) or long_name(metric)
-
-
-def long_name(metric: str) -> str:
-    """Returns the long heading of a metric, such as CCC valence for V.
-
-    >>> long_name("ccc.valence"), long_name("uar@noise:10")
-    ('CCC valence', 'UAR, noise:10')
-    """
-    metric, sign, condition = metric.partition("@")
-    if sign:
-        return f"{long_name(metric)}, {condition}"
-    first, _, rest = metric.partition(".")
-    if first in METRICS:
-        return f"{find_metric(metric).heading} {rest}".strip()
-    return f"{metric.rpartition('.')[0]} {find_metric(metric).heading}".strip()
-
-
-def number(value: float, metric: str, sign: str = "") -> str:
-    """Formats a score: points with two decimals, or the raw value with three decimals and no leading zero.
-
-    >>> number(.67416, "uar"), number(-.0412, "ccc.valence"), number(.031, "uar", "+")
-    ('67.42', '-.041', '+3.10')
-    """
-    if not math.isfinite(value):
-        return ABSENT
-    if find_metric(metric).percent:
-        return format(100 * value, f"{sign}.2f")
-    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
-
-
-def half_width(one: Interval, metric: str, sign: str = "") -> str:
-    """Formats a symmetric interval, such as 67.42 ± 2.31, or only the mean if the interval has no ends."""
-    spread = f" ± {number((one.high - one.low) / 2, metric)}" if math.isfinite(one.low) else ""
-    return number(one.value, metric, sign) + spread
-
-
-def ends(one: Interval, metric: str, sign: str = "") -> str:
-    """Formats an interval by its ends, such as 67.42 [65.10, 69.01]."""
-    limits = f" [{number(one.low, metric, sign)}, {number(one.high, metric, sign)}]" if math.isfinite(one.low) else ""
-    return number(one.value, metric, sign) + limits
-
-
 def _shown(study: PairedStudy) -> list[str]:
     """Returns the metrics with a column: those with a column and the metric of the verdicts, if any fold has them."""
     outcomes = study.outcomes
@@ -243,55 +206,3 @@ def _mean(outcomes: Sequence[Outcome], reference: str, metric: str) -> float:
     values = [one.test.baselines.get(reference, {}).get(metric, math.nan) for one in outcomes]
     values = [value for value in values if math.isfinite(value)]
     return math.fsum(values) / len(values) if values else math.nan
-
-
-def explanations(metric: str) -> str:
-    """Returns a metric's name, its meaning and its other names, for the notes.
-
-    >>> explanations("uar")
-    'UAR = unweighted average recall (also UA, balanced accuracy)'
-    """
-    found = find_metric(metric)
-    also = f" (also {', '.join(found.aliases)})" if found.aliases else ""
-    return f"{found.heading} = {found.meaning}{also}"
-
-
-def _legend(shown: Sequence[str]) -> list[str]:
-    """Explains every metric that has a column; a metric with letters for its parts explains those that are shown."""
-    lines = []
-    for metric in METRICS.values():
-        letters = [name for name in shown if name.partition(".")[0] == metric.name and heading(name) in metric.headings.values()]
-        if letters:
-            named = ", ".join(f"{heading(name)} = {name.partition('.')[2]}" for name in letters)
-            lines.append(f"{named}: {metric.meaning} ({metric.heading})")
-        elif metric.column and not metric.headings:
-            lines.append(explanations(metric.name))
-    return lines
-
-
-def _notes(study: PairedStudy, metrics: Sequence[str], rows: Sequence[Row], references: Mapping[str, Any]) -> list[str]:
-    """Returns the notes that explain the columns, in column order."""
-    notes = [f"{'; '.join(_legend(metrics))}. All but CCC in percent, on the test parts. {AMBIGUOUS}."]
-    speakers = max(row.pooled.speakers for row in rows)
-    tested = len(rows) - 1
-    notes.append(
-        "± is half the width of the 95 % confidence interval over folds, seeds averaged within a fold (corrected resampled "
-        f"t, Nadeau & Bengio 2003). Δ is the difference from {study.baseline}, paired by seed and fold; p is two-sided, with "
-        f"Holm correction over {tested} variant{'s' * (tested != 1)}."
-    )
-    notes.append(
-        f"Pooled {heading(study.metric)}: all test utterances together; in brackets the 95 % interval over "
-        f"{speakers} speaker{'s' * (speakers != 1)} (Student's t, standard error by bootstrap). "
-        "It treats the trained models as fixed; verdicts use the folds."
-    )
-    if references:
-        said = "; ".join(f"{name}: {BASELINES[name].sentence}" if name in BASELINES else name for name in references)
-        notes.append(
-            f"References are averaged over the folds of {study.baseline} and not tested. They learn from the same data as the "
-            f"tested model. {said}."
-        )
-    if skipped := dict(pair for one in study.outcomes for pair in one.record.skipped.items()):
-        first = "; ".join(f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3))
-        more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-        notes.append(f"Left out because of their audio: {len(skipped)} utterance{'s' * (len(skipped) != 1)} ({first}{more}).")
-    return notes

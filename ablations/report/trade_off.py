@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablations.report.figures import INK, MARK, SHADE, svg
-from ablations.statistics.compare import Interval
+from ablations.statistics.corrected_t import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

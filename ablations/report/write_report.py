@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ablations.paired_study import PairedStudy, Pairs
+from ablations.report.cells import ABSENT, heading, number
 from ablations.report.details import (
     Details,
     study_details,
 )
 from ablations.report.figures import forest, panels, reliability, strip
 from ablations.report.render import details_to_csv, details_to_markdown, section_to_markdown, to_csv, to_latex, to_markdown
-from ablations.report.tables import ABSENT, StudyTable, heading, number, plain
+from ablations.report.tables import StudyTable, plain
 from ablations.section import Section
 
 TEMPLATE = Path(__file__).with_name("templates") / "report.html.j2"

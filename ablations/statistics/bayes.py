@@ -11,12 +11,9 @@ import math
 
 import numpy as np
 
-from ablations.statistics.compare import NAN, RESOLUTION, over_seeds
+from ablations.paired_study import MARGIN
+from ablations.statistics.corrected_t import NAN, RESOLUTION, over_seeds
 from ablations.statistics.method import Evidence, Method
-from ser_core.metrics import find_metric
-
-ROPE = 0.01
-"""Differences up to this size count as practically equivalent: 1 point of UAR, .01 of CCC."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +25,12 @@ class Posterior:
     better: float
 
 
-def correlated_bayes(differences: np.ndarray, test_to_train: float, rope: float = ROPE) -> Posterior:
+def correlated_bayes(differences: np.ndarray, test_to_train: float, rope: float = MARGIN) -> Posterior:
     """Returns the posterior of the mean of the differences per fold [folds]; above 0 is better. `rope` (>= 0) has the same unit.
 
     >>> found = correlated_bayes(np.array([.03, .05, .01, .04, .02]), test_to_train=.25)
     >>> round(found.worse, 3), round(found.equivalent, 3), round(found.better, 3)
-    (0.01, 0.056, 0.934)
+    (0.004, 0.196, 0.799)
     """
     from scipy.special import stdtr
 
@@ -52,7 +49,7 @@ def correlated_bayes(differences: np.ndarray, test_to_train: float, rope: float 
 
 
 def _cells(evidence: Evidence) -> tuple[str, ...]:
-    found = correlated_bayes(over_seeds(evidence.gaps), evidence.test_to_train)
+    found = correlated_bayes(over_seeds(evidence.gaps), evidence.test_to_train, evidence.margin)
     return tuple(_share(value) for value in (found.worse, found.equivalent, found.better))
 
 
@@ -65,16 +62,8 @@ METHOD = Method(
     cells=_cells,
     note=(
         "P: posterior probability that the true mean difference is below, within or above the region of practical equivalence, "
-        "{rope} either way (Bayesian correlated t, Corani & Benavoli 2015)."
+        "{margin} either way (Bayesian correlated t, Corani & Benavoli 2015). Each variant stands alone: P is not corrected for "
+        "several variants, so with many of them some look better by chance."
     ),
     keeps_its_level=True,
 )
-
-
-def rope_in_words(metric: str) -> str:
-    """Formats the region in the unit of a metric.
-
-    >>> rope_in_words("uar"), rope_in_words("ccc.valence")
-    ('1 point', '.01')
-    """
-    return f"{100 * ROPE:g} point" if find_metric(metric).percent else f"{ROPE:g}".removeprefix("0")

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ablations.statistics.compare import RESOLUTION, over_seeds
+from ablations.statistics.corrected_t import RESOLUTION, over_seeds
 from ablations.statistics.method import Evidence, Method
 
 

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ablations.statistics.bayes import ROPE, correlated_bayes
-from ablations.statistics.compare import LEVEL, corrected_t, over_seeds
+from ablations.paired_study import LEVEL, MARGIN
+from ablations.statistics.bayes import correlated_bayes
+from ablations.statistics.corrected_t import corrected_t, over_seeds
 from ablations.statistics.mcnemar import mcnemar, over_dependent
 from ablations.statistics.pooled_scores import draw, interval
 from ablations.statistics.signed_rank import signed_rank
@@ -74,7 +75,7 @@ def _corrected(gaps: np.ndarray, setting: Setting, random: np.random.Generator) 
 
 
 def _bayes(gaps: np.ndarray, setting: Setting, random: np.random.Generator) -> bool:
-    found = correlated_bayes(over_seeds(gaps), setting.ratio, ROPE)
+    found = correlated_bayes(over_seeds(gaps), setting.ratio, MARGIN)
     return max(found.worse, found.better) > 1 - LEVEL / 2
 
 
@@ -117,7 +118,7 @@ Decision = Callable[[np.ndarray, Setting, np.random.Generator], bool]
 DECISIONS: dict[str, Decision] = {
     "corrected t (verdicts)": _corrected,
     "Bayesian t, no region": _bayes_without_region,
-    "Bayesian t, region 1 point": _bayes,
+    "Bayesian t, region 2 points": _bayes,
     "bootstrap over speakers": _speakers,
     "McNemar on utterances": _mcnemar,
     "Wilcoxon over folds": _signed_rank,

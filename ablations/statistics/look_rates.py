@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ablations.statistics.compare import LEVEL, corrected_t, over_seeds
+from ablations.paired_study import LEVEL
+from ablations.statistics.corrected_t import corrected_t, over_seeds
 from ablations.statistics.error_rates import Setting, differences
 
 LOOKS: tuple[tuple[int, ...], ...] = ((1,), (1, 2), (1, 2, 4), (1, 2, 3, 4, 5))

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.statistics.compare import NAN, probability
+from ablations.statistics.corrected_t import NAN
 from ablations.statistics.method import Evidence, Method
+from ablations.statistics.words import probability
 
 
 def mcnemar(baseline: np.ndarray, variant: np.ndarray) -> float:

@@ -23,6 +23,8 @@ class Evidence:
     """Variant minus baseline [seeds folds], signed so that above 0 is better; NaN if either has no score."""
     test_to_train: float
     """Ratio of test to training utterances, mean over folds."""
+    margin: float
+    """Smallest difference that matters."""
     right: tuple[tuple[np.ndarray, np.ndarray], ...]
     """Per seed, whether baseline and variant are correct on each utterance [utterances]; empty for metrics without classes."""
 
@@ -46,7 +48,9 @@ def evidence(study: PairedStudy) -> dict[str, Evidence]:
     scores = {name: sign * values for name, values in study.scores().items()}
     answers = {name: _right(pairs, metric) for name, pairs in study.pairs.items()}
     return {
-        name: Evidence(metric, values - scores[baseline], study.test_to_train, _together(answers[baseline], answers[name]))
+        name: Evidence(
+            metric, values - scores[baseline], study.test_to_train, study.margin, _together(answers[baseline], answers[name])
+        )
         for name, values in scores.items()
         if name != baseline
     }

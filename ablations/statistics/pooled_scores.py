@@ -14,9 +14,9 @@ import math
 
 import numpy as np
 
-from ablations.paired_study import PairedStudy, Pairs
+from ablations.paired_study import LEVEL, PairedStudy, Pairs
 from ablations.pairing import ComparisonError
-from ablations.statistics.compare import LEVEL, Interval
+from ablations.statistics.corrected_t import Interval
 from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.score import columns_of
 from ser_core.metrics import METRICS, Metric, find_metric

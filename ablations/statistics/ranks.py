@@ -17,9 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.statistics.compare import LEVEL, NAN, probability
+from ablations.paired_study import LEVEL
+from ablations.statistics.corrected_t import NAN
 from ablations.statistics.signed_rank import FEWEST as FEWEST_PAIRS
 from ablations.statistics.signed_rank import signed_rank
+from ablations.statistics.words import probability
 
 FEWEST = 5
 """Minimum number of corpora for a test. Below it autorank refuses, since the approximation behind Friedman's p fails."""
@@ -42,6 +44,8 @@ class Ranks:
     """Nemenyi's critical difference of mean ranks; NaN without a test and for two variants."""
     apart: tuple[tuple[str, str], ...]
     """Significantly different pairs, better one first; empty unless the test finds a difference at LEVEL."""
+    metrics: int = 1
+    """Number of metrics over which p is corrected after Holm."""
 
 
 def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
@@ -66,6 +70,11 @@ def rank_variants(scores: pd.DataFrame, less_is_better: bool = False) -> Ranks:
     return dataclasses.replace(plain, test="Friedman", p=float(result.pvalue), cd=float(result.cd), apart=apart)
 
 
+def after_holm(ranks: Ranks, p: float, metrics: int) -> Ranks:
+    """Returns the ranks with the p of their test after Holm over several metrics, and the pairs that this p allows."""
+    return dataclasses.replace(ranks, p=p, metrics=metrics, apart=ranks.apart if p < LEVEL else ())
+
+
 def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
     """Returns autorank's result. Hides its output and warnings (constant scores, effect sizes that we do not use)."""
     with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
@@ -77,7 +86,8 @@ def _friedman(scores: pd.DataFrame, less_is_better: bool) -> Any:
 
 def conclusion(ranks: Ranks) -> str:
     """Returns the conclusion in words."""
-    over, result = f"Over {ranks.corpora} corpora", f"{ranks.test} p {probability(ranks.p)}"
+    over = f"Over {ranks.corpora} corpora"
+    result = f"{ranks.test} p {probability(ranks.p)}" + f" after Holm over {ranks.metrics} metrics" * (ranks.metrics > 1)
     if not ranks.test:
         return _untested(ranks)
     if ranks.p >= LEVEL:

@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
-from ablations.statistics.compare import NAN, RESOLUTION, over_seeds, probability
+from ablations.statistics.corrected_t import NAN, RESOLUTION, over_seeds
 from ablations.statistics.method import Evidence, Method
+from ablations.statistics.words import probability
 
 FEWEST = 6
 """Minimum number of pairs with which the test can reject at 5 %."""

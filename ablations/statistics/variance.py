@@ -1,11 +1,8 @@
-"""Splits the variance of scores into its sources, and computes how many seeds or folds a smaller difference needs.
+"""Splits the variance of scores into its sources; power.py says which difference it lets a study find.
 
 score [configuration seed fold] = mean + configuration + fold + configuration x fold + seed
 Variances come from the method of moments of a balanced analysis of variance (Searle, Casella & McCulloch 1992, chapter 4). Seeds
 are nested in configuration and fold: seed 1 of one fold shares neither data nor steps with seed 1 of another.
-
-With the correction of Nadeau & Bengio, the mean difference of two configurations over F folds and S seeds has
-    variance = (1/F + test/train) * 2 * (configuration x fold + seed / S)
 """
 
 import dataclasses
@@ -13,11 +10,7 @@ import math
 
 import numpy as np
 
-from ablations.statistics.compare import LEVEL, NAN, POWER
-
-MOST_SEEDS = 1000
-MOST_FOLDS = 200
-"""Upper limits of the search for enough seeds or folds."""
+from ablations.statistics.corrected_t import NAN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,35 +65,6 @@ def split_variance(scores: np.ndarray) -> Split:
         seeds=seeds,
         folds=folds,
     )
-
-
-def detectable(split: Split, seeds: int, folds: int, test_to_train: float) -> float:
-    """Returns the smallest true difference of two configurations found with probability POWER at LEVEL, before Holm.
-
-    `test_to_train` is the study's own ratio. For another number of folds F' of the same size, it becomes
-    ratio * (F - 1) / (F' - 1). NaN below two configurations or folds, and if a one-seed study asks for more seeds.
-    """
-    from scipy.special import stdtrit
-
-    if folds < 2 or (split.seeds == 1 and seeds != 1):
-        return NAN
-    seed = split.seed / seeds if split.seeds > 1 else 0.0
-    ratio = test_to_train * (split.folds - 1) / (folds - 1)
-    error = math.sqrt((1 / folds + ratio) * 2 * (split.configuration_by_fold + seed))
-    # Standard sample-size formula: the quantiles of level and power add up, in units of the standard error.
-    return float(stdtrit(folds - 1, 1 - LEVEL / 2) + stdtrit(folds - 1, POWER)) * error
-
-
-def seeds_for(split: Split, wanted: float, test_to_train: float) -> int:
-    """Returns the fewest seeds that detect `wanted` with the study's folds; 0 if MOST_SEEDS do not suffice."""
-    tried = range(1, MOST_SEEDS + 1)
-    return next((seeds for seeds in tried if detectable(split, seeds, split.folds, test_to_train) <= wanted), 0)
-
-
-def folds_for(split: Split, wanted: float, test_to_train: float) -> int:
-    """Returns the fewest folds of the same size that detect `wanted` with the study's seeds; 0 if MOST_FOLDS do not suffice."""
-    tried = range(2, MOST_FOLDS + 1)
-    return next((folds for folds in tried if detectable(split, split.seeds, folds, test_to_train) <= wanted), 0)
 
 
 def _moment(deviations: np.ndarray, freedom: int) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ablations.paired_study import PairedStudy
 from ablations.report.figures import gains_and_cosines
-from ablations.report.gains import gain_cells, gain_columns, gains
+from ablations.report.gains import cosines_by_epoch, gain_cells, gain_columns, gains, matrix
 from ablations.section import Section
 from ablations.studies.tasks import ADDED_WEIGHT
 from ablations.study import Study
@@ -26,6 +26,15 @@ NOTES = (
     "epochs. Brackets show the minimum and maximum over folds and seeds. Above 0 the tasks agree, below 0 they conflict; "
     "with so many parameters, unrelated gradients have a cosine near 0. The cosine describes the training loss; the gain "
     "describes unseen speakers.",
+)
+MATRIX = (
+    "Each cell: the metric of the row's task when trained with the column's task, minus the metric when trained alone, on the "
+    "same folds and seeds; ± is half the width of its 95 % interval (corrected resampled t). The table below has p after Holm."
+)
+COURSE = (
+    "Cosine of the two tasks' gradients on all shared parameters, mean over the steps of an epoch, then over folds and seeds; in "
+    "brackets the standard deviation between folds and seeds. Folds train for different numbers of epochs, so columns are shares "
+    "of each fold's epochs."
 )
 CAPTION = (
     "Left: gain over the task alone with its 95 % interval. Right: cosine of the task's gradient with that of each other task, "
@@ -52,9 +61,11 @@ def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
 
 
 def sections(study: PairedStudy) -> Sequence[Section]:
-    """Returns gains and cosines of every task in every combination."""
-    found = gains(study)
+    """Returns the matrix of gains, gains and cosines of every task in every combination, and cosines by epoch."""
+    found, (epochs, course) = gains(study), cosines_by_epoch(study)
+    by_epoch = Section("Cosines in the course of training", epochs, course, (COURSE,), on_terminal=False)
     return [
+        Section("What the task of a row gains from the task of a column", *matrix(found), (MATRIX,)),
         Section(
             title="What each task gains from the others",
             columns=gain_columns(found),
@@ -62,7 +73,8 @@ def sections(study: PairedStudy) -> Sequence[Section]:
             notes=NOTES,
             drawing=gains_and_cosines(found),
             caption=CAPTION,
-        )
+        ),
+        *([by_epoch] if course else []),
     ]
 
 

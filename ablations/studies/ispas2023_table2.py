@@ -61,7 +61,7 @@ def notes() -> tuple[str, ...]:
     return (
         *sentences,
         "The published models fine-tune HuBERT-large and DeBERTaV3-large on IEMOCAP, 10 folds (arXiv 2401.00536, Table 2): "
-        "compare orderings, not values. ± is the sd of 3 seeds; the paper's sd of V (.05) may be in units of 10^-2.",
+        "compare orderings, not values. In brackets the sd of 3 seeds; the paper's sd of V (.05) may be in units of 10^-2.",
         "Reconstruction: no residual or norm around cross-attention and bridge, unmasked padding, zero vectors for masked "
         "steps. Encoders are frozen here unless you set model.speech.tune and model.text.tune (system=ispas2023 sets them).",
     )

@@ -10,30 +10,33 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.report.across import Across, CorpusStudy, across_corpora, across_section, across_to_csv
+from ablations.report.across import Across, CorpusStudy, across_metrics, across_section, across_to_csv, effects_section
 from ablations.report.render import section_to_markdown, section_to_rich
 from ablations.section import Section
 from ablations.statistics.ranks import diagram
-from cluster.conclude import complete_outcomes, primary_metric
+from ablations.verdict_metrics import check_metric, primary_metric
+from cluster.conclude import complete_outcomes
 from cluster.study_record import StudyRecord, load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
 from ser_core.metrics import less_is_better
 
 
-def rank_across(console: Console, names: Sequence[str], folder: Path, metric: str) -> None:
-    """Implements `ser across`: prints the table, the conclusion in words, and the folder with the files."""
+def rank_across(console: Console, names: Sequence[str], folder: Path, metrics: Sequence[str]) -> None:
+    """Implements `ser across`: prints a table and a conclusion in words per metric, and the folders with the files."""
     store = RunStore(folder)
+    for metric in metrics:
+        check_metric(metric)
     records = [load_study(store, name) for name in names]
     studies = [_corpus_study(record, store) for record in records]
-    found = across_corpora(studies, metric or _shared_metric(records, studies))
-    section = across_section(found)
-    for part in section_to_rich(section):
-        console.print(part)
-    place = _folder(store, records, found.metric)
-    written = write_across(found, section, place)
-    listed = " and ".join([", ".join(written[:-1]), written[-1]])
-    console.print(f"written    {place} ({listed})", highlight=False, soft_wrap=True, markup=False)
+    for found in across_metrics(studies, metrics or [_shared_metric(records, studies)]):
+        sections = (across_section(found), effects_section(found))
+        for part in (part for section in sections for part in section_to_rich(section)):
+            console.print(part)
+        place = _folder(store, records, found.metric)
+        written = write_across(found, sections, place)
+        listed = " and ".join([", ".join(written[:-1]), written[-1]])
+        console.print(f"written    {place} ({listed})", highlight=False, soft_wrap=True, markup=False)
 
 
 def _corpus_study(record: StudyRecord, store: RunStore) -> CorpusStudy:
@@ -59,13 +62,13 @@ def _folder(store: RunStore, records: Sequence[StudyRecord], metric: str) -> Pat
     return store.folder / "studies" / f"across-{hashlib.sha256(content.encode()).hexdigest()[:6]}"
 
 
-def write_across(found: Across, section: Section, folder: Path) -> list[str]:
+def write_across(found: Across, sections: Sequence[Section], folder: Path) -> list[str]:
     """Writes the table as CSV and Markdown, and the diagram if Nemenyi's test was run. Returns the file names."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = diagram(found.scores, less_is_better(found.metric))
     files = {
         "table.csv": across_to_csv(found).encode(),
-        "table.md": section_to_markdown(section).encode(),
+        "table.md": "\n".join(map(section_to_markdown, sections)).encode(),
         **{f"diagram.{kind}": page for kind, page in drawn.items()},
     }
     for stale in set(folder.glob("diagram.*")) - {folder / name for name in files}:

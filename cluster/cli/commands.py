@@ -1,6 +1,7 @@
 """Implements the commands of `ser`: each runs a study, prints its table, and shows where the files are."""
 
 import contextlib
+import dataclasses
 import math
 import shlex
 import sys
@@ -15,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from ablations.modes import Mode
-from ablations.report.conclusions import WANTED
+from ablations.paired_study import MARGIN
 from ablations.report.render import section_to_rich, to_rich
 from ablations.study import Study
+from ablations.verdict_metrics import check_metric
 from cluster.conclude import conclude
 from cluster.earlier_records import earlier_versions
 from cluster.json_file import check_json_file, write_json_file
@@ -86,19 +88,53 @@ class Lines:
             print(self._waiting, flush=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What the verdicts of a study are about."""
+
+    metrics: tuple[str, ...] = ()
+    """Metrics with a verdict; () stands for the study's own and every dimension that is trained."""
+    margin: float = 0.0
+    """Smallest difference that matters; 0 stands for the default, or for what the study was given when it ran."""
+
+    def __post_init__(self) -> None:
+        if not self.margin >= 0:
+            raise SettingError(f"--margin must be above 0, got {self.margin:g}")
+        for metric in self.metrics:
+            check_metric(metric)
+
+    def of(self, record: StudyRecord) -> StudyRecord:
+        """Returns the record with these metrics and margin, as far as they are given."""
+        return dataclasses.replace(record, metrics=self.metrics or record.metrics, margin=self.margin or record.margin)
+
+    @property
+    def words(self) -> str:
+        """Command-line options that say this, with a space in front; empty for the defaults."""
+        margin = [f"--margin={self.margin:g}"] if self.margin not in (0, MARGIN) else []
+        return "".join(f" {shlex.quote(word)}" for word in (*(f"--metric={name}" for name in self.metrics), *margin))
+
+
 def ablate_study(
-    console: Console, study: Study, overrides: Sequence[str], seeds: int, mode: Mode, planned: PlanAsked | None = None
+    console: Console,
+    study: Study,
+    overrides: Sequence[str],
+    seeds: int,
+    mode: Mode,
+    judged: Judged | None = None,
+    planned: PlanAsked | None = None,
 ) -> int:
     """Implements `ser ablate`. Returns 0 when the table is complete and 1 when folds failed."""
     base, cluster = split_overrides(overrides)
+    judged = judged or Judged()
     check_lasting(store_of(base))
     with watching(console) as watch, extracting_on(cluster, store_of(base)):
         if mode.name == "retuned":
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
-        record, store = plan_ablation(study, base, seeds, watch, mode)
+        record, store = plan_ablation(study, base, seeds, watch, mode, judged.metrics)
+        record = dataclasses.replace(judged.of(record), command=record.command + judged.words)
         print_notices(cluster.without_effect_in("ablate", any(trial.pack == 0 for trial in record.trials)))
         if planned:
-            digest = write_plan(record, store, planned_as(record, planned, [record.primary], ""))
+            digest = write_plan(record, store, planned_as(record, planned))
             console.print(
                 f"plan       {record.folder(store) / 'plan.json'} (sha256 {digest[:12]})", highlight=False, soft_wrap=True
             )
@@ -138,13 +174,13 @@ def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> Study
     return StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
 
 
-def report_study(console: Console, name: str, folder: Path, wanted: float) -> None:
+def report_study(console: Console, name: str, folder: Path, wanted: float, judged: Judged | None = None) -> None:
     """Implements `ser report`: prints the table of a study and writes its report from records only."""
-    if not wanted > 0:
+    if not wanted >= 0:
         raise SettingError(f"--detect must be above 0, got {wanted:g}")
     store = RunStore(folder)
     record = load_study(store, name)
-    print_report(console, record, store, wanted)
+    print_report(console, (judged or Judged()).of(record), store, wanted)
 
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:
@@ -239,7 +275,7 @@ def update_dashboard(tracker: Tracker, finished: StudyResult, files: dict[str, P
         tracker.finish(files, complete=finished.complete)
 
 
-def print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = WANTED) -> dict[str, Path]:
+def print_report(console: Console, record: StudyRecord, store: RunStore, wanted: float = 0.0) -> dict[str, Path]:
     table, sections, files = conclude(record, store, wanted)
     printed = [section for section in sections if section.on_terminal]
     for part in (*to_rich(table), *(part for section in printed for part in section_to_rich(section))):

@@ -28,6 +28,11 @@ app.add_typer(job_app)
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as corpus=emodb optim.epochs=20; `ser options` lists them all.")
 ]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", help="Metric with a verdict, such as ccc.valence; repeatable. Default: all main ones."),
+]
+Margin = Annotated[float, typer.Option(help="Smallest difference that matters; .02 is 2 points.")]
 MACHINE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO),
@@ -86,13 +91,15 @@ def ablate(
     mode: Annotated[str, typer.Option(help="fixed, retuned (one search per variant) or masked (hidden at test).")] = "fixed",
     space: Annotated[str, typer.Option(help="Space that --mode retuned searches for each variant.")] = "optimiser",
     trials: Annotated[int, typer.Option(help="Configurations that --mode retuned tries per variant.")] = 8,
+    metric: Metrics = None,
+    margin: Margin = 0.02,
     plan: Annotated[str, typer.Option(help="Hypothesis; writes and hashes a plan before anything trains.")] = "",
     looks: Annotated[int, typer.Option(help="Tables that --plan allows while seeds are added; they share the error rate.")] = 1,
 ) -> None:
     """Compare the variants of a study, or of factors, over all folds and print what you may conclude."""
     from ablations.modes import Mode
     from ablations.study_from_command import study_from_words
-    from cluster.cli.commands import ablate_study
+    from cluster.cli.commands import Judged, ablate_study
     from cluster.looks.plan_file import PlanAsked
 
     if mode != "retuned":
@@ -103,7 +110,7 @@ def ablate(
         _refuse_given(context, ("looks",), "without --plan")
     asked, rest = study_from_words(study, overrides or [], factor or [], design, resolution)
     planned = PlanAsked(plan, looks) if plan else None
-    sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials), planned))
+    sys.exit(ablate_study(console, asked, rest, seeds, Mode(mode, space, trials), Judged(tuple(metric or ()), margin), planned))
 
 
 @app.command()
@@ -211,24 +218,28 @@ def space(name: Annotated[str, typer.Argument(help="A search space, such as weig
 def report(
     study: Annotated[str, typer.Argument(help="Id or name of a study.")],
     store: Store = STORE,
-    detect: Annotated[float, typer.Option(help="Difference to plan seeds and folds for; .02 is 2 points.")] = 0.02,
+    detect: Annotated[float, typer.Option(help="Difference to plan seeds and folds for; default: the margin.")] = 0,
+    metric: Metrics = None,
+    margin: Annotated[float, typer.Option(help="Smallest difference that matters; default: as when the study ran.")] = 0,
 ) -> None:
     """Print the table of a study again and write its report as Markdown, CSV, LaTeX and HTML."""
-    from cluster.cli.commands import report_study
+    from cluster.cli.commands import Judged, report_study
 
-    report_study(console, study, store, detect)
+    report_study(console, study, store, detect, Judged(tuple(metric or ()), margin))
 
 
 @app.command()
 def across(
     studies: Annotated[list[str], typer.Argument(help="Ids of ablations with the same variants, one per corpus.")],
     store: Store = STORE,
-    metric: Annotated[str, typer.Option(help="Test metric to rank by, such as wa; empty uses the studies' own.")] = "",
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Test metric to rank by, such as wa; repeatable. Default: the studies' own.")
+    ] = None,
 ) -> None:
     """Rank the variants of an ablation over several corpora: mean ranks, Friedman's test, critical differences."""
     from cluster.cli.across import rank_across
 
-    rank_across(console, studies, store, metric)
+    rank_across(console, studies, store, metric or [])
 
 
 @app.command()

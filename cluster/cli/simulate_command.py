@@ -99,10 +99,10 @@ def format_variances(variances: Variances) -> str:
 
 
 def _table(lines: Sequence[Line], title: str) -> Table:
-    heads = ("folds", "pruning", "regret ± se", "against none ± se", "started", "finished")
+    heads = ("folds", "pruning", "regret (se)", "against none (se)", "started", "finished")
     table = Table(*heads, title=f"{title}: points lost, equal folds", title_justify="left")
     for line in lines:
-        regret = f"{line.regret:.2f} ± {line.regret_error:.2f}"
-        against = "" if line.pruning == "none" else f"{line.difference:+.2f} ± {line.difference_error:.2f}"
+        regret = f"{line.regret:.2f} ({line.regret_error:.2f})"
+        against = "" if line.pruning == "none" else f"{line.difference:+.2f} ({line.difference_error:.2f})"
         table.add_row(str(line.folds), line.pruning, regret, against, f"{line.begun:.1f}", f"{line.finished:.1f}")
     return table

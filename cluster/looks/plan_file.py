@@ -6,10 +6,10 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from ablations.statistics.compare import LEVEL
+from ablations.paired_study import LEVEL, MARGIN
+from ablations.statistics.words import counted
 from cluster.looks.ledger import PLAN, Look, add_look, looks
 from cluster.looks.study_looks import earlier_tables, utc_now
 from cluster.study_record import StudyRecord
@@ -29,8 +29,8 @@ class StudyPlan:
     baseline: str
     metrics: tuple[str, ...]
     """Metrics of the verdicts."""
-    margin: str
-    """Differences that do not matter, as the report words them; "" if the report tests no equivalence."""
+    margin: float
+    """Smallest difference that matters."""
     folds: int
     seeds: int
     looks: int = 1
@@ -51,12 +51,13 @@ class PlanAsked:
     looks: int = 1
 
 
-def planned_as(record: StudyRecord, asked: PlanAsked, metrics: Sequence[str], margin: str) -> StudyPlan:
+def planned_as(record: StudyRecord, asked: PlanAsked) -> StudyPlan:
     """Returns the plan of a study as it is about to be trained."""
+    metrics = record.metrics or (f"{record.primary} and every dimension that is trained",)
     variants = tuple(dict.fromkeys(trial.variant for trial in record.trials))
     folds = len({(key.split, key.fold) for key in record.trials[0].keys})
     seeds = len({trial.seed for trial in record.trials})
-    return StudyPlan(asked.hypothesis, variants, variants[0], tuple(metrics), margin, folds, seeds, asked.looks)
+    return StudyPlan(asked.hypothesis, variants, variants[0], metrics, record.margin or MARGIN, folds, seeds, asked.looks)
 
 
 def write_plan(record: StudyRecord, store: RunStore, plan: StudyPlan) -> str:
@@ -99,7 +100,7 @@ def read_plan(record: StudyRecord, store: RunStore) -> tuple[StudyPlan, str] | N
         ) from error
 
 
-def plan_sentence(record: StudyRecord, store: RunStore, metrics: Sequence[str], margin: str) -> str:
+def plan_sentence(record: StudyRecord, store: RunStore) -> str:
     """Returns what the report says about the plan: kept, or in what it was not; "" without a plan."""
     known = read_plan(record, store)
     if known is None:
@@ -109,7 +110,7 @@ def plan_sentence(record: StudyRecord, store: RunStore, metrics: Sequence[str], 
     if not any(look.content == digest for look in lines):
         return f"Plan: not the one that was written before training (its hash {digest[:12]} is not in looks.jsonl)."
     begun = f"Plan of {lines[0].when[:10]}, written before the first table (sha256 {digest[:12]}): {plan.hypothesis}."
-    shown = planned_as(record, PlanAsked(plan.hypothesis, plan.looks), metrics, margin)
+    shown = planned_as(record, PlanAsked(plan.hypothesis, plan.looks))
     broken = [
         f"{name} {_worded(getattr(shown, name))} instead of {_worded(getattr(plan, name))}"
         for name in ("variants", "baseline", "metrics", "margin", "folds", "seeds")
@@ -120,8 +121,8 @@ def plan_sentence(record: StudyRecord, store: RunStore, metrics: Sequence[str], 
 
 def _kept(plan: StudyPlan) -> str:
     looks = f"{plan.looks} looks at p < {LEVEL / plan.looks**0.5:.3g} each" if plan.looks > 1 else "one look"
-    margin = f", margin {plan.margin}" if plan.margin else ""
-    return f"{_worded(plan.metrics)}{margin}, {plan.folds} folds, {plan.seeds} seed{'s' * (plan.seeds != 1)}, {looks}"
+    seeds = counted(plan.seeds, "seed")
+    return f"{_worded(plan.metrics)}, margin {plan.margin:g}, {counted(plan.folds, 'fold')}, {seeds}, {looks}"
 
 
 def _worded(value: object) -> str:

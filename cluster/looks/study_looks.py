@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Sequence
 
 from ablations.outcomes import Outcome
-from ablations.statistics.compare import LEVEL
+from ablations.paired_study import LEVEL
 from cluster.looks.ledger import PARTIAL, PLAN, TABLE, Entry, Look, add_look, looks, missing_lines, read_set
 from cluster.looks.tested_set import Tested, digest_of, hash_tested, shared_speakers
 from cluster.study_record import StudyRecord

@@ -17,7 +17,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ablations.statistics.compare import LEVEL, Interval
+from ablations.paired_study import LEVEL
+from ablations.statistics.corrected_t import Interval
 from cluster.study_record import StudyRecord, load_study
 from cluster.trial import Trial
 from ser_core.config.compose import compose

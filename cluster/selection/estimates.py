@@ -9,7 +9,7 @@ import numpy as np
 from ablations.outcomes import Outcome
 from ablations.section import Section
 from ablations.select import choice_interval
-from ablations.statistics.compare import Interval
+from ablations.statistics.corrected_t import Interval
 from cluster.search.objectives import Objective
 from cluster.selection.finalists import AS_GIVEN, Finalists
 from cluster.selection.nested import NESTED, finished_nested_study

@@ -9,7 +9,8 @@ from ablations.report.trade_off import trade_off
 from ablations.report.weight_triangle import weight_triangle
 from ablations.section import Section
 from ablations.select import standard_error
-from ablations.statistics.compare import CorrectedT, corrected_t, over_seeds, probability
+from ablations.statistics.corrected_t import CorrectedT, corrected_t, over_seeds
+from ablations.statistics.words import probability
 from cluster.search.objectives import Objective, front
 from cluster.selection.finalists import AS_GIVEN, CCC, UAR, Finalists
 from cluster.selection.run_selection import Choice

@@ -72,6 +72,7 @@ class TestPart:
     """The sealed part: test metrics, test metrics of the baselines, predictions per utterance.
 
     `predictions` columns: utterance, speaker, gender, emotion.target, emotion.predicted, emotion.p.<class>,
+    emotion.v.<class> (shares of votes, if the corpus has them),
     dimensions.<name>.target, dimensions.<name>.predicted (in the corpus's own scale), gender.target, gender.predicted,
     gender.p.<class>, the same three of style, transcript.target, transcript.predicted (spelled in transcript.CHARACTERS).
     A column exists if its task is trained.

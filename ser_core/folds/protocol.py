@@ -17,6 +17,9 @@ from ser_core.folds.dev.development import Held
 from ser_core.folds.folds import Fold, Folds, split_hash
 from ser_core.options import Option, within
 
+TRAINING_PART, BOTH_PARTS = "training part alone", "training and development part"
+"""What the tested model is trained on, as the protocol card says it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class FoldsOption(Option):
@@ -88,7 +91,7 @@ def make_folds(corpus: Corpus, option: FoldsOption, card: Mapping[str, Any]) -> 
                 )
         folds.append(fold)
     used = np.unique(np.concatenate([np.concatenate([fold.train, fold.dev, fold.test]) for fold in folds]))
-    tested = "training and development part" if rule.joins and rule.name != "none" else "training part alone"
+    tested = BOTH_PARTS if rule.joins and rule.name != "none" else TRAINING_PART
     protocol = {
         "protocol": option.name,
         "folds": len(folds),

@@ -15,6 +15,7 @@ from ser_core.metrics.f1 import MACRO_F1
 from ser_core.metrics.metric import Metric
 from ser_core.metrics.ratings import MAE, PCC
 from ser_core.metrics.recall import RECALL, UAR
+from ser_core.metrics.votes import VOTE_ECE, VOTE_JS, VOTE_KL
 
 METRICS: dict[str, Metric] = {
     "uar": UAR,
@@ -23,6 +24,9 @@ METRICS: dict[str, Metric] = {
     "ccc": CCC,
     "recall": RECALL,
     "ece": ECE,
+    "vote_kl": VOTE_KL,
+    "vote_js": VOTE_JS,
+    "vote_ece": VOTE_ECE,
     "pcc": PCC,
     "mae": MAE,
     "cer": CER,

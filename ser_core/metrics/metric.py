@@ -18,7 +18,8 @@ class Metric:
     meaning: str
     """The name in full, as the notes of a table print it."""
     reads: str
-    """What the formula compares: classes, confidences (and whether each is right), ratings, texts, or scores (see `mean_of`)."""
+    """What the formula compares: classes, confidences (and whether each is right), votes (and probabilities), ratings, texts, or
+    scores (see `mean_of`)."""
     formula: Callable[[np.ndarray, np.ndarray], float | dict[str, float]] | None = None
     """Computes the metric from truth and prediction; a formula that returns a dict gives one score per class."""
     vectorised: Callable[[np.ndarray], np.ndarray] | None = None

@@ -59,6 +59,20 @@ def dimensions(predictions: Columns, task: str = "dimensions") -> list[str]:
     return [one[1].removesuffix(".target") for one in parts if one[0] == task and one[1].endswith(".target")]
 
 
+def vote_columns(classes: Sequence[str], votes: np.ndarray, task: str = "emotion") -> pd.DataFrame:
+    """Returns the share of annotators per class [utterances classes] as columns of predictions."""
+    return pd.DataFrame(votes, columns=[f"{task}.v.{name}" for name in classes])
+
+
+def voted_answers(predictions: Columns, task: str = "emotion") -> tuple[np.ndarray, np.ndarray]:
+    """Returns votes and probabilities [utterances classes] of the utterances with votes; empty without such columns."""
+    names = [name.removeprefix(f"{task}.p.") for name in likelihoods(predictions, task)]
+    sides = [[np.asarray(predictions[f"{task}.{kind}.{name}"], float) for name in names] for kind in ("v", "p")]
+    votes, likely = (np.stack(side, axis=1) for side in sides)
+    known = np.isfinite(votes).all(axis=1)
+    return votes[known], likely[known]
+
+
 Answers = dict[str, tuple[np.ndarray, np.ndarray]]
 """Truth and prediction by part: by dimension for ratings, under "" for everything else."""
 
@@ -71,13 +85,18 @@ def _read_confidences(predictions: Columns, task: str) -> Answers:
     return {"": confidences(predictions, task)} if likelihoods(predictions, task) else {}
 
 
+def _read_votes(predictions: Columns, task: str) -> Answers:
+    names = likelihoods(predictions, task)
+    return {"": voted_answers(predictions, task)} if names and f"{task}.v.{names[0].split('.', 2)[2]}" in predictions else {}
+
+
 def _read_ratings(predictions: Columns, task: str) -> Answers:
     return {name: rated_answers(predictions, name, task) for name in dimensions(predictions, task)}
 
 
 READERS: dict[str, dict[str, Callable[[Columns, str], Answers]]] = {
     "": {},
-    "classes": {"classes": _read_labels, "confidences": _read_confidences},
+    "classes": {"classes": _read_labels, "confidences": _read_confidences, "votes": _read_votes},
     "ratings": {"ratings": _read_ratings},
     "texts": {"texts": _read_labels},
 }

@@ -41,7 +41,7 @@ class Figure:
     """Standard deviation over the paper's seeds; 0 if none is printed."""
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.value:g}" + f" ± {self.sd:g}" * (self.sd > 0)
+        return f"{self.metric} {self.value:g}" + f" (sd {self.sd:g})" * (self.sd > 0)
 
 
 @dataclasses.dataclass(frozen=True)

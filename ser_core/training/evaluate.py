@@ -16,6 +16,7 @@ from ser_core.dataset.channels import device_of
 from ser_core.dataset.dataset import Dataset
 from ser_core.evaluation.score import headline, headline_scores
 from ser_core.keyed_dropout import DropoutKey
+from ser_core.metrics.prediction_columns import vote_columns
 from ser_core.model import SpeechEmotionModel
 from ser_core.tasks import Head
 
@@ -40,6 +41,8 @@ def predict(
     for name, answers in parts.items():
         task, answer = config.tasks.all()[name], pad_sequence([answers[position] for position in back], batch_first=True)
         columns.append(task.columns(dataset.corpus, answer, dataset.targets[name][numbers]))
+    if "emotion" in parts and dataset.corpus.votes is not None:
+        columns.append(vote_columns(dataset.corpus.classes, dataset.corpus.votes[list(rows)]))
     return pd.concat(columns, axis=1)
 
 

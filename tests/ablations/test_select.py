@@ -16,7 +16,7 @@ from ablations.select import (
     select,
     standard_error,
 )
-from ablations.statistics.compare import corrected_t
+from ablations.statistics.corrected_t import corrected_t
 
 
 def finalist(name, values, parameters=100):

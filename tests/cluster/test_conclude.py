@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.conclude import primary_metric
+from ablations.verdict_metrics import primary_metric
 from tests.ablations.conftest import outcome
 
 MEASURED = {

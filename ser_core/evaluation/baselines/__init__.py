@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ser_core.content_hashes import write_atomically
 from ser_core.dataset.dataset import Dataset
+from ser_core.evaluation.baselines.annotator import ANNOTATOR
 from ser_core.evaluation.baselines.baseline import Baseline, Scores, known
 from ser_core.evaluation.baselines.chance import CHANCE
 from ser_core.evaluation.baselines.class_oracle import CLASS_ORACLE
@@ -24,6 +25,7 @@ BASELINES: dict[str, Baseline] = {
     "lookup": LOOKUP,
     "linear": LINEAR,
     "class_oracle": CLASS_ORACLE,
+    "annotator": ANNOTATOR,
 }
 EDITION = 3
 """Increased when a baseline with the same name computes something else."""

@@ -11,8 +11,8 @@ from ablations.designs import DESIGNS, Factorial
 from ablations.designs.factor import Factor, parse_factor
 from ablations.designs.fractional import constant_products, find_generators, resolution_of
 from ablations.pairing import pair
+from ablations.report.cells import number
 from ablations.report.effects import contrasts, effects_section, estimate_contrasts
-from ablations.report.tables import number
 from ablations.study import configurations
 from ablations.study_from_command import study_from_words
 from ser_core.errors import SettingError

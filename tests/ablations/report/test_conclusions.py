@@ -1,5 +1,6 @@
-"""What is said beside the table: sections that agree with the methods behind them, advice that agrees with its formula."""
+"""What is said beside the table: sections that agree with the methods behind them, numbers that agree with each other."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,18 +8,19 @@ import pytest
 
 from ablations.pairing import pair
 from ablations.report.conclusions import (
-    advice,
+    closest_comparison,
     concluding_sections,
-    scatter_of,
     second_opinions,
-    variance_section,
+    variance_of,
     variance_sentence,
 )
 from ablations.report.details import study_details
+from ablations.report.settle import duration
 from ablations.report.tables import study_table
 from ablations.report.write_report import to_html, write_report
-from ablations.statistics.compare import compare
-from ablations.statistics.variance import detectable, split_variance
+from ablations.statistics.compare import compare, compare_all
+from ablations.statistics.variance import split_variance
+from ablations.statistics.words import count_range, with_range
 
 
 def test_a_row_for_every_variant_but_the_baseline_and_the_marked_tests_in_the_report_alone(spoken):
@@ -31,7 +33,7 @@ def test_a_row_for_every_variant_but_the_baseline_and_the_marked_tests_in_the_re
         assert all(len(row) == len(section.columns) for row in section.rows)
     assert float(shown.rows[0][4]) > 0.95
     assert kept.rows[0][2] == "< .001" and len(kept.rows[0][3].split()) == 2
-    assert "1 point either way" in " ".join(shown.notes)
+    assert "2.0 points either way" in " ".join(shown.notes)
 
 
 def test_one_variant_alone_has_only_its_variance(spoken):
@@ -41,58 +43,61 @@ def test_one_variant_alone_has_only_its_variance(spoken):
     assert concluding_sections(pair(spoken({"base": 0.5}, folds=1), "base", "uar")) == []
 
 
-@pytest.fixture
-def scattered(scored):
-    """The scatter of variants a, b, c, ... with these scores [variants seeds folds] of UAR."""
-    return lambda scores: scatter_of(pair(scored(dict(zip("abcd", scores, strict=False))), "a", "uar"))
-
-
-def test_the_sentence_says_shares_and_what_to_do(scattered):
+def test_the_sentence_says_shares(scored):
     random = np.random.default_rng(0)
     scores = 0.6 + 0.05 * random.standard_normal((1, 1, 6)) + 0.03 * random.standard_normal((3, 2, 6))
-    scatter = scattered(scores)
-    assert scatter.whole == split_variance(scores)
-    said = variance_sentence(scatter)
-    for name, share in scatter.whole.parts.items():
+    study = pair(scored(dict(zip("abc", scores, strict=True))))
+    assert variance_of(study) == split_variance(scores)
+    said = variance_sentence(study)
+    for name, share in variance_of(study).parts.items():
         assert f"{100 * share:.0f} % {name}" in said
-    assert f"6 folds x 2 seeds detect {100 * detectable(scatter.pair, 2, 6, 1 / 8):.1f} points" in said
-    assert "To detect a difference of 2.0 points 80 times in 100" in said
-    enough = advice(scatter, wanted=0.2)
-    assert enough.startswith("6 folds x 2 seeds detect a difference of 20.0 points 80 times in 100, given the variance of ")
 
 
-def test_advice_is_about_the_closest_variant_whatever_another_does(scattered, scored):
-    """A variant far off scatters otherwise; what can be detected stays what the close one's verdict says."""
+@pytest.fixture
+def noisy(scored):
+    """A study of variants a, b, c, ... with these scores [variants seeds folds] of UAR."""
+    return lambda scores: pair(scored(dict(zip("abcd", scores, strict=False))), "a")
+
+
+def test_what_a_study_finds_stands_everywhere_with_the_same_number(noisy):
     random = np.random.default_rng(2)
     noise = random.standard_normal((3, 2, 8)) * np.array([0.02, 0.02, 0.3])[:, None, None]
-    scores = np.array([0.6, 0.61, 0.1])[:, None, None] + 0.03 * random.standard_normal((3, 1, 8)) + noise
-    scatter = scattered(scores)
-    assert scatter.closest == "b"
-    verdict = compare(pair(scored(dict(zip("abc", scores, strict=True))), "a"))["b"]
-    assert scatter.pair.configuration_by_fold > 0, "an estimate cut off at 0 would be another formula"
-    assert detectable(scatter.pair, 2, 8, scatter.ratio) == pytest.approx(verdict.mde)
-    twins = scattered(np.stack([scores[0], scores[0]]))
-    assert twins.closest == "" and advice(twins) == ""
+    study = noisy(np.array([0.6, 0.61, 0.1])[:, None, None] + 0.03 * random.standard_normal((3, 1, 8)) + noise)
+    compared = compare(study)
+    finds = with_range(compared["b"].detectable, "uar")
+    assert finds in compared["b"].verdict
+    settling, *_, variance = concluding_sections(study)
+    assert dict(row[:2] for row in settling.rows)["b, UAR"] == finds.replace(" points", "")
+    assert closest_comparison(study, compared) == compared["b"], "a distant variant says little about small differences"
+    assert {row[0]: row[2] for row in variance.rows}["8 folds x 2 seeds"] == finds.replace(" points", "")
 
 
-def test_advice_names_seeds_folds_or_neither(scattered):
+def test_what_would_settle_names_folds_seeds_and_their_cost(noisy):
     random = np.random.default_rng(1)
-    seeds = scattered(0.02 * random.standard_normal((2, 2, 10)))
-    assert "seeds with these folds; or about" in advice(seeds, wanted=0.03)
-    folds = scattered(0.05 * random.standard_normal((2, 1, 10)) + 0.001 * random.standard_normal((2, 2, 10)))
-    assert "no number of seeds with these folds (at best" in advice(folds)
-    assert "no number of folds up to 200" in advice(folds, wanted=0.001)
-    one = scattered(0.05 * random.standard_normal((2, 1, 10)))
-    assert "a single seed cannot show whether more seeds would help (run a second one)" in advice(one)
-    assert advice(scattered(0.05 * random.standard_normal((1, 2, 10)))) == ""
+    seeds = 0.02 * random.standard_normal((2, 2, 10))
+    (row,) = concluding_sections(noisy(seeds), wanted=0.03)[0].rows
+    noise = compare(noisy(seeds))["b"].noise
+    assert row[2] == count_range(noise.folds_for(0.03), 200) and row[4] == count_range(noise.seeds_for(0.03), 1000)
+    # Each of the two variants trains a fold in one second.
+    assert row[3] == duration(2 * 2 * (noise.folds_for(0.03).value - 10))
+    assert row[5] == duration(2 * 10 * (noise.seeds_for(0.03).value - 2))
+    stubborn = 0.05 * random.standard_normal((2, 1, 10)) + 0.001 * random.standard_normal((2, 2, 10))
+    (row,) = concluding_sections(noisy(stubborn), wanted=0.001)[0].rows
+    assert row[2:] == ("over 200", "—", "over 1000", "—")
+    (row,) = concluding_sections(noisy(0.05 * random.standard_normal((2, 1, 10))))[0].rows
+    assert row[4:] == ("needs a second seed", "—")
+    assert not any("settle" in one.title for one in concluding_sections(noisy(np.stack([seeds[0], seeds[0]]))))
 
 
-def test_the_variance_table_agrees_with_the_formula(scattered):
-    scatter = scattered(0.02 * np.random.default_rng(1).standard_normal((3, 2, 10)))
-    rows = {row[0]: row[1:] for row in variance_section(scatter).rows}
-    assert rows["10 folds x 4 seeds"][1] == f"{100 * detectable(scatter.pair, 4, 10, 1 / 8):.1f} points"
-    assert rows["20 folds x 2 seeds"][1] == f"{100 * detectable(scatter.pair, 2, 20, 1 / 8):.1f} points"
-    assert sum(float(share[0]) for share in rows.values() if share[0] != "—") == pytest.approx(100, abs=0.2)
+def test_several_metrics_share_one_correction(spoken):
+    study = pair(spoken({"base": 0.5, "more": 0.55, "worse": 0.3}))
+    several = dataclasses.replace(study, further_metrics=("ccc.valence",))
+    verdicts = concluding_sections(several)[0]
+    assert [row[0] for row in verdicts.rows] == ["more, UAR", "worse, UAR", "more, V", "worse, V"]
+    assert "after Holm over the 4 rows" in verdicts.notes[0]
+    assert [row[4] for row in verdicts.rows] == [
+        one.word for each in compare_all(several).values() for one in list(each.values())[1:]
+    ]
 
 
 def test_probabilities_and_verdict_agree_on_the_direction_where_less_is_better(spoken):

@@ -33,7 +33,7 @@ ANSWERED = {
     "5c": "6 folds x 2 seeds",
     "5d": "Looks: none before.",
     "7a": "Verdicts: UAR.",
-    "7c": "bridge: better by",
+    "7c": "bridge: different: better by",
 }
 
 

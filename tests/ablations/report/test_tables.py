@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from ablations.pairing import pair
+from ablations.report.cells import number
 from ablations.report.render import latex, markdown, to_csv, to_latex, to_markdown, to_rich
-from ablations.report.tables import StudyTable, number, protocol_facts, study_table
+from ablations.report.tables import StudyTable, protocol_facts, study_table
 from ablations.statistics.compare import compare
 from ablations.statistics.pooled_scores import pooled_scores
 from ser_core.evaluation.baselines import BASELINES

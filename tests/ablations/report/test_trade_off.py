@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 
 from ablations.report.trade_off import trade_off
-from ablations.statistics.compare import Interval
+from ablations.statistics.corrected_t import Interval
 
 GAINS = {"a": (Interval(0.0, 0.0, 0.0), Interval(0.0, 0.0, 0.0)), "b": (Interval(0.02, -0.01, 0.05), Interval(-0.03))}
 

@@ -12,7 +12,10 @@ from statsmodels.stats.multitest import multipletests
 
 from ablations.outcomes import score_table
 from ablations.pairing import ComparisonError, pair
-from ablations.statistics.compare import amount, compare, corrected_t, holm, probability
+from ablations.statistics.compare import compare, compare_all
+from ablations.statistics.corrected_t import corrected_t, holm
+from ablations.statistics.power import noise_of
+from ablations.statistics.words import amount, probability, with_range
 
 SCORES = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-6)
 RATIOS = st.floats(0, 1)
@@ -29,8 +32,7 @@ def test_corrected_t_is_the_formula_of_nadeau_and_bengio(values, ratio):
     assert found.mean.value == pytest.approx(np.mean(values))
     assert found.p == pytest.approx(2 * stats.t(n - 1).sf(abs(np.mean(values)) / error), rel=1e-6)
     assert (found.mean.low, found.mean.high) == pytest.approx(stats.t.interval(0.95, n - 1, np.mean(values), error))
-    assert found.detectable == pytest.approx((stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) * error)
-    assert found.n == n
+    assert (found.error, found.n, found.freedom) == (pytest.approx(error), n, n - 1)
 
 
 @given(SCORES)
@@ -42,13 +44,6 @@ def test_without_overlap_it_is_the_plain_t_test(values):
 def test_interval_and_p_agree(values, ratio):
     found = corrected_t(values, ratio)
     assert (found.p < 0.05) == (found.mean.low > 0 or found.mean.high < 0)
-
-
-def test_detectable_effect_is_detected_with_its_power():
-    random = np.random.default_rng(3)
-    effect = corrected_t(stats.norm.ppf((np.arange(30) + 0.5) / 30), 0).detectable
-    p = [corrected_t(random.normal(effect, 1, 30), 0).p for _ in range(2000)]
-    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.8, abs=0.04)
 
 
 def test_what_cannot_be_tested_is_not_tested():
@@ -102,7 +97,7 @@ def test_compare_pairs_by_fold_and_averages_seeds(scored):
     expected = corrected_t(GAIN + NOISE, 10 / 80)
     assert found.difference.value == pytest.approx(expected.mean.value)
     assert found.p == pytest.approx(expected.p)
-    assert found.mde == pytest.approx(expected.detectable)
+    assert found.noise == noise_of(GAIN + NOISE + np.zeros((2, 5)), 10 / 80)
     assert found.score.value == pytest.approx((A + GAIN + NOISE).mean())
     assert (found.pairs, found.folds, found.seeds) == (10, 5, 2)
 
@@ -127,17 +122,50 @@ def test_laws_of_comparison(scored, seed, shift):
 
 def test_verdicts_are_sentences(scored):
     scores = {"base": A, "better": A + GAIN, "worse": A - GAIN, "noise": A + NOISE, "twin": A, "alike": A + 0.1}
-    found = {name: one.verdict for name, one in compare(pair(scored(scores), "base")).items()}
+    compared = compare(pair(scored(scores), "base"))
+    found = {name: one.verdict for name, one in compared.items()}
     assert found["base"] == "baseline"
-    assert found["better"] == f"better by 11.0 points (Holm p {_holm_of(scores, scored, 'better')})"
-    assert found["worse"].startswith("worse by 11.0 points (Holm p ")
-    detectable = 100 * corrected_t(NOISE, 10 / 80).detectable
-    assert found["noise"] == f"within noise; 5 folds x 2 seeds could have detected {detectable:.1f} points"
-    assert found["twin"] == "the same score in every fold"
+    assert found["better"] == f"different: better by 11.0 points (Holm p {_holm_of(scores, scored, 'better')})"
+    assert found["worse"].startswith("different: worse by 11.0 points (Holm p ")
+    finds = with_range(compared["noise"].detectable, "uar")
+    assert (
+        found["noise"] == f"undecided: worse by 0.2 points; 5 folds x 2 seeds find a true difference of {finds} 80 times in 100"
+    )
+    assert found["twin"] == "equivalent: the same score in every fold"
     assert found["alike"] == "no test: better by 10.0 points in every fold, so the spread is unknown"
     ccc = compare(pair(scored({"base": A[:1], "noise": A[:1] + NOISE}, "ccc.valence"), "base", "ccc.valence"))["noise"]
-    size = f"{corrected_t(NOISE, 10 / 80).detectable:.3f}".removeprefix("0")
-    assert ccc.verdict == f"within noise; 5 folds x 1 seed could have detected {size}"
+    size = with_range(noise_of(NOISE[None], 10 / 80).detectable(), "ccc.valence")
+    assert ccc.verdict == f"undecided: worse by .002; 5 folds x 1 seed find a true difference of {size} 80 times in 100"
+
+
+def test_the_verdict_is_one_of_three_words(scored):
+    close = A + 0.002 * np.array([1, -1, 1, 0.5, -0.5])
+    small = A + 0.01 + 0.002 * np.array([1, -1, 1, 0.5, -0.5])
+    found = compare(pair(scored({"base": A, "close": close, "small": small, "noise": A + NOISE})))
+    assert {name: one.word for name, one in found.items() if name != "base"} == {
+        "close": "equivalent",
+        "small": "different",
+        "noise": "undecided",
+    }
+    assert found["close"].verdict.startswith("equivalent: better by 0.0 points; a true difference above 2.0 points is ruled out")
+    assert found["small"].verdict.startswith("different: better by 1.0 points, yet by less than 2.0 points (Holm p ")
+
+
+def test_holm_counts_variants_and_metrics(scored, one_outcome):
+    """One family: the adjusted p are those of Holm over all variants on all metrics."""
+    random = np.random.default_rng(0)
+    outcomes = [
+        one_outcome(name, seed, fold, {"uar": random.uniform(), "ccc.valence": random.uniform()})
+        for name in ("base", "a", "b")
+        for seed in (0, 1)
+        for fold in range(1, 7)
+    ]
+    study = dataclasses.replace(pair(outcomes), further_metrics=("ccc.valence",))
+    found = compare_all(study)
+    rows = [found[metric][name] for metric in ("uar", "ccc.valence") for name in ("a", "b")]
+    assert [one.p_holm for one in rows] == pytest.approx(multipletests([one.p for one in rows], method="holm")[1])
+    assert {one.noise.tests for one in rows} == {4}
+    assert compare(study)["a"].noise.tests == 2, "a single metric counts its own variants"
 
 
 def _holm_of(scores, scored, name):
@@ -147,15 +175,15 @@ def _holm_of(scores, scored, name):
 def test_holm_can_take_a_verdict_back(scored):
     marginal = np.array([0.06, 0.01, 0.07, 0.03, 0.05])
     alone = compare(pair(scored({"base": A, "a": A + marginal}), "base"))["a"]
-    assert alone.verdict.startswith("better by 4.4 points")
+    assert alone.verdict.startswith("different: better by 4.4 points")
     among = compare(pair(scored({"base": A, "a": A + marginal, "b": A + NOISE, "c": A - NOISE}), "base"))["a"]
-    corrected = f"after Holm correction over 3 variants (uncorrected p {probability(alone.p)})"
-    assert among.verdict.startswith(f"within noise {corrected}; 5 folds")
+    corrected = f"(p {probability(alone.p)} before Holm, {probability(among.p_holm)} after)"
+    assert among.verdict.startswith(f"undecided: better by 4.4 points {corrected}; 5 folds")
 
 
 def test_one_fold_is_no_test(scored):
     found = compare(pair(scored({"base": [[0.5], [0.6]], "more": [[0.6], [0.8]]}), "base"))["more"]
-    assert found.verdict == "no test: better by 15.0 points in a single fold, which says nothing about other speakers"
+    assert found.verdict == "no test: better by 15.0 points in a single fold, and there are no scores per speaker to test"
     assert math.isnan(found.p)
 
 

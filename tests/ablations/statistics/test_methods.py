@@ -11,7 +11,7 @@ from scipy import integrate, stats
 from ablations.pairing import pair
 from ablations.statistics import METHODS
 from ablations.statistics.bayes import correlated_bayes
-from ablations.statistics.compare import corrected_t, over_seeds
+from ablations.statistics.corrected_t import corrected_t, over_seeds
 from ablations.statistics.effect import effect_size
 from ablations.statistics.mcnemar import mcnemar, over_dependent
 from ablations.statistics.method import evidence

@@ -1,4 +1,4 @@
-"""The split of the variance: against statsmodels, against what was put in, and the advice against its own formula."""
+"""The split of the variance: against statsmodels, against what was put in."""
 
 import math
 
@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 import statsmodels.api
 import statsmodels.formula.api
-from scipy import stats
 
-from ablations.statistics.compare import corrected_t
-from ablations.statistics.variance import Split, detectable, folds_for, seeds_for, split_variance
+from ablations.statistics.variance import split_variance
 
 
 def made(random, shape, configuration=0.0, fold=0.0, joint=0.0, seed=0.0):
@@ -64,34 +62,3 @@ def test_a_fold_without_a_score_is_left_out():
     holed = scores.copy()
     holed[1, 0, 2] = math.nan
     assert split_variance(holed) == split_variance(np.delete(scores, 2, axis=2))
-
-
-def test_detectable_is_that_of_the_test_for_two_configurations():
-    """With what is there, and no estimate below 0, the formula gives back the corrected t test's own."""
-    scores = made(np.random.default_rng(4), (2, 3, 8), 0.1, 1, 0.5, 0.2)
-    test = corrected_t((scores[1] - scores[0]).mean(axis=0), 1 / 7)
-    assert split_variance(scores).configuration_by_fold > 0
-    assert detectable(split_variance(scores), 3, 8, 1 / 7) == pytest.approx(test.detectable)
-
-
-def test_as_many_seeds_and_folds_as_advised_find_what_is_wanted():
-    split = Split(0.0, 1e-3, 1e-4, 8e-4, configurations=2, seeds=2, folds=10)
-    wanted = 0.03
-    for seeds, folds in ((seeds_for(split, wanted, 1 / 9), 10), (2, folds_for(split, wanted, 1 / 9))):
-        assert detectable(split, seeds, folds, 1 / 9) <= wanted
-        fewer = (seeds - 1, folds) if folds == 10 else (seeds, folds - 1)
-        assert detectable(split, *fewer, 1 / 9) > wanted
-        random, found = np.random.default_rng(5), []
-        error = math.sqrt((1 / folds + 1 / (folds - 1)) * 2 * (1e-4 + 8e-4 / seeds))
-        for _ in range(4000):
-            mean, scale = wanted + error * random.standard_normal(), error * math.sqrt(random.chisquare(folds - 1) / (folds - 1))
-            found.append(2 * stats.t(folds - 1).sf(abs(mean) / scale) < 0.05)
-        assert np.mean(found) >= 0.78
-
-
-def test_where_folds_disagree_no_number_of_seeds_helps():
-    split = Split(0.0, 0.0, 4e-3, 1e-4, configurations=2, seeds=2, folds=5)
-    assert seeds_for(split, 0.02, 0.25) == 0
-    assert 50 < folds_for(split, 0.03, 0.25) < 200
-    assert folds_for(split, 1e-5, 0.25) == 0
-    assert math.isnan(detectable(Split(0.0, 1.0, 1.0, math.nan, 2, 1, 5), 2, 5, 0.25)), "one seed knows nothing of two"

@@ -131,7 +131,7 @@ def test_the_tested_set_does_not_depend_on_folds_variants_or_their_order():
     assert one.keys() == two.keys() and digest_of(one) != digest_of(two)
 
 
-PLANNED = (PlanAsked("bridge beats concat"), ["uar"], "1 point")
+PLANNED = (PlanAsked("bridge beats concat"),)
 
 
 def test_a_plan_that_was_kept_says_so_with_its_hash(store):
@@ -140,15 +140,16 @@ def test_a_plan_that_was_kept_says_so_with_its_hash(store):
     assert write_plan(record, store, planned_as(record, *PLANNED)) == digest
     assert [each.kind for _, each in looks(store)] == ["plan"]
     assert look_at(record, store, found, 1).sentences == (FIRST,)
-    said = plan_sentence(record, store, ["uar"], "1 point")
-    assert f"(sha256 {digest[:12]}): bridge beats concat. Kept: uar, margin 1 point, 2 folds, 2 seeds, one look." in said
+    said = plan_sentence(record, store)
+    metrics = "uar and every dimension that is trained"
+    assert f"(sha256 {digest[:12]}): bridge beats concat. Kept: {metrics}, margin 0.02, 2 folds, 2 seeds, one look." in said
 
 
 BROKEN = {
-    "metric": (study()[0], ["ccc.valence"], "1 point", "metrics ccc.valence instead of uar"),
-    "margin": (study()[0], ["uar"], "5 points", "margin 5 points instead of 1 point"),
-    "seeds": (study(seeds=3)[0], ["uar"], "1 point", "seeds 3 instead of 2"),
-    "variants": (study(("concat", "mbt"))[0], ["uar"], "1 point", "variants concat, mbt instead of concat, bridge"),
+    "metric": (dataclasses.replace(study()[0], metrics=("ccc.valence",)), "metrics ccc.valence instead of uar and every"),
+    "margin": (dataclasses.replace(study()[0], margin=0.05), "margin 0.05 instead of 0.02"),
+    "seeds": (study(seeds=3)[0], "seeds 3 instead of 2"),
+    "variants": (study(("concat", "mbt"))[0], "variants concat, mbt instead of concat, bridge"),
 }
 
 
@@ -156,8 +157,8 @@ BROKEN = {
 def test_a_plan_that_was_not_kept_says_in_what(store, what):
     record, _ = study()
     write_plan(record, store, planned_as(record, *PLANNED))
-    shown, metrics, margin, expected = BROKEN[what]
-    said = plan_sentence(shown, store, metrics, margin)
+    shown, expected = BROKEN[what]
+    said = plan_sentence(shown, store)
     assert "Not kept: " in said and expected in said
 
 
@@ -166,7 +167,7 @@ def test_a_plan_that_was_changed_afterwards_is_told(store):
     write_plan(record, store, planned_as(record, *PLANNED))
     file = record.folder(store) / "plan.json"
     file.write_text(file.read_text().replace("bridge beats concat", "concat beats bridge"))
-    assert plan_sentence(record, store, ["uar"], "1 point").startswith("Plan: not the one that was written before training")
+    assert plan_sentence(record, store).startswith("Plan: not the one that was written before training")
 
 
 def test_a_plan_comes_before_the_first_table_and_is_not_replaced(store):

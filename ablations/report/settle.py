@@ -1,0 +1,110 @@
+"""Sections on the verdicts: all of them when there are several metrics, and what would settle the undecided ones.
+
+comparisons --undecided--> folds or seeds that find the wanted difference --seconds of the records--> their cost
+"""
+
+import math
+from collections.abc import Mapping
+
+from ablations.paired_study import PairedStudy
+from ablations.report.cells import ABSENT, half_width, heading
+from ablations.section import Section
+from ablations.statistics.comparison import UNDECIDED, Comparison
+from ablations.statistics.power import MOST_FOLDS, MOST_SEEDS, POWER
+from ablations.statistics.words import amount, count_range, probability, with_range
+
+Comparisons = Mapping[str, Mapping[str, Comparison]]
+
+
+def verdict_sections(study: PairedStudy, comparisons: Comparisons, wanted: float) -> list[Section]:
+    """Returns the verdicts on every metric, if there are several, and what would settle the undecided ones, if there are any."""
+    found = [one for metric in comparisons.values() for one in metric.values() if one.variant != study.baseline]
+    sections = [_verdicts(study, found)] if len(comparisons) > 1 and found else []
+    undecided = [one for one in found if one.word == UNDECIDED and one.noise.variance > 0]
+    return [*sections, _settling(study, undecided, wanted)] if undecided else sections
+
+
+def _verdicts(study: PairedStudy, found: list[Comparison]) -> Section:
+    rows = []
+    for one in found:
+        p, same = (_p(value) for value in (one.p_holm, one.p_equivalent))
+        rows.append((f"{one.variant}, {heading(one.metric)}", half_width(one.difference, one.metric, "+"), p, same, one.word))
+    margins = " and ".join(dict.fromkeys(amount(study.margin, one.metric) for one in found))
+    return Section(
+        title=f"Verdicts on {', '.join(heading(metric) for metric in study.verdict_metrics)}, against {study.baseline}",
+        columns=("Variant", "difference", "p different", "p equivalent", "verdict"),
+        rows=tuple(rows),
+        notes=(
+            f"Both p are after Holm over the {len(found)} rows. p different: corrected t test. p equivalent: two one-sided tests "
+            f"against a margin of {margins}. Undecided means that neither is below .05.",
+        ),
+    )
+
+
+def _settling(study: PairedStudy, undecided: list[Comparison], wanted: float) -> Section:
+    """Returns what each undecided comparison finds now, and the folds and the seeds that find `wanted`, with their cost."""
+    units = "test speakers" if study.single_split else "folds"
+    rows = []
+    for one in undecided:
+        folds, seeds, noise = one.noise.folds_for(wanted), one.noise.seeds_for(wanted), one.noise
+        seconds, per_seed = _seconds(study, one.variant), noise.seeds * one.folds
+        more_folds = 0.0 if study.single_split else (folds.value / noise.folds - 1) * per_seed * seconds
+        more_seeds = (seeds.value / noise.seeds - 1) * per_seed * seconds
+        rows.append(
+            (
+                f"{one.variant}, {heading(one.metric)}",
+                with_range(one.detectable, one.metric).replace(" points", ""),
+                count_range(folds, MOST_FOLDS),
+                *(() if study.single_split else (duration(more_folds),)),
+                "needs a second seed" if math.isnan(seeds.value) else count_range(seeds, MOST_SEEDS),
+                duration(more_seeds),
+            )
+        )
+    sizes = " or ".join(dict.fromkeys(amount(wanted, one.metric) for one in undecided))
+    cost = () if study.single_split else ("their cost",)
+    return Section(
+        title=f"What would settle the undecided: to find a difference of {sizes}",
+        columns=("Undecided", "finds now", units, *cost, "or seeds", "their cost"),
+        rows=tuple(rows),
+        notes=_settling_notes(study, undecided[0].noise.tests, units),
+    )
+
+
+def _settling_notes(study: PairedStudy, tests: int, units: str) -> tuple[str, ...]:
+    devices = sorted({one.record.environment.get("device", "") for one in study.outcomes} - {""})
+    on = f" on {' and '.join(devices)}" if devices else ""
+    more = (
+        "Test speakers come from a larger test part"
+        if study.single_split
+        else "Folds are of the same size as these, so more folds take more speakers"
+    )
+    return (
+        f"Finds now: the true difference that this study finds {100 * POWER:.0f} times in 100, at level .05 / {tests}, the "
+        "hardest step of Holm. In brackets the range that the uncertain variance leaves (95 %, chi-square). "
+        f"{units.capitalize()}, or seeds: how many find the wanted difference, the other number staying as it is.",
+        f"{more}. About as many show that there is no such difference, if there is none. Cost: further training of the variant "
+        f"and {study.baseline}{on}, from the seconds of their records.",
+    )
+
+
+def _seconds(study: PairedStudy, variant: str) -> float:
+    """Returns the training time of one fold of the variant and of the baseline together, mean over folds and seeds."""
+    pairs = [study.pairs[name] for name in (variant, study.baseline)]
+    return math.fsum(one.record.seconds / len(each) for each in pairs for one in each.values())
+
+
+def duration(seconds: float) -> str:
+    """Formats a time; a number of folds or seeds that is unknown or out of reach has none.
+
+    >>> [duration(seconds) for seconds in (0.0, 40.2, 600.0, 9000.0, math.inf)]
+    ['none', '40 s', '10 min', '2.5 h', '—']
+    """
+    if not math.isfinite(seconds):
+        return ABSENT
+    if seconds <= 0:
+        return "none"
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _p(value: float) -> str:
+    return probability(value).removeprefix("= ") if math.isfinite(value) else ABSENT
