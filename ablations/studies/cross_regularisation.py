@@ -28,8 +28,8 @@ NOTES = (
     "describes unseen speakers.",
 )
 MATRIX = (
-    "Each cell: the metric of the row's task when trained with the column's task, minus the metric when trained alone, on the same "
-    "folds and seeds; ± is half the width of its 95 % interval (corrected resampled t). The table below has p after Holm."
+    "Each cell: the metric of the row's task when trained with the column's task, minus the metric when trained alone, on the "
+    "same folds and seeds; ± is half the width of its 95 % interval (corrected resampled t). The table below has p after Holm."
 )
 COURSE = (
     "Cosine of the two tasks' gradients on all shared parameters, mean over the steps of an epoch, then over folds and seeds; in "
