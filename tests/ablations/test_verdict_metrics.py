@@ -16,10 +16,10 @@ def test_every_trained_dimension_has_a_verdict_by_default(spoken, scored):
 def test_a_metric_that_no_task_has_or_trains_is_refused():
     for metric in ("uar", "ccc.valence", "mean_ccc", "gender.uar", "vote_kl"):
         check_metric(metric)
-    with pytest.raises(SettingError, match="--metric uarr: no such metric"):
+    with pytest.raises(SettingError, match=r"--metric uarr: no such metric"):
         check_metric("uarr")
     check_trained(["ccc.valence", "mean_ccc", "uar"], {"emotion": 1, "dimensions": 1}, ["valence"])
-    with pytest.raises(SettingError, match="the corpus does not rate arousal; it rates valence"):
+    with pytest.raises(SettingError, match=r"the corpus does not rate arousal; it rates valence"):
         check_trained(["ccc.arousal"], {"emotion": 1, "dimensions": 1}, ["valence"])
-    with pytest.raises(SettingError, match="the baseline does not train gender; set tasks.gender.weight above 0"):
+    with pytest.raises(SettingError, match=r"the baseline does not train gender; set tasks.gender.weight above 0"):
         check_trained(["gender.uar"], {"emotion": 1}, [])

@@ -37,9 +37,10 @@ def test_corpora_are_combined_as_by_statsmodels(seed):
     random = np.random.default_rng(seed)
     values, errors = random.normal(0.02, 0.03, 5), random.uniform(0.005, 0.02, 5)
     found = random_effect(values, errors)
-    expected = combine_effects(values, errors**2, method_re="iterated", use_t=True, atol=1e-12)
+    with warnings.catch_warnings(action="ignore"):
+        expected = combine_effects(values, errors**2, method_re="iterated", use_t=True)
+        row = expected.summary_frame().loc["random effect wls"]
     assert found.between**2 == pytest.approx(max(0, expected.tau2), abs=1e-8)
-    row = expected.summary_frame().loc["random effect wls"]
     assert (found.mean.value, found.mean.low, found.mean.high) == pytest.approx(
         (row["eff"], row["ci_low"], row["ci_upp"]), rel=1e-4
     )

@@ -100,7 +100,7 @@ def test_a_single_split_has_a_verdict_over_speakers(single):
     found = compare(pair(single({"base": 0.3, "more": 0.8}, seeds=4)))["more"]
     assert found.verdict.startswith("different: better by ") and found.speakers == 10
     assert found.noise.shared >= 0 and math.isfinite(found.detectable.value)
-    one_seed = compare(pair(single({"base": 0.4, "more": 0.45}, seeds=1)))["more"]
+    one_seed = compare(pair(single({"base": 0.4, "more": 0.3}, seeds=1)))["more"]
     assert "one seed does not show what another training run would change" in one_seed.verdict
     assert "10 test speakers x 1 seed find a true difference of " in one_seed.verdict
 
