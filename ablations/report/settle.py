@@ -30,13 +30,14 @@ def _verdicts(study: PairedStudy, found: list[Comparison]) -> Section:
     for one in found:
         p, same = (_p(value) for value in (one.p_holm, one.p_equivalent))
         rows.append((f"{one.variant}, {heading(one.metric)}", half_width(one.difference, one.metric, "+"), p, same, one.word))
+    test = "t test over test speakers" if study.single_split else "corrected t test over folds"
     margins = " and ".join(dict.fromkeys(amount(study.margin, one.metric) for one in found))
     return Section(
         title=f"Verdicts on {', '.join(heading(metric) for metric in study.verdict_metrics)}, against {study.baseline}",
         columns=("Variant", "difference", "p different", "p equivalent", "verdict"),
         rows=tuple(rows),
         notes=(
-            f"Both p are after Holm over the {len(found)} rows. p different: corrected t test. p equivalent: two one-sided tests "
+            f"Both p are after Holm over the {len(found)} rows. p different: {test}. p equivalent: two one-sided tests "
             f"against a margin of {margins}. Undecided means that neither is below .05.",
         ),
     )
