@@ -160,8 +160,8 @@ def effects_section(found: Across) -> Section:
         rows=rows,
         notes=(
             f"± is half the width of the 95 % interval for corpora like these (Hartung & Knapp 2001; {len(found.scores) - 1} "
-            "degrees of freedom; variance between corpora after Paule & Mandel 1982). The error within a corpus is that of the corrected t "
-            f"test over its folds.{few}",
+            "degrees of freedom; variance between corpora after Paule & Mandel 1982). The error within a corpus is that of the "
+            f"corrected t test over its folds.{few}",
         ),
     )
 

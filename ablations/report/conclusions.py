@@ -16,6 +16,7 @@ from ablations.section import Section
 from ablations.statistics import METHODS
 from ablations.statistics.compare import compare_all
 from ablations.statistics.comparison import Comparison
+from ablations.statistics.corrected_t import NAN
 from ablations.statistics.method import Method, evidence
 from ablations.statistics.mixed import deviations
 from ablations.statistics.power import POWER
@@ -27,7 +28,7 @@ from ablations.statistics.words import amount, counted, probability, with_range
 def second_opinions(study: PairedStudy) -> list[Section]:
     """Returns effect sizes and probabilities, then (report only) tests that err on folds. Empty for a single variant.
 
-    They describe the study's first metric.
+    They describe the study's first metric. A single fold has none of the first kind, since they describe folds.
     """
     found = evidence(study)
     if not found:
@@ -35,6 +36,8 @@ def second_opinions(study: PairedStudy) -> list[Section]:
     sections = []
     for kept, title in ((True, "Effect sizes and probabilities"), (False, "Tests that do not keep their nominal level on folds")):
         methods = [method for method in METHODS.values() if method.keeps_its_level == kept]
+        if kept and study.single_split:
+            continue
         rows = [(name, *(word for method in methods for word in method.cells(one))) for name, one in found.items()]
         columns = ("Variant", *(column for method in methods for column in method.columns))
         notes = tuple(_said(method, study) for method in methods)
@@ -51,7 +54,7 @@ def second_opinions(study: PairedStudy) -> list[Section]:
 def variance_of(study: PairedStudy) -> Split:
     """Returns the variance components of a study on its metric. Variants without the metric are left out."""
     scores = [one for one in study.scores().values() if np.isfinite(one).any()]
-    return split_variance(np.stack(scores))
+    return split_variance(np.stack(scores) if scores else np.full((1, 1, 1), NAN))
 
 
 def closest_comparison(study: PairedStudy, found: Mapping[str, Comparison]) -> Comparison | None:

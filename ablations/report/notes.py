@@ -32,13 +32,14 @@ def _on_intervals(study: PairedStudy) -> str:
     tests, metrics = (len(study.pairs) - 1) * len(study.verdict_metrics), len(study.verdict_metrics)
     family = f"{counted(len(study.pairs) - 1, 'variant')}" + (f" x {metrics} metrics = {tests} tests" if metrics > 1 else "")
     how = (
-        "over test speakers, by jackknife; they also cover other seeds if there are several. There is a single fold"
+        "There is a single fold, so intervals of differences and tests are over its test speakers (jackknife) and, with several "
+        "seeds, over seeds"
         if study.single_split
-        else "over folds, seeds averaged within a fold (corrected resampled t, Nadeau & Bengio 2003)"
+        else "It is over folds, seeds averaged within a fold (corrected resampled t, Nadeau & Bengio 2003)"
     )
     margins = " and ".join(dict.fromkeys(amount(study.margin, metric) for metric in study.verdict_metrics))
     return (
-        f"± is half the width of the 95 % confidence interval {how}. Δ is the difference from {study.baseline}, paired by seed "
+        f"± is half the width of the 95 % confidence interval. {how}. Δ is the difference from {study.baseline}, paired by seed "
         f"and fold; p is two-sided, with Holm correction over {family}. Different: p below .05. Equivalent: two one-sided tests "
         f"rule out, after the same correction, a true difference of {margins} or more. Undecided: neither."
     )

@@ -13,6 +13,7 @@ from ablations.statistics.comparison import UNDECIDED, Comparison
 from ablations.statistics.power import MOST_FOLDS, MOST_SEEDS, POWER
 from ablations.statistics.words import amount, count_range, probability, with_range
 
+NO_BREAK = "\u00a0"
 Comparisons = Mapping[str, Mapping[str, Comparison]]
 
 
@@ -29,13 +30,14 @@ def _verdicts(study: PairedStudy, found: list[Comparison]) -> Section:
     for one in found:
         p, same = (_p(value) for value in (one.p_holm, one.p_equivalent))
         rows.append((f"{one.variant}, {heading(one.metric)}", half_width(one.difference, one.metric, "+"), p, same, one.word))
+    test = "t test over test speakers" if study.single_split else "corrected t test over folds"
     margins = " and ".join(dict.fromkeys(amount(study.margin, one.metric) for one in found))
     return Section(
         title=f"Verdicts on {', '.join(heading(metric) for metric in study.verdict_metrics)}, against {study.baseline}",
         columns=("Variant", "difference", "p different", "p equivalent", "verdict"),
         rows=tuple(rows),
         notes=(
-            f"Both p are after Holm over the {len(found)} rows. p different: corrected t test. p equivalent: two one-sided tests "
+            f"Both p are after Holm over the {len(found)} rows. p different: {test}. p equivalent: two one-sided tests "
             f"against a margin of {margins}. Undecided means that neither is below .05.",
         ),
     )
@@ -71,8 +73,7 @@ def _settling(study: PairedStudy, undecided: list[Comparison], wanted: float) ->
 
 
 def _settling_notes(study: PairedStudy, tests: int, units: str) -> tuple[str, ...]:
-    devices = sorted({one.record.environment.get("device", "") for one in study.outcomes} - {""})
-    on = f" on {' and '.join(devices)}" if devices else ""
+    on = "GPU" if any(one.record.spent.get("gpu_seconds") for one in study.outcomes) else "CPU"
     more = (
         "Test speakers come from a larger test part"
         if study.single_split
@@ -83,7 +84,7 @@ def _settling_notes(study: PairedStudy, tests: int, units: str) -> tuple[str, ..
         "hardest step of Holm. In brackets the range that the uncertain variance leaves (95 %, chi-square). "
         f"{units.capitalize()}, or seeds: how many find the wanted difference, the other number staying as it is.",
         f"{more}. About as many show that there is no such difference, if there is none. Cost: further training of the variant "
-        f"and {study.baseline}{on}, from the seconds of their records.",
+        f"and {study.baseline} on the {on}, from the seconds of their records.",
     )
 
 
@@ -94,16 +95,17 @@ def _seconds(study: PairedStudy, variant: str) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Formats a time; a number of folds or seeds that is unknown or out of reach has none.
+    """Formats a time, with a space that does not break; a number of folds or seeds that is out of reach has none.
 
-    >>> [duration(seconds) for seconds in (0.0, 40.2, 600.0, 9000.0, math.inf)]
+    >>> [duration(seconds).replace(NO_BREAK, " ") for seconds in (0.0, 40.2, 600.0, 9000.0, math.inf)]
     ['none', '40 s', '10 min', '2.5 h', '—']
     """
     if not math.isfinite(seconds):
         return ABSENT
     if seconds <= 0:
         return "none"
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    words = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return words.replace(" ", NO_BREAK)
 
 
 def _p(value: float) -> str:

@@ -8,7 +8,10 @@ from ablations.statistics.corrected_t import Interval
 from ablations.statistics.power import POWER
 from ablations.statistics.speakers import FEWEST_SPEAKERS
 from ablations.statistics.words import amount, counted, probability, with_range
-from ser_core.metrics import less_is_better
+from ser_core.metrics import find_metric, less_is_better
+
+FEW_DEGREES = 4
+"""Below this many degrees of freedom, seeds dominate the error of a test over speakers."""
 
 
 def sentence(found: Comparison) -> str:
@@ -37,8 +40,13 @@ def size(found: Comparison) -> str:
 
 
 def finds_what(found: Comparison) -> str:
-    """Returns what a study of this size finds, with its range."""
-    return f"find a true difference of {with_range(found.detectable, found.metric)} {100 * POWER:.0f} times in 100"
+    """Returns what a study of this size finds, with its range. Differences beyond the scale of the metric do not exist."""
+    low, high = find_metric(found.metric).bounds
+    stated, often = found.detectable, f"{100 * POWER:.0f} times in 100"
+    if stated.value >= high - low:
+        return f"are too few to find any difference {often}"
+    stated = Interval(stated.value, stated.low, min(stated.high, high - low))
+    return f"find a true difference of {with_range(stated, found.metric)} {often}"
 
 
 def _gap(found: Comparison) -> str:
@@ -47,8 +55,13 @@ def _gap(found: Comparison) -> str:
 
 
 def _about(found: Comparison) -> str:
-    """Returns what a test over speakers with one seed leaves open."""
-    return "; one seed does not show what another training run would change" if found.speakers and found.seeds < 2 else ""
+    """Returns what a test over speakers leaves open with few seeds."""
+    if not found.speakers:
+        return ""
+    if found.seeds < 2:
+        return "; one seed does not show what another training run would change"
+    few = found.noise.freedom < FEW_DEGREES
+    return "; the seeds disagree, and so few hardly show by how much: train more seeds" if few else ""
 
 
 def _untested(found: Comparison) -> str:

@@ -35,9 +35,9 @@ def count_range(one: Interval, most: int) -> str:
     """Formats a number with its range; a number that is infinite is above `most`.
 
     >>> count_range(Interval(60, 19, math.inf), 200), count_range(Interval(12, 12, 12), 200)
-    ('60 (19 to over 200)', '12')
+    ('60 (19 to >200)', '12')
     """
-    value, low, high = (f"over {most}" if math.isinf(end) else f"{end:.0f}" for end in (one.value, one.low, one.high))
+    value, low, high = (f">{most}" if math.isinf(end) else f"{end:.0f}" for end in (one.value, one.low, one.high))
     return value if value == low == high else f"{value} ({low} to {high})"
 
 

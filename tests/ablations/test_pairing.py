@@ -80,3 +80,12 @@ def test_the_table_prints_what_the_card_says(base, more):
     assert flagged[0] in study_table(pair(shown), "t", "q").protocol_line
     assert protocol_facts(under(base, flags=[]))["flags"] == "none"
     assert "flags" not in protocol_facts(base)
+
+
+def test_the_ratio_counts_what_the_tested_model_saw(scored):
+    """A model that was trained again on the development part saw it too."""
+    card = {"corpus": "demo", "protocol": "lospo", "tested_model": "training and development part"}
+    outcomes = scored({"base": [0.5, 0.6]}, card=card)
+    assert outcomes[0].taught == 90 and pair(outcomes).test_to_train == pytest.approx(10 / 90)
+    alone = scored({"base": [0.5, 0.6]}, card=card, config={"optim": {"refit": False}})
+    assert alone[0].taught == 80 and pair(alone).test_to_train == pytest.approx(10 / 80)

@@ -83,7 +83,7 @@ def test_what_would_settle_names_folds_seeds_and_their_cost(noisy):
     assert row[5] == duration(2 * 10 * (noise.seeds_for(0.03).value - 2))
     stubborn = 0.05 * random.standard_normal((2, 1, 10)) + 0.001 * random.standard_normal((2, 2, 10))
     (row,) = concluding_sections(noisy(stubborn), wanted=0.001)[0].rows
-    assert row[2:] == ("over 200", "—", "over 1000", "—")
+    assert row[2:] == (">200", "—", ">1000", "—")
     (row,) = concluding_sections(noisy(0.05 * random.standard_normal((2, 1, 10))))[0].rows
     assert row[4:] == ("needs a second seed", "—")
     assert not any("settle" in one.title for one in concluding_sections(noisy(np.stack([seeds[0], seeds[0]]))))

@@ -70,7 +70,8 @@ def test_gains_are_printed_with_their_cosines(outcomes):
 
 def test_the_section_stands_in_every_form_of_the_report(outcomes, tmp_path):
     table = study_table(pair(outcomes), "t", "q")
-    (section,) = sections(table.study)
+    square, section, course = sections(table.study)
+    found = gain_cells(gains(table.study))
     page = to_html(table, study_details(table.study), [section])
     files = write_report(table, tmp_path, [section])
     assert files["html"].read_text() == page and page.count(section.drawing) == 1
@@ -82,11 +83,14 @@ def test_the_section_stands_in_every_form_of_the_report(outcomes, tmp_path):
         assert note.partition(" ")[0] in page
     words = [element.text for element in ElementTree.fromstring(section.drawing).iter("{http://www.w3.org/2000/svg}text")]
     assert {"emotion with dimensions", "dimensions with emotion"} <= set(words)
-    assert sections(pair(outcomes))[0] == section
+    assert sections(pair(outcomes))[1] == section
+    assert square.columns == ("Gain of", "from emotion", "from dimensions", "from all others")
+    assert [row[1:] for row in square.rows] == [("—", found[0][3], "—"), (found[1][3], "—", "—")]
+    assert course.rows[0][0].endswith(": emotion, dimensions") and len(course.rows[0]) == len(course.columns)
 
 
 def test_a_study_without_company_and_a_company_without_cosines_are_drawn(outcomes):
     alone = [one for one in outcomes if not one.record.epochs]
-    assert gains(pair(alone)) == [] and sections(pair(alone))[0].rows == ()
+    assert gains(pair(alone)) == [] and sections(pair(alone))[1].rows == ()
     silent = [dataclasses.replace(one, record=dataclasses.replace(one.record, epochs=[])) for one in outcomes]
-    assert all(row[-2:] == ("—", "—") for row in sections(pair(silent))[0].rows)
+    assert all(row[-2:] == ("—", "—") for row in sections(pair(silent))[1].rows)

@@ -112,7 +112,7 @@ def test_csv_holds_the_raw_numbers(outcomes, table):
         for column, value in (
             ("difference", found.difference.value),
             ("p_holm", found.p_holm),
-            ("detectable", found.mde),
+            ("detectable", found.detectable.value),
         ):
             assert (row[column] == "") if math.isnan(value) else (float(row[column]) == value)
     assert float(rows["linear"]["uar"]) == pytest.approx(0.535)

@@ -97,7 +97,7 @@ def test_compare_pairs_by_fold_and_averages_seeds(scored):
     expected = corrected_t(GAIN + NOISE, 10 / 80)
     assert found.difference.value == pytest.approx(expected.mean.value)
     assert found.p == pytest.approx(expected.p)
-    assert found.noise == noise_of(GAIN + NOISE + np.zeros((2, 5)), 10 / 80)
+    assert found.noise.variance == pytest.approx(noise_of(GAIN + NOISE + np.zeros((2, 5)), 10 / 80).variance)
     assert found.score.value == pytest.approx((A + GAIN + NOISE).mean())
     assert (found.pairs, found.folds, found.seeds) == (10, 5, 2)
 

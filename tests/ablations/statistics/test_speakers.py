@@ -97,12 +97,19 @@ def test_one_seed_cannot_see_the_noise_of_seeds():
 
 
 def test_a_single_split_has_a_verdict_over_speakers(single):
-    found = compare(pair(single({"base": 0.3, "more": 0.8})))["more"]
+    found = compare(pair(single({"base": 0.3, "more": 0.8}, seeds=4)))["more"]
     assert found.verdict.startswith("different: better by ") and found.speakers == 10
     assert found.noise.shared >= 0 and math.isfinite(found.detectable.value)
-    one_seed = compare(pair(single({"base": 0.4, "more": 0.45}, seeds=1)))["more"]
+    one_seed = compare(pair(single({"base": 0.4, "more": 0.3}, seeds=1)))["more"]
     assert "one seed does not show what another training run would change" in one_seed.verdict
     assert "10 test speakers x 1 seed find a true difference of " in one_seed.verdict
+
+
+def test_two_seeds_that_disagree_ask_for_more(single):
+    found = compare(pair(single({"base": 0.3, "more": 0.8}, seeds=2)))["more"]
+    assert found.noise.freedom < 4
+    assert "the seeds disagree, and so few hardly show by how much: train more seeds" in found.verdict
+    assert found.verdict.endswith("10 test speakers x 2 seeds are too few to find any difference 80 times in 100")
 
 
 def test_too_few_speakers_are_not_tested(single):

@@ -48,7 +48,7 @@ def test_a_laptop_submits_follows_and_fetches(homes, studied):
         assert ser_on(laptop, laptop_home, "fetch", job).out.startswith("0 new records came")
         assert records(laptop_home) == before
         report = ser_on(laptop, laptop_home, "report", "fusion")
-        assert report.code == 0 and "within noise" in report.out
+        assert report.code == 0 and "undecided" in report.out
         again = name_of(ser_on(laptop, laptop_home, *ON, *STUDY, *THERE))
         assert again != job
         assert "0 folds trained, 24 already recorded" in ser_on(laptop, laptop_home, "logs", again, "--follow").out

@@ -64,7 +64,8 @@ def test_a_record_says_what_was_done(configure: Configure, inputs: Dataset) -> N
     assert {"uar", "wa", "ccc.valence"} <= set(record.dev)
     part = RunStore(config.run.store).open_test(record.key)
     assert set(part.predictions["speaker"]) == {"03"} and len(part.predictions) == 24
-    assert list(part.baselines) == sorted(BASELINES) and set(part.metrics) == set(record.dev)
+    assert list(part.baselines) == sorted({*BASELINES} - {"annotator"}), "the demo corpus has no votes"
+    assert set(part.metrics) == set(record.dev)
 
 
 def test_only_what_is_missing_is_trained(configure: Configure, inputs: Dataset) -> None:

@@ -165,9 +165,10 @@ def test_a_name_stands_for_one_metric() -> None:
 
 def test_every_score_has_a_term_and_errors_are_better_small() -> None:
     table = spoken([("a", "b")] * 30 + [("b", "b")] * 30, np.random.default_rng(0))
-    found = score(table.assign(**{"transcript.target": "so it is", "transcript.predicted": "so is"}))
+    votes = {name.replace(".p.", ".v."): 0.5 for name in table if ".p." in name}
+    found = score(table.assign(**votes, **{"transcript.target": "so it is", "transcript.predicted": "so is"}))
     assert {find_metric(name).name for name in found} == set(METRICS)
-    errors = {"ece", "mae.valence", "mae.arousal", "uar.gap", "mean_ccc.gap", "transcript.cer"}
+    errors = {"ece", "mae.valence", "mae.arousal", "uar.gap", "mean_ccc.gap", "transcript.cer", "vote_kl", "vote_js", "vote_ece"}
     assert {name for name in found if less_is_better(name)} == errors
     assert found["transcript.cer"] == 3 / 8
 

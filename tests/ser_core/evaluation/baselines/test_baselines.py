@@ -39,14 +39,26 @@ def fold(configure: Configure, inputs: Dataset) -> Fold:
     return plan(configure(), dataset=inputs).folds.folds[0]
 
 
+@pytest.fixture
+def voted(inputs: Dataset) -> Dataset:
+    """The inputs with votes of five annotators, most of them for the label."""
+    corpus = inputs.corpus
+    numbers = np.array([list(corpus.classes).index(label) for label in corpus.column("emotion")])
+    votes = np.random.default_rng(0).multinomial(2, np.full(len(corpus.classes), 1 / len(corpus.classes)), len(corpus)) / 5
+    votes[np.arange(len(corpus)), numbers] += 3 / 5
+    return dataclasses.replace(inputs, corpus=dataclasses.replace(corpus, votes=votes))
+
+
 def changed(inputs: Dataset, **columns: object) -> Dataset:
     """The inputs with columns of the corpus table replaced."""
     corpus = dataclasses.replace(inputs.corpus, table=inputs.corpus.table.assign(**columns))
     return dataclasses.replace(inputs, corpus=corpus)
 
 
-def test_all_are_scored_on_the_test_part(inputs: Dataset, fold: Fold, tmp_path: Path) -> None:
-    scores = baselines(inputs, fold, tmp_path / "there" / "fold.json")
+def test_all_are_scored_on_the_test_part(inputs: Dataset, voted: Dataset, fold: Fold, tmp_path: Path) -> None:
+    assert 0.6 < baselines(voted, fold, tmp_path / "voted.json")["annotator"]["uar"] < 1
+    assert "annotator" not in baselines(inputs, fold, tmp_path / "unvoted.json")
+    scores = baselines(voted, fold, tmp_path / "there" / "fold.json")
     assert list(scores) == list(BASELINES)
     assert scores["chance"]["uar"] == scores["chance"]["wa"] == 0.25
     assert (scores["majority"]["uar"], scores["majority"]["wa"], scores["majority"]["macro_f1"]) == (0.25, 0.25, 0.1)
@@ -56,21 +68,21 @@ def test_all_are_scored_on_the_test_part(inputs: Dataset, fold: Fold, tmp_path: 
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_every_baseline_keeps_the_names_the_bounds_and_says_what_it_is(name: str, inputs: Dataset, fold: Fold) -> None:
-    scores = BASELINES[name].scores(inputs, fold)
+def test_every_baseline_keeps_the_names_the_bounds_and_says_what_it_is(name: str, voted: Dataset, fold: Fold) -> None:
+    scores = BASELINES[name].scores(voted, fold)
     assert scores and {metric.partition(".")[0] for metric in scores} <= set(METRICS)
     assert all(math.isnan(value) or -1 <= value <= (4 if metric[:3] == "mae" else 1) for metric, value in scores.items())
-    assert scores == pytest.approx(BASELINES[name].scores(inputs, fold), nan_ok=True, rel=0, abs=0)
+    assert scores == pytest.approx(BASELINES[name].scores(voted, fold), nan_ok=True, rel=0, abs=0)
     sentence = BASELINES[name].sentence
     assert len(sentence) < 90 and sentence[0].islower() and not sentence.endswith(".")
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_only_the_oracle_answers_by_the_labels_of_the_test_part(name: str, inputs: Dataset, fold: Fold) -> None:
+def test_only_the_oracle_answers_by_the_labels_of_the_test_part(name: str, voted: Dataset, fold: Fold) -> None:
     """Without the true classes of the test part there is nothing to score, and the oracle has nothing to say."""
-    blind = inputs.corpus.column("emotion").copy()
+    blind = voted.corpus.column("emotion").copy()
     blind[fold.test] = ""
-    scores = BASELINES[name].scores(changed(inputs, emotion=blind), fold)
+    scores = BASELINES[name].scores(changed(voted, emotion=blind), fold)
     assert all(math.isnan(value) for value in scores.values())
     assert ("sees" in BASELINES[name].sentence) == (name == "class_oracle")
 
