@@ -1,7 +1,7 @@
 """Report sections of a selection: the standings, the weights, the trade-off of UAR and CCC, how flat it is, search to test."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -102,8 +102,8 @@ def weights_section(found: Finalists, choice: Choice, tried: Weightings) -> Sect
     rows = []
     for name, weights in tried.finalists.items():
         mark = " (chosen)" if name == choice.chosen else ""
-        score = found.decides.sign * found.fresh_score(name, found.decides.name)
-        rows.append((f"{name}{mark}", *(f"{weight:.4g}" for weight in weights), _number(found.decides.sign * score)))
+        score = found.fresh_score(name, found.decides.name)
+        rows.append((f"{name}{mark}", *(f"{weight:.4g}" for weight in weights), _number(score)))
     caption = f"{len(tried.scores)} weightings of the search, coloured by its {found.decides.name}" if drawing else ""
     columns = ("Finalist", *tried.tasks, found.decides.name)
     notes = (
@@ -124,10 +124,10 @@ def flatness_section(found: Finalists, choice: Choice, tried: Weightings) -> lis
     gaps = np.array([folds for folds, there in zip(tried.folds, tried.kept, strict=True) if there]) - chosen
     rows, low = [], 0.0
     for high in BANDS:
-        near = (moved > max(low, 1e-9) if low == 0 else moved > low) & (moved <= high)
+        near = (moved > max(low, 1e-9)) & (moved <= high)  # without the chosen weights themselves
         if near.any():
             mean, worst = gaps[near].mean(axis=0), gaps[near].mean(axis=1)
-            width = standard_error(mean, found_ratio(found, choice))
+            width = standard_error(mean, development_share(found, choice))
             ends = f"{worst.min():+.4f} to {worst.max():+.4f}"
             rows.append(
                 (f"{100 * low:.0f} to {100 * high:.0f} % moved", str(near.sum()), f"{mean.mean():+.4f} ±{width:.4f}", ends)
@@ -152,7 +152,7 @@ def _own_folds(found: Finalists, choice: Choice) -> np.ndarray:
     return found.decides.sign * over_seeds(found.values(choice.chosen, found.decides.name))
 
 
-def found_ratio(found: Finalists, choice: Choice) -> float:
+def development_share(found: Finalists, choice: Choice) -> float:
     """Returns development over training utterances, mean over folds."""
     records = found.records(choice.chosen)[0]
     return float(np.mean([each.sizes["dev"] / each.sizes["train"] for each in records]))
@@ -168,7 +168,7 @@ def trade_off_section(found: Finalists, choice: Choice) -> list[Section]:
     best = [max(means, key=lambda name: means[name][place]) for place in (0, 1)]
     names = list(means)
     ahead = [names[place] for place in front(list(means.values()))]
-    ratio = found_ratio(found, choice)
+    ratio = development_share(found, choice)
     tests = {
         name: tuple(corrected_t(each - own, ratio) for each, own in zip(pair, scores[choice.chosen], strict=True))
         for name, pair in scores.items()
@@ -206,9 +206,9 @@ def _trade_cells(means: Sequence[float], tests: tuple[CorrectedT, ...], own: boo
 def overtuning_section(found: Finalists, choice: Choice, record: StudyRecord) -> Section:
     """Returns the score that the search saw, the score after training again, and the test score."""
     metric, selection = found.decides, choice.selection
-    tested: Mapping[str, list[float]] = {}
+    tested: dict[str, list[float]] = {}
     for outcome in record.outcomes(found.store):
-        tested.setdefault(outcome.variant, []).append(metric.of(outcome.test.metrics))  # type: ignore[attr-defined]
+        tested.setdefault(outcome.variant, []).append(metric.of(outcome.test.metrics))
     rows = []
     for name in dict.fromkeys((*list(found.origin)[:1], selection.best, choice.chosen, AS_GIVEN)):
         before, again = found.search_score(name, metric.name), found.fresh_score(name, metric.name)
