@@ -35,7 +35,7 @@ def estimates_section(found: Finalists, choice: Choice, record: StudyRecord, met
     if not choice.per_fold or not unseen:
         everywhere = dataclasses.replace(record, trials=chosen_trials(found, choice)).outcomes(found.store)
         rows.insert(0, _row(found, BY_ALL, _by_pair(everywhere, choice.chosen), given, metrics, certain=False))
-    nested = finished_nested_study(found.search, found.store)
+    nested = finished_nested_study(found.search, found.asked, found.store)
     if nested:
         theirs = nested.outcomes(found.store)
         pairs = _by_pair(theirs, NESTED), _by_pair(theirs, AS_GIVEN)
@@ -47,7 +47,7 @@ def estimates_section(found: Finalists, choice: Choice, record: StudyRecord, met
 
 def _notes(found: Finalists, choice: Choice, rows: Sequence[tuple[str, ...]], nested: bool) -> tuple[str, ...]:
     """Returns what the rows mean."""
-    notes = [choice.note]
+    notes = []
     if choice.per_fold:
         notes.append(
             "± is half of the 95 % interval for new speakers, given this corpus to train on. It is narrower than in the table of "

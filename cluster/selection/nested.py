@@ -84,9 +84,10 @@ def _question(search: StudyRecord) -> str:
     return f"How well does a search such as {search.id} do on speakers that had no part in it?"
 
 
-def finished_nested_study(search: StudyRecord, store: RunStore) -> StudyRecord | None:
-    """Returns the latest complete nested selection of this search, or None."""
-    known = (study for study in studies(store) if study.kind == "selected" and study.question == _question(search))
+def finished_nested_study(search: StudyRecord, asked: SelectionSettings, store: RunStore) -> StudyRecord | None:
+    """Returns the latest complete nested selection of this search by the same metric, or None."""
+    wanted = "selected", _question(search), asked.prefer or "uar"
+    known = (study for study in studies(store) if (study.kind, study.question, study.primary) == wanted)
     return next((study for study in known if not study.missing(store)), None)
 
 

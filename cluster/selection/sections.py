@@ -1,7 +1,7 @@
 """Report sections of a selection: the standings, the weights, the trade-off of UAR and CCC, how flat it is, search to test."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,32 +36,36 @@ def standings_section(found: Finalists, choice: Choice) -> Section:
     signed = [[Objective(each).sign * value for each, value in zip(metrics, values[name], strict=True)] for name in names]
     defined = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
     ahead = {names[defined[place]] for place in front([signed[row] for row in defined])}
+    gpu = any(each.spent.get("gpu_seconds") for name in names for row in found.records(name) for each in row)
     rows = []
     for standing in selection.standings:
         one = standing.finalist
         p = NONE if np.isnan(standing.p_holm) else probability(standing.p_holm).removeprefix("= ")
         behind = f"{standing.behind.mean.value:.4f} ±{standing.error:.4f}" if one.name != selection.best else NONE
-        marks = ["chosen"] * (one.name == choice.chosen) + ["on the front"] * (one.name in ahead)
-        cells = [*map(_number, values[one.name]), behind, p, f"{one.parameters:,}", _cost(found.records(one.name))]
-        rows.append((one.name, *cells, ", ".join(marks) or NONE))
+        marks = ["chosen"] * (one.name == choice.chosen) + ["front"] * (one.name in ahead)
+        cells = [*map(_number, values[one.name]), behind, p, f"{one.parameters:,}", _hours(found.records(one.name), gpu)]
+        rows.append((one.name, *cells, _joined(marks)))
     notes = (
         f"Development scores over new seeds and all folds; {found.decides.name} decides. Behind: distance from the best, paired "
         "by fold, ± one corrected standard error; p with Holm correction.",
-        f"{selection.why}.",
-        "Parameters are those at inference: heads of tasks that the deciding metric does not score do not count. Cost is the "
-        "training time of all folds with one seed.",
+        "Parameters are those at inference: heads of tasks that the deciding metric does not score do not count. Hours "
+        "are the training time of all folds with one seed.",
         f"Front: no other finalist equals or beats it in all of {', '.join(metrics)} and beats it in one.",
     )
-    columns = ("Finalist", *metrics, "behind", "p", "parameters", "cost", "")
+    columns = ("Finalist", *metrics, "behind", "p", "parameters", "GPU-hours" if gpu else "hours", "")
     return Section("Who was chosen among the finalists", columns, tuple(rows), notes)
 
 
-def _cost(rows: Sequence[Sequence[FoldRecord]]) -> str:
-    """Returns the training time of one seed, in GPU-hours if a GPU was used and in hours of a worker otherwise."""
-    spent = [record.spent.get("gpu_seconds", 0.0) for row in rows for record in row]
-    seconds = [record.seconds for row in rows for record in row]
-    hours, unit = (sum(spent), "GPU-h") if sum(spent) else (sum(seconds), "h")
-    return f"{hours / 3600 / len(rows):.2g} {unit}"
+def _hours(rows: Sequence[Sequence[FoldRecord]], gpu: bool) -> str:
+    """Returns the training time of one seed, of the GPU or of a worker."""
+    folds = [record for row in rows for record in row]
+    seconds = sum(record.spent.get("gpu_seconds", 0.0) if gpu else record.seconds for record in folds)
+    return f"{seconds / 3600 / len(rows):.2g}"
+
+
+def _joined(marks: Sequence[str]) -> str:
+    """Returns marks as one cell. Spaces do not break, since a cell's first space separates a number from its interval."""
+    return ", ".join(marks).replace(" ", "\u00a0") or NONE
 
 
 def _weights_of(record: FoldRecord) -> dict[str, float]:
@@ -103,8 +107,8 @@ def weights_section(found: Finalists, choice: Choice, tried: Weightings) -> Sect
     rows = []
     for name, weights in tried.finalists.items():
         mark = " (chosen)" if name == choice.chosen else ""
-        score = found.decides.sign * found.fresh_score(name, found.decides.name)
-        rows.append((f"{name}{mark}", *(f"{weight:.4g}" for weight in weights), _number(found.decides.sign * score)))
+        score = found.fresh_score(name, found.decides.name)
+        rows.append((f"{name}{mark}", *(f"{weight:.4g}" for weight in weights), _number(score)))
     caption = f"{len(tried.scores)} weightings of the search, coloured by its {found.decides.name}" if drawing else ""
     columns = ("Finalist", *tried.tasks, found.decides.name)
     notes = (
@@ -125,11 +129,11 @@ def flatness_section(found: Finalists, choice: Choice, tried: Weightings) -> lis
     gaps = np.array([folds for folds, there in zip(tried.folds, tried.kept, strict=True) if there]) - chosen
     rows, low = [], 0.0
     for high in BANDS:
-        near = (moved > max(low, 1e-9) if low == 0 else moved > low) & (moved <= high)
+        near = (moved > max(low, 1e-9)) & (moved <= high)  # without the chosen weights themselves
         if near.any():
             mean, worst = gaps[near].mean(axis=0), gaps[near].mean(axis=1)
-            width = standard_error(mean, found_ratio(found, choice))
-            ends = f"{worst.min():+.4f} to {worst.max():+.4f}"
+            width = standard_error(mean, development_share(found, choice))
+            ends = _joined([f"{worst.min():+.4f} to {worst.max():+.4f}"])
             rows.append(
                 (f"{100 * low:.0f} to {100 * high:.0f} % moved", str(near.sum()), f"{mean.mean():+.4f} ±{width:.4f}", ends)
             )
@@ -153,7 +157,7 @@ def _own_folds(found: Finalists, choice: Choice) -> np.ndarray:
     return found.decides.sign * over_seeds(found.values(choice.chosen, found.decides.name))
 
 
-def found_ratio(found: Finalists, choice: Choice) -> float:
+def development_share(found: Finalists, choice: Choice) -> float:
     """Returns development over training utterances, mean over folds."""
     records = found.records(choice.chosen)[0]
     return float(np.mean([each.sizes["dev"] / each.sizes["train"] for each in records]))
@@ -169,7 +173,7 @@ def trade_off_section(found: Finalists, choice: Choice) -> list[Section]:
     best = [max(means, key=lambda name: means[name][place]) for place in (0, 1)]
     names = list(means)
     ahead = [names[place] for place in front(list(means.values()))]
-    ratio = found_ratio(found, choice)
+    ratio = development_share(found, choice)
     tests = {
         name: tuple(corrected_t(each - own, ratio) for each, own in zip(pair, scores[choice.chosen], strict=True))
         for name, pair in scores.items()
@@ -191,9 +195,8 @@ def trade_off_section(found: Finalists, choice: Choice) -> list[Section]:
 
 
 def _roles(name: str, choice: Choice, best: Sequence[str], ahead: Sequence[str]) -> str:
-    marks = ["chosen"] * (name == choice.chosen) + ["best on UAR alone"] * (name == best[0])
-    marks += ["best on CCC alone"] * (name == best[1]) + ["on the front"] * (name in ahead)
-    return ", ".join(marks) or NONE
+    marks = ["chosen"] * (name == choice.chosen) + ["best UAR"] * (name == best[0])
+    return _joined(marks + ["best CCC"] * (name == best[1]) + ["front"] * (name in ahead))
 
 
 def _trade_cells(means: Sequence[float], tests: tuple[CorrectedT, ...], own: bool) -> list[str]:
@@ -207,9 +210,9 @@ def _trade_cells(means: Sequence[float], tests: tuple[CorrectedT, ...], own: boo
 def overtuning_section(found: Finalists, choice: Choice, record: StudyRecord) -> Section:
     """Returns the score that the search saw, the score after training again, and the test score."""
     metric, selection = found.decides, choice.selection
-    tested: Mapping[str, list[float]] = {}
+    tested: dict[str, list[float]] = {}
     for outcome in record.outcomes(found.store):
-        tested.setdefault(outcome.variant, []).append(metric.of(outcome.test.metrics))  # type: ignore[attr-defined]
+        tested.setdefault(outcome.variant, []).append(metric.of(outcome.test.metrics))
     rows = []
     for name in dict.fromkeys((*list(found.origin)[:1], selection.best, choice.chosen, AS_GIVEN)):
         before, again = found.search_score(name, metric.name), found.fresh_score(name, metric.name)
