@@ -46,7 +46,7 @@ class Heard:
     """Silence, bandwidth, noise, level and length."""
     voice: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     """Mean and spread of the cepstrum; empty if nothing is loud."""
-    picture: Picture = NOTHING
+    picture: Picture = dataclasses.field(default_factory=lambda: NOTHING)
     """What stands out in the spectrum, to find changed copies; empty in large corpora."""
 
 
@@ -54,19 +54,19 @@ def listen(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: b
     """Returns one Heard per utterance, in the order of the corpus table."""
     small = len(corpus) <= MOST_PICTURES
 
-    def measure(file: str, start: float, end: float) -> Heard:
+    def hear(file: str, start: float, end: float) -> Heard:
         try:
             sound = decode(Path(file), start, end)
         except AudioError as error:
             return Heard(str(error))
-        heard = _measured(sound.channels, sound.rate, audio, minimum_samples)
+        heard = measure(sound.channels, sound.rate, audio, minimum_samples)
         kind = file_format(Path(file), sound.rate, sound.channels.shape[1])
         return dataclasses.replace(heard, doubt=sound.doubt, format=kind, picture=heard.picture if small else NOTHING)
 
-    return of_each(corpus, measure, "listening", progress)
+    return of_each(corpus, hear, "listening", progress)
 
 
-def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int) -> Heard:
+def measure(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int) -> Heard:
     """Measures decoded frames [frames channels]. For unusable frames it returns only reason, length and content."""
     seconds = len(channels) / rate
     content = hashlib.sha256(f"{rate} {channels.shape[1]} ".encode() + channels.tobytes()).hexdigest()[:32]

@@ -178,8 +178,9 @@ def _natural(cues: dict[str, np.ndarray], labels: np.ndarray, speakers: np.ndarr
         Finding(
             "level and duration",
             "info",
-            " and ".join(f"{words} alone reaches a UAR of {uar:.2f}" for words, uar in reached.items()).capitalize()
-            + f" across speakers (chance {chance:.2f}).",
+            "What can be had without a model: a UAR of "
+            + " and ".join(f"{uar:.2f} from {words}" for words, uar in reached.items())
+            + f" alone, across speakers (chance {chance:.2f}).",
             "Emotion is loud or slow by nature, so nothing is wrong; a model should beat these figures clearly.",
             dict(reached),
         )
