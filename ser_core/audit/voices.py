@@ -3,8 +3,8 @@
     log-mel spectrum of loud frames --cosines--> mean and spread [48] --minus class means, whitened within speakers--> voice
     distance of two ids: (difference of halves A) . (difference of halves B), which is 0 on average for one speaker
     all pairs of ids --> what other speakers reach          halves of one id --> what one speaker reaches
-The error rates come from the corpus itself. Other speakers' distances are log-normal to a good approximation; the limit lies where
-fewer than 5 % of corpora would show a false pair. An id with another room or microphone sounds like another speaker and is missed.
+The error rates come from the corpus itself. A pair is reported if it is nearer than other pairs are (their distances are about
+log-normal; fewer than 5 % of corpora would show a false pair) and as near as the halves of one speaker. An id with another room or microphone sounds like another speaker and is missed.
 The distance is the cross-validated Mahalanobis distance (Walther et al. 2016, NeuroImage 137).
 """
 
@@ -27,6 +27,8 @@ FALSE_ALARMS = 0.05
 """Chance of any false pair in a corpus."""
 MOST_MISSED = 0.5
 """Share of speakers that are not found again under two ids, from which the check has nothing to say."""
+SAME_DEVIATIONS = 4.0
+"""A pair must also be as near as halves of one speaker: at most this many standard deviations above their mean."""
 SHRINKAGE = 0.1
 OUTLIER, LEAST_SPLIT = 4.0, 5.0
 """An id has two voices if its best split is this many deviations above those of other ids, and at least this wide."""
@@ -105,12 +107,13 @@ def _one_under_two(found: Voices) -> list[Finding]:
     logs = np.log(np.maximum(pairs, 1e-3))
     middle = float(np.median(logs))
     spread = 1.4826 * float(np.median(np.abs(logs - middle)))
-    limit = float(np.exp(middle + scipy.stats.norm.ppf(FALSE_ALARMS / len(pairs)) * spread))
+    unlike = float(np.exp(middle + scipy.stats.norm.ppf(FALSE_ALARMS / len(pairs)) * spread))
     halves = found.owners * 2
     for owner in range(len(found.names)):
         rows = generator.permutation(np.flatnonzero(found.owners == owner))
         halves[rows[: len(rows) // 2]] += 1
     again = distances(values, halves, generator)[np.arange(len(found.names)) * 2, np.arange(len(found.names)) * 2 + 1]
+    limit = min(unlike, float(again.mean() + SAME_DEVIATIONS * again.std()))
     missed = float((again >= limit).mean())
     near = [place for place in np.argsort(pairs, kind="stable").tolist() if pairs[place] < limit]
     if not near or missed > MOST_MISSED:
