@@ -43,6 +43,10 @@ LEAST_ALIKE = 0.45
 """Minimum correlation of two windows for their utterances to be candidates."""
 CELL, PROBES = 2000, 8
 """Windows per cell of the search, and cells that a window is compared with; corpora up to 2,600 utterances are searched fully."""
+BLOCK = 1024
+"""Windows that are cut out at once, which bounds the memory."""
+GAP = 40
+"""Empty frames between utterances, more than a window reaches."""
 SAME = 0.66
 """Minimum correlation of two pictures to be the same recording; other takes reach 0.63 in RAVDESS."""
 PROMISING = 0.35
@@ -115,64 +119,67 @@ def _moments(shown: Picture) -> np.ndarray:
     return peaks[np.argsort(-strength[peaks], kind="stable")]
 
 
-def _described(shown: Picture, moments: np.ndarray, change: tuple[int, int]) -> Float32[np.ndarray, "moments numbers"]:
-    """Returns the windows of an utterance after undoing a change, as unit vectors."""
-    frames = moments[:, None] + np.rint(WINDOW / 2 ** (change[0] / STEPS)).astype(int)
+def _described(joined: Picture, moments: np.ndarray, change: tuple[int, int]) -> Float32[np.ndarray, "moments numbers"]:
+    """Returns the windows around moments after undoing a change, as unit vectors."""
+    steps = np.rint(WINDOW / 2 ** (change[0] / STEPS)).astype(int)
     bands = np.arange(MOST_STEPS, BANDS - MOST_STEPS, 2) + change[1]
-    inside = (frames >= 0) & (frames < len(shown))
-    window = shown[np.clip(frames, 0, len(shown) - 1)][:, :, bands] * inside[:, :, None]
-    numbers = window.reshape(len(moments), -1).astype(np.float32) @ PROJECTION
+    numbers = np.empty((len(moments), NUMBERS), np.float32)
+    for begin in range(0, len(moments), BLOCK):
+        window = joined[(moments[begin : begin + BLOCK, None] + steps)[:, :, None], bands]
+        numbers[begin : begin + BLOCK] = window.reshape(len(window), -1).astype(np.float32) @ PROJECTION
     return numbers / np.maximum(np.linalg.norm(numbers, axis=1, keepdims=True), 1e-9)
 
 
 def _smoothed(shown: Picture) -> Picture:
     """Averages three frames and two bands, so that a window a frame off still fits."""
+    if not len(shown):
+        return shown
     blurred = scipy.ndimage.uniform_filter1d(shown.astype(np.float32), 3, axis=0)
     return np.rint(scipy.ndimage.uniform_filter1d(blurred, 2, axis=1)).astype(np.int8)
 
 
 def _candidates(pictures: Sequence[Picture]) -> Iterator[tuple[int, int, tuple[int, int]]]:
     """Yields (row of the stored, row of the asked, change from the first to the second), the best change of each pair."""
-    stored, owners, asked, askers, changes = [], [], [], [], []
-    for row, shown in enumerate(pictures):
-        moments = _moments(shown) if len(shown) else np.zeros(0, int)
-        if not len(moments):
-            continue
-        blurred = _smoothed(shown)
-        stored.append(_described(blurred, moments[:STORED], (0, 0)))
-        owners.append(np.full(len(stored[-1]), row))
-        for number, change in enumerate(CHANGES):
-            asked.append(_described(blurred, moments[:ASKED], change))
-            askers.append(np.full(len(asked[-1]), row))
-            changes.append(np.full(len(asked[-1]), number))
-    if not stored:
+    gap = np.zeros((GAP, BANDS), np.int8)
+    starts = GAP + np.cumsum([0, *(len(shown) + GAP for shown in pictures)])
+    moments = [_moments(shown) + start if len(shown) else np.zeros(0, int) for shown, start in zip(pictures, starts, strict=False)]
+    if not sum(map(len, moments)):
         return
+    joined = np.concatenate([gap, *(part for shown in pictures for part in (_smoothed(shown), gap))])
+    known, mine = np.concatenate([each[:STORED] for each in moments]), _owners(moments, STORED)
+    asked, theirs = np.concatenate([each[:ASKED] for each in moments]), _owners(moments, ASKED)
+    windows = _described(joined, known, (0, 0))
+    cells = _cells(windows)
     found: dict[tuple[int, int], tuple[float, int]] = {}
-    known, mine, theirs, which = np.concatenate(stored), np.concatenate(owners), np.concatenate(askers), np.concatenate(changes)
-    for place, question, alike in _neighbours(known, np.concatenate(asked), mine, theirs):
-        pair = (int(mine[place]), int(theirs[question]))
-        if alike > found.get(pair, (0.0, 0))[0]:
-            found[pair] = (alike, int(which[question]))
+    for number, change in enumerate(CHANGES):
+        for place, question, alike in _neighbours(windows, cells, _described(joined, asked, change)):
+            pair = (int(mine[place]), int(theirs[question]))
+            if pair[0] != pair[1] and alike > found.get(pair, (0.0, 0))[0]:
+                found[pair] = (alike, number)
     for (one, other), (_, number) in found.items():
         yield one, other, CHANGES[number]
 
 
-def _neighbours(known: np.ndarray, asked: np.ndarray, mine: np.ndarray, theirs: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """Yields (stored window, asked window, correlation) of different utterances that are alike.
+def _owners(moments: Sequence[np.ndarray], most: int) -> np.ndarray:
+    return np.repeat(np.arange(len(moments)), [min(most, len(each)) for each in moments])
 
-    Windows are sorted into cells around some of them. Each is compared with the nearest cells only, if there are many.
-    """
-    count = max(1, len(known) // CELL)
-    pivots = known[np.random.default_rng(1).choice(len(known), count, replace=False)]
-    home = np.concatenate([(block @ pivots.T).argmax(1) for block in np.array_split(known, 1 + len(known) // 8192)])
+
+def _cells(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts windows into cells around some of them; returns those, and the cell of each window."""
+    pivots = known[np.random.default_rng(1).choice(len(known), max(1, len(known) // CELL), replace=False)]
+    return pivots, np.concatenate([(block @ pivots.T).argmax(1) for block in np.array_split(known, 1 + len(known) // 8192)])
+
+
+def _neighbours(known: np.ndarray, cells: tuple[np.ndarray, np.ndarray], asked: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    """Yields (known window, asked window, correlation) of windows that are alike, looking into the nearest cells only."""
+    pivots, home = cells
     for block in np.array_split(np.arange(len(asked)), 1 + len(asked) // 8192):
         near = np.argsort(-(asked[block] @ pivots.T), axis=1, kind="stable")[:, :PROBES]
-        for cell in range(count):
+        for cell in range(len(pivots)):
             questions, places = block[(near == cell).any(1)], np.flatnonzero(home == cell)
             alike = asked[questions] @ known[places].T
             for question, place in np.argwhere(alike >= LEAST_ALIKE).tolist():
-                if mine[places[place]] != theirs[questions[question]]:
-                    yield int(places[place]), int(questions[question]), float(alike[question, place])
+                yield int(places[place]), int(questions[question]), float(alike[question, place])
 
 
 def correlation(one: Picture, other: Picture, time: float, bands: int) -> float:

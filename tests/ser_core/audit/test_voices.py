@@ -14,7 +14,7 @@ EMOTIONS = ("anger", "joy")
 def made(seed: int = 0) -> tuple[Corpus, list[Heard]]:
     """Ten voices that differ more between than within speakers; anger moves every voice the same way."""
     generator = np.random.default_rng(seed)
-    centres, anger = generator.normal(0, 1.0, (SPEAKERS, 48)), generator.normal(0, 2.0, 48)
+    centres, anger = generator.normal(0, 2.0, (SPEAKERS, 48)), generator.normal(0, 2.0, 48)
     rows, heard = [], []
     for number in range(SPEAKERS * EACH):
         emotion = EMOTIONS[number % 2]
