@@ -1,7 +1,7 @@
 """Which public checkpoints met which corpora: a table from model cards and papers.
 
-Corpora are written in lower case without signs (msppodcast, cremad), as they are compared. `labelled` are those whose emotion labels
-the checkpoint was trained on; `heard` those whose speech or texts it met without them, or for another task such as recognition.
+Corpora are written in lower case without signs (msppodcast, cremad), as they are compared. `labelled` are those whose emotion
+labels the checkpoint was trained on; `heard` those that it met without them, or for another task such as recognition.
 A checkpoint whose source names no corpora has none here and `says_not`: nobody can tell whether it met yours.
 The first row that matches counts, so a variant stands before its family.
 """
@@ -77,7 +77,9 @@ REGISTRY = (
     ),
     Met("go_?emotions", ("goemotions",), (), "model card and name; Demszky et al. 2020, arXiv 2005.00547"),
     Met("twitter-roberta-base-emotion", ("tweeteval", "semeval"), (), "Barbieri et al. 2020, TweetEval, arXiv 2010.12421"),
-    Met("(distilbert|bert|roberta|albert)-base-(un)?cased-(finetuned-)?emotion", ("carer",), (), "model card; Saravia et al. 2018"),
+    Met(
+        "(distilbert|bert|roberta|albert)-base-(un)?cased-(finetuned-)?emotion", ("carer",), (), "model card; Saravia et al. 2018"
+    ),
     # Speech, self-supervised.
     Met("wavlm-(base-plus|large)", (), ("librilight", "gigaspeech", "voxpopuli"), WAVLM),
     Met("wavlm-base", (), ("librispeech",), WAVLM),

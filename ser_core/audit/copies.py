@@ -3,8 +3,8 @@
     power --bands on a log axis--> dB over a floor --minus the local mean--> picture [frames bands]
     windows at the loudest moments --at 25 changes of speed, tempo, pitch--> nearest neighbours --> candidates
     candidates --correlated at every shift--> the same recording, or another take
-A change of speed stretches time and shifts bands. Noise and reverberation fill valleys but keep the ridges of the harmonics; another
-take of the same sentence has its ridges elsewhere. Cost: 10 ms per utterance, and a search of about n to the power of 1.5.
+A change of speed stretches time and shifts bands. Noise and reverberation fill valleys but keep the ridges of the harmonics;
+another take of the same sentence has its ridges elsewhere. The search costs a few ms per utterance, and grows as n to the 1.5.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import scipy.fft
 import scipy.ndimage
-from jaxtyping import Float, Float32, Int8
+from jaxtyping import Float32, Int8
 
 from ser_core.audit.spectrum import BINS_HZ, HOP
 
@@ -142,7 +142,9 @@ def _candidates(pictures: Sequence[Picture]) -> Iterator[tuple[int, int, tuple[i
     """Yields (row of the stored, row of the asked, change from the first to the second), the best change of each pair."""
     gap = np.zeros((GAP, BANDS), np.int8)
     starts = GAP + np.cumsum([0, *(len(shown) + GAP for shown in pictures)])
-    moments = [_moments(shown) + start if len(shown) else np.zeros(0, int) for shown, start in zip(pictures, starts, strict=False)]
+    moments = [
+        _moments(shown) + start if len(shown) else np.zeros(0, int) for shown, start in zip(pictures, starts, strict=False)
+    ]
     if not sum(map(len, moments)):
         return
     joined = np.concatenate([gap, *(part for shown in pictures for part in (_smoothed(shown), gap))])

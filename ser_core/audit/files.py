@@ -136,7 +136,7 @@ def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]
         Finding(
             "duplicated audio",
             "warn" if differing else "info",
-            f"{copies} utterances are copies of another, sample for sample or apart from level, coding, trimming, speed or noise; "
+            f"{copies} utterances are copies of another, sample for sample or apart from level, trimming, speed or noise; "
             f"{len(differing)} pairs have different labels.",
             "Keep one of each: copies count twice in training and in the score.",
             {"copies": copies, "sample for sample": len(equal), "pairs with different labels": len(differing)},

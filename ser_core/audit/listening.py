@@ -42,7 +42,7 @@ class Heard:
     """Fingerprint."""
     format: str = ""
     """Kind of the file: ending, coding, sample rate, channels."""
-    cues: Cues = Cues()
+    cues: Cues = dataclasses.field(default_factory=Cues)
     """Silence, bandwidth, noise, level and length."""
     voice: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     """Mean and spread of the cepstrum; empty if nothing is loud."""

@@ -11,7 +11,7 @@ from ser_core.corpus.corpus import Corpus
 
 
 def pretraining(corpus: Corpus, encoders: dict[str, list[str]]) -> list[Finding]:
-    """Reports each encoder that has seen the corpus or its texts, or may have. `encoders`: the names of each channel's checkpoint."""
+    """Reports each encoder that has seen the corpus or its texts. `encoders`: the names of each channel's checkpoint."""
     findings = []
     for channel, names in encoders.items():
         companion = "goemotions" if channel.endswith("text") and "companion" in corpus.text_source else ""

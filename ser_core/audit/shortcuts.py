@@ -3,7 +3,7 @@
     each speaker's utterances, ranked by a cue --> does one class rank higher? (area under the curve, averaged over speakers)
     labels permuted within speakers --> what chance reaches          all cues --LDA, other speakers--> UAR
 Comparing within speakers leaves out what a speaker's microphone explains. Level and duration carry emotion genuinely, so they are
-reported as a baseline and never warned of. Natural speech moves the other cues too (soft endings of sad sentences read as silence),
+reported as a baseline and never warned of. Natural speech moves the other cues too (soft endings of sad speech read as silence),
 so a warning needs more than chance: the limits below are what acted corpora reach (EmoDB, RAVDESS, demo) plus a margin.
 """
 
@@ -27,7 +27,7 @@ LIMITS = {
     "edge": ("a sharp edge in the spectrum, as codecs and resampling leave it,", 0.85),
     "treble_floor": ("noise above 6 kHz", 0.95),
 }
-"""Cues of the recorder or the editor: their words, and the area under the curve from which a class is told apart (chance is 0.5)."""
+"""Cues of the recorder or the editor: their words, and the area under the curve from which they tell (chance is 0.5)."""
 FORMAT_LIMIT = 0.65
 """The same for a file format; in a corpus of one format it is 0.5."""
 PURE, COVERAGE = 0.9, 0.25
@@ -125,7 +125,7 @@ def _told_apart(ranked: Ranked, table: np.ndarray, names: list[str], classes: np
 
 
 def _pure(values: np.ndarray, labels: np.ndarray, speakers: np.ndarray) -> tuple[float, str, bool]:
-    """Returns the largest share of a class that lies beyond a limit which hardly any other utterance passes, the class, the side."""
+    """Returns the largest share of a class beyond a limit that hardly any other utterance passes, the class and the side."""
     best = (0.0, str(labels[0]), True)
     for side in (1, -1):
         order = np.argsort(-side * values, kind="stable")
@@ -146,17 +146,17 @@ def _artefacts(told: list[Told], table: np.ndarray, labels: np.ndarray, speakers
     findings = []
     for each in told:
         words = LIMITS[each.cue][0] if each.cue in LIMITS else f"the file format {each.cue}"
-        how = "most often" if each.higher else "least often"
-        if each.cue in LIMITS:
-            how = "most" if each.higher else "least"
-        more = f"a limit on it picks out {percent(each.covered)} of the class" if each.covered else f"it tells {percent(each.area)} of pairs"
+        how = ("most" if each.higher else "least") + (" often" if each.cue not in LIMITS else "")
+        more = f"it tells {percent(each.area)} of pairs apart"
+        if each.covered:
+            more = f"a limit on it picks out {percent(each.covered)} of the class"
         findings.append(
             Finding(
                 "recording tells the label",
                 "warn",
                 f"{each.emotion} has {words} {how}: within a speaker, {more}; such cues together reach a UAR of {uar:.2f} across "
                 f"speakers (chance {chance:.2f}).",
-                "Trim, filter and encode all files alike, from the originals, or a model may learn the editor and not the emotion.",
+                "Trim, filter and encode all files alike, from the originals, or a model may learn the editor instead.",
                 {"cue": each.cue, "class": each.emotion, "area": round(each.area, 3), "covered": round(each.covered, 3)}
                 | {"p": each.chance, "uar": round(uar, 3)},
             )
@@ -201,7 +201,7 @@ def _significant(uar: float, table: np.ndarray, labels: np.ndarray, speakers: np
 
 
 def probe(table: np.ndarray, labels: np.ndarray, speakers: np.ndarray) -> float:
-    """Returns the UAR of linear discriminant analysis on the ranks of the columns, trained without the speakers it is tested on."""
+    """Returns the UAR of a linear discriminant on the ranks of the columns, trained without the speakers that it is tested on."""
     values = rankdata(table, axis=0) / len(table)
     values = values - values.mean(0)
     classes, numbers = np.unique(labels, return_inverse=True)

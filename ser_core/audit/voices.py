@@ -4,7 +4,8 @@
     distance of two ids: (difference of halves A) . (difference of halves B), which is 0 on average for one speaker
     all pairs of ids --> what other speakers reach          halves of one id --> what one speaker reaches
 The error rates come from the corpus itself. A pair is reported if it is nearer than other pairs are (their distances are about
-log-normal; fewer than 5 % of corpora would show a false pair) and as near as the halves of one speaker. An id with another room or microphone sounds like another speaker and is missed.
+log-normal; fewer than 5 % of corpora would show a false pair) and as near as the halves of one speaker. An id with another room
+or microphone sounds like another speaker and is missed.
 The distance is the cross-validated Mahalanobis distance (Walther et al. 2016, NeuroImage 137).
 """
 
@@ -123,8 +124,8 @@ def _one_under_two(found: Voices) -> list[Finding]:
         Finding(
             "one voice under two ids",
             "warn",
-            f"Speakers {', '.join(named[:EXAMPLES])} sound like one speaker: their distance is {pairs[near[0]]:.1f}, that of other "
-            f"pairs {np.exp(middle):.1f}; {percent(1 - missed)} of speakers split at random are found so, and fewer than "
+            f"Speakers {', '.join(named[:EXAMPLES])} sound like one speaker: their distance is {pairs[near[0]]:.1f}, that of "
+            f"other pairs {np.exp(middle):.1f}; {percent(1 - missed)} of speakers split at random are found so, and fewer than "
             f"{percent(FALSE_ALARMS)} of corpora would show a false pair.",
             "Listen to both; if they are one person, give them one id in the speaker column so that folds hold both out.",
             {"pairs": len(near), "limit": round(limit, 2), "missed": round(missed, 3), "compared": len(pairs)},
@@ -168,7 +169,7 @@ def _two_under_one(found: Voices) -> list[Finding]:
         Finding(
             "two voices under one id",
             "warn",
-            f"Speaker {', '.join(names[:EXAMPLES])} falls into two voices {widths[wide[0]]:.1f} apart, other speakers into halves "
+            f"Speaker {', '.join(names[:EXAMPLES])} falls into two voices {widths[wide[0]]:.1f} apart, others into halves "
             f"{np.exp(middle):.1f} apart.",
             "Listen to a few utterances; if they are two people, or two microphones, give them two ids in the speaker column.",
             {"speakers": len(wide), "limit": round(limit, 2)},

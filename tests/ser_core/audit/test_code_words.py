@@ -59,7 +59,8 @@ def test_file_numbers_in_the_order_of_the_classes_are_found() -> None:
 
 def test_numbers_without_order_and_one_speakers_habit_are_nothing() -> None:
     assert code_words(spoken(lambda row, emotion, generator: str(generator.integers(10_000)))) == []
-    assert code_words(spoken(lambda row, emotion, generator: "so9" if emotion == "joy" and row // 4 % SPEAKERS == 0 else "")) == []
+    habit = spoken(lambda row, emotion, generator: "so9" if emotion == "joy" and row // 4 % SPEAKERS == 0 else "")
+    assert code_words(habit) == []
 
 
 def test_sentences_acted_in_one_emotion_belong_to_the_text_overlap() -> None:

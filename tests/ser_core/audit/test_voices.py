@@ -18,9 +18,7 @@ def made(seed: int = 0) -> tuple[Corpus, list[Heard]]:
     rows, heard = [], []
     for number in range(SPEAKERS * EACH):
         emotion = EMOTIONS[number % 2]
-        rows.append(
-            {"utterance": f"{number:03}", "file": f"/{number}.wav", "speaker": f"s{number // EACH}", "emotion": emotion}
-        )
+        rows.append({"utterance": f"{number:03}", "file": f"/{number}.wav", "speaker": f"s{number // EACH}", "emotion": emotion})
         heard.append(Heard(voice=centres[number // EACH] + generator.normal(0, 1.0, 48) + anger * (emotion == "anger")))
     return Corpus("made", complete(pd.DataFrame(rows)), EMOTIONS, (), "none", "made here"), heard
 
