@@ -8,6 +8,7 @@ another take of the same sentence has its ridges elsewhere. The search costs a f
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -43,6 +44,8 @@ LEAST_ALIKE = 0.45
 """Minimum correlation of two windows for their utterances to be candidates."""
 CELL, PROBES = 2000, 8
 """Windows per cell of the search, and cells that a window is compared with; corpora up to 2,600 utterances are searched fully."""
+MOST_CANDIDATES = 6
+"""Pairs that are compared in full for each utterance, so that the cost grows with the corpus and not with its square."""
 BLOCK = 1024
 """Windows that are cut out at once, which bounds the memory."""
 GAP = 40
@@ -95,11 +98,9 @@ def picture(power: Float32[np.ndarray, "frames bins"]) -> Picture:
 def changed_copies(pictures: Sequence[Picture]) -> list[Copy]:
     """Returns pairs of utterances that are the same recording up to speed, tempo, pitch, noise or a room; lower row first."""
     best: dict[tuple[int, int], Copy] = {}
-    for one, other, change in _candidates(pictures):
-        pair = (min(one, other), max(one, other))
-        time, bands = change if one < other else (-change[0], -change[1])
+    for pair, (time, bands) in _candidates(pictures):
         alike, time = _refined(pictures[pair[0]], pictures[pair[1]], time, bands)
-        if alike >= SAME and (pair not in best or alike > best[pair].alike):
+        if alike >= SAME:
             best[pair] = Copy(*pair, alike, 2 ** (time / STEPS), 2 ** (bands / STEPS))
     return [best[pair] for pair in sorted(best)]
 
@@ -138,8 +139,8 @@ def _smoothed(shown: Picture) -> Picture:
     return np.rint(scipy.ndimage.uniform_filter1d(blurred, 2, axis=1)).astype(np.int8)
 
 
-def _candidates(pictures: Sequence[Picture]) -> Iterator[tuple[int, int, tuple[int, int]]]:
-    """Yields (row of the stored, row of the asked, change from the first to the second), the best change of each pair."""
+def _candidates(pictures: Sequence[Picture]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yields (two rows, lower first; the change of the second), most alike first, a few for each utterance."""
     gap = np.zeros((GAP, BANDS), np.int8)
     starts = GAP + np.cumsum([0, *(len(shown) + GAP for shown in pictures)])
     moments = [
@@ -152,14 +153,18 @@ def _candidates(pictures: Sequence[Picture]) -> Iterator[tuple[int, int, tuple[i
     asked, theirs = np.concatenate([each[:ASKED] for each in moments]), _owners(moments, ASKED)
     windows = _described(joined, known, (0, 0))
     cells = _cells(windows)
-    found: dict[tuple[int, int], tuple[float, int]] = {}
-    for number, change in enumerate(CHANGES):
+    found: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {}
+    for change in CHANGES:
         for place, question, alike in _neighbours(windows, cells, _described(joined, asked, change)):
-            pair = (int(mine[place]), int(theirs[question]))
-            if pair[0] != pair[1] and alike > found.get(pair, (0.0, 0))[0]:
-                found[pair] = (alike, number)
-    for (one, other), (_, number) in found.items():
-        yield one, other, CHANGES[number]
+            one, other = int(mine[place]), int(theirs[question])
+            pair = (min(one, other), max(one, other))
+            if one != other and (pair not in found or alike > found[pair][0]):
+                found[pair] = (alike, change if one < other else (-change[0], -change[1]))
+    taken: Counter[int] = Counter()
+    for pair, (_, change) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
+        if min(taken[pair[0]], taken[pair[1]]) < MOST_CANDIDATES:
+            taken.update(pair)
+            yield pair, change
 
 
 def _owners(moments: Sequence[np.ndarray], most: int) -> np.ndarray:

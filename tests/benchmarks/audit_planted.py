@@ -5,7 +5,8 @@
 
 Each utterance is heard once; a fault changes some of them and only these are heard again. Faults: `clean` (none: false alarms),
 `voices` (a speaker under two ids, two under one), `recording` (silence, codec, band, noise tied to one class), `copies` (5 % of
-the files, changed), `words` (codes in companion texts). Seeds are fixed. It writes audit_planted-CORPUS.json into the current folder.
+the files, changed), `words` (codes in companion texts). Seeds are fixed. It writes audit_planted-CORPUS.json into the current
+folder.
 """
 
 import argparse
