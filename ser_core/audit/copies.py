@@ -99,18 +99,19 @@ def changed_copies(pictures: Sequence[Picture]) -> list[Copy]:
     """Returns pairs of utterances that are the same recording up to speed, tempo, pitch, noise or a room; lower row first."""
     best: dict[tuple[int, int], Copy] = {}
     for pair, (time, bands) in _candidates(pictures):
-        alike, time = _refined(pictures[pair[0]], pictures[pair[1]], time, bands)
+        alike, time, bands = _refined(pictures[pair[0]], pictures[pair[1]], time, bands)
         if alike >= SAME:
             best[pair] = Copy(*pair, alike, 2 ** (time / STEPS), 2 ** (bands / STEPS))
     return [best[pair] for pair in sorted(best)]
 
 
-def _refined(one: Picture, other: Picture, time: float, bands: int) -> tuple[float, float]:
-    """Returns the correlation, and the step of time that gives it: half a step wrong drifts by 45 ms in 3 s."""
-    alike = correlation(one, other, time, bands)
-    if not PROMISING <= alike < SAME:
-        return alike, time
-    return max((correlation(one, other, time + fine, bands), time + fine) for fine in (-0.5, -0.25, 0, 0.25, 0.5))
+def _refined(one: Picture, other: Picture, time: float, bands: int) -> tuple[float, float, int]:
+    """Returns the best correlation near a change or without any, and its steps: half a step wrong drifts by 45 ms in 3 s."""
+    best = max((correlation(one, other, *change), *change) for change in {(time, bands), (0, 0)})
+    if not PROMISING <= best[0] < SAME:
+        return best
+    near = [(best[1] + fine, best[2]) for fine in (-0.5, -0.25, 0.25, 0.5)]
+    return max(best, *((correlation(one, other, *change), *change) for change in near))
 
 
 def _moments(shown: Picture) -> np.ndarray:
