@@ -219,6 +219,8 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
         table.add_row(f"[{colours[finding.severity]}]{finding.severity}[/]", finding.name, escape(found), escape(finding.remedy))
     console.print(table if audited.findings else "nothing found")
     write_json_file(file, audited.plain())
+    spent = ", ".join(f"{check} {seconds:.1f}" for check, seconds in audited.seconds.items())
+    console.print(f"seconds of the processor: {spent}", highlight=False, soft_wrap=True, markup=False)
     counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
     summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
     verdict = "passed" if audited.passed else "failed: the split does not test what its protocol claims"

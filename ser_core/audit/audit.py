@@ -1,20 +1,26 @@
 """The audit of a configuration: every check over its corpus as a run would use it, its folds and its encoders."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ser_core.audio import Audio
 from ser_core.audit.balance import balance
-from ser_core.audit.files import clipped, doubtful, duplicated, longer, overlapping, unusable
+from ser_core.audit.code_words import code_words
+from ser_core.audit.copies import changed_copies
+from ser_core.audit.files import clipped, doubtful, duplicated, longer, overlapping, too_many_for_copies, unusable
 from ser_core.audit.finding import Finding, gravest_first
 from ser_core.audit.fingerprint import same_recordings
 from ser_core.audit.listening import Heard, listen
 from ser_core.audit.overlap import people, recordings
 from ser_core.audit.pretraining import checkpoint_names, pretraining
+from ser_core.audit.shortcuts import shortcuts
 from ser_core.audit.texts import tags, transcripts
+from ser_core.audit.voices import voices
 from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
 from ser_core.content_hashes import content_hashes
@@ -36,6 +42,8 @@ class Audited:
     findings: list[Finding]
     notices: tuple[str, ...] = ()
     """Notices about the corpus, and about settings without effect."""
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Processor time of the checks that take most of it."""
 
     @property
     def passed(self) -> bool:
@@ -58,7 +66,9 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
     corpus = config.corpus.read(cache)
     notices = (*corpus.notices, *settings_without_effect(config, corpus, overrides))
     extractor = config.model.speech.extractor(device_of(config))
-    heard = listen(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "listening"):
+        heard = listen(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress)
     broken = unusable(corpus, heard)
     bad = {name: each.reason for name, each in zip(corpus.table["utterance"], heard, strict=True) if each.reason}
     if extractor and len(bad) == len(corpus):
@@ -76,22 +86,49 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
         f"model.{channel}": checkpoint_names(getattr(getattr(config.model, channel), "path", ""))
         for channel in ("speech", "text")
     }
-    findings = [*broken, *findings_of(corpus, folds, heard, config.audio), *pretraining(corpus, encoders)]
-    return Audited(corpus.name, len(corpus), str(folds.protocol["protocol"]), folds.hash, gravest_first(findings), notices)
+    findings = [*broken, *findings_of(corpus, folds, heard, config.audio, seconds), *pretraining(corpus, encoders)]
+    protocol = str(folds.protocol["protocol"])
+    return Audited(corpus.name, len(corpus), protocol, folds.hash, gravest_first(findings), notices, seconds)
 
 
-def findings_of(corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Audio) -> list[Finding]:
-    """Runs every check over a corpus, its folds and its audio, which is given in the order of the corpus table."""
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], check: str) -> Iterator[None]:
+    """Notes the processor time of a check."""
+    begin = time.process_time()
+    yield
+    seconds[check] = round(time.process_time() - begin, 2)
+
+
+def findings_of(
+    corpus: Corpus, folds: Folds, heard: Sequence[Heard], audio: Audio, seconds: dict[str, float] | None = None
+) -> list[Finding]:
+    """Runs every check over a corpus, its folds and its audio, which is given in the order of the corpus table.
+
+    `seconds` receives the processor time of the expensive checks.
+    """
+    seconds = {} if seconds is None else seconds
     content = np.array([each.content for each in heard], dtype=str)
-    pairs = sorted({*same_recordings([each.words for each in heard]), *overlapping(corpus)})
+    with _timed(seconds, "copies"):
+        pairs = sorted({*same_recordings([each.words for each in heard]), *overlapping(corpus)})
+    with _timed(seconds, "changed copies"):
+        copies = changed_copies([each.picture for each in heard])
+        changed = sorted({(each.one, each.other) for each in copies}.difference(pairs))
+    with _timed(seconds, "voices"):
+        heard_voices = voices(corpus, heard)
+    with _timed(seconds, "shortcuts"):
+        told = shortcuts(corpus, heard)
+    with _timed(seconds, "texts"):
+        written = [*transcripts(corpus, folds), *tags(corpus), *code_words(corpus)]
     return [
         *people(corpus, folds),
-        *recordings(corpus, folds, content, pairs),
-        *transcripts(corpus, folds),
-        *tags(corpus),
+        *heard_voices,
+        *recordings(corpus, folds, content, pairs, changed),
+        *written,
+        *told,
         *balance(corpus, folds),
+        *too_many_for_copies(corpus, heard),
         *doubtful(corpus, heard),
         *clipped(corpus, heard),
         *longer(corpus, heard, audio),
-        *duplicated(corpus, content, pairs),
+        *duplicated(corpus, content, sorted({*pairs, *changed})),
     ]

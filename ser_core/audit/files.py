@@ -8,7 +8,7 @@ import numpy as np
 
 from ser_core.audio import Audio
 from ser_core.audit.finding import EXAMPLES, Finding, percent
-from ser_core.audit.listening import Heard
+from ser_core.audit.listening import MOST_PICTURES, Heard
 from ser_core.corpus.corpus import Corpus
 from ser_core.matching import grouped
 
@@ -136,7 +136,7 @@ def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]
         Finding(
             "duplicated audio",
             "warn" if differing else "info",
-            f"{copies} utterances are copies of another, sample for sample or apart from level, coding or trimming; "
+            f"{copies} utterances are copies of another, sample for sample or apart from level, trimming, speed or noise; "
             f"{len(differing)} pairs have different labels.",
             "Keep one of each: copies count twice in training and in the score.",
             {"copies": copies, "sample for sample": len(equal), "pairs with different labels": len(differing)},
@@ -144,6 +144,22 @@ def duplicated(corpus: Corpus, content: np.ndarray, pairs: list[tuple[int, int]]
                 f"{utterances[one]} ({labels[one]}) = {utterances[other]} ({labels[other]})"
                 for one, other in [*differing, *links][:EXAMPLES]
             ],
+        )
+    ]
+
+
+def too_many_for_copies(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
+    """Says that changed copies were not searched, in a corpus with too many utterances for that."""
+    if len(heard) <= MOST_PICTURES:
+        return []
+    return [
+        Finding(
+            "changed copies not searched",
+            "info",
+            f"Copies at another speed or in noise were not searched, because more than {MOST_PICTURES:,} utterances take too "
+            "much memory; copies apart from level, coding or trimming were.",
+            "Audit the sources of the corpus one by one to search each.",
+            {"utterances": len(corpus)},
         )
     ]
 

@@ -3,7 +3,7 @@
     wave --STFT--> energy of 33 bands --does the step between neighbours grow?--> one 32-bit word per 16 ms
     clips that share a word at some shift --count differing bits over all loud words at that shift--> same or not
 Haitsma and Kalker, A Highly Robust Audio Fingerprinting System, ISMIR 2002; frames and bands are sized for short utterances.
-Cost: about 2 ms per second of speech. It does not find a clip at another speed or pitch, or under loud noise.
+Cost: about 2 ms per second of speech. Copies at another speed or pitch, or in loud noise, are the business of copies.py.
 """
 
 import itertools

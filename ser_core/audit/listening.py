@@ -9,13 +9,19 @@ import torch
 import torchaudio.functional
 
 from ser_core.audio import SAMPLE_RATE_HZ, Audio, decode, usable
+from ser_core.audit.copies import NOTHING, Picture, picture
+from ser_core.audit.cues import Cues, file_format, measure_cues
 from ser_core.audit.fingerprint import SILENCE, Words, fingerprint
+from ser_core.audit.spectrum import power_of, voice_of
 from ser_core.corpus.check import of_each
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import AudioError
 
 FULL_SCALE = 0.999
 """Magnitude from which a sample counts as full scale, 1.0; 16-bit audio ends at 0.99997."""
+
+MOST_PICTURES = 20_000
+"""Utterances up to which changed copies are searched: their pictures take 7 kB per second of speech."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,22 +40,33 @@ class Heard:
     """Hash of the decoded samples: the same for a WAV and its FLAC copy; "" if nothing could be decoded."""
     words: Words = SILENCE
     """Fingerprint."""
+    format: str = ""
+    """Kind of the file: ending, coding, sample rate, channels."""
+    cues: Cues = dataclasses.field(default_factory=Cues)
+    """Silence, bandwidth, noise, level and length."""
+    voice: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    """Mean and spread of the cepstrum; empty if nothing is loud."""
+    picture: Picture = dataclasses.field(default_factory=lambda: NOTHING)
+    """What stands out in the spectrum, to find changed copies; empty in large corpora."""
 
 
 def listen(corpus: Corpus, audio: Audio, minimum_samples: int = 400, progress: bool = False) -> list[Heard]:
     """Returns one Heard per utterance, in the order of the corpus table."""
+    small = len(corpus) <= MOST_PICTURES
 
-    def measure(file: str, start: float, end: float) -> Heard:
+    def hear(file: str, start: float, end: float) -> Heard:
         try:
             sound = decode(Path(file), start, end)
         except AudioError as error:
             return Heard(str(error))
-        return dataclasses.replace(_measured(sound.channels, sound.rate, audio, minimum_samples), doubt=sound.doubt)
+        heard = measure(sound.channels, sound.rate, audio, minimum_samples)
+        kind = file_format(Path(file), sound.rate, sound.channels.shape[1])
+        return dataclasses.replace(heard, doubt=sound.doubt, format=kind, picture=heard.picture if small else NOTHING)
 
-    return of_each(corpus, measure, "listening", progress)
+    return of_each(corpus, hear, "listening", progress)
 
 
-def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int) -> Heard:
+def measure(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: int) -> Heard:
     """Measures decoded frames [frames channels]. For unusable frames it returns only reason, length and content."""
     seconds = len(channels) / rate
     content = hashlib.sha256(f"{rate} {channels.shape[1]} ".encode() + channels.tobytes()).hexdigest()[:32]
@@ -61,8 +78,17 @@ def _measured(channels: np.ndarray, rate: int, audio: Audio, minimum_samples: in
         wave = at_16_khz(channels.mean(axis=1, dtype=np.float32), rate)
     at_full_scale = np.abs(channels) >= FULL_SCALE
     longest = max(longest_run(at_full_scale[:, channel]) for channel in range(channels.shape[1]))
-    words = fingerprint(wave) if np.isfinite(wave).all() else SILENCE
-    return Heard("", "", seconds, float(at_full_scale.mean()), longest, content, words)
+    heard = Heard("", "", seconds, float(at_full_scale.mean()), longest, content)
+    if not np.isfinite(wave).all():
+        return heard
+    power = power_of(wave)
+    return dataclasses.replace(
+        heard,
+        words=fingerprint(wave),
+        cues=measure_cues(channels, rate, wave, power),
+        voice=voice_of(power),
+        picture=picture(power),
+    )
 
 
 def at_16_khz(wave: np.ndarray, rate: int) -> np.ndarray:

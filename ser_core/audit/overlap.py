@@ -6,7 +6,7 @@ a row of one part is touched if the other part holds an equal or similar key
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -116,14 +116,20 @@ def unknown_speakers(corpus: Corpus, protocol: str) -> list[Finding]:
     ]
 
 
-def recordings(corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tuple[int, int]]) -> list[Finding]:
-    """Reports recordings in two parts: by the hash of their samples and, beyond that, by their fingerprint."""
+def recordings(
+    corpus: Corpus, folds: Folds, content: np.ndarray, pairs: list[tuple[int, int]], changed: Sequence[tuple[int, int]] = ()
+) -> list[Finding]:
+    """Reports recordings in two parts: by the hash of their samples and, beyond that, by their fingerprint and their picture."""
     exact = find_shared(corpus, folds, equal(content))
-    near = find_shared(corpus, folds, grouped([(a, b) for a, b in pairs if content[a] != content[b]], len(corpus)))
+    near, other = (
+        find_shared(corpus, folds, grouped([(a, b) for a, b in links if content[a] != content[b]], len(corpus)))
+        for links in (pairs, changed)
+    )
     findings = []
     for name, where, how in (
         ("identical audio", exact, "sample for sample"),
         ("near-duplicate audio", near, "apart from level, coding or trimming"),
+        ("changed copy", other, "apart from speed, tempo, pitch, noise or reverberation"),
     ):
         if where:
             findings.append(

@@ -1,60 +1,76 @@
-"""Which encoders were pre-trained on which corpora: a short list from their authors' statements."""
+"""Whether an encoder was trained on the corpus that it is tested on, by the table in checkpoints.py or by its name."""
 
 import contextlib
-import dataclasses
 import json
 import re
 from pathlib import Path
 
+from ser_core.audit.checkpoints import KNOWN, REGISTRY, Met
 from ser_core.audit.finding import Finding
 from ser_core.corpus.corpus import Corpus
 
-WAGNER = "Wagner et al. 2023, arXiv 2203.07378"
-MA = "Ma et al. 2023, arXiv 2312.15185"
-SUPERB = "Yang et al. 2021, SUPERB, arXiv 2105.01051"
-
-
-@dataclasses.dataclass(frozen=True)
-class Met:
-    """Checkpoints whose name matches `pattern` were trained on `corpora`, with or without their labels."""
-
-    pattern: str
-    corpora: tuple[str, ...]
-    labels: bool
-    source: str
-
-
-REGISTRY = (
-    Met("emotion2vec", ("iemocap", "meld", "mosei", "mead", "msppodcast"), False, MA),
-    Met("wav2vec2-large-robust.*-ft-emotion-msp-dim", ("msppodcast",), True, WAGNER),
-    Met("superb-er$", ("iemocap",), True, SUPERB),
-    Met("emotion-recognition-.*-iemocap", ("iemocap",), True, "the checkpoint's name and model card"),
-)
-"""Only certain cases. An encoder that is not listed may still have seen a corpus; check its paper."""
-
 
 def pretraining(corpus: Corpus, encoders: dict[str, list[str]]) -> list[Finding]:
-    """Reports each encoder that has seen the corpus. `encoders`: the names of each channel's checkpoint."""
+    """Reports each encoder that has seen the corpus or its texts. `encoders`: the names of each channel's checkpoint."""
     findings = []
-    title = re.sub(r"[^a-z0-9]", "", corpus.name.lower())
     for channel, names in encoders.items():
-        for met in REGISTRY:
-            name = next((name for name in names if re.search(met.pattern, name.lower())), None)
-            seen = [each for each in met.corpora if each in title]
-            if name and seen:
-                how = "with its labels" if met.labels else "without its labels"
-                findings.append(
-                    Finding(
-                        "pre-training overlap",
-                        "warn",
-                        f"{channel}={name} was trained on {corpus.name} {how}, so it knows the speakers of every test part.",
-                        "Compare with an encoder that has not seen the corpus, or say so next to the score.",
-                        {"labels": met.labels},
-                        (name,),
-                        met.source,
-                    )
-                )
+        companion = "goemotions" if channel.endswith("text") and "companion" in corpus.text_source else ""
+        title = _plain(corpus.name + companion)
+        for name in names:
+            met = met_by(name)
+            labelled = [each for each in met.labelled if each in title] if met else []
+            heard = [each for each in met.heard if each in title] if met else []
+            if met and (labelled or heard):
+                findings.append(_overlap(channel, name, corpus, bool(labelled), met.source))
+            elif met and met.says_not:
+                findings.append(_unknown(channel, name, met.source))
+            else:
+                continue
+            break
     return findings
+
+
+def met_by(name: str) -> Met | None:
+    """Returns what is known about a checkpoint, by the table or by a corpus in its own name; None for nothing.
+
+    >>> met_by("someone/hubert-finetuned-ravdess-v8").labelled
+    ('ravdess',)
+    """
+    listed = next((met for met in REGISTRY if re.search(met.pattern, name.lower())), None)
+    base = _plain(name.rstrip("/").rpartition("/")[2])
+    named = tuple(each for each in KNOWN if each in base)
+    if listed is None or (named and not listed.labelled):
+        return Met(name, named, listed.heard if listed else (), "the checkpoint's name") if named else listed
+    return listed
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _overlap(channel: str, name: str, corpus: Corpus, labels: bool, source: str) -> Finding:
+    how = "with its labels" if labels else "without its labels"
+    return Finding(
+        "pre-training overlap",
+        "warn",
+        f"{channel}={name} was trained on {corpus.name} {how}, so it knows the speakers or texts of every test part.",
+        "Compare with an encoder that has not seen the corpus, or say so next to the score.",
+        {"labels": labels},
+        (name,),
+        source,
+    )
+
+
+def _unknown(channel: str, name: str, source: str) -> Finding:
+    return Finding(
+        "pre-training unknown",
+        "info",
+        f"{channel}={name} was trained for emotion, and no source known here names its corpora: it may have met this one.",
+        "Look for its corpora in its card or paper, or use an encoder whose corpora are known.",
+        {},
+        (name,),
+        source,
+    )
 
 
 def checkpoint_names(path: str) -> list[str]:
