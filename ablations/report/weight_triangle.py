@@ -41,6 +41,7 @@ def weight_triangle(
             axes.legend(loc="upper right", frameon=False)
         bar = figure.colorbar(points, ax=axes, shrink=0.7, label="development score")
         bar.outline.set_visible(False)
+        assert bar.solids is not None
         bar.solids.set_rasterized(False)
         bar.solids.set_edgecolor("face")
 
