@@ -57,7 +57,7 @@ PROMISING = 0.4
 LEAST_SECONDS = 0.6
 """Minimum overlap of two utterances."""
 
-Picture = Int8[np.ndarray, "frames bands"]
+Picture = Int8[np.ndarray, "_ bands"]
 NOTHING = np.zeros((0, BANDS), np.int8)
 
 
