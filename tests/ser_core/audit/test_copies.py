@@ -58,7 +58,8 @@ def test_cells_find_what_a_full_search_finds_nearby() -> None:
     asked = known[:200] + 0.03 * generator.standard_normal((200, 96)).astype(np.float32)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     assert len(known) // 2000 > PROBES
-    found = {(place, question) for place, question, _ in _neighbours(known, _cells(known), asked)}
+    owners = np.arange(40_000), np.full(200, -1)
+    found = {(place, question) for place, question, _ in _neighbours(known, _cells(known), asked, *owners)}
     assert sum((number, number) in found for number in range(200)) >= 190
 
 
