@@ -107,12 +107,13 @@ def changed_copies(pictures: Sequence[Picture]) -> list[Copy]:
 
 def _refined(one: Picture, other: Picture, time: float, bands: int) -> tuple[float, float, int]:
     """Returns the best correlation near a change or without any, and its steps: half a step wrong drifts by 45 ms in 3 s."""
-    best = max((correlation(one, other, *change), *change) for change in {(time, bands), (0, 0)})
+    tried: list[tuple[float, int]] = [(time, bands), (0.0, 0)]
+    best = max((correlation(one, other, step, shift), step, shift) for step, shift in tried)
     if not PROMISING <= best[0] < SAME:
         return best
     for finer in ((-0.5, -0.25, 0.25, 0.5), (-0.125, 0.125)):
-        near = [(best[1] + fine, best[2]) for fine in finer]
-        best = max(best, *((correlation(one, other, *change), *change) for change in near))
+        _, step, shift = best
+        best = max(best, *((correlation(one, other, step + fine, shift), step + fine, shift) for fine in finer))
     return best
 
 
@@ -212,8 +213,9 @@ def correlation(one: Picture, other: Picture, time: float, bands: int) -> float:
     first = one[:, max(0, -bands) : BANDS - max(0, bands)].astype(np.float32)
     second = other[np.clip(np.rint(places).astype(int), 0, len(other) - 1)][:, max(0, bands) : BANDS + min(0, bands)]
     second = second.astype(np.float32)
-    size = scipy.fft.next_fast_len(len(first) + len(second), real=True)
-    product = scipy.fft.rfft(first, size, axis=0) * np.conj(scipy.fft.rfft(second, size, axis=0))
+    size = int(scipy.fft.next_fast_len(len(first) + len(second), real=True) or 0)
+    ours, theirs = (np.asarray(scipy.fft.rfft(each, size, axis=0)) for each in (first, second))
+    product = ours * np.conj(theirs)
     shift = int(np.asarray(scipy.fft.irfft(product.sum(1), size)).argmax())
     shift -= size if shift >= len(first) else 0
     begin, end = max(0, shift), min(len(first), shift + len(second))

@@ -73,8 +73,11 @@ def shortcuts(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]:
     if len(classes) < 2 or len(set(speakers[rows].tolist())) < 2:
         return []
     labels, speakers = labels[rows], speakers[rows]
-    cues = {field.name: np.array([getattr(heard[row].cues, field.name) for row in rows]) for field in dataclasses.fields(Cues)}
-    formats = np.array([heard[row].format for row in rows])
+    cues = {
+        field.name: np.array([getattr(heard[row].cues, field.name) for row in rows.tolist()])
+        for field in dataclasses.fields(Cues)
+    }
+    formats = np.array([heard[row].format for row in rows.tolist()])
     kinds = np.unique(formats) if len(set(formats.tolist())) > 1 else []
     names = [*LIMITS, *kinds]
     table = np.stack([*(cues[name] for name in LIMITS), *((formats == kind).astype(float) for kind in kinds)], axis=1)

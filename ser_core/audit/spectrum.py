@@ -19,13 +19,13 @@ def power_of(wave: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "frame
     padded = np.pad(wave.astype(np.float32, copy=False), FRAME // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
     spectrum = np.asarray(scipy.fft.rfft(frames * WEIGHTS, SIZE, axis=1))
-    return spectrum.real**2 + spectrum.imag**2
+    return np.square(np.real(spectrum)) + np.square(np.imag(spectrum))
 
 
 def mel_filters(bands: int = 40, lowest_hz: float = 60.0, highest_hz: float = 7600.0) -> Float32[np.ndarray, "bins bands"]:
     """Returns triangular filters on the mel scale."""
-    ends = 2595 * np.log10(1 + np.array([lowest_hz, highest_hz]) / 700)
-    edges = 700 * (10 ** (np.linspace(*ends, bands + 2) / 2595) - 1)
+    lowest, highest = (2595 * np.log10(1 + edge / 700) for edge in (lowest_hz, highest_hz))
+    edges = 700 * (10 ** (np.linspace(lowest, highest, bands + 2) / 2595) - 1)
     rising = (BINS_HZ[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - BINS_HZ[:, None]) / np.diff(edges)[1:]
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)

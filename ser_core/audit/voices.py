@@ -71,7 +71,7 @@ def _prepared(corpus: Corpus, heard: Sequence[Heard]) -> Voices | None:
     if len(names) < FEWEST_SPEAKERS:
         return None
     rows = np.flatnonzero(usable & np.isin(speakers, names))
-    values = np.stack([heard[row].voice for row in rows])
+    values = np.stack([heard[row].voice for row in rows.tolist()])
     owners = np.searchsorted(names, speakers[rows])
     classes = (labels[rows][:, None] == np.unique(labels[rows])[1:]).astype(float)
     inner, inner_classes = values - _means(values, owners)[owners], classes - _means(classes, owners)[owners]
