@@ -174,13 +174,13 @@ def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> Study
     return StudyRecord(study_id("run", planned.keys), "run", "run", question, "uar", base, [trial], command, notes=notes)
 
 
-def report_study(console: Console, name: str, folder: Path, wanted: float, judged: Judged | None = None) -> None:
+def report_study(console: Console, name: str, folder: Path, wanted: float | None = None, judged: Judged | None = None) -> None:
     """Implements `ser report`: prints the table of a study and writes its report from records only."""
-    if not wanted >= 0:
+    if wanted is not None and not wanted > 0:
         raise SettingError(f"--detect must be above 0, got {wanted:g}")
     store = RunStore(folder)
     record = load_study(store, name)
-    print_report(console, (judged or Judged()).of(record), store, wanted)
+    print_report(console, (judged or Judged()).of(record), store, wanted or 0.0)
 
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:

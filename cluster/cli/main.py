@@ -218,7 +218,7 @@ def space(name: Annotated[str, typer.Argument(help="A search space, such as weig
 def report(
     study: Annotated[str, typer.Argument(help="Id or name of a study.")],
     store: Store = STORE,
-    detect: Annotated[float, typer.Option(help="Difference to plan seeds and folds for; default: the margin.")] = 0,
+    detect: Annotated[float | None, typer.Option(help="Difference to plan seeds and folds for; default: the margin.")] = None,
     metric: Metrics = None,
     margin: Annotated[float, typer.Option(help="Smallest difference that matters; default: as when the study ran.")] = 0,
 ) -> None:
