@@ -187,10 +187,11 @@ def test_a_killed_pack_goes_on_to_the_same_last_bit(
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(train_folds, "write_record", _dying(train_folds.write_record))
             run(killed, inputs, [1])
-        assert len(content(killed, inputs)) == 1
+    there = set(content(killed, inputs))
+    assert len(there) == (when == "second record")
     assert list(Path(killed.run.store).rglob(".fold-01.state"))
     events = run(killed, inputs, [1, 2, 3])
-    assert trained(events) == {1: when == "third epoch", 2: True, 3: True}
+    assert trained(events) == {fold: fold not in there for fold in (1, 2, 3)}
     assert {event for event in events if isinstance(event, PackEpoch)} <= {
         event for event in told if isinstance(event, PackEpoch)
     }
