@@ -49,13 +49,14 @@ def conclude(record: StudyRecord, store: RunStore, wanted: float = 0.0) -> tuple
     does and ComparisonError as `pair` does.
     """
     outcomes = complete_outcomes(record, store)
-    planned = read_plan(record, store)
-    looked = look_at(record, store, outcomes, planned[0].looks if planned else 0)
-    said = [*filter(None, (*looked.sentences, plan_sentence(record, store)))]
     metrics = verdict_metrics(record.metrics, record.primary, outcomes)
     for metric in metrics:
         outcomes = [with_mean(one, metric) for one in outcomes]
     paired = pair(outcomes, metric=metrics[0], across=record.across)
+    # Only now, as outcomes that cannot be compared are not shown.
+    planned = read_plan(record, store)
+    looked = look_at(record, store, outcomes, planned[0].looks if planned else 0)
+    said = [*filter(None, (*looked.sentences, plan_sentence(record, store)))]
     study = dataclasses.replace(paired, further_metrics=metrics[1:], margin=record.margin or MARGIN, level=looked.level)
     table = _table(record, study, said)
     sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))

@@ -16,6 +16,7 @@ from ablations.section import Section
 from ablations.statistics.ranks import diagram
 from ablations.verdict_metrics import check_metric, primary_metric
 from cluster.conclude import complete_outcomes
+from cluster.looks.study_looks import look_at
 from cluster.study_record import StudyRecord, load_study
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError, SettingError
@@ -44,6 +45,7 @@ def _corpus_study(record: StudyRecord, store: RunStore) -> CorpusStudy:
     outcomes = complete_outcomes(record, store)
     if record.kind != "ablation":
         raise RecordError(f"{record.id} is a {record.kind}; only ablations have variants to rank. List them with: ser studies")
+    look_at(record, store, outcomes)
     return CorpusStudy(record.id, outcomes, record.mode, record.across)
 
 

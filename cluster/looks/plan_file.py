@@ -33,8 +33,9 @@ class StudyPlan:
     """Smallest difference that matters."""
     folds: int
     seeds: int
+    """Number of seeds; with several looks, of the first one."""
     looks: int = 1
-    """Tables that may be looked at, this study's seeds being added in between."""
+    """Tables that may be looked at, with seeds added in between."""
 
     def __post_init__(self) -> None:
         if not self.hypothesis.strip():
@@ -67,7 +68,7 @@ def write_plan(record: StudyRecord, store: RunStore, plan: StudyPlan) -> str:
     """
     folder = record.folder(store)
     if known := read_plan(record, store):
-        if known[0] == plan:
+        if not broken_parts(known[0], plan) and (plan.hypothesis, plan.looks) == (known[0].hypothesis, known[0].looks):
             return known[1]
         raise SettingError(f"{record.id} has another plan already ({folder / FILE}); leave out --plan to continue under that one")
     if seen := earlier_tables(record, looks(store)):
@@ -111,17 +112,23 @@ def plan_sentence(record: StudyRecord, store: RunStore) -> str:
         return f"Plan: not the one that was written before training (its hash {digest[:12]} is not in looks.jsonl)."
     begun = f"Plan of {lines[0].when[:10]}, written before the first table (sha256 {digest[:12]}): {plan.hypothesis}."
     shown = planned_as(record, PlanAsked(plan.hypothesis, plan.looks))
-    broken = [
+    broken = broken_parts(plan, shown)
+    return f"{begun} Not kept: {'; '.join(broken)}." if broken else f"{begun} Kept: {_kept(plan)}."
+
+
+def broken_parts(plan: StudyPlan, shown: StudyPlan) -> list[str]:
+    """Returns in what a study differs from its plan. With several looks, seeds may be added."""
+    added = plan.looks > 1 and shown.seeds >= plan.seeds
+    return [
         f"{name} {_worded(getattr(shown, name))} instead of {_worded(getattr(plan, name))}"
         for name in ("variants", "baseline", "metrics", "margin", "folds", "seeds")
-        if getattr(shown, name) != getattr(plan, name) and not (name == "seeds" and shown.seeds <= plan.seeds and plan.looks > 1)
+        if getattr(shown, name) != getattr(plan, name) and not (name == "seeds" and added)
     ]
-    return f"{begun} Not kept: {'; '.join(broken)}." if broken else f"{begun} Kept: {_kept(plan)}."
 
 
 def _kept(plan: StudyPlan) -> str:
     looks = f"{plan.looks} looks at p < {LEVEL / plan.looks**0.5:.3g} each" if plan.looks > 1 else "one look"
-    seeds = counted(plan.seeds, "seed")
+    seeds = counted(plan.seeds, "seed") + " at first" * (plan.looks > 1)
     return f"{_worded(plan.metrics)}, margin {plan.margin:g}, {counted(plan.folds, 'fold')}, {seeds}, {looks}"
 
 

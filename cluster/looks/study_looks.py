@@ -119,7 +119,8 @@ def _before_sentence(own: Look, before: Sequence[Look], tested: Tested, store: R
     found: list[Look] = []
     speakers: set[str] = set()
     for look in before:
-        if look.kind != PLAN:
+        # Scores that were shown while this study trained are those of this table.
+        if look.kind != PLAN and not (look.kind == PARTIAL and look.fingerprints <= own.fingerprints):
             shared = sets.setdefault(look.tested, shared_speakers(tested, read_set(store, look.tested)))
             found += [look] if shared else []
             speakers |= shared

@@ -102,13 +102,16 @@ def test_extending_one_variant_alone_compares_nothing_again(store):
     assert look(store, variants=("concat", "mbt"), seeds=4, name="other").number == 1
 
 
-def test_scores_that_a_dashboard_showed_are_a_look_but_no_further_table(store):
+def test_scores_that_a_dashboard_showed_count_for_other_studies_and_are_no_further_table_of_this_one(store):
     record, found = study(seeds=1)
     look_partly(record, store, found)
     look_partly(record, store, found)
     assert [each.kind for _, each in looks(store)] == ["partial"]
+    other = look(store, variants=("mbt", "film"), name="other")
+    assert "1 earlier table" in other.sentences[0]
+    (store.folder / "looks.jsonl").write_text((store.folder / "looks.jsonl").read_text().splitlines()[0] + "\n")
     after = look(store, seeds=2)
-    assert after.number == 1 and "1 earlier table" in after.sentences[0]
+    assert after.number == 1 and after.sentences[0] == FIRST
 
 
 def test_a_cut_ledger_is_told(store):
@@ -179,6 +182,21 @@ def test_a_plan_comes_before_the_first_table_and_is_not_replaced(store):
     write_plan(other, store, planned_as(other, *PLANNED))
     with pytest.raises(SettingError, match="has another plan already"):
         write_plan(other, store, dataclasses.replace(planned_as(other, *PLANNED), looks=2))
+
+
+def test_a_plan_of_several_looks_is_kept_while_seeds_are_added(store):
+    asked = PlanAsked("bridge beats concat", 2)
+    record, found = study(seeds=1)
+    digest = write_plan(record, store, planned_as(record, asked))
+    look_at(record, store, found, 2)
+    record, found = study(seeds=3)
+    assert write_plan(record, store, planned_as(record, asked)) == digest
+    second = look_at(record, store, found, 2)
+    assert second.level == pytest.approx(0.05 / 2**0.5)
+    assert "look 2 of 2 that the plan allows" in second.sentences[1]
+    assert "Kept: " in plan_sentence(record, store) and "1 seed at first, 2 looks at p < 0.0354 each" in plan_sentence(
+        record, store
+    )
 
 
 def test_planned_looks_share_the_error_rate(store):
