@@ -124,9 +124,11 @@ fi
 
 DRIVER = """
 # The study runs in the background, because bash hands a signal on only while it waits. TERM has the effect of Ctrl-C.
+driver= signalled=
+trap 'signalled=yes; [ -z "$driver" ] || kill -TERM $driver' TERM
 {command} &
 driver=$!
-trap 'signalled=yes; kill -TERM $driver' TERM
+[ -z "$signalled" ] || kill -TERM $driver # it came before the number was known
 wait $driver
 code=$?
 while kill -0 $driver 2>/dev/null; do # a signal ends `wait` before the study has ended
@@ -134,7 +136,7 @@ while kill -0 $driver 2>/dev/null; do # a signal ends `wait` before the study ha
     code=$?
 done
 
-if [ $code = 0 ]; then state=done; elif [ "${{signalled:-}}" ]; then state=stopped; else state="failed $code"; fi
+if [ $code = 0 ]; then state=done; elif [ "$signalled" ]; then state=stopped; else state="failed $code"; fi
 echo "$state" >"$job/state"
 exit $code
 """
