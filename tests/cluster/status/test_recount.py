@@ -9,7 +9,7 @@ import pytest
 
 from cluster.status import recount
 from cluster.status.recount import named_summary, summaries, summary_of
-from cluster.status.summary import FAILED, FINISHED, INTERRUPTED, NAME, STOPPED, Summary, read_summary, write_summary
+from cluster.status.summary import DAMAGED, FAILED, FINISHED, INTERRUPTED, NAME, STOPPED, Summary, read_summary, write_summary
 from cluster.study_record import Ended, StudyRecord
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
@@ -98,5 +98,6 @@ def test_studies_are_found_by_id_and_by_name_the_latest_first(study: tuple[Study
     with pytest.raises(RecordError, match=r"no study 'other'.*study-2, study-1"):
         named_summary(tmp_path, "other")
     (folder / "study.json").write_text(json.dumps({"kind": "search"}))
+    assert [each.state for each in summaries(tmp_path)][0] == DAMAGED, "it hides no others"
     with pytest.raises(RecordError, match=r"damaged.*delete it"):
-        summaries(tmp_path)
+        named_summary(tmp_path, "study-1")
