@@ -98,6 +98,6 @@ def test_studies_are_found_by_id_and_by_name_the_latest_first(study: tuple[Study
     with pytest.raises(RecordError, match=r"no study 'other'.*study-2, study-1"):
         named_summary(tmp_path, "other")
     (folder / "study.json").write_text(json.dumps({"kind": "search"}))
-    assert [each.state for each in summaries(tmp_path)][0] == DAMAGED, "it hides no others"
+    assert summaries(tmp_path)[0].state == DAMAGED, "it hides no others"
     with pytest.raises(RecordError, match=r"damaged.*delete it"):
         named_summary(tmp_path, "study-1")
