@@ -82,8 +82,8 @@ def variance_section(study: PairedStudy, closest: Comparison | None) -> Section:
                 rows.append((f"{counted(folds, 'fold')} x {counted(seeds, 'seed')}", ABSENT, words))
         notes.append(
             f"Detectable: smallest true difference of two variants found {100 * POWER:.0f} times in 100 at level "
-            f".05 / {noise.tests} (Holm), with its range, if differences vary as they do between {study.baseline} and "
-            f"{closest.variant}, the variant closest to it, and if folds have the same size and variance as these."
+            f"{noise.level:.3g} / {noise.tests} (Holm), with its range, if differences vary as they do between {study.baseline} "
+            f"and {closest.variant}, the variant closest to it, and if folds have the same size and variance as these."
         )
     columns = ("Source", "% of variance", "detectable")
     title = f"Where the variance of {heading(study.metric)} comes from"

@@ -89,17 +89,22 @@ def _selection(facts: Facts) -> str:
 
 
 def _uncertainty(facts: Facts) -> str:
-    return (
-        "95 % intervals over folds, seeds averaged within a fold, by the corrected resampled t test (Nadeau & Bengio 2003); "
-        f"pooled scores by a bootstrap over speakers. {facts.table.protocol.get('size', '')}."
+    how = (
+        "of differences over the test speakers (jackknife)"
+        if facts.study.single_split
+        else "over folds, seeds averaged within a fold, by the corrected resampled t test (Nadeau & Bengio 2003)"
     )
+    return f"95 % intervals {how}; pooled scores by a bootstrap over speakers. {facts.table.protocol.get('size', '')}."
 
 
 def _tests(facts: Facts) -> str:
     verdicts = "; ".join(f"{row.name}: {row.comparison.verdict}" for row in facts.table.rows if row.name != facts.study.baseline)
+    test, units = "Two-sided corrected resampled t test, paired by fold", "folds"
+    if facts.study.single_split:
+        test, units = "Two-sided t test over test speakers (jackknife)", "test speakers"
     return (
-        "Two-sided corrected resampled t test, paired by fold; Holm correction over all comparisons. It assumes that the mean "
-        f"difference over folds is about normal. {verdicts}."
+        f"{test}; Holm correction over all comparisons, at level {facts.study.level:.3g}. It assumes that the mean difference "
+        f"over {units} is about normal. {verdicts}."
     )
 
 
