@@ -81,7 +81,8 @@ def _settling_notes(study: PairedStudy, tests: int, units: str) -> tuple[str, ..
     )
     return (
         f"Finds now: the true difference that this study finds {100 * POWER:.0f} times in 100, at "
-        f"level {study.level:.3g} / {tests}, the hardest step of Holm. In brackets the range that the uncertain variance leaves (95 %, chi-square). "
+        f"level {study.level:.3g} / {tests}, the hardest step of Holm. In brackets the range that the uncertain "
+        "variance leaves (95 %, chi-square). "
         f"{units.capitalize()}, or seeds: how many find the wanted difference, the other number staying as it is.",
         f"{more}. About as many show that there is no such difference, if there is none. Cost: further training of the variant "
         f"and {study.baseline} on the {on}, from the seconds of their records.",
