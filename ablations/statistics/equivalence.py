@@ -16,7 +16,7 @@ def tost(test: CorrectedT, margin: float) -> float:
 
     >>> from ablations.statistics.corrected_t import corrected_t
     >>> round(tost(corrected_t([.003, .005, -.001, .004, .002], .25), margin=.02), 4)
-    0.0001
+    0.0002
     """
     from scipy.special import stdtr
 

@@ -57,7 +57,7 @@ def rotate(names: Collection[str], allowed: Sequence[Collection[str]], seed: int
     test one name get the next name. Needs at least `count` allowed names in every fold.
 
     >>> rotate("abc", ["bc", "ac", "ab"], seed=1)
-    [['c'], ['a'], ['b']]
+    [['b'], ['c'], ['a']]
     """
     # Sorted first, so that the order depends only on the names and the seed.
     order = [sorted(names)[index] for index in np.random.default_rng(seed).permutation(len(names))]
