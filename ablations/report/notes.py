@@ -40,8 +40,8 @@ def _on_intervals(study: PairedStudy) -> str:
     margins = " and ".join(dict.fromkeys(amount(study.margin, metric) for metric in study.verdict_metrics))
     return (
         f"± is half the width of the 95 % confidence interval. {how}. Δ is the difference from {study.baseline}, paired by seed "
-        f"and fold; p is two-sided, with Holm correction over {family}. Different: p below .05. Equivalent: two one-sided tests "
-        f"rule out, after the same correction, a true difference of {margins} or more. Undecided: neither."
+        f"and fold; p is two-sided, with Holm correction over {family}. Different: p below {study.level:.3g}. Equivalent: two "
+        f"one-sided tests rule out, after the same correction, a true difference of {margins} or more. Undecided: neither."
     )
 
 

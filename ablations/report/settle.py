@@ -38,7 +38,7 @@ def _verdicts(study: PairedStudy, found: list[Comparison]) -> Section:
         rows=tuple(rows),
         notes=(
             f"Both p are after Holm over the {len(found)} rows. p different: {test}. p equivalent: two one-sided tests "
-            f"against a margin of {margins}. Undecided means that neither is below .05.",
+            f"against a margin of {margins}. Undecided means that neither is below {study.level:.3g}.",
         ),
     )
 

@@ -92,7 +92,7 @@ def _interval(values: Mapping[tuple[int, int], float], tested: Tested) -> Interv
     for (_, fold), value in values.items():
         if math.isfinite(value):
             folds.setdefault(fold, []).append(value)
-    ratio = np.mean([one.record.sizes["test"] / one.record.sizes["train"] for one in tested.values()])
+    ratio = np.mean([one.record.sizes["test"] / one.taught for one in tested.values()])
     return choice_interval([float(np.mean(each)) for each in folds.values()], float(ratio)) if folds else Interval()
 
 

@@ -92,6 +92,16 @@ def test_report_and_studies_read_the_store_alone(studied):
     assert "24/24" in listed.out
 
 
+def test_a_report_gives_each_metric_a_verdict_under_the_margin_asked_for(studied):
+    report = ser(studied.folder, "report", "fusion", "--metric", "wa", "--metric", "ccc.valence", "--margin", "0.5")
+    said = " ".join(report.out.split())
+    assert report.code == 0
+    assert "Verdicts on WA, V, against concat" in said and said.count("bridge, V ") == 2
+    assert "two one-sided tests against a margin of 50.0 points and .500. Undecided means that neither is below 0.0125." in said
+    refused = ser(studied.folder, "report", "fusion", "--metric", "uarr")
+    assert refused.code == 2 and "--metric uarr: no such metric" in refused.err
+
+
 def test_a_study_that_another_process_trains_is_left_alone(studied, tmp_path):
     shutil.copytree(studied.folder / "bridgework", tmp_path / "bridgework")
     shutil.rmtree(next((tmp_path / "bridgework" / "folds").glob("*/*/fold-02")))

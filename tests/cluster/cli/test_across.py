@@ -81,6 +81,16 @@ def test_another_metric_has_a_folder_of_its_own(store):
     assert len(list((store.folder / "studies").glob("across-*"))) == 2
 
 
+def test_two_metrics_share_one_correction_and_have_a_table_each(store):
+    names = [recorded(store, corpus) for corpus in CORPORA]
+    ran = across(store.folder, *names, "--metric", "uar", "--metric", "wa")
+    said = " ".join(ran.output.split())
+    assert "UAR over 6 corpora" in said and "WA over 6 corpora" in said
+    assert "variants differ (Friedman p = .002)" in " ".join(across(store.folder, *names).output.split())
+    assert said.count("variants differ (Friedman p = .005 after Holm over 2 metrics)") == 2
+    assert len(list((store.folder / "studies").glob("across-*"))) == 2
+
+
 def test_few_corpora_are_ranked_without_test_and_diagram(store):
     ran = across(store.folder, *(recorded(store, corpus) for corpus in CORPORA[:3]))
     assert ran.exit_code == 0
