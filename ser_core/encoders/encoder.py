@@ -77,6 +77,10 @@ class EncoderOption(Option):
         """Returns the trained layers; None while the encoder is frozen."""
         return None
 
+    def notices(self) -> list[str]:
+        """Returns sentences about what this choice costs, which every command prints."""
+        return []
+
     @property
     def reader(self) -> type[FeatureStem]:
         """Returns the stem class that combines the features of several layers."""

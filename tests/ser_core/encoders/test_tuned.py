@@ -21,7 +21,7 @@ from ser_core.model import build_model
 from ser_core.training.fit import Fitted, fit
 from ser_core.training.train_state import parameter_groups
 from tests.conftest import Configure
-from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, TEXT, speech_checkpoint, text_checkpoint
+from tests.ser_core.encoders.checkpoints import LAYERS, all_speech, all_text, speech_checkpoint, text_checkpoint
 
 CPU = torch.device("cpu")
 WAVES = [np.random.default_rng(row).normal(size=size).astype("f4") for row, size in enumerate((16_000, 9_000, 24_000))]
@@ -47,14 +47,14 @@ def assert_equal(batch: Stream, frozen: list[torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
-@pytest.mark.parametrize("family", SPEECH)
+@pytest.mark.parametrize("family", all_speech())
 def test_untrained_layers_equal_the_frozen_speech_encoder(tmp_path: Path, family: str, tune: int) -> None:
     path = str(speech_checkpoint(tmp_path / "it", family))
     assert_equal(*states_of(SpeechCheckpoint(path=path, tune=tune, stride=3), WAVES))
 
 
 @pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
-@pytest.mark.parametrize("family", TEXT)
+@pytest.mark.parametrize("family", all_text())
 def test_untrained_layers_equal_the_frozen_text_encoder(tmp_path: Path, family: str, tune: int) -> None:
     path = str(text_checkpoint(tmp_path / "it", family))
     assert_equal(*states_of(TextCheckpoint(path=path, tune=tune, layers="weighted", max_tokens=32), TEXTS))
