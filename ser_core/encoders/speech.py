@@ -137,7 +137,7 @@ class SpeechExtractor:
 
     def front(self) -> Front:
         """Returns a new copy of everything below the layers, for training."""
-        unused = [checkpoint.UNUSED.pattern, *self.family.beside(self.family.closes(self.settings))]
+        unused = [*checkpoint.constants(self.model), *self.family.beside(self.family.closes(self.settings))]
         return Front(Below(self.model, self.family.stack, self.family.run), torch.float32, self.family.time_axis, unused)
 
     def prepare(self, wave: Float[np.ndarray, "samples"]) -> Tensor:

@@ -76,8 +76,20 @@ class TextCheckpoint(TrainableEncoder):
         if not self.tune:
             return None
         source = self.extractor(device)
+        if source.kind.whole:
+            self._check_inside(source.name)
         front = source.front if self.below or source.kind.whole else None
         return self.trained(functools.partial(source.top, bool(self.below)), 1, front)
+
+    def _check_inside(self, kind: str) -> None:
+        """Raises SettingError for an addition that belongs to separate layers."""
+        allowed = {"integration": ("none",), "adapter": ("none", "lora")}
+        for group, names in allowed.items():
+            if (chosen := getattr(self, group).name) not in names:
+                raise SettingError(
+                    f"{self.key}.{group}={chosen} needs separate layers, and an encoder of kind {kind} has none here; "
+                    f"use {self.key}.{group}={names[-1]}, or a checkpoint of one of {', '.join(KINDS)}"
+                )
 
     def layers_trained(self) -> int:
         return self.extractor(torch.device("cpu")).trained
@@ -168,7 +180,7 @@ class TextExtractor:
 
     def front(self) -> Front:
         """Returns a new copy of the embeddings, or of the whole encoder, for training."""
-        unused = [checkpoint.UNUSED.pattern]
+        unused = checkpoint.constants(self.model)
         if self.kind.whole:
             return Front(Whole(self.model, self.numbers, _all_states), torch.int64, 1, unused)
         return Front(Below(self.model, self.kind.stack, _run), torch.int64, 1, [*unused, *self.kind.beside()])

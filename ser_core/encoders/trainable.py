@@ -34,7 +34,7 @@ class TrainableEncoder(EncoderOption):
     layers: str = "last"
     """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""
     tune: int = 0
-    """Number of upper transformer layers to train, at least -1: 0 none, -1 all. The layers below are always frozen."""
+    """Number of upper transformer layers to train, at least -1: 0 none, -1 all. The layers below are frozen."""
     rate: float = 0.02
     """Factor on optim.learning_rate for the uppermost trained layer, from 0 (keeps its pre-trained weights) to 1."""
     decay: float = 0.9

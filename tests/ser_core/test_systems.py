@@ -197,7 +197,7 @@ def test_it_trains_an_epoch_with_every_family(placed: Callable[[str, str], Confi
 
 
 def test_ispas2023_trains_hubert_and_deberta_v3_end_to_end(tmp_path: Path, spoken_store: Path) -> None:
-    """The classes of the paper with tiny random weights: all layers of both encoders are trained, and their embeddings are not."""
+    """The classes of the paper with tiny random weights: all layers of both encoders are trained, their embeddings are not."""
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "cache").symlink_to(spoken_store / "cache")
     speech, text = speech_checkpoint(tmp_path / "speech", "hubert"), text_checkpoint(tmp_path / "text", "deberta-v3")
@@ -223,7 +223,7 @@ def test_ispas2023_trains_hubert_and_deberta_v3_end_to_end(tmp_path: Path, spoke
         assert {int(name.split(".")[4]) for name in layers & moved} == {0, 1, 2}
     assert not [name for name in moved if name.startswith("stems.text.top.biases.")]
     tested = RunStore(config.run.store).open_test(done[0].record.key)
-    assert 0 <= tested.metrics["uar"] <= 1 and math.isfinite(tested.metrics["valence.ccc"])
+    assert 0 <= tested.metrics["uar"] <= 1 and math.isfinite(tested.metrics["ccc.valence"])
 
 
 def fitted_weights(planned: Plan) -> dict[str, torch.Tensor]:

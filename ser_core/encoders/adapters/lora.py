@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from ser_core.encoders.adapters.adapter import AdapterOption
+from ser_core.errors import SettingError
 from ser_core.options import at_least
 
 PROJECTIONS = [
@@ -56,7 +57,14 @@ class Lora(AdapterOption):
             from peft import LoraConfig, inject_adapter_in_model
 
             settings = LoraConfig(r=self.rank, lora_alpha=self.scale * self.rank, target_modules=PROJECTIONS)  # type: ignore[arg-type]
-            inject_adapter_in_model(settings, layers)
+            try:
+                inject_adapter_in_model(settings, layers)
+            except ValueError as error:
+                # An encoder that is trained as a whole may be of any kind.
+                raise SettingError(
+                    f"adapter={self.name} finds no attention projection that it knows in this encoder; use adapter=none, or "
+                    "another checkpoint"
+                ) from error
 
 
 class WeightUpdate(nn.Module):

@@ -140,7 +140,9 @@ def test_lora_starts_there_too_and_alone_has_gradients_in_every_projection(made:
     assert learned and all(ADDED.search(name) for name in learned)
     projections = [name for name in learned if "lora_B" in name]
     assert len(projections) == len(lora.top.layers) * LOWEST_PROJECTIONS.get(made.family, 4)
-    moving = [name for name, each in lora.top.named_parameters() if name in projections and each.grad is not None and each.grad.any()]
+    moving = [
+        name for name, each in lora.top.named_parameters() if name in projections and each.grad is not None and each.grad.any()
+    ]
     assert set(moving) == set(projections)
 
 
@@ -156,7 +158,9 @@ def test_below_the_layers_it_starts_as_the_frozen_encoder_and_everything_has_a_g
         assert int(mask.sum()) == len(frozen)
         torch.testing.assert_close(steps[: len(frozen)], frozen.float(), atol=3e-3, rtol=2e-3)
     parts = list(stem.parts())
-    assert {id(part.parameter) for part in parts} == {id(each) for module in (stem.top, stem.front) for each in module.parameters()}  # type: ignore[union-attr]
+    assert {id(part.parameter) for part in parts} == {
+        id(each) for module in (stem.top, stem.front) for each in module.parameters()
+    }  # type: ignore[union-attr]
     weights = torch.linspace(-1, 1, DIM)
     (states.steps[states.mask] * weights).tanh().sum().backward()
     idle = [name for name, each in stem.named_parameters() if not name.startswith("read.") and each.grad is None]
@@ -164,6 +168,8 @@ def test_below_the_layers_it_starts_as_the_frozen_encoder_and_everything_has_a_g
     assert idle == ["top.layers.0.attention.rel_attn_embed.weight"] * (made.family == "wavlm")
     lowest = {part.depth for part in parts}
     assert max(lowest) == LAYERS and 0 in lowest
+    # Whisper's positions are sines.
+    assert not [name for name, _ in stem.named_parameters() if "whisper" in made.family and "embed_positions" in name]
 
 
 def test_recomputed_below_the_layers_has_the_same_gradients(made: Made) -> None:

@@ -90,6 +90,33 @@ def test_training_moves_the_trained_layers_and_is_repeatable(tuned) -> None:
     assert once.epochs == again.epochs
 
 
+def test_a_fold_trains_everything_from_the_waveform_and_the_tokens(tuned) -> None:
+    everything = ("model.speech.train_convolutions=true", "model.text.train_embeddings=true")
+    config = tuned("model.speech.tune=-1", "model.text.tune=-1", "model.speech.rate=1", "model.text.rate=1", *everything)
+    planned = plan(config)
+    assert len([notice for notice in planned.notices if "no stored states replace any part of it" in notice]) == 2
+    inputs = planned.dataset
+    speech, text = (inputs.channels[name] for name in ("speech", "text"))
+    assert speech.sequences[0].dtype == torch.float32 and text.sequences[0].dtype == torch.int32
+    # Tasks count steps, of which a waveform has none.
+    assert speech.frozen is not None and list(speech.lengths) == [len(speech.frozen[row]) for row in range(len(speech.lengths))]
+    before = build_model(config, inputs, torch.arange(8), 1).state_dict()
+    after = fitted(config, inputs).model.state_dict()
+    moved = {name for name, values in after.items() if not torch.equal(values, before[name])}
+    for part in ("speech.front.encoder.model.feature_extractor", "text.front.encoder.model.embeddings", "speech.top.layers.0"):
+        assert any(name.startswith(f"stems.{part}") for name in moved)
+    assert "stems.speech.top.biases.table" in moved
+
+
+def test_switches_at_their_default_rename_nothing(tuned) -> None:
+    given = ("model.speech.train_convolutions=false", "model.text.train_embeddings=false", "model.text.pool=tokens")
+    assert fingerprint(tuned(*given)) == fingerprint(tuned())
+    tune = ("model.speech.tune=-1", "model.text.tune=-1")
+    switches = ("model.speech.train_convolutions=true", "model.text.train_embeddings=true")
+    assert len({fingerprint(tuned(*tune, *some)) for some in ((), switches[:1], switches[1:], switches)}) == 4
+    assert fingerprint(tuned("model.text.pool=last")) != fingerprint(tuned())
+
+
 def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
     config = tuned("model.speech.tune=2")
     inputs = plan(config).dataset
