@@ -170,16 +170,18 @@ def fixed_log_mel(wave: np.ndarray, settings: dict[str, Any], preparation: dict[
         remove_dc_offset=True,
     )
     padded = np.pad(energies.T, ((0, longest - energies.shape[1]), (0, 0)))
-    mean, deviation = preparation.get("mean", -4.2677393), preparation.get("std", 4.5689974)
-    return torch.as_tensor(((padded - mean) / (2 * deviation)).astype(np.float32))[None]
+    if preparation.get("do_normalize", True):
+        padded = (padded - preparation.get("mean", -4.2677393)) / (2 * preparation.get("std", 4.5689974))
+    return torch.as_tensor(padded.astype(np.float32))[None]
 
 
 @functools.cache
 def _kaldi_filters(mels: int) -> np.ndarray:
     from transformers.audio_utils import mel_filter_bank
 
-    bands = {"num_mel_filters": mels, "min_frequency": 20, "max_frequency": SAMPLE_RATE_HZ // 2, "sampling_rate": SAMPLE_RATE_HZ}
-    return mel_filter_bank(num_frequency_bins=257, **bands, norm=None, mel_scale="kaldi", triangularize_in_mel_space=True)
+    limits: dict[str, Any] = {"min_frequency": 20, "max_frequency": SAMPLE_RATE_HZ // 2, "sampling_rate": SAMPLE_RATE_HZ}
+    form: dict[str, Any] = {"norm": None, "mel_scale": "kaldi", "triangularize_in_mel_space": True}
+    return mel_filter_bank(num_frequency_bins=257, num_mel_filters=mels, **limits, **form)
 
 
 def ast_frames(samples: int) -> int:

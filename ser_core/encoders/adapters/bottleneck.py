@@ -36,12 +36,12 @@ class Bottleneck(AdapterOption):
     def adapt(self, layers: nn.ModuleList) -> None:
         for layer in layers:
             # DeBERTa has a LayerNorm of its own.
-            dim = next(module.weight.numel() for module in layer.modules() if type(module).__name__.endswith("LayerNorm"))
+            norm: Any = next(module for module in layer.modules() if type(module).__name__.endswith("LayerNorm"))
             # A layer that this project wraps is inside.
             inner = layer.get_submodule("layer") if _holds(layer, "layer") else layer
             for names in SUBLAYERS:
                 name = next(name for name in names if _holds(inner, name))
-                inner.set_submodule(name, Adapted(inner.get_submodule(name), dim, self.width))
+                inner.set_submodule(name, Adapted(inner.get_submodule(name), norm.weight.numel(), self.width))
 
 
 class Adapted(nn.Module):
