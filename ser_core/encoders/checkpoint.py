@@ -146,14 +146,19 @@ def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
             f"{key}.path: {folder} lacks {len(missing)} of the encoder's weights, such as {missing[0]}; "
             "it would compute with random ones; use a complete checkpoint"
         )
-    # What its authors keep constant, such as tables of sines, stays constant in training too.
-    model.constant = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
     return model.eval().requires_grad_(False).to(device)
 
 
 def constants(model: Any) -> list[str]:
-    """Returns patterns of the parameters of a loaded `model` that training below or inside it leaves alone."""
-    return [UNUSED.pattern, *(rf"^model\.{re.escape(name)}$" for name in model.constant)]
+    """Returns patterns of the parameters of a loaded `model` that training below or inside it leaves alone.
+
+    What its authors keep constant, such as Whisper's table of sines, stays constant.
+    """
+    # Loading forgets what is constant, so ask a model of the same class without memory.
+    with _quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"):
+        shell = type(model)(model.config)
+    names = [name for name, parameter in shell.named_parameters() if not parameter.requires_grad]
+    return [UNUSED.pattern, *(rf"^model\.{re.escape(name)}$" for name in names)]
 
 
 def load_tokenizer(folder: Path, key: str) -> Any:
