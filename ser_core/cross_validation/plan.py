@@ -55,7 +55,8 @@ class Plan:
         alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
         unused = unused_notice(self.dataset.corpus, self.config.folds, self.folds)
         alone = [alone] if self.one_by_one else []
-        return [*self.dataset.corpus.notices, *unused, *alone, *self.config.small_batches()]
+        encoders = [*self.config.model.speech.notices(), *self.config.model.text.notices()]
+        return [*self.dataset.corpus.notices, *unused, *alone, *self.config.small_batches(), *encoders]
 
     def notices_for(self, overrides: Sequence[str]) -> list[str]:
         """Returns `notices`, plus a sentence for each of these overrides (those that composed `asked`) without effect."""

@@ -129,4 +129,6 @@ def _extracted(
         return Channel(name, features, features.lengths, *extractor.shape, reader=option.reader)
     below = option.lower(device_of(config))
     lower = store.features(items, below, config.audio, progress, Encoder(option, lower=True))
-    return Channel(name, lower, lower.lengths, *extractor.shape, tuning=tuning, frozen=features, reader=option.reader)
+    # The input of an encoder, such as a waveform, has other lengths than its states.
+    lengths = features.lengths if tuning.front else lower.lengths
+    return Channel(name, lower, lengths, *extractor.shape, tuning=tuning, frozen=features, reader=option.reader)

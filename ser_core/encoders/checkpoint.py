@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from ser_core.audio import SAMPLE_RATE_HZ
-from ser_core.encoders.encoder import weight_files
+from ser_core.encoders.encoder import UNREAD_BESIDE_JSON, weight_files
 from ser_core.errors import SettingError
 
 MIXED = ("weighted", "concat")
@@ -26,6 +26,12 @@ HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 UNUSED = re.compile(r"pooler|masked_spec_embed|decoder|adapter|position_ids|^lm_head|^cls\.|project_|quantizer")
 """Weights that may be missing, because no hidden state depends on them."""
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", *UNREAD_BESIDE_JSON)
+"""Files of a tokenizer, at least one of which a folder must have."""
+TOKENIZER_REMEDY = (
+    "add a tokenizer.json, which AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER) writes where transformers and "
+    "sentencepiece are installed"
+)
 
 
 def find(path: str, key: str) -> Path:
@@ -143,14 +149,31 @@ def load_model(folder: Path, device: torch.device, key: str) -> nn.Module:
     return model.eval().requires_grad_(False).to(device)
 
 
+def constants(model: Any) -> list[str]:
+    """Returns patterns of the parameters of a loaded `model` that training below or inside it leaves alone.
+
+    What its authors keep constant, such as Whisper's table of sines, stays constant.
+    """
+    # Loading forgets what is constant, so ask a model of the same class without memory.
+    with _quiet(), torch.random.fork_rng(devices=[]), torch.device("meta"):
+        shell = type(model)(model.config)
+    names = [name for name, parameter in shell.named_parameters() if not parameter.requires_grad]
+    return [UNUSED.pattern, *(rf"^model\.{re.escape(name)}$" for name in names)]
+
+
 def load_tokenizer(folder: Path, key: str) -> Any:
-    """Loads the tokenizer of the encoder. Raises SettingError if the folder has none."""
+    """Loads the tokenizer of the encoder. Raises SettingError if the folder has none that can be read here."""
     from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise SettingError(f"{key}.path: {folder} holds no usable tokenizer: {str(error).splitlines()[0]}") from error
+    # Without any of these files, transformers makes a tokenizer that knows no word.
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        raise SettingError(f"{key}.path: {folder} holds no tokenizer (none of {', '.join(VOCABULARIES)}); {TOKENIZER_REMEDY}")
+    with _quiet():
+        try:
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise SettingError(f"{key}.path: {folder} holds no usable tokenizer ({reason}); {TOKENIZER_REMEDY}") from error
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ SETTING_FILES = {
     *("added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model"),
 }
 """Files of a checkpoint folder, in addition to the weights, that its features depend on."""
+UNREAD_BESIDE_JSON = ("spm.model", "tokenizer.model")
+"""Vocabularies of sentencepiece that a tokenizer.json replaces. They count only without one."""
 
 
 @runtime_checkable
@@ -77,6 +79,10 @@ class EncoderOption(Option):
         """Returns the trained layers; None while the encoder is frozen."""
         return None
 
+    def notices(self) -> list[str]:
+        """Returns sentences about what this choice costs, which every command prints."""
+        return []
+
     @property
     def reader(self) -> type[FeatureStem]:
         """Returns the stem class that combines the features of several layers."""
@@ -120,7 +126,8 @@ def weights_hash(folder: Path) -> str:
     weights = weight_files(folder)
     if not weights:
         raise SettingError(f"{folder} holds no weights: neither *.safetensors nor pytorch_model*.bin")
-    settings = sorted(file for file in folder.iterdir() if file.name in SETTING_FILES)
+    vocabularies = () if (folder / "tokenizer.json").is_file() else UNREAD_BESIDE_JSON
+    settings = sorted(file for file in folder.iterdir() if file.name in {*SETTING_FILES, *vocabularies})
     together = hashlib.sha256()
     for file in (*settings, *weights):
         state = file.stat()

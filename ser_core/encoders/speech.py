@@ -1,4 +1,4 @@
-"""Pre-trained speech encoders: wav2vec 2.0, HuBERT, WavLM, data2vec, Whisper.
+"""Pre-trained speech encoders: wav2vec 2.0 and its relatives, w2v-BERT, Whisper, AST (families.py lists them).
 
     waveform -> (normalise | log-mel) -> convolutions -> transformer layers -> chosen hidden states -> mean of `stride`
 
@@ -20,9 +20,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ser_core.encoders import checkpoint
-from ser_core.encoders.encoder import average_frames, half, weights_hash
+from ser_core.encoders.encoder import Extractor, average_frames, half, weights_hash
 from ser_core.encoders.families import FAMILIES
-from ser_core.encoders.trainable import TrainableEncoder
+from ser_core.encoders.fronts import Below, Front, as_steps
+from ser_core.encoders.trainable import FROM_INPUT, TrainableEncoder
 from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
 from ser_core.options import at_least
@@ -38,21 +39,36 @@ class SpeechCheckpoint(TrainableEncoder):
     """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""
     stride: int = 4
     """Consecutive frames (20 ms each) averaged into one step, at least 1."""
+    train_convolutions: bool = False
+    """Whether the convolutions (or projections) below the layers are trained too, from the waveform (or log-mel frames); needs
+    tune=-1, and costs time and memory."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, "stride", 1)
 
+    @property
+    def below(self) -> str:
+        return "train_convolutions" if self.train_convolutions else ""
+
     def extractor(self, device: torch.device) -> "SpeechExtractor":
         return SpeechExtractor(checkpoint.find(self.path, self.key), self.layers, self.stride, device, self.tune)
 
-    def lower(self, device: torch.device) -> "SpeechExtractor":
+    def lower(self, device: torch.device) -> Extractor:
         frozen = SpeechExtractor(checkpoint.find(self.path, self.key), "last", 1, device, self.tune)
+        if self.below:
+            return SpeechInput(frozen)
         # Stride 1: the trained layers read every frame, and `strided` averages their output.
         return SpeechExtractor(frozen.folder, str(frozen.below), 1, device)
 
     def tuning(self, device: torch.device) -> Tuning | None:
-        return self.trained(self.extractor(device).top, self.stride) if self.tune else None
+        if not self.tune:
+            return None
+        source = self.extractor(device)
+        return self.trained(functools.partial(source.top, bool(self.below)), self.stride, source.front if self.below else None)
+
+    def notices(self) -> list[str]:
+        return [f"{self.key}.train_convolutions=true trains the encoder from its own input{FROM_INPUT}"] if self.below else []
 
     def layers_trained(self) -> int:
         return self.extractor(torch.device("cpu")).trained
@@ -71,6 +87,8 @@ class SpeechExtractor:
         if kind not in FAMILIES:
             raise SettingError(f"{key}.path: {folder} is of kind {kind}; supported are {', '.join(FAMILIES)}")
         self.folder, self.stride, self.device, self.family = folder, stride, device, FAMILIES[kind]
+        if tune and self.family.why_frozen:
+            raise SettingError(f"{key}.tune: {kind} cannot be trained here, because {self.family.why_frozen}; set {key}.tune=0")
         self.preparation = checkpoint.preparation(folder, key)
         count = self.settings.get(*self.family.layers)
         self.below = checkpoint.tuned_layers(tune, count, key)
@@ -107,14 +125,24 @@ class SpeechExtractor:
         if hasattr(model, "decoder"):
             del model.decoder
         # At least one layer stays: state 0 is caught at its entrance.
-        del model.encoder.layers[max(1, self.numbers[-1]) :]
+        del model.get_submodule(self.family.stack)[max(1, self.numbers[-1]) :]
         return model
 
-    def top(self) -> TopLayers:
-        """Returns a new copy of the layers above state `below`, for training."""
-        encoder = self.model.encoder
-        closing = encoder.layer_norm if self.family.closes(self.settings) else None
-        return TopLayers(encoder.layers[self.below :], closing, encoder.layers[0])
+    def top(self, below_too: bool = False) -> TopLayers:
+        """Returns a new copy of the layers above state `below`, for training; with `below_too`, tables they share train too."""
+        family = self.family
+        layers = family.layers_of(self.model, family.stack)
+        closing = self.model.get_submodule(family.closing) if family.closes(self.settings) else None
+        return TopLayers(layers[self.below :], closing, family.around(self.model, below_too))
+
+    def front(self) -> Front:
+        """Returns a new copy of everything below the layers, for training."""
+        unused = [*checkpoint.constants(self.model), *self.family.beside(self.family.closes(self.settings))]
+        return Front(Below(self.model, self.family.stack, self.family.run), torch.float32, self.family.time_axis, unused)
+
+    def prepare(self, wave: Float[np.ndarray, "samples"]) -> Tensor:
+        """Returns the input of the encoder for one waveform, a batch of one."""
+        return self.family.prepare(wave, self.settings, self.preparation)
 
     def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
         """Returns the chosen hidden states of one waveform, caught during the forward pass by the thread that runs it."""
@@ -123,16 +151,17 @@ class SpeechExtractor:
             model = self._watched
         states: dict[int, Tensor] = {}
         self._caught.states = states
-        output = self.family.run(model, self.family.prepare(wave, self.settings, self.preparation).to(self.device))
+        output = self.family.run(model, self.prepare(wave).to(self.device))
         # The last state comes after the closing norm, which no hook of a layer sees.
         if self.complete:
             self._catch(self.numbers[-1], output)
-        return torch.stack([states[number] for number in self.numbers], dim=1)
+        steps = self.family.steps
+        return torch.stack([steps(states[number], self.settings, len(wave)) for number in self.numbers], dim=1)
 
     @functools.cached_property
     def _watched(self) -> Any:
         """Returns the model with hooks that pass every state to `_catch`."""
-        layers = self.model.encoder.layers
+        layers = self.model.get_submodule(self.family.stack)
         layers[0].register_forward_pre_hook(lambda layer, inputs: self._catch(0, inputs))
         for number, layer in enumerate(layers, start=1):
             layer.register_forward_hook(lambda layer, inputs, output, k=number: self._catch(k, output))
@@ -141,3 +170,19 @@ class SpeechExtractor:
     def _catch(self, number: int, state: Any) -> None:
         if number in self.numbers:
             self._caught.states[number] = (state[0] if isinstance(state, tuple) else state)[0]
+
+
+class SpeechInput:
+    """Computes the prepared input of an encoder, such as a normalised waveform [samples 1 1], to train the encoder from there."""
+
+    shape = (1, 1)
+
+    def __init__(self, frozen: SpeechExtractor) -> None:
+        self.frozen, self.minimum_samples, self.side_by_side = frozen, frozen.minimum_samples, True
+
+    def identity(self) -> dict[str, Any]:
+        return {**self.frozen.identity(), "layers": "input", "dtype": "float32"}
+
+    def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
+        prepared = (self.frozen.prepare(np.asarray(item, np.float32)) for item in items)
+        return [as_steps(each, self.frozen.family.time_axis) for each in prepared]

@@ -3,42 +3,49 @@
     state of layer k (stored) --layer k+1 ... layer n--> n - k + 1 states --mean of `stride`--> FeatureStem
                                  adapters inside each, an integration between them
 Before the first step the network equals the frozen one, also with adapters and an integration. Its own dropout stays off, so
-that the seed controls all randomness. Convolutions and embeddings are below every layer, so they are never trained.
+that the seed controls all randomness. Convolutions and embeddings are below every layer. To train them too, a Front (fronts.py)
+runs them on the encoder's input in place of the stored states.
 """
 
 import copy
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.utils.checkpoint import checkpoint
 
 from ser_core.batch import Stream
 from ser_core.encoders.adapters import ADDED, AdapterOption
+from ser_core.encoders.around import Around
+from ser_core.encoders.fronts import Front
 from ser_core.encoders.integration import Integration, IntegrationOption
+from ser_core.encoders.recompute import plainly, recomputed
 from ser_core.encoders.stems import FeatureStem
 from ser_core.keyed_dropout import DropoutKey
-
-FAR = -1e4
-"""Value added to the attention scores of padding steps."""
 
 
 class TopLayers(nn.Module):
     """Transformer layers from `transformers`, run over padded batches without attending to the padding."""
 
-    def __init__(self, layers: nn.ModuleList, closing: nn.Module | None, first: nn.Module) -> None:
+    def __init__(self, layers: Sequence[nn.Module], closing: nn.Module | None, around: Around) -> None:
+        """Copies the layers: one per depth, lowest first, where a layer shared by several depths stands at each of them."""
         super().__init__()
         # A copy: each model trains its own layers, and the extractor keeps the pre-trained ones.
-        self.layers = copy.deepcopy(layers).requires_grad_(True)
+        copies = copy.deepcopy(list(layers))
+        shared = list(dict.fromkeys(copies))
+        self.layers = nn.ModuleList(shared).requires_grad_(True)
+        self.order = [shared.index(layer) for layer in copies]
+        """The number of the layer that runs at each depth."""
         self.closing = copy.deepcopy(closing or nn.Identity()).requires_grad_(True)
-        self.biases = RelativeBiases(first.attention) if hasattr(getattr(first, "attention", None), "rel_attn_embed") else None
+        self.biases = around
         self.integration = Integration()
         self.run: Callable[..., Any] = plainly
+
+    def depth(self, number: int) -> int:
+        """Returns how many layers run above a layer; above its highest place if it is shared."""
+        return self.order[::-1].index(number)
 
     def train(self, mode: bool = True) -> "TopLayers":
         """Stays in evaluation mode, because the checkpoint's dropout would use a generator that the seed does not control."""
@@ -46,52 +53,13 @@ class TopLayers(nn.Module):
 
     def forward(self, states: Float[Tensor, "batch time dim"], mask: Bool[Tensor, "batch time"]) -> list[Tensor]:
         """Returns the given states and the input above each layer, the last after the closing norm and the integration."""
-        # Added to the scores. Not -inf: a row without any real step would become NaN.
-        padding = torch.where(mask, 0.0, FAR).to(states.dtype)[:, None, None, :]
-        around = {"attention_mask": None, "position_bias": self.biases(padding)} if self.biases else {"attention_mask": padding}
+        layers = [self.layers[number] for number in self.order]
         found, above = [states], [states]
-        for layer in self.layers:
+        for layer, around in zip(layers, self.biases(states, mask, layers), strict=True):
             output = self.run(layer, above[-1], around)
             found.append(output[0] if isinstance(output, tuple) else output)
             above.append(self.integration.between(found))
         return [*above[:-1], self.integration.output(self.closing(above[-1]), above[:-1])]
-
-
-def plainly(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None]) -> Any:
-    """Applies a layer to states and keeps its activations for the backward pass."""
-    return layer(states, **around)
-
-
-def recomputed(layer: nn.Module, states: Tensor, around: dict[str, Tensor | None]) -> Any:
-    """Applies a layer and recomputes its activations in the backward pass (Chen et al. 2016, arXiv 1604.06174).
-
-    It holds on to the layer's current weights, because by then `functional_call` may have replaced them.
-    """
-    if not torch.is_grad_enabled():
-        return plainly(layer, states, around)
-    weights = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-    again = functools.partial(functional_call, layer, weights, kwargs=around)
-    return checkpoint(again, (states,), use_reentrant=False, preserve_rng_state=False)
-
-
-class RelativeBiases(nn.Module):
-    """WavLM's position biases, which its first layer keeps for all layers: frozen, with the padding added.
-
-    The layers scale them by a gate above 1, so scores of padding stay very low.
-    """
-
-    table: Float[Tensor, "buckets heads"]
-
-    def __init__(self, attention: Any) -> None:
-        super().__init__()
-        self.register_buffer("table", attention.rel_attn_embed.weight.detach().clone())
-        self.buckets = attention._relative_positions_bucket
-
-    def forward(self, padding: Float[Tensor, "batch 1 1 time"]) -> Float[Tensor, "rows time time"]:
-        steps = torch.arange(padding.shape[-1], device=padding.device)
-        places = self.buckets(steps[None, :] - steps[:, None])
-        biases = nn.functional.embedding(places, self.table).permute(2, 0, 1)
-        return (biases + padding).flatten(0, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +82,8 @@ class Tuning:
     """Addition inside each layer."""
     checkpointing: bool
     """Whether the backward pass recomputes the layers' activations instead of keeping them."""
+    front: Callable[[], Front] | None = None
+    """Returns a new copy of what runs below the layers, from the prepared input; None reads stored states."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,11 +107,14 @@ class TunedStem(nn.Module):
         self.tuning = tuning
         self.read = read
         self.top = tuning.top()
+        self.front = tuning.front() if tuning.front else None
         self.skips = False
         """Whether the input has already passed through the layers."""
-        tuning.adapter.adapt(self.top.layers)
-        self.top.integration = tuning.integration.build(len(self.top.layers), read.mean.shape[-1])
-        self.top.run = recomputed if tuning.checkpointing else plainly
+        tuning.adapter.adapt(self.top.layers if self.top.order or not self.front else self.front.whole)
+        self.top.integration = tuning.integration.build(len(self.top.order), read.mean.shape[-1])
+        for module in (self.top, self.front):
+            if module:
+                module.run = recomputed if tuning.checkpointing else plainly
         for part in self.parts():
             part.parameter.requires_grad_(part.factor > 0)
 
@@ -149,17 +122,22 @@ class TunedStem(nn.Module):
         return self.read(raw if self.skips else self.states(raw), noise)
 
     def states(self, raw: Stream) -> Stream:
-        """Applies the layers to the stored states: [batch time layers dim], as the FeatureStem reads it."""
-        # The store holds one layer here, the state below the trained ones, as float16.
-        states = self.top(raw.steps[:, :, 0].to(self.read.mean.dtype), raw.mask)
+        """Applies the layers: [batch time layers dim], as the FeatureStem reads it."""
+        # The store holds one layer here, the state below the trained ones, as float16; or the input of the encoder.
+        lower = self.front(raw) if self.front else Stream(raw.steps.to(self.read.mean.dtype), raw.mask)
+        *below, highest = lower.steps.unbind(2)
+        states = [*below, *self.top(highest, lower.mask)]
         steps = torch.stack(states[-1:] if self.tuning.last else states, dim=2)
-        return strided(Stream(steps, raw.mask), self.tuning.stride)
+        return strided(Stream(steps, lower.mask), self.tuning.stride)
 
     def parts(self) -> Iterator[Part]:
-        """Yields every parameter of the trained layers, their adapters and the integration."""
+        """Yields every parameter of the trained layers and what is trained below them, their adapters and the integration."""
         # From the top, because a layer's rate falls with its distance from the output.
-        for depth, layer in enumerate(reversed(list(self.top.layers))):
-            for name, parameter in layer.named_parameters():
+        layers = [(self.top.depth(number), self.top.layers[number]) for number in dict.fromkeys(reversed(self.top.order))]
+        below: list[nn.Module] = [self.front, self.top.biases] if self.front else []
+        modules = [*layers, *((len(self.top.order), module) for module in below)]
+        for depth, module in modules:
+            for name, parameter in module.named_parameters():
                 added, factor = ADDED.search(name), self.tuning.rate * self.tuning.decay**depth
                 yield Part("adapters", depth, parameter, 1.0) if added else Part("encoder", depth, parameter, factor)
         yield from (Part("encoder", 0, parameter, self.tuning.rate) for parameter in self.top.closing.parameters())

@@ -20,14 +20,14 @@ SYSTEM = System(
             status=KNOWN,
             overrides=(
                 *("model.text=none", "model.speech.layers=last", "model.speech.stride=1", "model.speech.tune=-1"),
-                *("model.speech.rate=1", "model.speech.decay=1", "model.width=768"),
+                *("model.speech.rate=1", "model.speech.decay=1", "model.speech.train_convolutions=true", "model.width=768"),
             ),
         ),
         Part(
             row="encoders",
             paper="the heads read the encoder directly",
             status=DIFFERS,
-            here="A trained projection to model.width comes between encoder and heads; the convolutions stay frozen.",
+            here="A trained projection to model.width comes between encoder and heads.",
         ),
         Part(row="refinement", paper="none", status=KNOWN),
         Part(

@@ -59,8 +59,7 @@ SYSTEM = System(
             row="encoders",
             paper="the encoders' own width, 1024",
             status=DIFFERS,
-            here="A trained projection to model.width comes between encoder and fusion, the encoder's own dropout is off, and "
-            "layers of DeBERTa cannot be trained (model.text.tune=0 keeps them frozen).",
+            here="A trained projection to model.width comes between encoder and fusion, and the encoder's own dropout is off.",
         ),
         Part(
             row="refinement", paper="self-attention in each channel, 32 heads", status=KNOWN, overrides=("model.fusion.refine=1",)

@@ -27,7 +27,7 @@ def precompute_frozen(config: Config, dataset: Dataset, model: SpeechEmotionMode
     for name, stem in model.stems.items():
         if not isinstance(stem, TunedStem):
             continue
-        stem.skips = not any(parameter.requires_grad for parameter in stem.top.parameters())
+        stem.skips = not any(part.parameter.requires_grad for part in stem.parts())
         if stem.skips:
             channels[name] = _through(config, dataset.channels[name], stem, rows, trained)
             if name in views:

@@ -5,16 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from ser_core.config.compose import compose
 from ser_core.config.identity import fingerprint
 from ser_core.config.published_system import apply_system, named_systems
 from ser_core.config.tree import GROUPS, Config
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
-from ser_core.cross_validation.plan import plan
+from ser_core.cross_validation.plan import Plan, plan
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, STATUSES, SYSTEMS
+from ser_core.training.fit import fit
+from ser_core.training.train_state import new_model
 from tests.ser_core.encoders.checkpoints import speech_checkpoint, text_checkpoint
 
 FAMILIES = ("wav2vec2-group", "hubert", "wavlm")
@@ -191,3 +194,43 @@ def test_it_trains_an_epoch_with_every_family(placed: Callable[[str, str], Confi
         assert all(math.isfinite(epoch[task]) for task in stage.weights)
     tested = RunStore(config.run.store).open_test(done[0].record.key)
     assert 0 <= tested.metrics["uar"] <= 1
+
+
+def test_ispas2023_trains_hubert_and_deberta_v3_end_to_end(tmp_path: Path, spoken_store: Path) -> None:
+    """The classes of the paper with tiny random weights: all layers of both encoders are trained, their embeddings are not."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "cache").symlink_to(spoken_store / "cache")
+    speech, text = speech_checkpoint(tmp_path / "speech", "hubert"), text_checkpoint(tmp_path / "text", "deberta-v3")
+    small = [override for override in SMALL if left_side(override) not in ("optim.epochs", "optim.patience")]
+    config = compose(
+        [
+            *("system=ispas2023", f"model.speech={speech}", f"model.text={text}", "model.text.max_tokens=32", *small),
+            *(*SMALLER["ispas2023"], "optim.epochs=3", "optim.patience=3", "optim.learning_rate=1e-3"),
+            f"run.store={tmp_path / 'store'}",
+        ]
+    )
+    assert (config.model.speech.tune, config.model.text.tune) == (-1, -1)  # type: ignore[attr-defined]
+    planned = plan(config)
+    before = new_model(planned.config, planned.dataset, planned.folds.folds[0].train.tolist(), 1).state_dict()
+    done = [event for event in cross_validate(config, [1], planned=planned) if isinstance(event, FoldResult)]
+    epochs = done[0].record.epochs
+    assert len(epochs) == 3 and all(math.isfinite(epoch[task]) for epoch in epochs for task in ("emotion", "dimensions"))
+    assert epochs[-1]["emotion"] < epochs[0]["emotion"]
+    after = fitted_weights(planned)
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    for channel in ("speech", "text"):
+        layers = {name for name in before if name.startswith(f"stems.{channel}.top.layers.")}
+        assert {int(name.split(".")[4]) for name in layers & moved} == {0, 1, 2}
+    assert not [name for name in moved if name.startswith("stems.text.top.biases.")]
+    tested = RunStore(config.run.store).open_test(done[0].record.key)
+    assert 0 <= tested.metrics["uar"] <= 1 and math.isfinite(tested.metrics["ccc.valence"])
+
+
+def fitted_weights(planned: Plan) -> dict[str, torch.Tensor]:
+    """The weights of the first fold, trained once more in this process."""
+    training = fit(planned.config, planned.dataset, planned.folds.folds[0])
+    while True:
+        try:
+            next(training)
+        except StopIteration as end:
+            return end.value.model.state_dict()

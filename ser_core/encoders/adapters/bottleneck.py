@@ -14,7 +14,10 @@ from ser_core.encoders.adapters.adapter import AdapterOption
 from ser_core.encoders.integration.integration import zeroed
 from ser_core.options import at_least
 
-SUBLAYERS = (("attention.output.dense", "self_attn", "attention"), ("output.dense", "feed_forward", "fc2"))
+SUBLAYERS = (
+    ("attention.output.dense", "attention.dense", "attention.attn", "self_attn", "attention", "attn"),
+    ("output.dense", "feed_forward", "fc2", "ffn_output", "ffn2", "ffn", "mlp"),
+)
 """Modules that compute the attention and feed-forward results before the residual: the first name that a layer has."""
 
 
@@ -32,10 +35,13 @@ class Bottleneck(AdapterOption):
 
     def adapt(self, layers: nn.ModuleList) -> None:
         for layer in layers:
-            dim = next(module.normalized_shape[0] for module in layer.modules() if isinstance(module, nn.LayerNorm))
+            # DeBERTa has a LayerNorm of its own.
+            norm: Any = next(module for module in layer.modules() if type(module).__name__.endswith("LayerNorm"))
+            # A layer that this project wraps is inside.
+            inner = layer.get_submodule("layer") if _holds(layer, "layer") else layer
             for names in SUBLAYERS:
-                name = next(name for name in names if _holds(layer, name))
-                layer.set_submodule(name, Adapted(layer.get_submodule(name), dim, self.width))
+                name = next(name for name in names if _holds(inner, name))
+                inner.set_submodule(name, Adapted(inner.get_submodule(name), norm.weight.numel(), self.width))
 
 
 class Adapted(nn.Module):

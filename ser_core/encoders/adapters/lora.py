@@ -15,10 +15,20 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from ser_core.encoders.adapters.adapter import AdapterOption
+from ser_core.errors import SettingError
 from ser_core.options import at_least
 
-PROJECTIONS = ["q_proj", "k_proj", "v_proj", "out_proj", "query", "key", "value", "attention.output.dense"]
-"""Attention projections, as transformers names them in the speech encoders and in BERT and its relatives."""
+PROJECTIONS = [
+    *("q_proj", "k_proj", "v_proj", "out_proj"),  # wav2vec 2.0, HuBERT, WavLM, Whisper: WavLM takes these four by itself
+    *("query", "key", "value", "attention.output.dense"),  # BERT, RoBERTa, ELECTRA, data2vec
+    *("query_proj", "key_proj", "value_proj", "in_proj"),  # DeBERTa v2 and v3; in_proj is all three in DeBERTa
+    *("linear_q", "linear_k", "linear_v", "linear_out"),  # conformers
+    *("q_lin", "k_lin", "v_lin", "out_lin"),  # DistilBERT
+    *("attn.q", "attn.k", "attn.v", "attn.o"),  # MPNet
+    "attention.dense",  # ALBERT
+    *("attn.Wqkv", "attn.Wo"),  # ModernBERT
+]
+"""Attention projections, as transformers names them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +57,14 @@ class Lora(AdapterOption):
             from peft import LoraConfig, inject_adapter_in_model
 
             settings = LoraConfig(r=self.rank, lora_alpha=self.scale * self.rank, target_modules=PROJECTIONS)  # type: ignore[arg-type]
-            inject_adapter_in_model(settings, layers)
+            try:
+                inject_adapter_in_model(settings, layers)
+            except ValueError as error:
+                # An encoder that is trained as a whole may be of any kind.
+                raise SettingError(
+                    f"adapter={self.name} finds no attention projection that it knows in this encoder; use adapter=none, or "
+                    "another checkpoint"
+                ) from error
 
 
 class WeightUpdate(nn.Module):

@@ -14,10 +14,14 @@ from ser_core.encoders.speech import SpeechCheckpoint
 from ser_core.encoders.stems import FeatureStem
 from ser_core.encoders.text import TextCheckpoint
 from ser_core.encoders.tuned import TunedStem, Tuning
-from tests.ser_core.encoders.checkpoints import DIM, LAYERS, SPEECH, TEXT, speech_checkpoint, text_checkpoint
+from tests.ser_core.encoders.checkpoints import DIM, LAYERS, all_speech, speech_checkpoint, text_checkpoint
 
 CPU = torch.device("cpu")
-FAMILIES = (*SPEECH, *TEXT)
+FAMILIES = (
+    *("wav2vec2-group", "wav2vec2-layer", "hubert", "wavlm", "data2vec-audio", "whisper", "whisper-encoder-only"),
+    *("wav2vec2-conformer", "bert", "roberta", "deberta-v3", "albert", "modernbert"),
+)
+"""One of each structure; test_families.py covers every line of the tables."""
 WAVES = [np.random.default_rng(row).normal(size=size).astype("f4") for row, size in enumerate((8_000, 5_000))]
 TEXTS = ["i am so happy !", "sad"]
 WIDTH = 4
@@ -27,6 +31,7 @@ WIDTH = 4
 class Checkpoint:
     """An option that trains all layers, and the state below them for a padded batch."""
 
+    family: str
     option: SpeechCheckpoint | TextCheckpoint
     below: Stream
 
@@ -45,11 +50,11 @@ class Checkpoint:
 
 def checkpoint(folder: Path, family: str) -> Checkpoint:
     """A random checkpoint of a family."""
-    if family in SPEECH:
+    if family in all_speech():
         option = SpeechCheckpoint(path=str(speech_checkpoint(folder, family)), stride=1, tune=-1)
-        return Checkpoint(option, pad(option.lower(CPU)(WAVES)))
+        return Checkpoint(family, option, pad(option.lower(CPU)(WAVES)))
     option = TextCheckpoint(path=str(text_checkpoint(folder, family)), layers="weighted", max_tokens=32, tune=-1)
-    return Checkpoint(option, pad(option.lower(CPU)(TEXTS)))
+    return Checkpoint(family, option, pad(option.lower(CPU)(TEXTS)))
 
 
 def states(stem: TunedStem, raw: Stream) -> list[Tensor]:

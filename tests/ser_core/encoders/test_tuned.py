@@ -21,7 +21,7 @@ from ser_core.model import build_model
 from ser_core.training.fit import Fitted, fit
 from ser_core.training.train_state import parameter_groups
 from tests.conftest import Configure
-from tests.ser_core.encoders.checkpoints import LAYERS, SPEECH, TEXT, speech_checkpoint, text_checkpoint
+from tests.ser_core.encoders.checkpoints import LAYERS, all_speech, all_text, speech_checkpoint, text_checkpoint
 
 CPU = torch.device("cpu")
 WAVES = [np.random.default_rng(row).normal(size=size).astype("f4") for row, size in enumerate((16_000, 9_000, 24_000))]
@@ -47,14 +47,14 @@ def assert_equal(batch: Stream, frozen: list[torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
-@pytest.mark.parametrize("family", SPEECH)
+@pytest.mark.parametrize("family", all_speech())
 def test_untrained_layers_equal_the_frozen_speech_encoder(tmp_path: Path, family: str, tune: int) -> None:
     path = str(speech_checkpoint(tmp_path / "it", family))
     assert_equal(*states_of(SpeechCheckpoint(path=path, tune=tune, stride=3), WAVES))
 
 
 @pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
-@pytest.mark.parametrize("family", TEXT)
+@pytest.mark.parametrize("family", all_text())
 def test_untrained_layers_equal_the_frozen_text_encoder(tmp_path: Path, family: str, tune: int) -> None:
     path = str(text_checkpoint(tmp_path / "it", family))
     assert_equal(*states_of(TextCheckpoint(path=path, tune=tune, layers="weighted", max_tokens=32), TEXTS))
@@ -88,6 +88,33 @@ def test_training_moves_the_trained_layers_and_is_repeatable(tuned) -> None:
     assert torch.equal(after["stems.speech.top.biases.table"], before["stems.speech.top.biases.table"])
     assert all(torch.equal(values, again.model.state_dict()[name]) for name, values in after.items())
     assert once.epochs == again.epochs
+
+
+def test_a_fold_trains_everything_from_the_waveform_and_the_tokens(tuned) -> None:
+    everything = ("model.speech.train_convolutions=true", "model.text.train_embeddings=true")
+    config = tuned("model.speech.tune=-1", "model.text.tune=-1", "model.speech.rate=1", "model.text.rate=1", *everything)
+    planned = plan(config)
+    assert len([notice for notice in planned.notices if "no stored states replace any part of it" in notice]) == 2
+    inputs = planned.dataset
+    speech, text = (inputs.channels[name] for name in ("speech", "text"))
+    assert speech.sequences[0].dtype == torch.float32 and text.sequences[0].dtype == torch.int32
+    # Tasks count steps, of which a waveform has none.
+    assert speech.frozen is not None and list(speech.lengths) == [len(speech.frozen[row]) for row in range(len(speech.lengths))]
+    before = build_model(config, inputs, torch.arange(8), 1).state_dict()
+    after = fitted(config, inputs).model.state_dict()
+    moved = {name for name, values in after.items() if not torch.equal(values, before[name])}
+    for part in ("speech.front.encoder.model.feature_extractor", "text.front.encoder.model.embeddings", "speech.top.layers.0"):
+        assert any(name.startswith(f"stems.{part}") for name in moved)
+    assert "stems.speech.top.biases.table" in moved
+
+
+def test_switches_at_their_default_rename_nothing(tuned) -> None:
+    given = ("model.speech.train_convolutions=false", "model.text.train_embeddings=false", "model.text.pool=tokens")
+    assert fingerprint(tuned(*given)) == fingerprint(tuned())
+    tune = ("model.speech.tune=-1", "model.text.tune=-1")
+    switches = ("model.speech.train_convolutions=true", "model.text.train_embeddings=true")
+    assert len({fingerprint(tuned(*tune, *some)) for some in ((), switches[:1], switches[1:], switches)}) == 4
+    assert fingerprint(tuned("model.text.pool=last")) != fingerprint(tuned())
 
 
 def test_utterances_of_a_batch_do_not_change_each_other(tuned) -> None:
