@@ -51,10 +51,11 @@ def add_gradient(
     """
     weighting, held, model = state.weighting, state.weighting_state, state.model
     # Separate gradients cost one more backward pass per task, so compute them only if something reads them.
-    trunk = trunk_parameters(model) if weighting.reads_gradients or monitor else []
+    apart = weighting.reads_gradients or monitor
+    trunk = trunk_parameters(model) if apart else []
     gradients = trunk_gradients(list(losses.values()), trunk)
     gramian = gradients @ gradients.T
-    factors = task_factors(weighting, loss, losses, gramian, held, key) if trunk else held["tasks"]
+    factors = task_factors(weighting, loss, losses, gramian, held, key) if apart else held["tasks"]
     # backward() adds to .grad. Keep what earlier batches of the step accumulated, to replace only this batch's part.
     before = [parameter.grad.clone() if parameter.grad is not None else 0.0 for parameter in trunk if weighting.reads_gradients]
     (share * loss).backward()

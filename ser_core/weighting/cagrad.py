@@ -40,12 +40,10 @@ class CaGrad(WeightingOption):
         return GramianWeighting(functools.partial(conflict_averse, c=self.c))
 
 
-def conflict_averse(
-    gramian: Float[Tensor, "tasks tasks"], weights: Float[Tensor, "tasks"], c: float
-) -> Float[Tensor, "tasks"]:
+def conflict_averse(gramian: Float[Tensor, "tasks tasks"], weights: Float[Tensor, "tasks"], c: float) -> Float[Tensor, "tasks"]:
     """Returns the factors of the gradients in d. `gramian` holds their inner products."""
     products, prior = gramian.double().numpy(), weights.double().numpy()
-    radius = c * np.sqrt(max(prior @ products @ prior, 0))
+    radius = c * float(np.sqrt(max(prior @ products @ prior, 0)))
     found = worst_case(products, products @ prior, radius)
     length = np.sqrt(max(found @ products @ found, 0) + TINY)
     return torch.as_tensor(prior + radius / length * found, dtype=weights.dtype)
@@ -56,7 +54,7 @@ def worst_case(products: np.ndarray, with_sum: np.ndarray, radius: float) -> np.
 
     def value_and_slope(v: np.ndarray) -> tuple[float, np.ndarray]:
         length = np.sqrt(max(v @ products @ v, 0) + TINY)
-        return v @ with_sum + radius * length, with_sum + radius / length * (products @ v)
+        return float(v @ with_sum + radius * length), with_sum + radius / length * (products @ v)
 
     count = len(products)
     found = scipy.optimize.minimize(

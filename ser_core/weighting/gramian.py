@@ -31,7 +31,7 @@ class GramianWeighting(Weighting):
     def on_trunk(self, gramian: Float[Tensor, "tasks tasks"], state: State, key: Int[Tensor, ""]) -> Float[Tensor, "tasks"]:
         weights, local = state["tasks"], gramian.cpu()
         present = local.diagonal() > 0
-        # One gradient has nothing to be combined with. A fold that diverges ends at the end of its epoch, so solve nothing for it.
+        # One gradient has nothing to be combined with. A fold that diverges stops after its epoch: solve nothing until then.
         if present.sum() < 2 or not local.isfinite().all():
             return weights
         chosen = local[present][:, present]

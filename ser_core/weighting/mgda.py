@@ -9,7 +9,6 @@ same as fixed weights. torchjd has the solver, Frank-Wolfe of Sener & Koltun's A
 
 import dataclasses
 import functools
-from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -35,9 +34,7 @@ class Mgda(WeightingOption):
         return GramianWeighting(functools.partial(shortest, iterations=self.iterations))
 
 
-def shortest(
-    gramian: Float[Tensor, "tasks tasks"], weights: Float[Tensor, "tasks"], iterations: int
-) -> Float[Tensor, "tasks"]:
+def shortest(gramian: Float[Tensor, "tasks tasks"], weights: Float[Tensor, "tasks"], iterations: int) -> Float[Tensor, "tasks"]:
     """Returns K w_i a_i. `gramian` holds the inner products of the gradients."""
     from torchjd.aggregation import MGDAWeighting
 

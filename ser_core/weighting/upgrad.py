@@ -5,7 +5,7 @@ project takes the nearest vector that has no negative inner product with any gra
 preference. So no task's loss rises, whatever w_i, and without conflicts it is the same as fixed weights.
 
     project(J^T u) = J^T v        v = argmin v^T G v over v >= u        G = J J^T
-torchjd has the method. Its own solver for v needs quadprog (GPL) and qpsolvers; scipy's non-negative least squares serves as well.
+torchjd has the method. Its own solver for v needs quadprog (GPL) and qpsolvers; scipy's non-negative least squares does the same.
 """
 
 import dataclasses

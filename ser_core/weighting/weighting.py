@@ -75,7 +75,7 @@ class WeightingOption(Option):
     """Base of the weighting options: settings, and `build`. A single task is always summed plainly."""
 
     key: ClassVar[str] = "weighting"
-    cost_meaning: ClassVar[str] = "processor time of a training step against fixed weights (three tasks, bridge fusion, CPU)"
+    cost_meaning: ClassVar[str] = "processor time of a training step against fixed weights, with three tasks on a CPU"
     monitor: bool = False
     """Whether each epoch logs every task's weight, gradient norm and cosines on the trunk; costs one backward pass per task."""
 

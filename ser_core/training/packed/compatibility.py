@@ -32,7 +32,7 @@ def why_not_packed(config: Config, dataset: Dataset) -> str:
     weighting = config.weighting.build()
     if len(tasks) > 1 and not weighting.batched:
         needs = "the losses again after each step" if weighting.reads_update else "a separate gradient for each task"
-        return f"weighting={config.weighting.name} needs {needs}"
+        return f"weighting={config.weighting.name} needs {needs}"  # type: ignore[attr-defined]
     if isinstance(config.model.masking, EpochMasking) and len(dataset.channels) > 1:
         return "model.masking=epoch freezes different layers in each model"
     return ""

@@ -134,7 +134,7 @@ def test_totals_of_stacked_models_are_those_alone(name: str) -> None:
 
 def test_which_weightings_can_be_batched_over_models() -> None:
     built = {name: option().build() for name, option in WEIGHTINGS.items()}
-    assert [name for name, method in built.items() if method.batched] == ["fixed", "uncertainty", "dwa"]
+    assert [name for name, method in built.items() if method.batched] == ["fixed", "uncertainty", "dwa", "rlw"]
     assert not [name for name, method in built.items() if method.batched and method.reads_gradients]
 
 
