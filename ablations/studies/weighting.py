@@ -34,8 +34,8 @@ def sections(study: PairedStudy) -> Sequence[Section]:
     for name, pairs in study.pairs.items():
         seconds = statistics.median(one.record.seconds / max(len(one.record.epochs), 1) for one in pairs.values())
         cost = WEIGHTINGS[name].cost if name in WEIGHTINGS else None
-        rows.append((name, "not measured" if cost is None else f"{cost:.1f} x", f"{seconds:.3g} s"))
-    return [Section("What each weighting costs", ("Weighting", "cost of a step", "seconds of an epoch"), tuple(rows), NOTES)]
+        rows.append((name, "—" if cost is None else f"{cost:.1f}", f"{seconds:.2f}"))
+    return [Section("What each weighting costs", ("Weighting", "cost of a step", "seconds per epoch"), tuple(rows), NOTES)]
 
 
 STUDY = Study(

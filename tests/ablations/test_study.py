@@ -101,8 +101,8 @@ def test_the_weighting_study_compares_them_all_and_says_what_each_costs(corpora)
     record = types.SimpleNamespace(seconds=6.0, epochs=[{}, {}, {}])
     pairs = {name: {(0, 1): types.SimpleNamespace(record=record)} for name in (*WEIGHTINGS, "mine")}
     (section,) = STUDIES["weighting"].sections(types.SimpleNamespace(pairs=pairs))
-    assert section.rows[1] == ("uncertainty", f"{WEIGHTINGS['uncertainty'].cost:.1f} x", "2 s")
-    assert section.rows[-1] == ("mine", "not measured", "2 s")
+    assert section.rows[1] == ("uncertainty", f"{WEIGHTINGS['uncertainty'].cost:.1f}", "2.00")
+    assert section.rows[-1] == ("mine", "—", "2.00")
 
 
 def test_a_variant_replaces_what_the_base_says():
