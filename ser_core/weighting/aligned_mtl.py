@@ -7,7 +7,7 @@ the rows of B g, have the condition number 1: none dominates and none conflicts.
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,6 +23,7 @@ SCALES = ("min", "median", "rmse")
 class AlignedMtl(WeightingOption):
     """Settings of Aligned-MTL."""
 
+    cost: ClassVar[float | None] = 1.67
     name: str = "aligned_mtl"
     """This option's name."""
     scale: str = "min"

@@ -8,6 +8,7 @@ the weighted sum of the losses is least. torchjd's solver needs cvxpy and clarab
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 import scipy.optimize
@@ -27,6 +28,7 @@ TINY = 1e-12
 class CaGrad(WeightingOption):
     """Settings of CAGrad."""
 
+    cost: ClassVar[float | None] = 1.86
     name: str = "cagrad"
     """This option's name."""
     c: float = 0.4

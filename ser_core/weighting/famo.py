@@ -28,6 +28,7 @@ BETAS = (0.9, 0.999)
 class Famo(WeightingOption):
     """Settings of FAMO."""
 
+    cost: ClassVar[float | None] = 1.54
     name: str = "famo"
     """This option's name."""
     rate: float = 0.025

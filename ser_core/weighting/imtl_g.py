@@ -8,6 +8,7 @@ paper has no task weights. torchjd solves it. IMTL-L, the paper's companion that
 """
 
 import dataclasses
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +21,7 @@ from ser_core.weighting.weighting import Weighting, WeightingOption
 class ImtlG(WeightingOption):
     """Settings of IMTL-G: none."""
 
+    cost: ClassVar[float | None] = 1.66
     name: str = "imtl_g"
     """This option's name."""
 

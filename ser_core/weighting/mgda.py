@@ -9,6 +9,7 @@ same as fixed weights. torchjd has the solver, Frank-Wolfe of Sener & Koltun's A
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +23,7 @@ from ser_core.weighting.weighting import Weighting, WeightingOption
 class Mgda(WeightingOption):
     """Settings of MGDA."""
 
+    cost: ClassVar[float | None] = 1.88
     name: str = "mgda"
     """This option's name."""
     iterations: int = 100

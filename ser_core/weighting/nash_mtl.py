@@ -10,6 +10,7 @@ paper may solve only every few steps to save time; here each step solves, becaus
 """
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ ITERATIONS = 100
 class NashMtl(WeightingOption):
     """Settings of Nash-MTL: none."""
 
+    cost: ClassVar[float | None] = 1.67
     name: str = "nash_mtl"
     """This option's name."""
 

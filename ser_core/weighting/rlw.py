@@ -6,6 +6,7 @@ configuration, like dropout. torchjd's Random draws from the global generator in
 """
 
 import dataclasses
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -22,6 +23,7 @@ SITE = 0
 class Rlw(WeightingOption):
     """Settings of random loss weighting: none."""
 
+    cost: ClassVar[float | None] = 0.98
     name: str = "rlw"
     """This option's name."""
 

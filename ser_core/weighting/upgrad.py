@@ -9,6 +9,7 @@ torchjd has the method. Its own solver for v needs quadprog (GPL) and qpsolvers;
 """
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import scipy.optimize
@@ -27,6 +28,7 @@ RIDGE = 1e-9
 class UpGrad(WeightingOption):
     """Settings of UPGrad: none."""
 
+    cost: ClassVar[float | None] = 1.82
     name: str = "upgrad"
     """This option's name."""
 
