@@ -3,9 +3,9 @@
     z = softmax(x)        sum_i w_i K c z_i / L_i L_i, the fractions constant        c = 1 / sum_i (z_i / L_i)
     x <- Adam step with the gradient sum_j (dz_j / dx_i) (log L_j before - log L_j after the optimiser's step) + decay x_i
 Algorithm 2 of the paper, with L on the same batch, the same dropout and the same memory before and after. That is one more
-forward pass per step, without gradients. w_i is tasks.<name>.weight and K the number of tasks with a label in the batch; the paper has
-neither. A task without a label in a batch neither counts nor learns there. torchjd's FAMO has the same formula, and the test
-compares with it, but its Adam and its losses cannot be saved with the model.
+forward pass per step, without gradients. w_i is tasks.<name>.weight and K the number of tasks with a label in the batch; the
+paper has neither. A task without a label in a batch neither counts nor learns there. torchjd's FAMO has the same formula, and the
+test compares with it, but its Adam and its losses cannot be saved with the model.
 """
 
 import dataclasses
