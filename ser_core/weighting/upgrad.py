@@ -53,7 +53,7 @@ def unconflicting(gramian: Float[Tensor, "tasks tasks"], weights: Float[Tensor, 
 def project(given: np.ndarray, gramian: np.ndarray) -> np.ndarray:
     """Returns v for each row u of `given` [... tasks].
 
-    >>> project(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, -0.5], [-0.5, 1.0]])).tolist()
+    >>> project(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, -0.5], [-0.5, 1.0]])).round(6).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
     values, vectors = np.linalg.eigh(gramian)
