@@ -47,6 +47,11 @@ class Option:
     """Whether a configuration with this option trains the same as a tree without the option's place: masking `none`, one stage.
     This holds only for the class that sets it, never for its subclasses."""
 
+    cost: ClassVar[float | None] = None
+    """What this option costs where its group measures it (`cost_meaning`); `ser options` prints it. None if not measured."""
+    cost_meaning: ClassVar[str] = ""
+    """What `cost` is a multiple of, for a group of options that states it."""
+
     def without_effect(self, situation: Situation) -> dict[str, str]:
         """Returns the fields that change nothing in this situation, each with the reason; "" stands for the option itself."""
         return {}

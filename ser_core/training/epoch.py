@@ -14,7 +14,7 @@ from ser_core.dataset.channels import device_of
 from ser_core.dataset.dataset import Dataset, draw_batches
 from ser_core.errors import TrainingError
 from ser_core.masking.masking import mask_channel
-from ser_core.training.step import add_gradient, optimiser_step, total_loss
+from ser_core.training.step import UpdateBatch, add_gradient, compare_update, optimiser_step, total_loss
 from ser_core.training.train_state import TrainState
 
 
@@ -32,20 +32,28 @@ def _train_epoch(config: Config, dataset: Dataset, state: TrainState, epoch: int
     device = device_of(config)
     measured: dict[str, list[Tensor]] = {}
     totals: list[Tensor] = []
+    stepped: list[UpdateBatch] = []
     # `total_loss` takes the parameters as an argument, so that packed training can run the same function for many models.
     parameters: dict[str, Tensor] = dict(state.model.named_parameters())
     state.model.train()
     batches = draw_epoch(config, dataset, state)
     for step, (rows, key) in enumerate(batches, start=1):
         batch, key = dataset.batch(rows, key).to(device), send(key, device)
+        state.weighting_state.update(state.weighting.before_step(state.weighting_state, key))
         # Only the forward pass runs under autocast: the backward pass repeats its types, as PyTorch recommends.
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
+        with autocast(config, device):
             loss, losses, outputs = total_loss(state, parameters, batch, key)
         # Detached: the graphs of all steps would keep the activations of the epoch in memory.
         totals.append(loss.detach())
         found = add_gradient(state, loss, losses, key, monitor, within_step(step, len(batches), config.optim.accumulate))
+        if state.weighting.reads_update:
+            stepped.append(UpdateBatch(batch, key, dict(state.memory), losses))
         if step % config.optim.accumulate == 0 or step == len(batches):
             optimiser_step(state, config.optim.clip)
+            if stepped:
+                with autocast(config, device):
+                    compare_update(state, parameters, stepped)
+                stepped.clear()
         # After the loss, so that a batch is compared with earlier batches and not with itself.
         for name, past in state.memory.items():
             state.memory[name] = past.extended(outputs[name], batch.targets[name])
@@ -55,6 +63,11 @@ def _train_epoch(config: Config, dataset: Dataset, state: TrainState, epoch: int
     if sentence := diverged(totals, {name: measured[name] for name in state.tasks}, epoch):
         raise TrainingError(sentence)
     return end_epoch(state, measured)
+
+
+def autocast(config: Config, device: torch.device) -> torch.autocast:
+    """Returns the context of a forward pass: bfloat16 on a GPU, if optim.bf16 allows it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16)
 
 
 def draw_epoch(config: Config, dataset: Dataset, state: TrainState) -> list[tuple[list[int], Tensor]]:

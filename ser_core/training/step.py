@@ -7,7 +7,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel
 from ser_core.tasks import Memory
 from ser_core.training.train_state import TrainState
-from ser_core.weighting import State
+from ser_core.weighting import State, Weighting
 
 
 def total_loss(
@@ -51,11 +51,11 @@ def add_gradient(
     """
     weighting, held, model = state.weighting, state.weighting_state, state.model
     # Separate gradients cost one more backward pass per task, so compute them only if something reads them.
-    trunk = trunk_parameters(model) if weighting.reads_gradients or monitor else []
+    apart = weighting.reads_gradients or monitor
+    trunk = trunk_parameters(model) if apart else []
     gradients = trunk_gradients(list(losses.values()), trunk)
     gramian = gradients @ gradients.T
-    # The factors are constants of this step: the loss does not train them through the gradients.
-    factors = weighting.on_trunk(gramian, held, key).detach()
+    factors = task_factors(weighting, loss, losses, gramian, held, key) if apart else held["tasks"]
     # backward() adds to .grad. Keep what earlier batches of the step accumulated, to replace only this batch's part.
     before = [parameter.grad.clone() if parameter.grad is not None else 0.0 for parameter in trunk if weighting.reads_gradients]
     (share * loss).backward()
@@ -67,6 +67,38 @@ def add_gradient(
     each = torch.stack([value.detach() for value in losses.values()])
     held.update(weighting.after_step(held, each, gramian.diagonal().sqrt()))
     return trunk_report(list(losses), factors, gramian) if monitor else {}
+
+
+def task_factors(
+    weighting: Weighting, loss: Tensor, losses: dict[str, Tensor], gramian: Tensor, held: State, key: Tensor
+) -> Float[Tensor, "tasks"]:
+    """Returns the factor of each task's gradient on the trunk, as constants of this step: the loss does not train them."""
+    if weighting.reads_gradients:
+        return weighting.on_trunk(gramian, held, key).detach()
+    # The slopes of the total are the factors, whatever a weighting computes them from.
+    return torch.stack(torch.autograd.grad(loss, list(losses.values()), retain_graph=True))
+
+
+class UpdateBatch(NamedTuple):
+    """A batch whose losses a weighting compares before and after the optimiser's step."""
+
+    batch: Batch
+    key: Tensor
+    memory: dict[str, Memory]
+    losses: dict[str, Tensor]
+    """Before the step."""
+
+
+def compare_update(state: TrainState, parameters: dict[str, Tensor], batches: Sequence[UpdateBatch]) -> None:
+    """Computes the losses of these batches again, after the optimiser's step, and advances the state of the weighting."""
+    before = torch.stack([torch.stack(list(each.losses.values())).detach() for each in batches])
+    with torch.no_grad():
+        # The same key and memory: a loss must differ only by what the step changed, not by another dropout mask.
+        again = [
+            weighted_loss(state, parameters, state.weighting_state, each.memory, each.batch, each.key)[1] for each in batches
+        ]
+    after = torch.stack([torch.stack(list(losses.values())) for losses in again])
+    state.weighting_state.update(state.weighting.after_update(state.weighting_state, before.mean(0), after.mean(0)))
 
 
 def optimiser_step(state: TrainState, clip: float) -> None:

@@ -6,6 +6,7 @@ but it keeps its history outside any state that could be saved or batched over m
 """
 
 import dataclasses
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,7 @@ from ser_core.weighting.weighting import State, Weighting, WeightingOption
 class Dwa(WeightingOption):
     """Settings of dynamic weight averaging."""
 
+    cost: ClassVar[float | None] = 0.95
     name: str = "dwa"
     """This option's name."""
     temperature: float = 2.0

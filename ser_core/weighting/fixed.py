@@ -12,6 +12,7 @@ class Fixed(WeightingOption):
     """Settings of fixed weights: none; `ser search weights` searches for the best ones."""
 
     neutral: ClassVar[bool] = True
+    cost: ClassVar[float | None] = 1.0
     name: str = "fixed"
     """This option's name."""
 

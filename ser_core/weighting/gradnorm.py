@@ -26,6 +26,7 @@ FLOOR = 0.01
 class GradNorm(WeightingOption):
     """Settings of GradNorm."""
 
+    cost: ClassVar[float | None] = 1.71
     name: str = "gradnorm"
     """This option's name."""
     alpha: float = 1.5

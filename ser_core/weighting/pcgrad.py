@@ -20,6 +20,7 @@ from ser_core.weighting.weighting import State, Weighting, WeightingOption
 class PcGrad(WeightingOption):
     """Settings of PCGrad: none."""
 
+    cost: ClassVar[float | None] = 1.91
     name: str = "pcgrad"
     """This option's name."""
 

@@ -22,6 +22,7 @@ from ser_core.weighting.weighting import State, Weighting, WeightingOption
 class Uncertainty(WeightingOption):
     """Settings of uncertainty weighting."""
 
+    cost: ClassVar[float | None] = 1.07
     name: str = "uncertainty"
     """This option's name."""
     rate: float = 10.0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import types
 
 import pytest
 
@@ -15,6 +16,7 @@ from ser_core.config.compose import compose
 from ser_core.config.identity import fingerprint
 from ser_core.errors import SettingError
 from ser_core.systems import SYSTEMS
+from ser_core.weighting import WEIGHTINGS
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
 OF_SYSTEMS = ("ispas2023_table2", "mmer2023_ablation", "wan2024_ablation")
@@ -91,6 +93,16 @@ def test_what_lies_within_a_choice_goes_with_it(tiny):
 def test_weightings_of_a_single_task_are_nothing_to_compare(corpora):
     config = compose(["tasks.dimensions.weight=0", "tasks.gender.weight=0"])
     assert not STUDIES["weighting"].variants(config, corpora["demo"])
+
+
+def test_the_weighting_study_compares_them_all_and_says_what_each_costs(corpora):
+    variants = STUDIES["weighting"].variants(compose([]), corpora["demo"])
+    assert [each.name for each in variants] == list(WEIGHTINGS)
+    record = types.SimpleNamespace(seconds=6.0, epochs=[{}, {}, {}])
+    pairs = {name: {(0, 1): types.SimpleNamespace(record=record)} for name in (*WEIGHTINGS, "mine")}
+    (section,) = STUDIES["weighting"].sections(types.SimpleNamespace(pairs=pairs))
+    assert section.rows[1] == ("uncertainty", f"{WEIGHTINGS['uncertainty'].cost:.1f}", "2.00")
+    assert section.rows[-1] == ("mine", "—", "2.00")
 
 
 def test_a_variant_replaces_what_the_base_says():

@@ -29,8 +29,10 @@ def why_not_packed(config: Config, dataset: Dataset) -> str:
         return "optim.accumulate uses several batches per step"
     if config.weighting.monitor:
         return "weighting.monitor=true needs a separate gradient for each task"
-    if len(tasks) > 1 and not config.weighting.build().batched:
-        return "weighting=gradnorm and weighting=pcgrad need a separate gradient for each task"
+    weighting = config.weighting.build()
+    if len(tasks) > 1 and not weighting.batched:
+        needs = "the losses again after each step" if weighting.reads_update else "a separate gradient for each task"
+        return f"weighting={config.weighting.name} needs {needs}"  # type: ignore[attr-defined]
     if isinstance(config.model.masking, EpochMasking) and len(dataset.channels) > 1:
         return "model.masking=epoch freezes different layers in each model"
     return ""

@@ -14,7 +14,7 @@ from ser_core.batch import send
 from ser_core.dataset.channels import device_of
 from ser_core.errors import TrainingError
 from ser_core.masking.masking import mask_channel
-from ser_core.training.epoch import diverged, draw_epoch, end_epoch
+from ser_core.training.epoch import autocast, diverged, draw_epoch, end_epoch
 from ser_core.training.packed.collate import collate
 from ser_core.training.packed.stack import Stack
 from ser_core.training.phase import Phase
@@ -69,7 +69,9 @@ def _step(stack: Stack, phases: Sequence[Phase], plans: Sequence[tuple[list[int]
     device = device_of(config)
     batches = [phase.stage_dataset.batch(rows, key).to(device) for phase, (rows, key) in zip(phases, plans, strict=True)]
     keys = send(torch.stack([key for _, key in plans]), device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and config.optim.bf16):
+    for phase, key in zip(phases, keys, strict=True):
+        phase.state.weighting_state.update(phase.state.weighting.before_step(phase.state.weighting_state, key))
+    with autocast(config, device):
         loss, losses, outputs = stack.gradients(len(phases), collate(batches), keys)
     each = torch.stack(list(losses.values()), 1).detach()
     for number, (phase, batch) in enumerate(zip(phases, batches, strict=True)):

@@ -1,5 +1,6 @@
 """The command line: help for every command, one sentence and exit code 2 for every mistake."""
 
+import itertools
 import json
 import shlex
 import signal
@@ -19,6 +20,7 @@ from ser_core.config.compose import compose
 from ser_core.config.override_keys import chosen_options, leaves, present_groups
 from ser_core.config.tree import GROUPS, Config
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS
+from ser_core.weighting import WEIGHTINGS, WeightingOption
 from tests.cluster.conftest import SMALL, ser
 
 
@@ -159,6 +161,17 @@ def test_options_show_every_leaf_with_its_sentence(typed, overrides):
     for key, sentence in expected.items():
         assert sentence
         assert rows[key][3].strip().startswith(" ".join(sentence.split())[:60])
+
+
+def test_options_show_what_a_step_of_each_weighting_costs(typed):
+    code, out, _ = typed("options")
+    assert code == 0
+    lines = out.splitlines()
+    (start,) = [number for number, line in enumerate(lines) if line.startswith("│ weighting ")]
+    rest = itertools.takewhile(lambda line: line.split("│")[1].isspace(), lines[start + 1 :])
+    said = " ".join(" ".join(line.split("│")[3].strip() for line in [lines[start], *rest]).split())
+    assert all(f"{name} ({option.cost:.1f})" in said for name, option in WEIGHTINGS.items())
+    assert f"In brackets: {WeightingOption.cost_meaning}." in said
 
 
 @pytest.mark.parametrize("overrides", [["system=wan2024"], ["system=none"]], ids=" ".join)

@@ -91,7 +91,7 @@ def test_rungs_are_shares_of_the_epochs_and_a_curve_counts_where_it_has_one():
     ("words", "reason"),
     [
         (("--prune-on", "epochs"), "optim.pack=4 does"),
-        (("--prune-on", "epochs", "optim.pack=4", "weighting=pcgrad"), "weighting=gradnorm and weighting=pcgrad"),
+        (("--prune-on", "epochs", "optim.pack=4", "weighting=pcgrad"), "weighting=pcgrad needs a separate gradient"),
         (("--prune-on", "epochs", "optim.pack=4", "--pruning", "futility"), "use asha or median"),
         (("--prune-on", "epochs", "optim.pack=4", "--objective", "uar"), "leave --objective out"),
         (("--prune-on", "epochs", "optim.pack=4", "--fold", "1"), "leave --fold out"),

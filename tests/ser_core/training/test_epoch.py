@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from ser_core.config.tree import Config
 from ser_core.cross_validation.plan import plan
 from ser_core.dataset.dataset import Dataset
+from ser_core.training import epoch as epoch_module
 from ser_core.training.epoch import train_epoch
 from ser_core.training.step import add_gradient, total_loss
 from ser_core.training.train_state import TrainState, begin_stage, new_model, restore, snapshot
@@ -22,7 +24,7 @@ def course_of(configure: Configure, inputs: Dataset, *overrides: str):
     return config, begin_stage(config, inputs, new_model(config, inputs, rows, 1), rows, 1, 0)
 
 
-@pytest.mark.parametrize("weighting", ["fixed", "pcgrad", "gradnorm"])
+@pytest.mark.parametrize("weighting", ["fixed", "pcgrad", "gradnorm", "upgrad", "famo"])
 def test_the_gradient_of_a_step_is_the_mean_over_its_batches(weighting: str, configure: Configure, inputs: Dataset) -> None:
     _, course = course_of(configure, inputs, f"weighting={weighting}")
     parameters = dict(course.model.named_parameters())
@@ -85,3 +87,47 @@ def test_accumulation_schedule_and_batching_make_another_experiment(configure: C
     knobs = ((), ("optim.accumulate=2",), ("optim.schedule=constant",), ("optim.batching=length",))
     keys = {plan(configure(*each), dataset=inputs).keys[0] for each in knobs}
     assert len(keys) == 4
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_losses_after_a_step_differ_only_by_what_the_step_changed(
+    accumulate: int, configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a learning rate they are those before it, with dropout and memory; with one, they are those of a fresh forward."""
+    given = ("weighting=famo", f"optim.accumulate={accumulate}", "model.dropout=0.4", "tasks.dimensions.memory=20")
+    for rate in (0.0, 0.01):
+        config, course = course_of(configure, inputs, *given)
+        course.rates.base_lrs = [rate for _ in course.rates.base_lrs]
+        for group in course.optimiser.param_groups:
+            group["lr"] = rate
+        compared: list[tuple[torch.Tensor, torch.Tensor]] = []
+        method = type(course.weighting)
+        plain = method.after_update
+
+        def noted(self: Any, state: Any, before: torch.Tensor, after: torch.Tensor, plain=plain, compared=compared) -> Any:
+            compared.append((before, after))
+            return plain(self, state, before, after)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(method, "after_update", noted)
+            train_epoch(config, inputs, course, 1)
+        assert (
+            len(compared) == math.ceil(math.ceil(len(course.rows) / config.optim.batch) / accumulate) == course.rates.last_epoch
+        )
+        assert all(torch.equal(before, after) == (rate == 0) for before, after in compared)
+        assert bool(course.weighting_state["logits"].any()) == (rate > 0)
+        assert all(parameter.grad is None for parameter in course.model.parameters())
+
+
+def test_the_forward_pass_after_a_step_leaves_the_model_as_it_is(
+    configure: Configure, inputs: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a rate of 0 FAMO's logits stay, so an epoch without that pass must end with the same bits."""
+    ends = []
+    for skipped in (False, True):
+        config, course = course_of(configure, inputs, "weighting=famo", "weighting.rate=0", "tasks.dimensions.memory=20")
+        if skipped:
+            monkeypatch.setattr(epoch_module, "compare_update", lambda *given: None)
+        train_epoch(config, inputs, course, 1)
+        ends.append(course.model.state_dict())
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())

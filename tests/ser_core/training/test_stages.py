@@ -185,7 +185,10 @@ def test_a_frozen_encoder_is_read_from_the_store_and_a_trained_one_computed_once
         assert torch.allclose(stem(seen.batch(rows).streams["speech"], DropoutKey(None)).steps, plain.steps, atol=2e-2)
 
 
-@pytest.mark.parametrize(("weighting", "every", "batching"), [("uncertainty", 1, "count"), ("dwa", 4, "length")])
+@pytest.mark.parametrize(
+    ("weighting", "every", "batching"),
+    [("uncertainty", 1, "count"), ("dwa", 4, "length"), ("famo", 3, "count"), ("rlw", 3, "count")],
+)
 def test_a_fold_abandoned_after_any_epoch_goes_on_to_the_same_bits(
     weighting: str, every: int, batching: str, configure: Configure, inputs: Dataset, tmp_path: Path
 ) -> None:

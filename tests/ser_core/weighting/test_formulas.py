@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torchjd.scalarization import DWA, UW
+from torchjd.scalarization import DWA, FAMO, UW
 
 from ser_core.weighting.dwa import DynamicWeighting
+from ser_core.weighting.famo import FamoWeighting
 from ser_core.weighting.gradnorm import FLOOR, GradientNormWeighting
 from ser_core.weighting.pcgrad import ProjectedWeighting
+from ser_core.weighting.rlw import RandomWeighting
 from ser_core.weighting.uncertainty import UncertaintyWeighting
 from ser_core.weighting.weighting import Weighting
 
@@ -141,3 +143,73 @@ def test_pcgrad_takes_its_order_from_the_key_alone() -> None:
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(found[0], found[1])
     assert any(not torch.equal(found[0], other) for other in found[2:])
+
+
+def test_famo_by_hand() -> None:
+    """z = (1/2, 1/2), losses (1, 3): c = 1 / (1/2 + 1/6) = 3/2, so c z / L = (3/4, 1/4); times 2 tasks and their weights."""
+    method = FamoWeighting(step=0.025, decay=0.001)
+    state = method.begin(torch.tensor([1.0, 0.5]))
+    losses = torch.tensor([1.0, 3.0], requires_grad=True)
+    method.total(losses, state).backward()
+    assert losses.grad is not None and losses.grad.tolist() == pytest.approx([1.5, 0.25])
+    # Only the first loss fell: the first step of Adam is the whole rate, away from it.
+    state = method.after_update(state, losses.detach(), torch.tensor([0.5, 3.0]))
+    assert state["logits"].tolist() == pytest.approx([-0.025, 0.025], rel=1e-4)
+
+
+def test_famo_with_unit_weights_is_torchjds() -> None:
+    method, reference = FamoWeighting(step=0.1, decay=0.01), FAMO(3, lr=0.1, weight_decay=0.01)
+    state = method.begin(torch.ones(3))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(6):
+        before, after = (torch.rand(3, generator=generator) + 0.1 for _ in range(2))
+        one, other = before.clone().requires_grad_(), before.clone().requires_grad_()
+        method.total(one, state).backward()
+        reference(other).backward()
+        assert one.grad is not None and other.grad is not None
+        torch.testing.assert_close(one.grad, 3 * other.grad)
+        reference.update(after)
+        state = method.after_update(state, before, after)
+        torch.testing.assert_close(state["logits"], reference._w.detach())
+
+
+def test_famo_leaves_out_a_task_without_labels() -> None:
+    method, pair = FamoWeighting(step=0.1, decay=0.0), FamoWeighting(step=0.1, decay=0.0)
+    state, alone = method.begin(torch.ones(3)), pair.begin(torch.ones(2))
+    losses, others = torch.tensor([0.5, 0.0, 2.0], requires_grad=True), torch.tensor([0.5, 2.0], requires_grad=True)
+    method.total(losses, state).backward()
+    pair.total(others, alone).backward()
+    assert losses.grad is not None and others.grad is not None
+    assert losses.grad[1] == 0 and losses.grad[[0, 2]].tolist() == pytest.approx(others.grad.tolist())
+    after = method.after_update(state, losses.detach(), torch.tensor([0.4, 0.0, 1.0]))["logits"]
+    assert after[1] == 0
+    assert after[[0, 2]].tolist() == pytest.approx(
+        pair.after_update(alone, others.detach(), torch.tensor([0.4, 1.0]))["logits"].tolist()
+    )
+    nothing = torch.zeros(3)
+    assert method.total(nothing, state) == 0
+    assert torch.equal(method.after_update(state, nothing, nothing)["logits"], state["logits"])
+
+
+def test_rlw_is_a_softmax_of_normal_draws() -> None:
+    """Factors of mean 1; the logarithm of the ratio of two is a difference of two normal numbers, of variance 2."""
+    method = RandomWeighting()
+    state = method.begin(torch.ones(3, dtype=torch.float64))
+    found = torch.stack([method.weights(method.before_step(state, torch.tensor(key * 7919))) for key in range(4000)])
+    assert (found > 0).all() and found.sum(1).tolist() == pytest.approx([3.0] * 4000)
+    assert found.mean(0).tolist() == pytest.approx([1.0] * 3, abs=0.05)
+    ratios = (found[:, 0] / found[:, 1]).log()
+    assert ratios.mean().item() == pytest.approx(0, abs=0.1) and ratios.var().item() == pytest.approx(2, abs=0.2)
+    assert (ratios.abs() < math.sqrt(2)).double().mean().item() == pytest.approx(0.6827, abs=0.03)
+
+
+def test_rlw_follows_the_key_alone_and_keeps_the_tasks_weights() -> None:
+    method = RandomWeighting()
+    plain, weighted = method.begin(torch.ones(2)), method.begin(torch.tensor([1.0, 0.25]))
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    one, again, other = (method.weights(method.before_step(plain, torch.tensor(key))) for key in (3, 3, 4))
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert torch.equal(method.weights(method.before_step(weighted, torch.tensor(3))), one * torch.tensor([1.0, 0.25]))

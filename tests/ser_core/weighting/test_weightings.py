@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import math
 
 import pytest
@@ -17,6 +18,7 @@ from ser_core.training.train_state import TrainState, begin_stage, new_model
 from ser_core.weighting import WEIGHTINGS
 from tests.conftest import Configure
 from tests.ser_core.training.test_fit import first_fold, trained
+from tests.shared_material import ROOT
 
 TASKS = ("tasks.emotion.weight=1", "tasks.dimensions.weight=0.5", "tasks.gender.weight=0.2")
 ALONE = ("tasks.dimensions.weight=0", "tasks.gender.weight=0")
@@ -134,7 +136,7 @@ def test_totals_of_stacked_models_are_those_alone(name: str) -> None:
 
 def test_which_weightings_can_be_batched_over_models() -> None:
     built = {name: option().build() for name, option in WEIGHTINGS.items()}
-    assert [name for name, method in built.items() if method.batched] == ["fixed", "uncertainty", "dwa"]
+    assert [name for name, method in built.items() if method.batched] == ["fixed", "uncertainty", "dwa", "rlw"]
     assert not [name for name, method in built.items() if method.batched and method.reads_gradients]
 
 
@@ -164,3 +166,10 @@ def test_a_wrong_knob_is_refused(override: str, message: str, configure: Configu
     chosen = ["weighting=dwa"] if "temperature" in override else []
     with pytest.raises(SettingError, match=message):
         configure(*chosen, override)
+
+
+def test_stated_costs_are_those_measured() -> None:
+    """tests/benchmarks/weightings.py measures them; an option without a cost is not in the result yet."""
+    found = json.loads((ROOT / "tests" / "benchmarks" / "results" / "weightings.json").read_text())["ratios"]
+    stated = {name: option.cost for name, option in WEIGHTINGS.items() if option.cost is not None}
+    assert stated == {name: each["processor"] for name, each in found.items()}

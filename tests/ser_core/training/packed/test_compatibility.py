@@ -16,8 +16,9 @@ from tests.conftest import Configure
     ("override", "sentence"),
     [
         ("tasks.transcript.weight=0.1", "tasks.transcript has a loss without a batching rule"),
-        ("weighting=gradnorm", "need a separate gradient for each task"),
-        ("weighting=pcgrad", "need a separate gradient for each task"),
+        ("weighting=gradnorm", "weighting=gradnorm needs a separate gradient for each task"),
+        ("weighting=upgrad", "weighting=upgrad needs a separate gradient for each task"),
+        ("weighting=famo", "weighting=famo needs the losses again after each step"),
         ("weighting.monitor=true", "weighting.monitor=true"),
         ("stages=two", "several stages"),
         ("model.masking=epoch", "model.masking=epoch"),

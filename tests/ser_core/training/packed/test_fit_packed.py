@@ -26,7 +26,7 @@ LIKE = (
     ("optim.weight_decay=0.4", "optim.clip=0.1"),
 )
 """Configurations that may be stacked."""
-WEIGHTINGS = ("weighting=uncertainty", "weighting=dwa")
+WEIGHTINGS = ("weighting=uncertainty", "weighting=dwa", "weighting=rlw")
 TASKS = (
     *("tasks.gender.weight=0.2", "tasks.speaker.weight=0.2", "tasks.style.weight=0.2", "tasks.self_contrast.weight=0.1"),
     *("tasks.augmented_contrast.weight=0.1", "tasks.contrast.weight=0.1 tasks.contrast.memory=24", "tasks.dimensions.memory=20"),
