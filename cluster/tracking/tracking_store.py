@@ -4,8 +4,10 @@ MLflow creates a SQLite database with several seconds of migrations. If the proc
 create it at once, the database never opens again.
 """
 
+import contextlib
 import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from ser_core.errors import RecordError, SettingError
 
 NO_ADDRESS = re.compile(r"\?|%[0-9A-Fa-f]{2}")
 """Characters that SQLAlchemy reads as the options of an address or as an escaped letter."""
+
+LOCK = 7_356_471
+"""Number of the lock that processes hold while they create MLflow's tables in Postgres."""
 
 
 def tracking_uri(store: RunStore, configured: str) -> str:
@@ -37,7 +42,7 @@ def store_exists(uri: str) -> bool:
 
 
 def open_client(uri: str) -> Any:
-    """Returns a client of the tracking store. If its SQLite database does not exist, one process creates it atomically."""
+    """Returns a client of the tracking store. Only one process at a time creates the tables of a database."""
     import mlflow
 
     if file := _file(uri):
@@ -48,7 +53,24 @@ def open_client(uri: str) -> Any:
                 draft = file.with_name(f".{file.name}.draft-{uuid.uuid4().hex}")
                 mlflow.MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
                 draft.rename(file)
-    return mlflow.MlflowClient(tracking_uri=uri)
+    with _alone(uri):
+        # Two clients that create the tables of an empty Postgres at once both fail. A client creates them when it is made.
+        return mlflow.MlflowClient(tracking_uri=uri)
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Holds a lock of a Postgres database against other processes, on any machine; other stores need none here."""
+    if not uri.startswith("postgresql"):
+        yield
+        return
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
+    # The lock ends with the connection, also if this process is killed.
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"select pg_advisory_lock({LOCK})"))
+        yield
 
 
 def as_sentence(error: BaseException, uri: str) -> BaseException:

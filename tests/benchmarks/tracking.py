@@ -27,7 +27,7 @@ from ablations.study_from_command import study_from_words
 from cluster.run_study import plan_ablation
 from cluster.study_record import StudyRecord
 from cluster.tracking.tracker import Tracker
-from cluster.tracking.tracking_store import tracking_uri
+from cluster.tracking.tracking_store import open_client, tracking_uri
 from ser_core.cross_validation.records import RunStore
 
 FOLDS, EPOCHS = 10, 20
@@ -130,9 +130,7 @@ def reader(uri: str) -> Callable[[str], int]:
 
 def server_count(uri: str) -> int:
     """Finished folds on a server, or anything before the first."""
-    import mlflow
-
-    client, token, found = mlflow.MlflowClient(uri), None, 0
+    client, token, found = open_client(uri), None, 0
     experiment = client.get_experiment_by_name("bridgework")
     if experiment is None:
         return 0

@@ -8,6 +8,7 @@ import pytest
 from cluster.tracking.tracking_store import as_sentence, open_client, store_exists, tracking_uri
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
+from tests.cluster.postgres import database, serving
 from tests.shared_material import ROOT
 
 OPEN = """
@@ -47,3 +48,14 @@ def test_a_damaged_database_is_a_sentence_with_a_remedy(tmp_path):
 
 def test_a_server_is_taken_to_be_there():
     assert store_exists("http://127.0.0.1:1") and tracking_uri(RunStore("x"), "http://127.0.0.1:1") == "http://127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with serving() as server, database(server, "empty") as address:
+        yield address
+
+
+def test_processes_that_find_an_empty_postgres_make_its_tables_once(postgres):
+    said = [process.communicate(timeout=300) for process in [start(postgres) for _ in range(3)]]
+    assert [out for out, _ in said] == ["1\n"] * 3, said
