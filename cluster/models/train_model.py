@@ -99,7 +99,9 @@ def group_scores(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     """Returns scores over all test predictions of each gender, where it is known."""
     predictions = pd.concat([one.test.predictions for one in outcomes], ignore_index=True)
     groups = [group for group in sorted(set(predictions["gender"])) if group]
-    return {group: score(predictions[predictions["gender"] == group].reset_index(drop=True)) for group in groups if len(groups) > 1}
+    return {
+        group: score(predictions[predictions["gender"] == group].reset_index(drop=True)) for group in groups if len(groups) > 1
+    }
 
 
 def temperature(classes: Sequence[str], developed: Sequence[pd.DataFrame]) -> float:

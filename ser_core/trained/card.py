@@ -78,9 +78,7 @@ def expectations(description: Description) -> str:
 
 def groups(description: Description) -> str:
     shown = [metric for metric in description.expected if all(metric in scores for scores in description.groups.values())][:6]
-    rows = [
-        (heading(metric), *(number(metric, scores[metric]) for scores in description.groups.values())) for metric in shown
-    ]
+    rows = [(heading(metric), *(number(metric, scores[metric]) for scores in description.groups.values())) for metric in shown]
     return table(("Metric", *description.groups), rows) + "\n\nOver all test utterances of a group together."
 
 
@@ -109,7 +107,11 @@ def making(description: Description) -> str:
     seeds = ", ".join(map(str, description.seeds))
     lines = [
         f"* Classes: {', '.join(description.classes)}",
-        *(f"* {name}: from {low:g} to {high:g}" for name, (low, high) in description.dimensions.items() if "dimensions" in description.tasks),
+        *(
+            f"* {name}: from {low:g} to {high:g}"
+            for name, (low, high) in description.dimensions.items()
+            if "dimensions" in description.tasks
+        ),
         f"* Members: {description.members}, seeds {seeds}; epochs per stage: {', '.join(map(str, description.epochs))}. {description.rule}",
         f"* Probabilities are calibrated by a temperature of {description.temperature:.2f}, fitted on development predictions.",
         f"* Split {description.card.get('split', '')}, corpus content {description.card.get('content', '')}, Bridgework {description.program}",
@@ -123,4 +125,3 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Formats a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in lines)
-

@@ -148,9 +148,7 @@ class EmotionModel:
                 else [Text(one.file, text) for one, text in zip(chunk, texts, strict=True)]
             )
             found[name] = [features for _, features in extract_ahead(items, self.config.audio, self.extractors[name])]
-        refused = {
-            row: each for channel in found.values() for row, each in enumerate(channel) if isinstance(each, AudioError)
-        }
+        refused = {row: each for channel in found.values() for row, each in enumerate(channel) if isinstance(each, AudioError)}
         kept = [row for row in range(len(chunk)) if row not in refused]
         return {name: [cast(Tensor, channel[row]) for row in kept] for name, channel in found.items()}, refused
 
@@ -165,7 +163,9 @@ class EmotionModel:
             found["uncertainty"] = uncertainty(found["probabilities"])
         scales = [name for name in tables[0] if name.startswith("dimensions.")]
         ratings = np.mean([table[scales].to_numpy() for table in tables], axis=0) if scales else np.zeros((len(utterances), 0))
-        others = [name for name in tables[0] if name.endswith(".predicted") and name.split(".")[0] not in ("emotion", "dimensions")]
+        others = [
+            name for name in tables[0] if name.endswith(".predicted") and name.split(".")[0] not in ("emotion", "dimensions")
+        ]
         return [
             Prediction(
                 dimensions={name.split(".")[1]: float(ratings[row, place]) for place, name in enumerate(scales)},
@@ -189,7 +189,9 @@ def load(folder: Path | str, device: str = "auto", **encoders: Path | str) -> Em
     channels = empty_channels(config)
     corpus = _scheme(description)
     tasks = {name: config.tasks.all()[name] for name in description.tasks}
-    members = [_member(place / f"member-{number}.safetensors", config, corpus, channels, tasks) for number in range(description.members)]
+    members = [
+        _member(place / f"member-{number}.safetensors", config, corpus, channels, tasks) for number in range(description.members)
+    ]
     where = device_of(config)
     extractors: dict[str, Extractor] = {}
     for name in config.model.channels:
@@ -224,7 +226,11 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
             )
         paths.append(f"model.{channel}.path={folder}")
     composed = compose([*description.overrides, *paths, f"run.device={device}"])
-    absent = {name: dataclasses.replace(task, weight=0.0) for name, task in composed.tasks.all().items() if name not in description.tasks}
+    absent = {
+        name: dataclasses.replace(task, weight=0.0)
+        for name, task in composed.tasks.all().items()
+        if name not in description.tasks
+    }
     tasks = dataclasses.replace(composed.tasks, **absent)
     restricted = {name: task.restricted_to(tasks.active()) for name, task in tasks.all().items()}
     return dataclasses.replace(composed, tasks=dataclasses.replace(tasks, **restricted))
