@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ablations.report.cells import long_name
 from cluster.cli.commands import conclude_study, cross_validate_one, watching
 from cluster.models.evaluate import evaluate
 from cluster.models.export import export_model
@@ -18,7 +19,7 @@ from cluster.models.train_model import TrainAsked, train_model
 from cluster.tune.resources import split_overrides
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.metrics import find_metric, heading
+from ser_core.metrics import find_metric
 from ser_core.trained import EmotionModel, load
 from ser_core.trained.description import read_description
 
@@ -71,7 +72,7 @@ def list_models(console: Console, folder: Path) -> None:
         one = read_description(place)
         first = next(iter(one.expected), "")
         scale = 100 if first and find_metric(first).percent else 1
-        score = f"{heading(first)} {scale * one.expected[first]['value']:.1f} expected" if first else ""
+        score = f"{long_name(first)} {scale * one.expected[first]['value']:.1f} expected" if first else ""
         console.print(f"{place.name}  {one.name}, {one.members} members, {score}", highlight=False, soft_wrap=True, markup=False)
 
 
@@ -120,7 +121,7 @@ def evaluate_on(console: Console, loading: Loading, overrides: Sequence[str], la
     for metric, found in result.scores.items():
         scale, digits = (100, 1) if find_metric(metric).percent else (1, 3)
         ends = f" [{scale * found.low:.{digits}f}, {scale * found.high:.{digits}f}]" if found.low == found.low else ""
-        console.print(f"  {heading(metric):<24} {scale * found.value:.{digits}f}{ends}", highlight=False, markup=False)
+        console.print(f"  {long_name(metric):<24} {scale * found.value:.{digits}f}{ends}", highlight=False, markup=False)
     console.print("in brackets the 95 % interval over speakers", highlight=False)
     for sentence in [*result.notes, *(f"left out: {count} ({reason})" for reason, count in result.left_out.items())]:
         console.print(sentence, highlight=False, soft_wrap=True, markup=False)

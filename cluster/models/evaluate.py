@@ -51,8 +51,8 @@ def evaluate(model: EmotionModel, corpus: Corpus, mapping: Mapping[str, str]) ->
     kept = table[table["emotion"].isin(known) | table[rated].notna().any(axis=1) if rated else table["emotion"].isin(known)]
     if not len(kept):
         raise SettingError(
-            f"no label of {corpus.name} ({', '.join(corpus.classes)}) is a class of the model ({', '.join(sorted(known))}); map them: "
-            "--map LABEL=CLASS"
+            f"no label of {corpus.name} ({', '.join(corpus.classes)}) is a class of the model ({', '.join(sorted(known))}); "
+            "map them: --map LABEL=CLASS"
         )
     answered, refused = _answers(model, kept)
     found = score(answered)
@@ -89,7 +89,7 @@ def _intervals(predictions: pd.DataFrame, found: Mapping[str, float]) -> dict[st
     speakers = predictions["speaker"].unique()
     if len(speakers) < 2:
         return {name: Interval(found[name]) for name in sorted(found, key=place)}
-    rows = {speaker: frame for speaker, frame in predictions.groupby("speaker", sort=False)}
+    rows = dict(iter(predictions.groupby("speaker", sort=False)))
     redrawn: dict[str, list[float]] = {}
     for weights in draw(len(speakers), REDRAWS, 0):
         counts = np.asarray(weights, int)
@@ -125,8 +125,8 @@ def _scales(description: Description, corpus: Corpus, rated: Sequence[str]) -> l
     """Returns a note for each dimension whose scale differs: concordance compares values, not orders."""
     theirs = {each.name: [each.low, each.high] for each in corpus.dimensions}
     return [
-        f"{name}: the model answers on {description.dimensions[name][0]:g} to {description.dimensions[name][1]:g}, the corpus rates "
-        f"on {theirs[name][0]:g} to {theirs[name][1]:g}; CCC compares the numbers as they are."
+        f"{name}: the model answers on {description.dimensions[name][0]:g} to {description.dimensions[name][1]:g}, the corpus "
+        f"rates on {theirs[name][0]:g} to {theirs[name][1]:g}; CCC compares the numbers as they are."
         for name in rated
         if name in theirs and theirs[name] != list(description.dimensions[name])
     ]

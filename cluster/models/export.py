@@ -7,11 +7,11 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+from cluster.models.card import card
 from cluster.models.model_store import find_model
 from ser_core.encoders.checkpoint import find
 from ser_core.encoders.encoder import SETTING_FILES, weight_files
 from ser_core.errors import SettingError
-from ser_core.trained.card import card
 from ser_core.trained.description import Description, read_description, write_description
 from ser_core.trained.train import copy_model
 

@@ -53,23 +53,31 @@ def application(model: EmotionModel, token: str = "", largest_mb: float = LARGES
     ) -> dict[str, Any]:
         """The emotion of one recording, sent as the body."""
         check(authorization)
-        content = bytearray()
-        async for piece in request.stream():
-            content += piece
-            if len(content) > most:
-                raise HTTPException(413, f"the recording has more than {largest_mb:g} MB; send a shorter one")
-        if not content:
-            raise HTTPException(422, "the body is empty; send a recording as the body")
+        content = await _body(request, most, largest_mb)
         if model.reads_text and not text:
             raise HTTPException(422, "this model reads speech and text; add ?text=...")
         try:
-            return await asyncio.wait_for(asyncio.to_thread(_answer, model, bytes(content), text), seconds)
+            return await asyncio.wait_for(asyncio.to_thread(_answer, model, content, text), seconds)
         except AudioError as error:
             raise HTTPException(422, str(error)) from None
         except TimeoutError:
             raise HTTPException(503, f"the recording took more than {seconds:g} s; send a shorter one") from None
 
     return app
+
+
+async def _body(request: Any, most: int, largest_mb: float) -> bytes:
+    """Returns the body. Raises HTTPException for one that is empty or too large, before all of it is read."""
+    from fastapi import HTTPException
+
+    content = bytearray()
+    async for piece in request.stream():
+        content += piece
+        if len(content) > most:
+            raise HTTPException(413, f"the recording has more than {largest_mb:g} MB; send a shorter one")
+    if not content:
+        raise HTTPException(422, "the body is empty; send a recording as the body")
+    return bytes(content)
 
 
 def _answer(model: EmotionModel, content: bytes, text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a model folder says about itself in model.json: how to build the model, what it learned from, what it is expected to score.
+"""What a model folder says about itself in model.json: how to build the model, what it learned from, what to expect of it.
 
 <folder>/model.json   member-0.safetensors  member-1.safetensors ...   README.md (the card)   encoder-speech/ (if it is inside)
 """
@@ -73,7 +73,7 @@ def read_description(folder: Path) -> Description:
         raise RecordError(f"{folder / FILE} is damaged ({error}); export the model again") from error
     if fields.get("format") != FORMAT:
         raise RecordError(
-            f"{folder} has format {fields.get('format')} and this program reads format {FORMAT}; update Bridgework or export again"
+            f"{folder} has format {fields.get('format')} and this program reads {FORMAT}; update Bridgework or export again"
         )
     known = {field.name for field in dataclasses.fields(Description)}
     try:

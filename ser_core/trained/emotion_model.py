@@ -221,8 +221,8 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
             ) from error
         if (found := weights_hash(folder)) != named["weights"]:
             raise SettingError(
-                f"{description.name} was trained with {named['checkpoint']} ({named['weights']}), but {folder} holds other weights "
-                f"({found}); give the checkpoint that it was trained with"
+                f"{description.name} was trained with {named['checkpoint']} ({named['weights']}), but {folder} holds other "
+                f"weights ({found}); give the checkpoint that it was trained with"
             )
         paths.append(f"model.{channel}.path={folder}")
     composed = compose([*description.overrides, *paths, f"run.device={device}"])

@@ -5,13 +5,14 @@ description --> front matter (YAML), then: what it does, what to expect, groups,
 
 from collections.abc import Sequence
 
-from ser_core.metrics import find_metric, heading
+from ablations.report.cells import long_name
+from ser_core.metrics import find_metric
 from ser_core.trained.description import Description
 
 NON_COMMERCIAL = ("-nc", "non-commercial", "noncommercial", "academic", "research")
 """Words in a licence that rule out commercial use."""
-USES = """It estimates the emotion that listeners would hear in an utterance. It does not read minds: labels are what raters or actors
-called an emotion.
+USES = """It estimates the emotion that listeners would hear in an utterance. It does not read minds: labels are what raters or
+actors called an emotion.
 
 Do not use it to decide about people: hiring, policing, credit, diagnosis, proctoring, or surveillance. In the European Union,
 inferring emotions at the workplace and in education is prohibited (Regulation (EU) 2024/1689, Article 5). Scores below hold for
@@ -67,18 +68,18 @@ def expectations(description: Description) -> str:
         scale = 100 if find_metric(metric).percent else 1
         value, low, high = (scale * found[part] for part in ("value", "low", "high"))
         digits = 1 if scale == 100 else 3
-        rows.append((heading(metric), f"{value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"))
+        rows.append((long_name(metric), f"{value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"))
     protocol = description.card.get("protocol", "")
     note = (
-        f"Mean over the folds of a cross-validation ({protocol}) of the same settings; each fold's model learned from fewer speakers "
-        "than this one. The interval holds 95 % for new speakers of the same corpus. Percent, except for concordance (CCC)."
+        f"Mean over the folds of a cross-validation ({protocol}) of the same settings; each fold's model learned from fewer "
+        "speakers than this one. The interval holds 95 % for new speakers of the same corpus. Percent, except for CCC."
     )
     return table(("Metric", "expected", "95 % interval"), rows) + "\n\n" + note
 
 
 def groups(description: Description) -> str:
     shown = [metric for metric in description.expected if all(metric in scores for scores in description.groups.values())][:6]
-    rows = [(heading(metric), *(number(metric, scores[metric]) for scores in description.groups.values())) for metric in shown]
+    rows = [(long_name(metric), *(number(metric, scores[metric]) for scores in description.groups.values())) for metric in shown]
     return table(("Metric", *description.groups), rows) + "\n\nOver all test utterances of a group together."
 
 
@@ -95,7 +96,7 @@ def data(description: Description) -> str:
     if any(word in terms.lower() for word in NON_COMMERCIAL):
         parts.append("* The licence of the corpus does not allow commercial use, so neither may this model be used commercially.")
     parts += [
-        f"* Encoder of the {channel} channel: {named['checkpoint']} (weights {named['weights']}); its own licence applies as well."
+        f"* Encoder of the {channel} channel: {named['checkpoint']} (weights {named['weights']}); its licence applies as well."
         for channel, named in description.encoders.items()
     ]
     parts.append("* The strictest of these terms wins. This summary is ours; only the agreements themselves are binding.")
@@ -112,9 +113,11 @@ def making(description: Description) -> str:
             for name, (low, high) in description.dimensions.items()
             if "dimensions" in description.tasks
         ),
-        f"* Members: {description.members}, seeds {seeds}; epochs per stage: {', '.join(map(str, description.epochs))}. {description.rule}",
+        f"* Members: {description.members}, seeds {seeds}",
+        f"* Epochs per stage: {', '.join(map(str, description.epochs))}. {description.rule}",
         f"* Probabilities are calibrated by a temperature of {description.temperature:.2f}, fitted on development predictions.",
-        f"* Split {description.card.get('split', '')}, corpus content {description.card.get('content', '')}, Bridgework {description.program}",
+        f"* Split {description.card.get('split', '')}, corpus content {description.card.get('content', '')}",
+        f"* Trained with Bridgework {description.program}",
         *(f"* {note}" for note in description.notes),
         "* Settings: `" + " ".join(description.overrides) + "`",
     ]
