@@ -68,6 +68,7 @@ def expectations(description: Description) -> str:
         scale = 100 if find_metric(metric).percent else 1
         value, low, high = (scale * found[part] for part in ("value", "low", "high"))
         digits = 1 if scale == 100 else 3
+        low, high = (max(low, 0.0), min(high, 100.0)) if scale == 100 else (low, high)
         rows.append((long_name(metric), f"{value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"))
     protocol = description.card.get("protocol", "")
     note = (

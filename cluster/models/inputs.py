@@ -42,14 +42,17 @@ Found = Utterance | tuple[str, AudioError]
 def utterances(inputs: Sequence[str], settings: InputSettings, needs_text: bool) -> Iterator[Found]:
     """Yields what to predict, in order. Raises SettingError for an input that does not exist and for missing texts."""
     texts = _transcripts(settings.transcripts) if settings.transcripts else {}
-    rows = (row for given in inputs for row in _rows(given, settings))
-    for row in rows:
+    tables = any(Path(given).suffix.lower() in TABLES for given in inputs)
+    if needs_text and not (settings.transcripts or settings.text_column or tables):
+        raise SettingError(
+            "this model reads speech and text, but there are no texts; give a table with --text-column, --transcripts FILE, or "
+            "--speech-only if the model was trained for that"
+        )
+    for row in (row for given in inputs for row in _rows(given, settings)):
         text = row.text or texts.get(row.file, "") or texts.get(Path(row.file).name, "")
         if needs_text and not text:
-            raise SettingError(
-                f"this model reads speech and text, and there is no text for {row.file}; give a table with --text-column, or "
-                "--transcripts FILE, or --speech-only if the model was trained for that"
-            )
+            yield row.file, AudioError("has no text, and this model reads speech and text")
+            continue
         if not settings.window:
             yield dataclasses.replace(row, text=text)
             continue

@@ -33,7 +33,8 @@ def window_starts(seconds: float, window: float, hop: float) -> list[tuple[float
     if seconds <= window:
         return [(0.0, seconds)]
     count = math.ceil((seconds - window) / hop - 1e-9)
-    return [*((hop * number, hop * number + window) for number in range(count)), (seconds - window, seconds)]
+    starts = [*(hop * number for number in range(count)), seconds - window]
+    return [(round(start, 6), round(start + window, 6)) for start in starts]
 
 
 def windows(file: str, window: float, hop: float, active_only: bool = False, text: str = "") -> Iterator[Utterance]:

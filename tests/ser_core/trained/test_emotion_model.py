@@ -1,24 +1,19 @@
 """A trained model: its folder, what it answers, and that a fold's model answers as its record does."""
 
-import dataclasses
-import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from ser_core.config.tree import Config
 from ser_core.cross_validation.plan import Plan, plan
 from ser_core.dataset.dataset import Dataset
-from ser_core.errors import AudioError, RecordError, SettingError
+from ser_core.errors import AudioError
 from ser_core.model import SpeechEmotionModel
 from ser_core.trained import EmotionModel, load
-from ser_core.trained.describe import describe, portable
-from ser_core.trained.description import FILE, read_description, write_description
+from ser_core.trained.describe import describe
+from ser_core.trained.description import write_description
 from ser_core.trained.emotion_model import Utterance
-from ser_core.trained.train import best_epoch, everyone, train_member, train_members, write_member
+from ser_core.trained.train import write_member
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import fit
 from tests.conftest import Configure, small_words
