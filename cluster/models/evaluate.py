@@ -5,7 +5,10 @@ corpus --labels mapped--> utterances --model--> predictions --> scores with inte
 
 import dataclasses
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,29 +46,30 @@ def evaluate(model: EmotionModel, corpus: Corpus, mapping: Mapping[str, str]) ->
 
     Raises SettingError when no label of the corpus is a class of the model.
     """
-    table = corpus.table.copy()
-    table["emotion"] = [mapping.get(label, label) for label in table["emotion"]]
     known = set(model.description.classes)
-    left = table["emotion"][(table["emotion"] != "") & ~table["emotion"].isin(known)]
-    rated = [name for name in model.description.dimensions if name in table] if "dimensions" in model.tasks else []
-    kept = table[table["emotion"].isin(known) | table[rated].notna().any(axis=1) if rated else table["emotion"].isin(known)]
-    if not len(kept):
+    labels = [mapping.get(label, label) for label in corpus.column("emotion").tolist()]
+    rated = [name for name in model.description.dimensions if name in corpus.table] if "dimensions" in model.tasks else []
+    values = np.array([corpus.column(name) for name in rated] or [[math.nan] * len(labels)])
+    kept = [row for row, label in enumerate(labels) if label in known or np.isfinite(values[:, row]).any()]
+    if not kept:
         raise SettingError(
             f"no label of {corpus.name} ({', '.join(corpus.classes)}) is a class of the model ({', '.join(sorted(known))}); "
             "map them: --map LABEL=CLASS"
         )
-    answered, refused = _answers(model, kept)
+    left = Counter(label for label in labels if label and label not in known)
+    records = [{**row, "emotion": label} for row, label in zip(corpus.table.to_dict("records"), labels, strict=True)]
+    answered, refused = _answers(model, [records[row] for row in kept])
     found = score(answered)
     notes = [*_met(model.description, corpus), *_scales(model.description, corpus, rated)]
-    reasons = {f"label {label} is no class of the model": count for label, count in left.value_counts().sort_index().items()}
+    reasons = {f"label {label} is no class of the model": count for label, count in sorted(left.items())}
     return Evaluation(_intervals(answered, found), answered, len(answered), reasons, refused, notes)
 
 
-def _answers(model: EmotionModel, kept: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+def _answers(model: EmotionModel, kept: Sequence[Mapping[Any, Any]]) -> tuple[pd.DataFrame, dict[str, str]]:
     """Returns predictions with targets, and the refused utterances."""
-    rows = [Utterance(str(row.file), float(row.start), float(row.end), str(row.text)) for row in kept.itertuples()]
-    found, refused, records = list(model.predict(rows)), dict[str, str](), []
-    for row, one in zip(kept.to_dict("records"), found, strict=True):
+    rows = [Utterance(*(row[name] for name in ("file", "start", "end", "text"))) for row in kept]
+    refused, records = dict[str, str](), []
+    for row, one in zip(kept, model.predict(rows), strict=True):
         if isinstance(one, AudioError):
             refused[row["utterance"]] = str(one)
             continue
@@ -106,8 +110,6 @@ def _intervals(predictions: pd.DataFrame, found: Mapping[str, float]) -> dict[st
 
 def _met(description: Description, corpus: Corpus) -> list[str]:
     """Returns what the audit says: whether the model or its encoders met this corpus before."""
-    import re
-
     notes, plain = [], re.sub(r"[^a-z0-9]", "", corpus.name.lower())
     if description.card.get("corpus") == corpus.name:
         notes.append(f"The model was trained on {corpus.name} itself, so these scores say nothing about new speakers.")

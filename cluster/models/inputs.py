@@ -7,8 +7,9 @@ import csv
 import dataclasses
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ser_core.errors import AudioError, SettingError
 from ser_core.trained.emotion_model import Utterance
@@ -92,7 +93,7 @@ def _table(file: Path, text_column: str) -> Iterator[Utterance]:
         yield Utterance(str(place if place.is_absolute() else file.parent / place), start, end, str(row.get(column) or ""))
 
 
-def _records(file: Path) -> list[dict[str, object]]:
+def _records(file: Path) -> Sequence[Mapping[Any, Any]]:
     if file.suffix.lower() == ".parquet":
         import pandas as pd
 
