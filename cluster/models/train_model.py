@@ -98,10 +98,10 @@ def expected_scores(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
 def group_scores(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     """Returns scores over all test predictions of each gender, where it is known."""
     predictions = pd.concat([one.test.predictions for one in outcomes], ignore_index=True)
-    groups = [group for group in sorted(set(predictions["gender"])) if group]
-    return {
-        group: score(predictions[predictions["gender"] == group].reset_index(drop=True)) for group in groups if len(groups) > 1
-    }
+    genders = predictions["gender"].to_numpy()
+    groups = [group for group in sorted(set(genders.tolist())) if group]
+    rows = {group: np.flatnonzero(genders == group) for group in groups if len(groups) > 1}
+    return {group: score(predictions.take(found).reset_index(drop=True)) for group, found in rows.items()}
 
 
 def temperature(classes: Sequence[str], developed: Sequence[pd.DataFrame]) -> float:

@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
+from ser_core.config.compose import as_dict
 from ser_core.config.override_keys import expand
 from ser_core.config.published_system import apply_system
 from ser_core.config.tree import GROUPS
@@ -20,10 +21,10 @@ ELSEWHERE = ("corpus", "folds", "run", "cluster", "seed", "conditions")
 def describe(planned: Plan, overrides: Sequence[str], seeds: Sequence[int], epochs: Sequence[int], rule: str) -> Description:
     """Returns the description without scores. `overrides` are those that composed the plan's configuration."""
     config, corpus = planned.config, planned.dataset.corpus
-    scheme = corpus.scheme
+    scheme, model = corpus.scheme, as_dict(config)["model"]
     utterances = {int(row) for fold in planned.folds.folds for part in (fold.train, fold.dev, fold.test) for row in part}
     return Description(
-        name=f"{config.model.fusion.name} on {corpus.name}",
+        name=f"{model['fusion']['name']} on {corpus.name}",
         overrides=portable(overrides),
         classes=scheme["classes"],
         dimensions=scheme["dimensions"],
@@ -37,7 +38,7 @@ def describe(planned: Plan, overrides: Sequence[str], seeds: Sequence[int], epoc
         card=planned.card,
         utterances=len(utterances),
         program=importlib.metadata.version("bridgework"),
-        speech_alone=config.model.masking.name != "none" and set(planned.dataset.channels) == {"speech", "text"},
+        speech_alone=model["masking"]["name"] != "none" and set(planned.dataset.channels) == {"speech", "text"},
     )
 
 

@@ -99,7 +99,7 @@ class EmotionModel:
 
     def predict(self, utterances: Iterable[Utterance]) -> Iterator[Prediction | AudioError]:
         """Yields one Prediction per utterance, in order, or the AudioError that says why it cannot be used."""
-        for chunk in itertools.batched(utterances, CHUNK) if hasattr(itertools, "batched") else _chunks(utterances):
+        for chunk in _chunks(utterances):
             features, refused = self._features(chunk)
             kept = [row for row in range(len(chunk)) if row not in refused]
             answers = iter(self._predictions([chunk[row] for row in kept], features) if kept else ())
@@ -281,7 +281,7 @@ def _emotion(classes: Sequence[str], found: Mapping[str, np.ndarray], row: int) 
 
 
 def _chunks(utterances: Iterable[Utterance]) -> Iterator[tuple[Utterance, ...]]:
-    """Does what itertools.batched does from Python 3.12 on."""
+    """Yields CHUNK utterances at a time (itertools.batched needs Python 3.12)."""
     left = iter(utterances)
     while chunk := tuple(itertools.islice(left, CHUNK)):
         yield chunk

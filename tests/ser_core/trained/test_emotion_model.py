@@ -54,6 +54,6 @@ def test_a_fold_model_answers_its_test_part_as_the_record_does(
     features = loaded._features(utterances(planned, rows))[0]
     expected = predict(planned.config, planned.dataset, model, rows)
     [found] = loaded.tables(features)
-    pd.testing.assert_frame_equal(found, expected[list(found)], check_exact=True)
+    pd.testing.assert_frame_equal(found, expected.loc[:, list(found)], check_exact=True)
     answered = [each.emotion for each in loaded.predict(utterances(planned, rows)) if not isinstance(each, AudioError)]
     assert answered == expected["emotion.predicted"].tolist()
