@@ -190,11 +190,13 @@ def lab():
 
 
 @pytest.fixture
-def folder():
+def folder(lab):
     """A folder that all machines see: not under /tmp, which every machine has for itself."""
     made = Path(tempfile.mkdtemp(prefix="ser-test-", dir="/var/tmp"))
     yield made
-    shutil.rmtree(made)
+    # A job that a failed test leaves behind would take the nodes from the next test.
+    lab.run("scancel", "--full", "--user=root")
+    shutil.rmtree(made, ignore_errors=True)
 
 
 def wait_for_end(lab: Lab, folder: Path, job: str, seconds: float = 400) -> str:
