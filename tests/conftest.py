@@ -59,16 +59,11 @@ def configure(spoken_store: Path, tmp_path: Path) -> Configure:
         folder.mkdir(exist_ok=True)
         if not (folder / "cache").exists():
             (folder / "cache").symlink_to(spoken_store / "cache")
-        return compose([*small_words(*overrides), f"run.store={folder}"])
+        given = {override.partition("=")[0] for override in overrides}
+        kept = [override for override in SMALL if override.partition("=")[0] not in given]
+        return compose([*_fitting(kept, overrides), *overrides, f"run.store={folder}"])
 
     return build
-
-
-def small_words(*overrides: str) -> list[str]:
-    """The overrides of the small configuration with these on top."""
-    given = {override.partition("=")[0] for override in overrides}
-    kept = [override for override in SMALL if override.partition("=")[0] not in given]
-    return [*_fitting(kept, overrides), *overrides]
 
 
 def _fitting(kept: Sequence[str], overrides: Sequence[str]) -> list[str]:

@@ -47,10 +47,9 @@ def train_on_everyone(console: Console, overrides: Sequence[str], members: int, 
     finished, planned = cross_validate_one(console, overrides, "train")
     if code := conclude_study(console, finished):
         return code
-    (words, _) = split_overrides(overrides)
     with watching(console) as watch:
         key, trained = train_model(
-            finished, planned, words, asked, lambda event, most: watch(event.end.epoch, most, f"member {event.number + 1}")
+            finished, planned, asked, lambda event, most: watch(event.end.epoch, most, f"member {event.number + 1}")
         )
     place = place_of(finished.store, key)
     console.print(f"model      {place}", highlight=False, soft_wrap=True, markup=False)

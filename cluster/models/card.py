@@ -3,10 +3,15 @@
 description --> front matter (YAML), then: what it does, what to expect, groups, data and licence, how it was made, limits
 """
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from ablations.report.cells import long_name
+from ser_core.config.from_dict import config_from
+from ser_core.config.identity import described
 from ser_core.metrics import find_metric
+from ser_core.trained.describe import PARTS
 from ser_core.trained.description import Description
 
 NON_COMMERCIAL = ("-nc", "non-commercial", "noncommercial", "academic", "research")
@@ -45,7 +50,7 @@ def front_matter() -> str:
 
 
 def usage(description: Description) -> str:
-    text = ', text="what was said"' if "text" in description.encoders or reads_words(description) else ""
+    text = ', text="what was said"' if description.settings["model"]["text"]["name"] != "none" else ""
     return (
         "    ser predict FOLDER FILES\n\n"
         "or in Python, without Ray, Optuna or MLflow:\n\n"
@@ -55,10 +60,10 @@ def usage(description: Description) -> str:
     )
 
 
-def reads_words(description: Description) -> bool:
-    """Whether the model has a text channel without a checkpoint."""
-    text = next((each.partition("=")[2] for each in description.overrides if each.startswith("model/text=")), "words")
-    return text == "words"
+def changed(description: Description) -> dict[str, Any]:
+    """Returns the settings that differ from the defaults."""
+    config = config_from(description.settings)
+    return {name: found for name in PARTS if (found := described(getattr(config, name)))}
 
 
 def expectations(description: Description) -> str:
@@ -120,7 +125,7 @@ def making(description: Description) -> str:
         f"* Split {description.card.get('split', '')}, corpus content {description.card.get('content', '')}",
         f"* Trained with Bridgework {description.program}",
         *(f"* {note}" for note in description.notes),
-        "* Settings: `" + " ".join(description.overrides) + "`",
+        "* Settings other than the defaults: `" + json.dumps(changed(description)) + "`",
     ]
     return "\n".join(lines)
 

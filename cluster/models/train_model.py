@@ -42,7 +42,7 @@ class TrainAsked:
 
 
 def train_model(
-    finished: StudyResult, planned: Plan, words: Sequence[str], asked: TrainAsked, on_epoch: Callable[[Members, int], None]
+    finished: StudyResult, planned: Plan, asked: TrainAsked, on_epoch: Callable[[Members, int], None]
 ) -> tuple[str, bool]:
     """Trains a cross-validated configuration on everyone. Returns the key of the model, and whether anything was trained."""
     store, study = finished.store, finished.study
@@ -55,7 +55,7 @@ def train_model(
     if (folder / FILE).exists():
         return key, False
     train_members(planned, epochs, seeds, folder, lambda event: on_epoch(event, sum(epochs)))
-    made = describe(planned, words, seeds, epochs, rule)
+    made = describe(planned, seeds, epochs, rule)
     write_description(with_scores(made, outcomes, records, store, study.notes), folder)
     return key, True
 

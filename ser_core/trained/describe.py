@@ -3,29 +3,29 @@
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ser_core.config.compose import as_dict
-from ser_core.config.override_keys import expand
-from ser_core.config.published_system import apply_system
-from ser_core.config.tree import GROUPS
+from ser_core.config.tree import Config
 from ser_core.cross_validation.plan import Plan
 from ser_core.encoders.checkpoint import find
 from ser_core.encoders.encoder import EncoderOption, weights_hash
+from ser_core.tasks import CHANNELS
 from ser_core.trained.description import Description
 from ser_core.trained.emotion_model import lent
 
-ELSEWHERE = ("corpus", "folds", "run", "cluster", "seed", "conditions")
-"""Settings that say where and on what a model was trained, not how it predicts."""
+PARTS = ("audio", "model", "tasks")
+"""Settings that decide how a model predicts."""
 
 
-def describe(planned: Plan, overrides: Sequence[str], seeds: Sequence[int], epochs: Sequence[int], rule: str) -> Description:
-    """Returns the description without scores. `overrides` are those that composed the plan's configuration."""
+def describe(planned: Plan, seeds: Sequence[int], epochs: Sequence[int], rule: str) -> Description:
+    """Returns the description of a model that learned from everyone, without scores."""
     config, corpus = planned.config, planned.dataset.corpus
-    scheme, model = corpus.scheme, as_dict(config)["model"]
+    scheme, settings = corpus.scheme, portable(config)
     utterances = {int(row) for fold in planned.folds.folds for part in (fold.train, fold.dev, fold.test) for row in part}
     return Description(
-        name=f"{model['fusion']['name']} on {corpus.name}",
-        overrides=portable(overrides),
+        name=f"{settings['model']['fusion']['name']} on {corpus.name}",
+        settings=settings,
         classes=scheme["classes"],
         dimensions=scheme["dimensions"],
         genders=sorted({*corpus.column("gender").tolist()} - {""}) if config.tasks.gender.weight else [],
@@ -38,23 +38,16 @@ def describe(planned: Plan, overrides: Sequence[str], seeds: Sequence[int], epoc
         card=planned.card,
         utterances=len(utterances),
         program=importlib.metadata.version("bridgework"),
-        speech_alone=model["masking"]["name"] != "none" and set(planned.dataset.channels) == {"speech", "text"},
+        speech_alone=settings["model"]["masking"]["name"] != "none" and set(planned.dataset.channels) == {"speech", "text"},
     )
 
 
-def portable(overrides: Sequence[str]) -> list[str]:
-    """Returns the overrides that shape the model, with the settings of a published system written out and without paths.
-
-    >>> portable(["corpus=emodb", "corpus.root=/data", "model.fusion=bridge", "seed=3"])
-    ['model/fusion=bridge']
-    """
-    written = expand(apply_system(overrides, GROUPS).overrides, GROUPS)
-    kept = []
-    for override in written:
-        key = override.partition("=")[0].replace("/", ".").lstrip("+~")
-        if key.split(".")[0] not in ELSEWHERE and key not in ("model.speech.path", "model.text.path"):
-            kept.append(override)
-    return kept
+def portable(config: Config) -> dict[str, Any]:
+    """Returns the settings that decide how a model predicts, without paths."""
+    settings = {name: part for name, part in as_dict(config).items() if name in PARTS}
+    for channel in CHANNELS:
+        settings["model"][channel].pop("path", None)
+    return settings
 
 
 def encoders_of(planned: Plan) -> dict[str, dict[str, str]]:

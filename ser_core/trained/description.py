@@ -22,8 +22,8 @@ class Description:
 
     name: str
     """Short title, such as `concat on emodb`."""
-    overrides: list[str]
-    """Settings of the model, without places: no corpus, no store, no path of a checkpoint."""
+    settings: dict[str, Any]
+    """The settings `audio`, `model` and `tasks`, without paths of checkpoints."""
     classes: list[str]
     dimensions: dict[str, list[float]]
     """Low and high end of the scale of each dimension that the corpus rates."""

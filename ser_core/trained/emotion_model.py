@@ -5,6 +5,7 @@ Utterances of a chunk are sorted by length and stepped 32 at a time, as the eval
 its test part as its record does, to the last bit.
 """
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -21,7 +22,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser_core.batch import pad
-from ser_core.config.compose import compose
+from ser_core.config.from_dict import config_from
 from ser_core.config.tree import Config
 from ser_core.corpus.corpus import SECONDS, WORDS, Corpus, Dimension
 from ser_core.corpus.texts import clean
@@ -208,7 +209,7 @@ def lent(tasks: Mapping[str, TaskOption]) -> list[str]:
 
 
 def _config(description: Description, place: Path, device: str, encoders: Mapping[str, Path | str]) -> Config:
-    paths = []
+    paths: dict[str, str] = {}
     for channel, named in description.encoders.items():
         inside = place / f"encoder-{channel}"
         given = str(encoders.get(channel) or (inside if inside.is_dir() else named.get("path", "")))
@@ -224,16 +225,14 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
                 f"{description.name} was trained with {named['checkpoint']} ({named['weights']}), but {folder} holds other "
                 f"weights ({found}); give the checkpoint that it was trained with"
             )
-        paths.append(f"model.{channel}.path={folder}")
-    composed = compose([*description.overrides, *paths, f"run.device={device}"])
-    absent = {
-        name: dataclasses.replace(task, weight=0.0)
-        for name, task in composed.tasks.all().items()
-        if name not in description.tasks
-    }
-    tasks = dataclasses.replace(composed.tasks, **absent)
-    restricted = {name: task.restricted_to(tasks.active()) for name, task in tasks.all().items()}
-    return dataclasses.replace(composed, tasks=dataclasses.replace(tasks, **restricted))
+        paths[channel] = str(folder)
+    settings = copy.deepcopy(description.settings)
+    for channel, path in paths.items():
+        settings["model"][channel]["path"] = path
+    composed = config_from({**settings, "run": {"device": device}})
+    unused = [name for name in composed.tasks.all() if name not in description.tasks]
+    absent = {name: dataclasses.replace(composed.tasks.all()[name], weight=0.0) for name in unused}
+    return dataclasses.replace(composed, tasks=dataclasses.replace(composed.tasks, **absent))
 
 
 def _scheme(description: Description) -> Corpus:

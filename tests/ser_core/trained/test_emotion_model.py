@@ -16,15 +16,15 @@ from ser_core.trained.emotion_model import Utterance
 from ser_core.trained.train import write_member
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import fit
-from tests.conftest import Configure, small_words
+from tests.conftest import Configure
 
 TASKS = ("tasks.gender.weight=0.1", "tasks.dimensions.weight=1", "tasks.speaker.weight=0.1", "tasks.transcript.weight=0.1")
 
 
-def model_of(planned: Plan, words: list[str], folder: Path, *models: SpeechEmotionModel) -> EmotionModel:
+def model_of(planned: Plan, folder: Path, *models: SpeechEmotionModel) -> EmotionModel:
     for number, model in enumerate(models):
         write_member(model, folder, number)
-    write_description(describe(planned, small_words(*words), list(range(len(models))), [2], "rule"), folder)
+    write_description(describe(planned, list(range(len(models))), [2], "rule"), folder)
     return load(folder)
 
 
@@ -50,7 +50,7 @@ def test_a_fold_model_answers_its_test_part_as_the_record_does(
     planned = plan(config, dataset=inputs if "model.text=none" not in words else None)
     rows = planned.folds.folds[1].test.tolist()
     model = fold_model(planned, 2)
-    loaded = model_of(planned, words, tmp_path / "model", model)
+    loaded = model_of(planned, tmp_path / "model", model)
     features = loaded._features(utterances(planned, rows))[0]
     expected = predict(planned.config, planned.dataset, model, rows)
     [found] = loaded.tables(features)

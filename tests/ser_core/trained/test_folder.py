@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ser_core.config.from_dict import config_from
 from ser_core.cross_validation.plan import plan
 from ser_core.dataset.dataset import Dataset
 from ser_core.errors import AudioError, RecordError, SettingError
@@ -19,7 +20,7 @@ from ser_core.trained.description import FILE, read_description, write_descripti
 from ser_core.trained.emotion_model import Utterance
 from ser_core.trained.train import best_epoch, everyone, train_members
 from ser_core.trained.windows import window_starts
-from tests.conftest import Configure, small_words
+from tests.conftest import Configure
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def folder(configure: Configure, inputs: Dataset, tmp_path: Path) -> Path:
     planned = plan(configure(*words), dataset=inputs)
     place = tmp_path / "model"
     train_members(planned, [2], [0, 1], place, lambda event: None)
-    write_description(describe(planned, small_words(*words), [0, 1], [2], "As asked."), place)
+    write_description(describe(planned, [0, 1], [2], "As asked."), place)
     return place
 
 
@@ -137,7 +138,8 @@ def test_what_a_folder_must_hold(folder: Path, tmp_path: Path) -> None:
 def test_a_folder_names_no_place_and_no_speaker(folder: Path, inputs: Dataset) -> None:
     text = (folder / FILE).read_text()
     assert str(folder.parent) not in text and "run.store" not in text
-    assert read_description(folder).overrides == portable(read_description(folder).overrides)
+    settings = read_description(folder).settings
+    assert portable(config_from(settings)) == settings
 
 
 def test_windows_cover_a_recording() -> None:
