@@ -17,6 +17,10 @@ from ser_core.trained.emotion_model import EmotionModel
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_MB = 50
 SECONDS = 60.0
+ABOUT = ("name", "classes", "dimensions", "expected")
+"""Parts of the description that clients see."""
+BODY = {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}}
+"""The body of a request to /predict, for the OpenAPI page."""
 
 
 def application(model: EmotionModel, token: str = "", largest_mb: float = LARGEST_MB, seconds: float = SECONDS) -> Any:
@@ -34,18 +38,9 @@ def application(model: EmotionModel, token: str = "", largest_mb: float = LARGES
     def description(authorization: Annotated[str | None, Header()] = None) -> dict[str, Any]:
         """What the model is: classes, scales, expected scores."""
         check(authorization)
-        one = model.description
-        return {
-            "name": one.name,
-            "classes": one.classes,
-            "dimensions": one.dimensions,
-            "expected": one.expected,
-            "reads_text": model.reads_text,
-        }
+        return {**{name: getattr(model.description, name) for name in ABOUT}, "reads_text": model.reads_text}
 
-    @app.post(
-        "/predict", openapi_extra={"requestBody": {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}}}
-    )
+    @app.post("/predict", openapi_extra={"requestBody": BODY})
     async def predict(
         request: Request,
         text: Annotated[str, Query(description="What was said, for a model that reads text.")] = "",

@@ -6,6 +6,7 @@ folds --table of test scores--> what to expect     --chosen epochs, median--> me
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -20,10 +21,11 @@ from ser_core.cross_validation.records import FoldRecord, RunStore
 from ser_core.errors import SettingError
 from ser_core.evaluation.score import score
 from ser_core.metrics import place
-from ser_core.trained.describe import describe
+from ser_core.trained.describe import Trained, describe
 from ser_core.trained.description import FILE, Description, write_description
 from ser_core.trained.prediction import fit_temperature
-from ser_core.trained.train import Members, median_epochs, train_members
+from ser_core.trained.train import Members, everyone, train_members
+from ser_core.training.phase import running_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +56,9 @@ def train_model(
     folder = place_of(store, key)
     if (folder / FILE).exists():
         return key, False
-    train_members(planned, epochs, seeds, folder, lambda event: on_epoch(event, sum(epochs)))
-    made = describe(planned, seeds, epochs, rule)
+    rows = everyone(planned.folds)
+    train_members(planned.config, planned.dataset, rows, epochs, seeds, folder, lambda event: on_epoch(event, sum(epochs)))
+    made = describe(planned.config, planned.dataset, planned.card, len(rows), Trained(seeds, epochs, rule))
     write_description(with_scores(made, outcomes, records, store, study.notes), folder)
     return key, True
 
@@ -68,6 +71,42 @@ def chosen_epochs(records: Sequence[FoldRecord], asked: TrainAsked) -> tuple[lis
     if all(not record.sizes.get("dev") for record in records):
         return found, "All epochs, as in the cross-validation, which had no development part."
     return found, f"The median of the epochs that the {len(records)} folds of the cross-validation chose."
+
+
+def median_epochs(records: Sequence[FoldRecord]) -> list[int]:
+    """Returns the median over folds and seeds of the chosen epochs of each stage, the higher of two middle ones."""
+    return [statistics.median_high(each) for each in zip(*map(epochs_of, records), strict=True)]
+
+
+def epochs_of(record: FoldRecord) -> list[int]:
+    """Returns the epochs that a fold chose in each stage, from its development scores.
+
+    The last stage has the record's own choice. Earlier stages are chosen as training does, by the highest running mean.
+    """
+    stages = sorted({entry.get("stage", 1.0) for entry in record.epochs})
+    found, before = [], 0
+    for stage in stages:
+        scores = [entry["dev"] for entry in record.epochs if entry.get("stage", 1.0) == stage]
+        if stage == stages[-1]:
+            found.append(record.chosen_epoch - before)
+        else:
+            found.append(best_epoch(scores))
+        before += len(scores)
+    return found
+
+
+def best_epoch(scores: Sequence[float]) -> int:
+    """Returns the first epoch (from 1) with the highest running mean; the last one without scores.
+
+    >>> best_epoch([0.5, 1.0, 0.2]), best_epoch([float("nan"), float("nan")])
+    (2, 2)
+    """
+    mean, best, chosen = math.nan, -math.inf, len(scores)
+    for number, one in enumerate(scores, start=1):
+        mean = running_mean(mean, one)
+        if mean > best:
+            best, chosen = mean, number
+    return chosen
 
 
 def with_scores(

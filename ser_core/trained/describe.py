@@ -1,13 +1,14 @@
-"""Makes the description of a model from the plan that trained it: settings without places, label scheme, encoders, card."""
+"""Makes the description of a model from what trained it: settings without places, label scheme, encoders, card."""
 
+import dataclasses
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ser_core.config.compose import as_dict
 from ser_core.config.tree import Config
-from ser_core.cross_validation.plan import Plan
+from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.checkpoint import find
 from ser_core.encoders.encoder import EncoderOption, weights_hash
 from ser_core.tasks import CHANNELS
@@ -18,11 +19,19 @@ PARTS = ("audio", "model", "tasks")
 """Settings that decide how a model predicts."""
 
 
-def describe(planned: Plan, seeds: Sequence[int], epochs: Sequence[int], rule: str) -> Description:
-    """Returns the description of a model that learned from everyone, without scores."""
-    config, corpus = planned.config, planned.dataset.corpus
-    scheme, settings = corpus.scheme, portable(config)
-    utterances = {int(row) for fold in planned.folds.folds for part in (fold.train, fold.dev, fold.test) for row in part}
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """How members were trained: a seed each, the epochs of each stage, and the rule that gave these, as a sentence."""
+
+    seeds: Sequence[int]
+    epochs: Sequence[int]
+    rule: str
+
+
+def describe(config: Config, dataset: Dataset, card: Mapping[str, Any], utterances: int, trained: Trained) -> Description:
+    """Returns the description of a model, without scores. `utterances` is the number that it learned from."""
+    corpus, settings = dataset.corpus, portable(config)
+    scheme = corpus.scheme
     return Description(
         name=f"{settings['model']['fusion']['name']} on {corpus.name}",
         settings=settings,
@@ -30,15 +39,15 @@ def describe(planned: Plan, seeds: Sequence[int], epochs: Sequence[int], rule: s
         dimensions=scheme["dimensions"],
         genders=sorted({*corpus.column("gender").tolist()} - {""}) if config.tasks.gender.weight else [],
         tasks=lent(config.tasks.active()),
-        encoders=encoders_of(planned),
-        members=len(seeds),
-        seeds=list(seeds),
-        epochs=list(epochs),
-        rule=rule,
-        card=planned.card,
-        utterances=len(utterances),
+        encoders=encoders_of(config),
+        members=len(trained.seeds),
+        seeds=list(trained.seeds),
+        epochs=list(trained.epochs),
+        rule=trained.rule,
+        card=dict(card),
+        utterances=utterances,
         program=importlib.metadata.version("bridgework"),
-        speech_alone=settings["model"]["masking"]["name"] != "none" and set(planned.dataset.channels) == {"speech", "text"},
+        speech_alone=settings["model"]["masking"]["name"] != "none" and set(dataset.channels) == {"speech", "text"},
     )
 
 
@@ -50,11 +59,11 @@ def portable(config: Config) -> dict[str, Any]:
     return settings
 
 
-def encoders_of(planned: Plan) -> dict[str, dict[str, str]]:
+def encoders_of(config: Config) -> dict[str, dict[str, str]]:
     """Returns name, weights and path of each channel's checkpoint."""
     found = {}
-    for name in planned.config.model.channels:
-        option: EncoderOption = getattr(planned.config.model, name)
+    for name in config.model.channels:
+        option: EncoderOption = getattr(config.model, name)
         path = getattr(option, "path", "")
         if path:
             folder = find(path, option.key)

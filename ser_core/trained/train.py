@@ -1,13 +1,11 @@
-"""Trains a model on all utterances of a corpus, for the number of epochs that cross-validation chose.
+"""Trains a model on all utterances of a corpus, for a given number of epochs.
 
-records --chosen epochs of each stage--> median --fit on every utterance, once per seed--> members --> folder
+epochs of each stage, every utterance --fit, once per seed--> members --> member-0.safetensors, member-1.safetensors ...
 No development part is left to choose by, so nothing is chosen here. A member is saved as soon as it is trained.
 """
 
 import dataclasses
-import math
 import shutil
-import statistics
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,72 +13,36 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ser_core.cross_validation.plan import Plan
-from ser_core.cross_validation.records import FoldRecord
+from ser_core.config.tree import Config
 from ser_core.dataset.channels import device_of
+from ser_core.dataset.dataset import Dataset
 from ser_core.dataset.mean_pooling import pool_channels
-from ser_core.folds import Fold
+from ser_core.folds import Folds
 from ser_core.model import SpeechEmotionModel
 from ser_core.tasks import TASKS
 from ser_core.training.checkpoint import Checkpoint
 from ser_core.training.fit import train_phase
-from ser_core.training.phase import EpochEnd, Phase, running_mean
+from ser_core.training.phase import EpochEnd, Phase
 
 EVERYONE = 0
 """Number that stands for the fold in the seeds of a model that learns from everyone; folds count from 1."""
 
 
-def chosen_epochs(record: FoldRecord) -> list[int]:
-    """Returns the epochs that a fold chose in each stage, from its development scores.
-
-    The last stage has the record's own choice. Earlier stages are chosen as training does, by the highest running mean.
-    """
-    stages = sorted({entry.get("stage", 1.0) for entry in record.epochs})
-    found, before = [], 0
-    for stage in stages:
-        scores = [entry["dev"] for entry in record.epochs if entry.get("stage", 1.0) == stage]
-        if stage == stages[-1]:
-            found.append(record.chosen_epoch - before)
-        else:
-            found.append(best_epoch(scores))
-        before += len(scores)
-    return found
-
-
-def best_epoch(scores: Sequence[float]) -> int:
-    """Returns the first epoch (from 1) with the highest running mean; the last one without scores.
-
-    >>> best_epoch([0.5, 1.0, 0.2]), best_epoch([float("nan"), float("nan")])
-    (2, 2)
-    """
-    mean, best, chosen = math.nan, -math.inf, len(scores)
-    for number, score in enumerate(scores, start=1):
-        mean = running_mean(mean, score)
-        if mean > best:
-            best, chosen = mean, number
-    return chosen
-
-
-def median_epochs(records: Sequence[FoldRecord]) -> list[int]:
-    """Returns the median over folds and seeds of the chosen epochs of each stage, the higher of two middle ones."""
-    return [statistics.median_high(each) for each in zip(*map(chosen_epochs, records), strict=True)]
-
-
-def train_member(planned: Plan, epochs: Sequence[int], file: Path | None = None) -> Iterator[EpochEnd | SpeechEmotionModel]:
-    """Trains one model on every utterance, yields after each epoch, and the model at the end. `file` holds its checkpoint."""
-    config, dataset = planned.config, pool_channels(planned.config, planned.dataset)
+def train_member(
+    config: Config, dataset: Dataset, rows: Sequence[int], epochs: Sequence[int], file: Path | None = None
+) -> Iterator[EpochEnd | SpeechEmotionModel]:
+    """Trains one model on these utterances, yields after each epoch, and the model at the end. `file` holds its checkpoint."""
     checkpoint = Checkpoint(file, config.run.checkpoint_seconds) if file else Checkpoint()
     checkpoint.load(device_of(config))
-    phase = Phase(config, dataset, EVERYONE, everyone(planned), [], epochs, checkpoint)
+    phase = Phase(config, pool_channels(config, dataset), EVERYONE, rows, [], epochs, checkpoint)
     yield from train_phase(phase)
     checkpoint.delete()
     yield phase.model
 
 
-def everyone(planned: Plan) -> list[int]:
+def everyone(folds: Folds) -> list[int]:
     """Returns the utterances that any fold trains on, develops on or tests."""
-    folds: Sequence[Fold] = planned.folds.folds
-    return sorted({int(row) for fold in folds for part in (fold.train, fold.dev, fold.test) for row in part})
+    return sorted({int(row) for fold in folds.folds for part in (fold.train, fold.dev, fold.test) for row in part})
 
 
 def needed_weights(model: SpeechEmotionModel) -> dict[str, torch.Tensor]:
@@ -110,15 +72,22 @@ class Members:
 
 
 def train_members(
-    planned: Plan, epochs: Sequence[int], seeds: Sequence[int], folder: Path, on_epoch: Callable[[Members], None]
+    config: Config,
+    dataset: Dataset,
+    rows: Sequence[int],
+    epochs: Sequence[int],
+    seeds: Sequence[int],
+    folder: Path,
+    on_epoch: Callable[[Members], None],
 ) -> None:
     """Trains the members that the folder lacks, one per seed."""
-    torch.set_num_threads(planned.config.run.threads)
+    torch.set_num_threads(config.run.threads)
     folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
         if (folder / f"member-{number}.safetensors").exists():
             continue
-        for event in train_member(planned.under_seed(seed), epochs, folder / f".member-{number}.state"):
+        seeded = dataclasses.replace(config, seed=seed)
+        for event in train_member(seeded, dataset, rows, epochs, folder / f".member-{number}.state"):
             if isinstance(event, EpochEnd):
                 on_epoch(Members(number, event))
             else:

@@ -10,7 +10,7 @@ from ser_core.dataset.dataset import Dataset
 from ser_core.errors import AudioError
 from ser_core.model import SpeechEmotionModel
 from ser_core.trained import EmotionModel, load
-from ser_core.trained.describe import describe
+from ser_core.trained.describe import Trained, describe
 from ser_core.trained.description import write_description
 from ser_core.trained.emotion_model import Utterance
 from ser_core.trained.train import write_member
@@ -24,7 +24,9 @@ TASKS = ("tasks.gender.weight=0.1", "tasks.dimensions.weight=1", "tasks.speaker.
 def model_of(planned: Plan, folder: Path, *models: SpeechEmotionModel) -> EmotionModel:
     for number, model in enumerate(models):
         write_member(model, folder, number)
-    write_description(describe(planned, list(range(len(models))), [2], "rule"), folder)
+    write_description(
+        describe(planned.config, planned.dataset, planned.card, 9, Trained(range(len(models)), [2], "rule")), folder
+    )
     return load(folder)
 
 

@@ -7,7 +7,6 @@ import math
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ser_core.config.from_dict import config_from
@@ -15,10 +14,10 @@ from ser_core.cross_validation.plan import plan
 from ser_core.dataset.dataset import Dataset
 from ser_core.errors import AudioError, RecordError, SettingError
 from ser_core.trained import EmotionModel, load
-from ser_core.trained.describe import describe, portable
+from ser_core.trained.describe import Trained, describe, portable
 from ser_core.trained.description import FILE, read_description, write_description
 from ser_core.trained.emotion_model import Utterance
-from ser_core.trained.train import best_epoch, everyone, train_members
+from ser_core.trained.train import everyone, train_members
 from ser_core.trained.windows import window_starts
 from tests.conftest import Configure
 
@@ -29,8 +28,8 @@ def folder(configure: Configure, inputs: Dataset, tmp_path: Path) -> Path:
     words = ["tasks.dimensions.weight=1", "tasks.gender.weight=0.1", "model.masking=utterance"]
     planned = plan(configure(*words), dataset=inputs)
     place = tmp_path / "model"
-    train_members(planned, [2], [0, 1], place, lambda event: None)
-    write_description(describe(planned, [0, 1], [2], "As asked."), place)
+    train_members(planned.config, planned.dataset, everyone(planned.folds), [2], [0, 1], place, lambda event: None)
+    write_description(describe(planned.config, planned.dataset, planned.card, 9, Trained([0, 1], [2], "As asked.")), place)
     return place
 
 
@@ -74,10 +73,12 @@ def test_training_is_the_same_again_and_continues_where_it_stopped(
     again.mkdir()
     (again / "member-0.safetensors").write_bytes((folder / "member-0.safetensors").read_bytes())
     seen = []
-    train_members(planned, [2], [0, 1], again, lambda event: seen.append(event.number))
+    train_members(
+        planned.config, planned.dataset, everyone(planned.folds), [2], [0, 1], again, lambda event: seen.append(event.number)
+    )
     assert set(seen) == {1}, "a member that is there is not trained again"
     assert (again / "member-1.safetensors").read_bytes() == (folder / "member-1.safetensors").read_bytes()
-    assert len(everyone(planned)) == len(inputs.corpus)
+    assert len(everyone(planned.folds)) == len(inputs.corpus)
 
 
 def test_a_bad_file_is_named_and_the_others_are_answered(model: EmotionModel, inputs: Dataset, tmp_path: Path) -> None:
@@ -147,4 +148,3 @@ def test_windows_cover_a_recording() -> None:
         starts = window_starts(seconds, 5.0, 2.5)
         assert starts[0][0] == 0 and math.isclose(starts[-1][1], seconds, abs_tol=1e-6)
         assert all(later[0] <= earlier[1] for earlier, later in itertools.pairwise(starts))
-    assert best_epoch([0.2, np.nan, 0.9]) == 3
