@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 
 from cluster.cli.main import app
 from cluster.models.serve import application, token_for
+from ser_core.config.compose import compose
 from ser_core.errors import BridgeworkError, SettingError
 from ser_core.trained import load
+from ser_core.trained.emotion_model import Utterance
 
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "model.width=16", "optim.epochs=2", "optim.refit=false")
 
@@ -41,8 +43,6 @@ def trained(tmp_path_factory, spoken_store):
     words = ("train", *SMALL, f"run.store={folder}", "--members", "2", "model.masking=utterance", "tasks.gender.weight=0.1")
     said = ser(*words)
     (place,) = (folder / "models").iterdir()
-    from ser_core.config.compose import compose
-
     corpus = compose([*SMALL[:2], f"run.store={folder}"]).corpus.read(folder / "cache")
     table = corpus.table[["file", "text"]].head(6)
     table.to_csv(folder / "texts.csv", index=False)
@@ -190,3 +190,19 @@ def test_a_service_beyond_loopback_has_a_token():
         from cluster.models.serve import serve
 
         serve(None, "127.0.0.1", 70000, "")
+
+
+def test_a_kept_fold_model_answers_as_its_record(trained, tmp_path):
+    folder, _, _, _, _ = trained
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "cache").symlink_to((folder / "cache").resolve())
+    ser("run", *SMALL, f"run.store={tmp_path / 'store'}", "run.keep_models=true")
+    kept = sorted((tmp_path / "store" / "models" / "folds").glob("*/*/fold-*"))
+    records = sorted((tmp_path / "store" / "folds").glob("*/*/fold-*"))
+    assert [place.parts[-3:] for place in kept] == [place.parts[-3:] for place in records]
+    tested = pd.read_parquet(records[0] / "predictions-test.parquet")
+    model, corpus = load(kept[0]), compose([*SMALL[:2], f"run.store={folder}"]).corpus.read(folder / "cache")
+    rows = corpus.table.set_index("utterance").loc[tested["utterance"]]
+    asked = [Utterance(*row) for row in rows[["file", "start", "end", "text"]].itertuples(index=False)]
+    [found] = model.tables(model._features(asked)[0])
+    pd.testing.assert_frame_equal(found, tested[list(found)], check_exact=True)
