@@ -16,13 +16,15 @@ from torch import Tensor, nn
 
 from ser_core.batch import Batch, Stream
 from ser_core.config.tree import Config
+from ser_core.corpus import Corpus
+from ser_core.dataset.channels import Channel
 from ser_core.dataset.dataset import Dataset
 from ser_core.encoders.stems import FeatureStem
 from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
 from ser_core.keyed_dropout import DropoutKey, number_sites
-from ser_core.tasks import Head, Memory, Views
+from ser_core.tasks import Head, Memory, TaskOption, Views
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})
 """Memory when no head remembers anything."""
@@ -45,13 +47,19 @@ class SpeechEmotionModel(nn.Module):
         views = self.views(batch.streams, noise)
         if batch.views:
             views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
+        outputs = self.outputs(views, noise, tasks)
+        heads = {name: cast(Head, self.heads[name]) for name in outputs}
+        losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
+        return outputs, losses
+
+    def outputs(self, views: Views, noise: DropoutKey, tasks: Collection[str] | None = None) -> dict[str, Any]:
+        """Returns the output of these tasks (default: all) for what heads see of some utterances. Needs no targets."""
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
         features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
         heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
-        seen = {name: dataclasses.replace(views, fused=features.get(name, views.fused)) for name in heads}
-        outputs = {name: head(seen[name], noise) for name, head in heads.items()}
-        losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
-        return outputs, losses
+        return {
+            name: head(dataclasses.replace(views, fused=features.get(name, views.fused)), noise) for name, head in heads.items()
+        }
 
     def sizes(self) -> dict[str, int]:
         """Returns `parameters` of the whole model, and `<task>.parameters`: how many fewer it needs without that task."""
@@ -82,19 +90,27 @@ def build_model(config: Config, dataset: Dataset, train: Tensor, seed: int) -> S
             f"no task is left: every task has weight 0, or corpus {dataset.corpus.name} lacks the labels (or the "
             f"model lacks the channel) for the others"
         )
+    model = assemble_model(config, dataset.corpus, dataset.channels, tasks, seed)
+    for name, stem in model.stems.items():
+        reader = stem.read if isinstance(stem, TunedStem) else stem
+        if isinstance(reader, FeatureStem):
+            reader.standardise_by(*dataset.channels[name].statistics(train))
+    for name, head in model.heads.items():
+        cast(Head, head).fit_targets(dataset.targets[name][train])
+    return model
+
+
+def assemble_model(
+    config: Config, corpus: Corpus, channels: Mapping[str, Channel], tasks: Mapping[str, TaskOption], seed: int = 0
+) -> SpeechEmotionModel:
+    """Builds an untrained model with these tasks. Of the corpus it reads only the label scheme, of channels only their shape."""
     width, dropout = config.model.width, config.model.dropout
     # Building a model neither depends on the global random state nor changes it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stems = {name: channel.stem(width, dropout) for name, channel in dataset.channels.items()}
+        stems = {name: channel.stem(width, dropout) for name, channel in channels.items()}
         fusion = config.model.fusion.build(list(stems), width, dropout)
-        heads = {name: task.build(dataset.corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
-    for name, stem in stems.items():
-        reader = stem.read if isinstance(stem, TunedStem) else stem
-        if isinstance(reader, FeatureStem):
-            reader.standardise_by(*dataset.channels[name].statistics(train))
-    for name, head in heads.items():
-        head.fit_targets(dataset.targets[name][train])
+        heads = {name: task.build(corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
     return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads)
 
 

@@ -58,6 +58,7 @@ PLACEHOLDERS = {
     "N": "1",
     "JOB": "ablate-fusion-0000",
     "KEY=A,B": "seed=0,1",
+    "MODEL": "0123456789abcdef",
 }
 """What stands for the reader's own words, and a word in its place."""
 

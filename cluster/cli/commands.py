@@ -139,17 +139,23 @@ def ablate_study(
                 f"plan       {record.folder(store) / 'plan.json'} (sha256 {digest[:12]})", highlight=False, soft_wrap=True
             )
         finished = run_ablation(record, store, cluster, watch)
-    return _conclude(console, finished)
+    return conclude_study(console, finished)
 
 
 def run_one(console: Console, overrides: Sequence[str]) -> None:
     """Implements `ser run`: trains one configuration in this process, fold by fold, without Ray."""
+    finished, _ = cross_validate_one(console, overrides, "run")
+    conclude_study(console, finished)
+
+
+def cross_validate_one(console: Console, overrides: Sequence[str], verb: str) -> tuple[StudyResult, Plan]:
+    """Trains the missing folds of one configuration in this process and saves the study of the run."""
     base, cluster = split_overrides(overrides)
     check_lasting(store_of(base))
     with watching(console) as watch:
         watch(0, 0, "reading the corpus and its features")
         planned, notices = plan_with_notices(base)
-        print_notices(cluster.without_effect_in("run"))
+        print_notices(cluster.without_effect_in(verb))
         notes = (*notices, *print_deviations([base]))
         store = RunStore(planned.config.run.store)
         record = _run_record(base, planned, notes)
@@ -161,8 +167,7 @@ def run_one(console: Console, overrides: Sequence[str]) -> None:
                 watch(event.record.key.fold, len(planned.folds), f"fold {event.record.key.fold} is done")
         record.save(store)
         tracker = Tracker(record, store, uri, show_test=True)
-        finished = StudyResult(record, store, trained, len(planned.keys) - trained, [], tracker)
-    _conclude(console, finished)
+    return StudyResult(record, store, trained, len(planned.keys) - trained, [], tracker), planned
 
 
 def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> StudyRecord:
@@ -259,7 +264,7 @@ def _print_lines(console: Console, card: Mapping[str, Any]) -> None:
         console.print(f"{name:>18}  {value}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _conclude(console: Console, finished: StudyResult) -> int:
+def conclude_study(console: Console, finished: StudyResult) -> int:
     """Prints the table, writes the report, and updates the dashboard. Returns 1 when folds are missing."""
     if not finished.complete:
         update_dashboard(finished.tracker, finished, {})

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from cluster.cli.job_app import STORE, Store, console, job_app
+from cluster.cli.model_app import model_app
 from ser_core.errors import BridgeworkError, SettingError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(job_app)
+app.add_typer(model_app)
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as corpus=emodb optim.epochs=20; `ser options` lists them all.")

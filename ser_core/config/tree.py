@@ -176,6 +176,8 @@ class Run(Option):
     """Minimum seconds between two checkpoints of a fold, at least 0. A killed fold resumes from its last checkpoint."""
     on_bad_audio: str = "stop"
     """What happens when an audio file cannot be used: stop the run, or skip the file (in every part, counted in the record)."""
+    keep_models: bool = False
+    """Whether the model of each fold is kept, in models/folds of the store, for `ser predict`."""
     features_gb: float = 0.0
     """Limit for stored features in GB, at least 0 (no limit). Beyond it, the least recently used features are deleted."""
 

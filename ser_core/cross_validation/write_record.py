@@ -23,6 +23,9 @@ from ser_core.folds import Fold
 from ser_core.masking.masking import hide_channel
 from ser_core.metrics import under
 from ser_core.model import SpeechEmotionModel
+from ser_core.trained.describe import Trained, describe
+from ser_core.trained.description import write_description
+from ser_core.trained.train import write_member
 from ser_core.training.evaluate import predict
 from ser_core.training.fit import Fitted
 
@@ -53,9 +56,20 @@ def write_record(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore, sec
         environment=environment(config),
         spent={**resource_usage.measured_usage(device_of(config), seconds), "stacked": float(stacked)},
     )
+    if config.run.keep_models:
+        _keep_model(planned, fold, fitted, store)
     place = cached_baselines(store.folder / "baselines", planned.folds.hash, planned.channels, fold.number)
     metrics = score(tested) | condition_scores(planned, fitted.model, fold.test.tolist()) | _between(planned, fold, fitted)
     store.write(record, dev, TestPart(key, metrics, baselines(planned.dataset, fold, place), tested))
+
+
+def _keep_model(planned: Plan, fold: Fold, fitted: Fitted, store: RunStore) -> None:
+    """Writes the tested model of a fold as a model folder."""
+    folder = store.folder / "models" / "folds" / str(planned.key(fold.number))
+    trained = Trained([planned.config.seed], [fitted.chosen_epoch], f"The model that fold {fold.number} tests.")
+    write_member(fitted.model, folder, 0)
+    made = describe(planned.config, planned.dataset, planned.card, len(fold.train), trained)
+    write_description(made, folder)
 
 
 def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[int]) -> dict[str, float]:

@@ -116,6 +116,19 @@ def device_of(config: Config) -> torch.device:
     return torch.device("cpu" if wanted == "auto" else wanted)
 
 
+def empty_channels(config: Config) -> dict[str, Channel]:
+    """Returns the channels of a model without utterances: enough to build its stems. Reads the settings of encoders."""
+    found, device = {}, device_of(config)
+    for name in config.model.channels:
+        option: EncoderOption = getattr(config.model, name)
+        extractor = option.extractor(device)
+        if extractor is not None:
+            found[name] = Channel(name, [], [], *extractor.shape, tuning=option.tuning(device), reader=option.reader)
+        elif isinstance(option, Words):
+            found[name] = Channel(name, [], [], 0, option.buckets)
+    return found
+
+
 def _extracted(
     name: str, option: EncoderOption, items: Sequence[Speech] | Sequence[Text], config: Config, progress: bool
 ) -> Channel | None:

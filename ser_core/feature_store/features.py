@@ -174,7 +174,7 @@ class FeatureStore:
             shards.clear_away()
             missing = {item.key: item for item in items if item.key not in shards.lengths}
             compute, wanted = elsewhere(), list(missing.values())
-            computed = compute(wanted, encoder, audio) if compute and encoder else _made_ahead(wanted, audio, extractor)
+            computed = compute(wanted, encoder, audio) if compute and encoder else extract_ahead(wanted, audio, extractor)
             reasons = self._write_shards(len(wanted), computed, place, progress)
         make_room(self.folder / "features", self.budget_gb)
         refused = {item.utterance: reasons[item.key] for item in items if item.key in reasons}
@@ -293,7 +293,7 @@ def _write_shard(place: Path, features: Mapping[str, Tensor], doubts: Mapping[st
     draft.replace(place / f"shard-{hashlib.sha256(content).hexdigest()[:DIGITS]}.safetensors")
 
 
-def _made_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> Iterator[tuple[Item, Tensor | AudioError]]:
+def extract_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> Iterator[tuple[Item, Tensor | AudioError]]:
     """Yields items with their features, or the AudioError that reading raised. Computes a few items ahead of the consumer.
 
     Each item is computed on one thread, several in parallel if the extractor allows it, so the number of cores never
@@ -333,7 +333,7 @@ def compute_here(items: Sequence[Item], encoder: Encoder, audio: Audio) -> Compu
     """Computes features in this process, for a caller of `extracting_with` that cannot do it elsewhere."""
     extractor = encoder.extractor(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     assert extractor is not None
-    return _made_ahead(items, audio, extractor)
+    return extract_ahead(items, audio, extractor)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class SelfContrast(TaskOption):
 
     key: ClassVar[str] = "tasks.self_contrast"
     needs: ClassVar[str] = "labels for two of the tasks that it compares"
+    lends: ClassVar[bool] = True
     hidden: int = 32
     """Inner width of each task's adapter, at least 1."""
     between: list[str] = dataclasses.field(default_factory=lambda: list(COMPARED))
@@ -63,7 +64,7 @@ class SelfContrast(TaskOption):
         return torch.stack(labelled).any(0).long() - 1
 
     def build(self, corpus: Corpus, width: int, streams: int, dropout: float) -> Head:
-        return SelfContrastHead([name for name in self.between if COMPARED[name]().available(corpus)], width, self.hidden)
+        return SelfContrastHead(self.between, width, self.hidden)
 
 
 class SelfContrastHead(Head):

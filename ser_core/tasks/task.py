@@ -66,6 +66,8 @@ class TaskOption(Option):
     """What `available` requires of a corpus, for the message when the corpus lacks it."""
     predicts: ClassVar[str] = ""
     """What it predicts: classes, ratings or texts; empty for a task without predictions. Decides which metrics score it."""
+    lends: ClassVar[bool] = False
+    """Whether heads of other tasks read features of its head (Head.features), so that predictions need it."""
     helper: ClassVar[bool] = True
     """Whether its scores carry its name (gender.uar) and choose the epoch only if no main task is trained."""
     reads_stored_views: ClassVar[bool] = False

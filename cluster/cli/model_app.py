@@ -1,0 +1,117 @@
+"""Defines the commands for models in use: `ser train`, `models`, `export`, `predict`, `evaluate` and `serve`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.cli.job_app import STORE, Store, console
+
+model_app = typer.Typer()
+Model = Annotated[str, typer.Argument(help="A model: its folder, or the beginning of its key in the store.")]
+SpeechEncoder = Annotated[
+    str, typer.Option("--speech", help="Folder of the speech encoder, if it lies elsewhere than in training.")
+]
+TextEncoder = Annotated[str, typer.Option("--text", help="Folder of the text encoder, likewise.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+SpeechOnly = Annotated[bool, typer.Option("--speech-only", help="Hide the text; only for models that were trained for it.")]
+
+
+@model_app.command()
+def train(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="A configuration, such as @selected.yaml from `ser select`.")
+    ] = None,
+    members: Annotated[int, typer.Option(help="Models with different seeds whose answers are averaged.")] = 1,
+    epochs: Annotated[int, typer.Option(help="Epochs of the last stage; 0: the median that the folds chose.")] = 0,
+) -> None:
+    """Train a configuration on all speakers, to be taken away. Cross-validates it first if that is not recorded."""
+    from cluster.cli.model_commands import train_on_everyone
+
+    sys.exit(train_on_everyone(console, overrides or [], members, epochs))
+
+
+@model_app.command()
+def models(store: Store = STORE) -> None:
+    """List trained models."""
+    from cluster.cli.model_commands import list_models
+
+    list_models(console, store)
+
+
+@model_app.command()
+def export(
+    model: Model,
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    with_encoder: Annotated[bool, typer.Option("--with-encoder", help="Copy the encoders into the folder, too.")] = False,
+    store: Store = STORE,
+) -> None:
+    """Copy a model to a folder that stands alone: weights, settings, card."""
+    from cluster.cli.model_commands import export_to
+
+    export_to(console, model, folder, store, with_encoder)
+
+
+@model_app.command()
+def predict(
+    model: Model,
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders, tables with a column file, or - for a list on stdin.")],
+    to: Annotated[Path | None, typer.Option(help="File to write; its ending names the format.", dir_okay=False)] = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl, csv, parquet or audformat.")] = "",
+    text_column: Annotated[str, typer.Option(help="Column of a table with what was said.")] = "",
+    transcripts: Annotated[str, typer.Option(help="A table with the columns file and text.")] = "",
+    window: Annotated[float, typer.Option(help="Seconds of a window, for long recordings; 0 takes each file whole.")] = 0.0,
+    hop: Annotated[float, typer.Option(help="Seconds from window to window; 0 is half a window.")] = 0.0,
+    active_only: Annotated[bool, typer.Option("--active-only", help="Leave out windows without speech.")] = False,
+    speech_only: SpeechOnly = False,
+    speech: SpeechEncoder = "",
+    text: TextEncoder = "",
+    device: Device = "auto",
+    store: Store = STORE,
+) -> None:
+    """Predict the emotions of recordings."""
+    from cluster.cli.model_commands import Loading, predict_inputs
+    from cluster.models.inputs import InputSettings
+
+    settings = InputSettings(text_column, transcripts, window, hop, active_only)
+    loading = Loading(model, store, device, speech, text, speech_only)
+    sys.exit(predict_inputs(console, loading, inputs, settings, to, form))
+
+
+@model_app.command()
+def evaluate(
+    model: Model,
+    overrides: Annotated[list[str] | None, typer.Argument(help="A corpus, such as corpus=ravdess corpus.root=FOLDER.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--map", help="LABEL=CLASS renames a label of the corpus; repeatable.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="CSV of all predictions.", dir_okay=False)] = None,
+    speech_only: SpeechOnly = False,
+    speech: SpeechEncoder = "",
+    text: TextEncoder = "",
+    device: Device = "auto",
+    store: Store = STORE,
+) -> None:
+    """Test a model on any corpus."""
+    from cluster.cli.model_commands import Loading, evaluate_on
+
+    sys.exit(evaluate_on(console, Loading(model, store, device, speech, text, speech_only), overrides or [], label or [], to))
+
+
+@model_app.command()
+def serve(
+    model: Model,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 8000,
+    token: Annotated[str, typer.Option(envvar="SER_SERVE_TOKEN", help="Token of clients; a new one unless on loopback.")] = "",
+    speech_only: SpeechOnly = False,
+    speech: SpeechEncoder = "",
+    text: TextEncoder = "",
+    device: Device = "auto",
+    store: Store = STORE,
+) -> None:
+    """Serve a model over HTTP: POST a recording to /predict."""
+    from cluster.cli.model_commands import Loading, serve_model
+
+    serve_model(console, Loading(model, store, device, speech, text, speech_only), host, port, token)

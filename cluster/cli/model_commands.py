@@ -1,0 +1,143 @@
+"""What the commands for models in use do and print."""
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from ablations.report.cells import long_name
+from cluster.cli.commands import conclude_study, cross_validate_one, watching
+from cluster.models.evaluate import evaluate
+from cluster.models.export import export_model
+from cluster.models.inputs import InputSettings
+from cluster.models.model_store import find_model, known_models, place_of
+from cluster.models.predict_files import predict_files
+from cluster.models.serve import LOOPBACK, serve, token_for
+from cluster.models.train_model import TrainAsked, train_model
+from cluster.tune.resources import split_overrides
+from ser_core.cross_validation.records import RunStore
+from ser_core.errors import SettingError
+from ser_core.metrics import find_metric
+from ser_core.trained import EmotionModel, load
+from ser_core.trained.description import read_description
+
+
+@dataclasses.dataclass(frozen=True)
+class Loading:
+    """Which model to load, and how."""
+
+    model: str
+    store: Path
+    device: str = "auto"
+    speech: str = ""
+    text: str = ""
+    speech_only: bool = False
+
+    def load(self) -> EmotionModel:
+        encoders = {name: path for name, path in (("speech", self.speech), ("text", self.text)) if path}
+        model = load(find_model(self.model, self.store), self.device, **encoders)
+        return model.without_text() if self.speech_only else model
+
+
+def train_on_everyone(console: Console, overrides: Sequence[str], members: int, epochs: int) -> int:
+    """Implements `ser train`. Returns 1 when folds of the cross-validation failed."""
+    asked = TrainAsked(members, epochs)
+    finished, planned = cross_validate_one(console, overrides, "train")
+    if code := conclude_study(console, finished):
+        return code
+    with watching(console) as watch:
+        key, trained = train_model(
+            finished, planned, asked, lambda event, most: watch(event.end.epoch, most, f"member {event.number + 1}")
+        )
+    place = place_of(finished.store, key)
+    console.print(f"model      {place}", highlight=False, soft_wrap=True, markup=False)
+    console.print(
+        f"use it     {shlex.join(['ser', 'predict', str(place), 'FILES'])}", highlight=False, soft_wrap=True, markup=False
+    )
+    export = shlex.join(["ser", "export", str(place), "FOLDER"])
+    console.print(f"take it    {export}", highlight=False, soft_wrap=True, markup=False)
+    console.print("trained on everyone" if trained else "already trained", highlight=False)
+    return 0
+
+
+def list_models(console: Console, folder: Path) -> None:
+    """Implements `ser models`."""
+    found = known_models(RunStore(folder))
+    if not found:
+        console.print(f"{folder} has no models; `ser train` makes one", highlight=False, markup=False)
+    for place in found:
+        one = read_description(place)
+        first = next(iter(one.expected), "")
+        scale = 100 if first and find_metric(first).percent else 1
+        score = f"{long_name(first)} {scale * one.expected[first]['value']:.1f} expected" if first else ""
+        console.print(f"{place.name}  {one.name}, {one.members} members, {score}", highlight=False, soft_wrap=True, markup=False)
+
+
+def export_to(console: Console, model: str, target: Path, store: Path, with_encoder: bool) -> None:
+    """Implements `ser export`."""
+    found = export_model(model, target, store, with_encoder)
+    console.print(f"{found.name} is in {target}; its card is README.md", highlight=False, soft_wrap=True, markup=False)
+    if found.encoders and not with_encoder:
+        named = ", ".join(f"{channel}={each['checkpoint']}" for channel, each in found.encoders.items())
+        console.print(
+            f"encoders stay outside ({named}); --with-encoder copies them", highlight=False, soft_wrap=True, markup=False
+        )
+
+
+def predict_inputs(
+    console: Console, loading: Loading, inputs: Sequence[str], settings: InputSettings, target: Path | None, form: str
+) -> int:
+    """Implements `ser predict`. Returns 1 when no input could be used."""
+    errors, model = Console(stderr=True, emoji=False), loading.load()
+
+    def report(file: str, error: Exception) -> None:
+        errors.print(f"left out {file}: {error}", highlight=False, soft_wrap=True, markup=False)
+
+    written, refused = predict_files(model, inputs, settings, target, form, report)
+    named = f", {refused} left out" if refused else ""
+    errors.print(f"{written} predicted{named}" + (f"; written to {target}" if target else ""), highlight=False, markup=False)
+    return 0 if written or not refused else 1
+
+
+def evaluate_on(console: Console, loading: Loading, overrides: Sequence[str], labels: Sequence[str], target: Path | None) -> int:
+    """Implements `ser evaluate`. Returns 1 when no utterance could be used."""
+    from ser_core.config.compose import compose
+
+    (words, _), mapping = split_overrides(overrides), dict[str, str]()
+    if not any(word.startswith("corpus=") for word in words):
+        raise SettingError("ser evaluate needs a corpus, for instance corpus=ravdess corpus.root=FOLDER")
+    for entry in labels:
+        label, found, name = entry.partition("=")
+        if not found:
+            raise SettingError(f"--map {entry}: write LABEL=CLASS")
+        mapping[label] = name
+    model, config = loading.load(), compose(words)
+    corpus = config.corpus.read(config.cache)
+    result = evaluate(model, corpus, mapping)
+    console.print(f"{model.description.name}, tested on {corpus.name}: {result.tested} utterances", highlight=False, markup=False)
+    for metric, found in result.scores.items():
+        scale, digits = (100, 1) if find_metric(metric).percent else (1, 3)
+        ends = f" [{scale * found.low:.{digits}f}, {scale * found.high:.{digits}f}]" if found.low == found.low else ""
+        console.print(f"  {long_name(metric):<24} {scale * found.value:.{digits}f}{ends}", highlight=False, markup=False)
+    console.print("in brackets the 95 % interval over speakers", highlight=False)
+    for sentence in [*result.notes, *(f"left out: {count} ({reason})" for reason, count in result.left_out.items())]:
+        console.print(sentence, highlight=False, soft_wrap=True, markup=False)
+    for utterance, reason in result.refused.items():
+        console.print(f"left out {utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
+    if target:
+        result.predictions.to_csv(target, index=False)
+    return 0 if result.tested else 1
+
+
+def serve_model(console: Console, loading: Loading, host: str, port: int, token: str) -> None:
+    """Implements `ser serve`."""
+    model, token = loading.load(), token_for(host, token)
+    where = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
+    console.print(
+        f"{model.description.name} answers at {where}/predict; {where}/docs describes it", highlight=False, markup=False
+    )
+    if token:
+        console.print(f"clients need the header Authorization: Bearer {token}", highlight=False, soft_wrap=True, markup=False)
+    serve(model, host, port, token)

@@ -1,0 +1,1 @@
+"""Models to take away: train on everyone, export, predict, evaluate, serve."""

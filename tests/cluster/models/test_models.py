@@ -1,0 +1,208 @@
+"""Models in use from the command line: train, export, predict, evaluate, serve."""
+
+import csv
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from cluster.cli.main import app
+from cluster.models.serve import application, token_for
+from ser_core.config.compose import compose
+from ser_core.errors import BridgeworkError, SettingError
+from ser_core.trained import load
+from ser_core.trained.emotion_model import Utterance
+
+SMALL = ("corpus.speakers=4", "corpus.sentences=6", "model.width=16", "optim.epochs=2", "optim.refit=false")
+
+
+def ser(*words, fails=""):
+    """What a command prints on its standard output; with `fails`, the sentence of its error must contain that."""
+    ran = CliRunner().invoke(app, [str(word) for word in words])
+    if fails:
+        assert isinstance(ran.exception, BridgeworkError), ran.output
+        assert fails in str(ran.exception)
+    else:
+        assert ran.exit_code == 0, ran.output + repr(ran.exception)
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, spoken_store):
+    """A store with a trained model, its key, some files of its corpus with their texts, and what `ser train` printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "cache").symlink_to(spoken_store / "cache")
+    words = ("train", *SMALL, f"run.store={folder}", "--members", "2", "model.masking=utterance", "tasks.gender.weight=0.1")
+    said = ser(*words)
+    (place,) = (folder / "models").iterdir()
+    corpus = compose([*SMALL[:2], f"run.store={folder}"]).corpus.read(folder / "cache")
+    table = corpus.table[["file", "text"]].head(6)
+    table.to_csv(folder / "texts.csv", index=False)
+    return folder, place, table, said, words
+
+
+def test_train_says_what_comes_next_and_trains_nothing_twice(trained):
+    folder, place, _, said, words = trained
+    assert f"ser predict {place} FILES" in said and "trained on everyone" in said
+    before = (place / "member-0.safetensors").stat().st_mtime_ns
+    again = ser(*words)
+    assert "already trained" in again and "0 folds trained, 4 already recorded" in again
+    assert (place / "member-0.safetensors").stat().st_mtime_ns == before
+    assert place.name in ser("models", "--store", folder)
+    ser("train", *SMALL, "--members", "0", fails="--members must be at least 1")
+
+
+def test_an_exported_folder_stands_alone_and_answers_the_same(trained, tmp_path):
+    folder, place, table, _, _ = trained
+    ser("export", place.name[:6], tmp_path / "out", "--store", folder)
+    card = (tmp_path / "out" / "README.md").read_text()
+    for part in ("## What to expect", "| UAR |", "95 % interval", "Licence of the corpus", "inferring emotions at the workplace"):
+        assert part in card
+    assert str(folder) not in card + (tmp_path / "out" / "model.json").read_text()
+    one, other = (load(place) for place in (place, tmp_path / "out"))
+    row = table.iloc[0]
+    assert one(row.file, row.text) == other(row.file, row.text)
+    ser("export", place, tmp_path / "out", fails="exists already")
+    ser("export", "nothing", tmp_path / "new", "--store", folder, fails="there is no model nothing")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "audformat"])
+def test_predictions_in_every_format(trained, tmp_path, form):
+    folder, place, table, _, _ = trained
+    target = tmp_path / f"found.{form}"
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"nothing")
+    files = [*table["file"], str(bad)]
+    words = ("predict", place, *files, "--transcripts", folder / "texts.csv", "--to", target)
+    ran = CliRunner().invoke(app, [str(word) for word in words])
+    assert ran.exit_code == 0, ran.output
+    assert f"left out {bad}: has no text" in ran.stderr and "6 predicted, 1 left out" in ran.stderr
+    if form == "parquet":
+        rows = pd.read_parquet(target).to_dict("records")
+    elif form == "jsonl":
+        rows = [json.loads(line) for line in target.read_text().splitlines()]
+    else:
+        rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert [row["file"] for row in rows] == table["file"].tolist()
+    assert {"emotion", "p.anger", "valence", "gender", "uncertainty", "spread", "start", "end"} <= set(rows[0])
+    if form == "audformat":
+        assert rows[0]["start"] == "0 days 00:00:00.000000" and rows[0]["end"] == ""
+
+
+def test_tables_folders_windows_and_standard_input(trained, tmp_path, monkeypatch):
+    folder, place, table, _, _ = trained
+    by_table = ser("predict", place, folder / "texts.csv").splitlines()
+    hidden = ser("predict", place, Path(table["file"][0]).parent, "--speech-only").splitlines()
+    assert len(by_table) == 6 and len(hidden) >= 6
+    ran = CliRunner().invoke(app, ["predict", str(place), "-", "--speech-only"], input="\n".join(table["file"]))
+    assert [json.loads(line)["file"] for line in ran.stdout.splitlines()] == table["file"].tolist()
+    ran = CliRunner().invoke(app, ["predict", str(place), table["file"][0], "--speech-only", "--window", "0.5", "--hop", "0.25"])
+    ends = [json.loads(line)["end"] for line in ran.stdout.splitlines()]
+    assert len(ends) > 2 and ends == sorted(ends)
+    for words, sentence in (
+        ((table["file"][0],), "there are no texts"),
+        ((tmp_path, "--speech-only"), "holds no audio"),
+        ((folder / "texts.csv", "--text-column", "words"), "has no column words"),
+        ((table["file"][0], "--speech-only", "--window", "1", "--hop", "2"), "the hop at most the window"),
+        ((table["file"][0], "--speech-only", "--format", "xml"), "choose from jsonl, csv, parquet, audformat"),
+        ((table["file"][0], "--transcripts", tmp_path / "no.csv"), "does not exist"),
+    ):
+        ser("predict", place, *words, fails=sentence)
+
+
+def test_evaluating_on_another_corpus(trained, tmp_path):
+    folder, place, _, _, _ = trained
+    said = ser("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", "--to", tmp_path / "all.csv")
+    assert "tested on demo: 96 utterances" in said and "trained on demo itself" in said
+    assert any(line.split()[0] == "UAR" and "[" in line for line in said.splitlines())
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 96
+    wrong = ("--map", "anger=fury", "--map", "neutral=x", "--map", "happiness=x", "--map", "sadness=x")
+    ser("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", *wrong[:2])
+    ser("evaluate", place, fails="needs a corpus")
+    ser("evaluate", place, "corpus=demo", "--map", "anger", fails="write LABEL=CLASS")
+
+
+@pytest.fixture
+def service(trained):
+    """The model behind a real server, once open and once with a token: functions that send a request."""
+    _, place, _, _, _ = trained
+    servers, sends = [], []
+    for token in ("", "secret"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        made = uvicorn.Server(uvicorn.Config(application(load(place), token, largest_mb=0.2), port=port, log_level="error"))
+        thread = threading.Thread(target=made.run, daemon=True)
+        thread.start()
+        while not made.started:
+            time.sleep(0.05)
+        servers.append((made, thread))
+        sends.append(lambda path, body=None, key="", port=port: request(f"http://127.0.0.1:{port}{path}", body, key))
+    yield sends
+    for made, thread in servers:
+        made.should_exit = True
+        thread.join()
+
+
+def request(address, body, key):
+    """Status and content of an answer."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    asked = urllib.request.Request(address, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def test_a_service_answers_as_the_model_does(trained, service):
+    _, place, table, _, _ = trained
+    row, (send, closed) = table.iloc[0], service
+    status, found = send(f"/predict?text={urllib.request.quote(row.text)}", Path(row.file).read_bytes())
+    assert status == 200 and found["emotion"] == load(place)(row.file, row.text).emotion
+    assert send("/model")[1]["classes"] == ["anger", "happiness", "neutral", "sadness"]
+    assert "/predict" in send("/openapi.json")[1]["paths"]
+    for path, body, code, sentence in (
+        ("/predict?text=a", b"no audio", 422, "not"),
+        ("/predict?text=a", b"", 422, "the body is empty"),
+        ("/predict", b"x", 422, "add ?text="),
+        ("/predict?text=a", b"x" * 300_000, 413, "more than 0.2 MB"),
+    ):
+        status, found = send(path, body)
+        assert status == code and sentence in str(found), found
+    assert closed("/model")[0] == 401 and closed("/model", key="secret")[0] == 200
+    assert closed("/predict?text=a", b"x", key="wrong")[0] == 401
+
+
+def test_a_service_beyond_loopback_has_a_token():
+    assert token_for("127.0.0.1", "") == "" and token_for("127.0.0.1", "a") == "a"
+    assert len(token_for("0.0.0.0", "")) > 30 and token_for("0.0.0.0", "mine") == "mine"
+    with pytest.raises(SettingError, match="port"):
+        from cluster.models.serve import serve
+
+        serve(None, "127.0.0.1", 70000, "")
+
+
+def test_a_kept_fold_model_answers_as_its_record(trained, tmp_path):
+    folder, _, _, _, _ = trained
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "cache").symlink_to((folder / "cache").resolve())
+    ser("run", *SMALL, f"run.store={tmp_path / 'store'}", "run.keep_models=true")
+    kept = sorted((tmp_path / "store" / "models" / "folds").glob("*/*/fold-*"))
+    records = sorted((tmp_path / "store" / "folds").glob("*/*/fold-*"))
+    assert [place.parts[-3:] for place in kept] == [place.parts[-3:] for place in records]
+    tested = pd.read_parquet(records[0] / "predictions-test.parquet")
+    model, corpus = load(kept[0]), compose([*SMALL[:2], f"run.store={folder}"]).corpus.read(folder / "cache")
+    rows = corpus.table.set_index("utterance").loc[tested["utterance"]]
+    asked = [Utterance(*row) for row in rows[["file", "start", "end", "text"]].itertuples(index=False)]
+    [found] = model.tables(model._features(asked)[0])
+    pd.testing.assert_frame_equal(found, tested[list(found)], check_exact=True)
