@@ -42,6 +42,12 @@ def ratio(figures: Figures) -> float:
     return figures["ratio"]["processor"]
 
 
+AT_ONCE = {
+    10: "--at-once 10 --folds 3000 --per-trial 0",
+    100: "--at-once 100 --folds 3000 --per-trial 10 --together",
+    1000: "--at-once 1000 --folds 6000 --per-trial 100 --together",
+}
+"""Options of at_once.py by the number of folds at once. 14 a second is Ray Tune's own benchmark on 16 nodes."""
 EXTRACT = "--utterances 24 --rounds 2 $E"
 LINES = (
     Line(
@@ -129,6 +135,24 @@ LINES = (
         1.1,
         "",
         least=False,
+    ),
+    *(
+        Line(f"at_once-{count}", f"at_once.py {words}", f"{what}, {count} sleeping folds at once", value, goal, unit, least)
+        for count, words in AT_ONCE.items()
+        for what, value, goal, unit, least in (
+            ("folds per second", lambda figures: figures["folds_per_second"], 14, "", True),
+            ("driver's processor per fold", lambda figures: figures["driver_processor_per_fold"], 0.01, "s", False),
+            ("driver's memory per fold", lambda figures: figures["driver_bytes_per_fold"] / 1000, 5, "kB", False),
+        )
+    ),
+    *(
+        Line(result, f"tracking.py{words}", f"{what} ({where}, 100 folds a second)", value, goal, unit, False)
+        for result, words, where in (("tracking", "", "SQLite"), ("tracking-postgres", " --tracking $POSTGRES", "Postgres"))
+        for what, value, goal, unit in (
+            ("MLflow: driver's processor per fold", lambda figures: figures["driver_processor_per_fold"], 0.01, "s"),
+            ("MLflow: driver's memory per fold", lambda figures: figures["driver_bytes_per_fold"] / 1000, 5, "kB"),
+            ("MLflow: behind at most", lambda figures: figures["seconds_behind_most"], 10, "s"),
+        )
     ),
 )
 

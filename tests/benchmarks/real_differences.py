@@ -13,13 +13,12 @@ real_differences.json into the current folder.
 
 import argparse
 import itertools
-import json
 import math
-import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+from usual import placeless, write_figures
 
 from ablations.paired_study import LEVEL
 from ablations.statistics.planted import p_values
@@ -129,7 +128,7 @@ def main() -> None:
     dataset = load_dataset(compose([*overrides, "model.text=none"]))
     classes, labels = np.unique(dataset.corpus.column("emotion"), return_inverse=True)
     columns = dataset.channels["speech"].columns().numpy().astype(np.float32).reshape(len(labels), options.layers, -1)
-    results: dict[str, object] = {"overrides": overrides, "classes": list(classes), "date": time.strftime("%Y-%m-%d")}
+    results: dict[str, Any] = {"overrides": placeless(overrides), "classes": classes.tolist()}
     for folds, full in STUDIES.items():
         studies = round(full * options.studies)
         results[str(folds)] = found = rates(columns, labels, dataset.corpus.column("speaker"), folds, studies)
@@ -137,7 +136,7 @@ def main() -> None:
             print(f"{folds:2} folds  {name:32} {one['percent']:5.1f} %  sd {one['deviation']:5.2f}  r {one['correlation']:5.2f}")
         real = [one["percent"] for name, one in found.items() if not name.startswith("seeds")]
         print(f"{folds:2} folds  {np.mean(real):.1f} %, {min(real):.1f} to {max(real):.1f}; {studies} studies", flush=True)
-    Path("real_differences.json").write_text(json.dumps(results, indent=1))
+    write_figures("real_differences", results)
 
 
 if __name__ == "__main__":
