@@ -116,7 +116,7 @@ def until_root(uri: str) -> None:
 def reader(uri: str) -> Callable[[str], int]:
     """Counts runs that meet a condition, with little work: by SQLite itself, or by a search of the server."""
     if not uri.startswith("sqlite:///"):
-        return lambda condition: server_count(uri)
+        return lambda condition: server_count(uri, "" if condition == "1 = 1" else condition)
 
     def counted(condition: str) -> int:
         try:
@@ -128,14 +128,14 @@ def reader(uri: str) -> Callable[[str], int]:
     return counted
 
 
-def server_count(uri: str) -> int:
-    """Finished folds on a server, or anything before the first."""
+def server_count(uri: str, condition: str) -> int:
+    """Runs on a server that meet a condition ("": all)."""
     client, token, found = open_client(uri), None, 0
     experiment = client.get_experiment_by_name("bridgework")
     if experiment is None:
         return 0
     while True:
-        page = client.search_runs([experiment.experiment_id], "status = 'FINISHED'", max_results=5000, page_token=token)
+        page = client.search_runs([experiment.experiment_id], condition, max_results=5000, page_token=token)
         found += len(page)
         token = page.token
         if not token:

@@ -6,6 +6,7 @@ sublayer(x) -- + W_up GELU(W_down .) --> + x        W_up is 0 at the start: the 
 import dataclasses
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
@@ -35,8 +36,9 @@ class Bottleneck(AdapterOption):
 
     def adapt(self, layers: nn.ModuleList) -> None:
         for layer in layers:
-            # DeBERTa has a LayerNorm of its own.
-            norm: Any = next(module for module in layer.modules() if type(module).__name__.endswith("LayerNorm"))
+            # DeBERTa has a LayerNorm of its own; the name of a whole layer may end like that, too.
+            norms = (module for module in layer.modules() if type(module).__name__.endswith("LayerNorm"))
+            norm: Any = next(module for module in norms if isinstance(getattr(module, "weight", None), torch.Tensor))
             # A layer that this project wraps is inside.
             inner = layer.get_submodule("layer") if _holds(layer, "layer") else layer
             for names in SUBLAYERS:

@@ -58,9 +58,10 @@ def test_every_option_is_found_by_its_name_and_explains_every_field(option: type
 @pytest.mark.parametrize("family", checkpoints.SPEECH)
 def test_features_of_an_utterance_do_not_depend_on_its_neighbours(folders: dict[str, Path], family: str) -> None:
     extractor = SpeechCheckpoint(path=str(folders[family]), stride=2).extractor(CPU)
-    together = extractor(WAVES)
-    backwards = extractor(WAVES[::-1])[::-1]
-    for wave, one, other in zip(WAVES, together, backwards, strict=True):
+    waves = [wave for wave in WAVES if len(wave) >= extractor.minimum_samples]
+    together = extractor(waves)
+    backwards = extractor(waves[::-1])[::-1]
+    for wave, one, other in zip(waves, together, backwards, strict=True):
         assert one.dtype == torch.float16
         assert one.shape[1:] == extractor.shape == (checkpoints.LAYERS + 1, checkpoints.DIM)
         assert len(one) >= 1
@@ -70,15 +71,16 @@ def test_features_of_an_utterance_do_not_depend_on_its_neighbours(folders: dict[
 
 @pytest.mark.parametrize("family", checkpoints.SPEECH)
 def test_one_layer_is_a_slice_of_all_layers(folders: dict[str, Path], family: str) -> None:
-    every = extract(folders[family], WAVES)
+    waves = [wave for wave in WAVES if len(wave) > 400]
+    every = extract(folders[family], waves)
     for number in range(checkpoints.LAYERS + 1):
-        for whole, one in zip(every, extract(folders[family], WAVES, str(number)), strict=True):
+        for whole, one in zip(every, extract(folders[family], waves, str(number)), strict=True):
             assert torch.equal(one, whole[:, number : number + 1])
-    for whole, last in zip(every, extract(folders[family], WAVES, "last"), strict=True):
+    for whole, last in zip(every, extract(folders[family], waves, "last"), strict=True):
         assert torch.equal(last, whole[:, -1:])
 
 
-@pytest.mark.parametrize("family", [family for family in checkpoints.SPEECH if "whisper" not in family])
+@pytest.mark.parametrize("family", [name for name in checkpoints.SPEECH if not name.startswith(("whisper", "wav2vec2-bert"))])
 def test_hidden_states_are_those_of_transformers(folders: dict[str, Path], family: str) -> None:
     from transformers import AutoModel, Wav2Vec2FeatureExtractor
 
