@@ -47,6 +47,8 @@ class SpeechEmotionModel(nn.Module):
             views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
         features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
+        # A stage may leave out the task whose head is lent, but not the head itself.
+        features |= {name: heads[head.borrows](views, noise) for name, head in heads.items() if head.borrows}
         heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
         seen = {name: dataclasses.replace(views, fused=features.get(name, views.fused)) for name in heads}
         outputs = {name: head(seen[name], noise) for name, head in heads.items()}
@@ -83,12 +85,13 @@ def build_model(config: Config, dataset: Dataset, train: Tensor, seed: int) -> S
             f"model lacks the channel) for the others"
         )
     width, dropout = config.model.width, config.model.dropout
+    before_heads = {name: dropout if task.dropout is None else task.dropout for name, task in tasks.items()}
     # Building a model neither depends on the global random state nor changes it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stems = {name: channel.stem(width, dropout) for name, channel in dataset.channels.items()}
+        stems = {name: channel.stem(width, config.model.channel_dropout(name)) for name, channel in dataset.channels.items()}
         fusion = config.model.fusion.build(list(stems), width, dropout)
-        heads = {name: task.build(dataset.corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
+        heads = {name: task.build(dataset.corpus, fusion.out_width, width, before_heads[name]) for name, task in tasks.items()}
     for name, stem in stems.items():
         reader = stem.read if isinstance(stem, TunedStem) else stem
         if isinstance(reader, FeatureStem):

@@ -63,11 +63,26 @@ class Model(Option):
     width: int = 128
     """Width that every channel is projected to, at least 4."""
     dropout: float = 0.3
-    """Share of dimensions dropped at the channels and before the heads, from 0 (none) to 0.9."""
+    """Share of dimensions dropped at the channels, in the fusion and before the heads, from 0 (none) to 0.9."""
+    speech_dropout: float | None = None
+    """Share of dimensions dropped at the speech channel, from 0 (none) to 0.9; null means model.dropout."""
+    text_dropout: float | None = None
+    """Share of dimensions dropped at the text channel, from 0 (none) to 0.9; null means model.dropout."""
 
     def __post_init__(self) -> None:
         at_least(self, "width", 4)
-        within(self, "dropout", 0, 0.9)
+        for field in ("dropout", "speech_dropout", "text_dropout"):
+            if getattr(self, field) is not None:
+                within(self, field, 0, 0.9)
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        silent = [name for name in CHANNELS if name not in self.channels]
+        return {f"{name}_dropout": f"model.{name}=none, so there is no {name} channel" for name in silent}
+
+    def channel_dropout(self, channel: str) -> float:
+        """Returns the share of dimensions dropped at a channel."""
+        own = getattr(self, f"{channel}_dropout")
+        return self.dropout if own is None else own
 
     @property
     def channels(self) -> tuple[str, ...]:
