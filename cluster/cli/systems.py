@@ -64,7 +64,11 @@ def _print_below(console: Console, systems: Sequence[System]) -> None:
         ("Defects and cautions", {system.name: list(system.cautions) for system in systems}),
     ):
         _print_list(console, title, [f"{name}: {sentence}" for name, sentences in found.items() for sentence in sentences])
-    console.print("show one in full with its overrides: ser systems NAME; train it: ser run system=NAME", highlight=False)
+    console.print(
+        "show one in full with its overrides: ser systems NAME; train it: ser run system=NAME [protocol=paper]",
+        highlight=False,
+        markup=False,
+    )
 
 
 def _print_list(console: Console, title: str, sentences: Sequence[str]) -> None:
@@ -88,7 +92,7 @@ def _print_whole(console: Console, system: System) -> None:
     console.print(figures if system.published else "published figures: not known", highlight=False)
     _print_list(console, "Not known", system.unknown)
     _print_list(console, "Defects and cautions", system.cautions)
-    _print_list(console, "Folds that match the paper, where the corpus allows", [shlex.join(system.folds)])
+    _print_list(console, "Folds of the paper, set by protocol=paper", [shlex.join(system.folds)])
     set_by = [f"{part.row} ({part.status}): {shlex.join(part.overrides)}" for part in system.parts if part.overrides]
     _print_list(console, "What each part sets", set_by)
     places = [f"model.{channel}=folder/of/checkpoint" for channel in system.channels]
