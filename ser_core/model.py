@@ -22,6 +22,7 @@ from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
 from ser_core.keyed_dropout import DropoutKey, number_sites
+from ser_core.mixup import Mixup
 from ser_core.tasks import Head, Memory, Views
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})
@@ -31,11 +32,14 @@ NOTHING: Mapping[str, Memory] = MappingProxyType({})
 class SpeechEmotionModel(nn.Module):
     """Stems, fusion and heads. `forward` is a pure function of parameters, batch, dropout key and memory."""
 
-    def __init__(self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head]) -> None:
+    def __init__(
+        self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head], mixup: Mixup | None = None
+    ) -> None:
         super().__init__()
         self.stems = nn.ModuleDict(stems)
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)
+        self.mixup = mixup
         number_sites(self)
 
     def forward(
@@ -46,13 +50,17 @@ class SpeechEmotionModel(nn.Module):
         if batch.views:
             views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
+        targets = batch.targets
+        if self.mixup and (partners := self.mixup(len(batch.rows), noise)):
+            views = dataclasses.replace(views, fused=partners.mix(views.fused))
+            targets = {name: head.mix(targets[name], partners) for name, head in heads.items()}
         features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
         # A stage may leave out the task whose head is lent, but not the head itself.
         features |= {name: heads[head.borrows](views, noise) for name, head in heads.items() if head.borrows}
         heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
         seen = {name: dataclasses.replace(views, fused=features.get(name, views.fused)) for name in heads}
         outputs = {name: head(seen[name], noise) for name, head in heads.items()}
-        losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
+        losses = {name: head.loss(outputs[name], targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
 
     def sizes(self) -> dict[str, int]:
@@ -98,7 +106,8 @@ def build_model(config: Config, dataset: Dataset, train: Tensor, seed: int) -> S
             reader.standardise_by(*dataset.channels[name].statistics(train))
     for name, head in heads.items():
         head.fit_targets(dataset.targets[name][train])
-    return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads)
+    mixup = Mixup(config.optim.mixup, config.optim.mixup_alpha) if config.optim.mixup else None
+    return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads, mixup)
 
 
 def derived_seed(seed: int, fold: int, purpose: str) -> int:

@@ -136,6 +136,11 @@ class Optim(Option):
     """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
     clip: float = 1.0
     """Maximum norm of the gradient, above 0."""
+    mixup: float = 0.0
+    """Share of steps in which pairs of utterances are mixed before the heads (ser_core/mixup.py), from 0 (none) to 1."""
+    mixup_alpha: float = 0.2
+    """Parameter of the Beta distribution of the shares in optim.mixup, above 0; 1 draws all shares equally often, small values
+    keep mostly one of the two utterances."""
     pack: int = 1
     """Folds trained as one program, at least 0. 1 trains each fold alone. K stacks the first K folds, then the next K, and so
     on; it is part of the fold's identity, because the last bits of sums depend on what is stacked. 0 stacks all folds a worker
@@ -148,6 +153,8 @@ class Optim(Option):
             at_least(self, field, 1)
         for field, low in (("batch", 2), ("layer_rate", 0), ("weight_decay", 0), ("pack", 0)):
             at_least(self, field, low)
+        within(self, "mixup", 0, 1)
+        at_least(self, "mixup_alpha", 1e-3)
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)
         within(self, "warmup", 0, 1)
@@ -171,6 +178,8 @@ class Optim(Option):
             found["refit"] = "this protocol never adds the development set to the training set (see the card)"
         if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):
             found["layer_rate"] = "no channel uses a weighted sum of encoder layers (a checkpoint with layers=weighted does)"
+        if self.mixup == 0:
+            found["mixup_alpha"] = "optim.mixup=0 mixes nothing"
         if config.run.device == "cpu":
             found["bf16"] = "run.device=cpu always computes in float32"
         return found
@@ -248,7 +257,7 @@ class Config(Option):
     def stage_plans(self) -> Sequence[StagePlan]:
         """Returns the stages in order, with every field filled in. Raises SettingError when a stage has no task."""
         weights = {name: task.weight for name, task in self.tasks.active().items()}
-        return plan_stages(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
+        return plan_stages(self.stages, self.optim, weights)
 
     def small_batches(self) -> list[str]:
         """Returns notices about losses over a batch that do not see the larger batch made by accumulation."""
@@ -295,5 +304,10 @@ class Config(Option):
             condition(entry).check(self.model.channels)
             if self.conditions.count(entry) > 1:
                 raise SettingError(f"conditions: {entry} is given twice; keep one")
-        for task in self.tasks.active().values():
+        for name, task in self.tasks.active().items():
+            if self.optim.mixup and not task.mixable:
+                raise SettingError(
+                    f"optim.mixup={self.optim.mixup:g} mixes utterances, but tasks.{name} compares them and cannot learn from "
+                    f"mixtures; set optim.mixup=0 or tasks.{name}.weight=0"
+                )
             task.check(self)

@@ -38,6 +38,7 @@ class AugmentedContrast(TaskOption):
     """Settings of augmented contrast."""
 
     key: ClassVar[str] = "tasks.augmented_contrast"
+    mixable: ClassVar[bool] = False
     needs: ClassVar[str] = "two utterances of one sentence and emotion (views=utterance), or augmented versions (views=column)"
     reads_stored_views: ClassVar[bool] = True
     hidden: int = 128
@@ -102,7 +103,8 @@ class AugmentedContrast(TaskOption):
             )
 
     def restricted_to(self, active: Collection[str]) -> "AugmentedContrast":
-        return self if "contrast" in active else dataclasses.replace(self, anchors="own")
+        alone = "augmented_contrast" in active and "contrast" not in active
+        return dataclasses.replace(self, anchors="own") if alone else self
 
     def available(self, corpus: Corpus) -> bool:
         if self.views == "waveform":

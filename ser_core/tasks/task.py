@@ -15,6 +15,7 @@ from ser_core.corpus.corpus import Corpus
 from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.metrics import METRICS
 from ser_core.metrics.prediction_columns import READERS, Columns
+from ser_core.mixup import Partners
 from ser_core.options import Option, at_least, within
 from ser_core.tasks.views import Memory, Views
 
@@ -51,6 +52,10 @@ class Head(nn.Module):
         """Returns the mean loss over the labelled utterances of the batch; 0 without any. Heads with a memory get `past`."""
         raise NotImplementedError
 
+    def mix(self, targets: Tensor, partners: Partners) -> Tensor:
+        """Returns the targets of mixed utterances (optim.mixup) for `loss`; unchanged for a head that reads no mixture."""
+        return targets
+
     def answers(self, output: Any) -> Tensor:
         """Returns the prediction kept from an output, one row per utterance."""
         return output
@@ -63,6 +68,8 @@ class TaskOption(Option):
     key: ClassVar[str] = "tasks"
     batches: ClassVar[bool] = True
     """Whether head and loss run under torch.vmap, so that many models can be stepped as one program."""
+    mixable: ClassVar[bool] = True
+    """Whether it can be trained on mixtures of two utterances (optim.mixup)."""
     channels: ClassVar[tuple[str, ...]] = ()
     """Channels that the head reads directly, in addition to the fused vector."""
     needs: ClassVar[str] = ""

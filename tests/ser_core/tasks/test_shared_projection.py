@@ -91,7 +91,8 @@ def test_without_the_other_contrast_it_has_its_own_projection() -> None:
     assert both.settled(CORPUS).augmented_contrast.anchors == "contrast"
     alone = dataclasses.replace(both, contrast=dataclasses.replace(SCL, weight=0.0))
     assert alone.settled(CORPUS).augmented_contrast.anchors == "own"
-    assert both.settled(BARE).augmented_contrast.anchors == "own"
+    unable = both.settled(BARE)
+    assert list(unable.active()) == ["augmented_contrast"] and unable.augmented_contrast.anchors == "own"
 
 
 def test_what_cannot_be_shared_is_refused() -> None:
