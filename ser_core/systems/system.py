@@ -31,7 +31,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A published score. UA (unweighted average recall), WA (accuracy) and WER in percent, CCC unscaled."""
+    """A published score. UA (unweighted average recall), WA (accuracy), macro-F1 and WER in percent, CCC unscaled."""
 
     metric: str
     value: float
