@@ -18,12 +18,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Stream
-from ser_core.errors import SettingError
 from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, Searched, means
 from ser_core.fusion.layers import FeedForward
 from ser_core.keyed_dropout import Dropout, DropoutKey
-from ser_core.options import at_least, one_of
+from ser_core.options import Situation, at_least, one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +52,8 @@ class Bridge(FusionOption):
     mask_padding: bool = False
     """Whether, with kv_mode=split, attention masks the zeros that pad the shorter channel."""
     pad_first: bool = False
-    """Whether the shorter channel is padded before the self-attention (as in the paper) rather than after; kv_mode=split only."""
+    """Whether the shorter channel is padded before the self-attention (as in the paper) rather than after; only with
+    kv_mode=split and mask_padding=false."""
     residual: bool = False
     """Whether a residual connection adds the tokens to what they read; also around the feed-forward part."""
     norm: bool = False
@@ -69,14 +69,20 @@ class Bridge(FusionOption):
         at_least(self, "refine", 0)
         at_least(self, "feedforward", 0)
         one_of(self, "kv_mode", ("split", "same", "concat"))
-        if self.pad_first and (self.kv_mode != "split" or self.mask_padding):
-            raise SettingError(
-                "model.fusion.pad_first=true makes padding part of a channel, so it needs model.fusion.kv_mode=split and "
-                f"model.fusion.mask_padding=false; got kv_mode={self.kv_mode}, mask_padding={self.mask_padding}"
-            )
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        if self.pads_first or not self.pad_first:
+            return {}
+        why = "mask_padding=true hides the padding" if self.kv_mode == "split" else f"kv_mode={self.kv_mode} needs no padding"
+        return {"pad_first": f"model.fusion.{why}"}
+
+    @property
+    def pads_first(self) -> bool:
+        """Whether padding takes part in the self-attention: only if the bridge would read it, too."""
+        return self.pad_first and self.kv_mode == "split" and not self.mask_padding
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return BridgeFusion(channels=channels, width=width, dropout=dropout, **self.settings())
+        return BridgeFusion(channels=channels, width=width, dropout=dropout, **(self.settings() | {"pad_first": self.pads_first}))
 
 
 class BridgeFusion(Fusion):

@@ -46,7 +46,7 @@ class AugmentedContrast(TaskOption):
     variant: str = "standard"
     """standard (InfoNCE on cosines, both directions) or paper_code (MMER's code: inner products, one direction)."""
     anchors: str = "own"
-    """Projection h of the utterances: own, or contrast (that of tasks.contrast if trained, as in MMER's code)."""
+    """Projection h of the utterances in paper_code: own, or contrast (that of tasks.contrast if trained, as in MMER's code)."""
     views: str = "utterance"
     """Second view: utterance (same sentence and emotion), waveform (an augmentation) or column (a version in the corpus)."""
     augmentations: list[str] = dataclasses.field(default_factory=lambda: ["speed", "pitch", "noise", "reverberation", "codec"])
@@ -66,10 +66,6 @@ class AugmentedContrast(TaskOption):
         super().__post_init__()
         one_of(self, "variant", ("standard", "paper_code"))
         one_of(self, "anchors", ("own", "contrast"))
-        if self.anchors == "contrast" and self.variant != "paper_code":
-            raise SettingError(
-                f"{self.key}.anchors=contrast needs {self.key}.variant=paper_code, which has a separate projection for the views"
-            )
         one_of(self, "views", ("utterance", "waveform", "column"))
         if not self.augmentations or len(set(self.augmentations)) < len(self.augmentations):
             raise SettingError(f"{self.key}.augmentations must be at least one, each only once; got {self.augmentations}")
@@ -80,7 +76,9 @@ class AugmentedContrast(TaskOption):
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
         found = {} if self.views == "waveform" else {"augmentations": f"tasks.augmented_contrast.views={self.views} makes none"}
-        if self.anchors == "contrast" and situation.config.tasks.contrast.weight == 0:
+        if self.anchors == "contrast" and self.variant != "paper_code":
+            found["anchors"] = f"tasks.augmented_contrast.variant={self.variant} has one projection for utterances and views"
+        elif self.anchors == "contrast" and situation.config.tasks.contrast.weight == 0:
             found["anchors"] = "tasks.contrast.weight=0 leaves out the projection, so augmented contrast has its own"
         return found
 
@@ -96,7 +94,7 @@ class AugmentedContrast(TaskOption):
                 "tasks.augmented_contrast.views=waveform changes the speech, but model.speech=none; use views=utterance or column"
             )
         lender = config.tasks.contrast
-        if self.anchors == "contrast" and lender.weight > 0 and lender.projection != self.projection:
+        if self.borrows and lender.weight > 0 and lender.projection != self.projection:
             raise SettingError(
                 f"{self.key}.anchors=contrast compares projections of width {lender.projection} (tasks.contrast.projection) with "
                 f"views of width {self.projection}; set {self.key}.projection={lender.projection}"
@@ -105,6 +103,11 @@ class AugmentedContrast(TaskOption):
     def restricted_to(self, active: Collection[str]) -> "AugmentedContrast":
         alone = "augmented_contrast" in active and "contrast" not in active
         return dataclasses.replace(self, anchors="own") if alone else self
+
+    @property
+    def borrows(self) -> bool:
+        """Whether the utterances are compared through the projection of supervised contrast."""
+        return self.anchors == "contrast" and self.variant == "paper_code"
 
     def available(self, corpus: Corpus) -> bool:
         if self.views == "waveform":
@@ -131,7 +134,7 @@ class AugmentedContrast(TaskOption):
         else:
             head = VersionHead if stored else AugmentedHead
         built = head(width, self.projection, self.hidden, dropout, self.memory, self.temperature)
-        return borrowing(built, "contrast") if self.anchors == "contrast" else built
+        return borrowing(built, "contrast") if self.borrows else built
 
 
 def borrowing(head: Head, task: str) -> Head:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ser_core.batch import Stream, pad
+from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS, Fusion, FusionOption
 from ser_core.fusion.bridge import Bridge, BridgeFusion
@@ -21,6 +22,7 @@ from ser_core.fusion.mmer import Mmer
 from ser_core.fusion.perceiver import Perceiver
 from ser_core.fusion.self_attention import SelfAttention
 from ser_core.keyed_dropout import DropoutKey
+from ser_core.options import Situation
 
 WIDTH = 8
 BRIDGES = {
@@ -213,9 +215,13 @@ def test_padded_first_the_padding_is_refined_with_the_words() -> None:
 
 
 @pytest.mark.parametrize("knobs", [{"kv_mode": "same"}, {"mask_padding": True}])
-def test_padding_first_contradicts_what_hides_the_padding(knobs: dict[str, object]) -> None:
-    with pytest.raises(SettingError, match="pad_first=true makes padding part of a channel, so it needs"):
-        Bridge(pad_first=True, **knobs)  # type: ignore[arg-type]
+def test_padding_first_changes_nothing_where_no_padding_is_read_and_says_so(knobs: dict[str, object]) -> None:
+    one, other = (Bridge(pad_first=each, tokens=3, refine=1, **knobs) for each in (True, False))  # type: ignore[arg-type]
+    assert torch.equal(built(one)(streams(), SILENT), built(other)(streams(), SILENT))
+    config = compose([f"model.fusion.{key}={str(value).lower()}" for key, value in knobs.items()] + ["model.fusion=bridge"])
+    asked = Situation(config, None, None, {})
+    assert list(one.without_effect(asked)) == ["pad_first"] and not other.without_effect(asked)
+    assert not Bridge(pad_first=True).without_effect(asked)
 
 
 def test_concatenation_may_keep_the_plain_means() -> None:

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ser_core.batch import Batch, Stream
+from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 from ser_core.fusion.concat import Concat
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.model import SpeechEmotionModel
+from ser_core.options import Situation
 from ser_core.tasks import Tasks
 from ser_core.tasks.augmented_contrast import AugmentedContrast
 from ser_core.tasks.contrast import Contrast
@@ -95,11 +97,10 @@ def test_without_the_other_contrast_it_has_its_own_projection() -> None:
     assert list(unable.active()) == ["augmented_contrast"] and unable.augmented_contrast.anchors == "own"
 
 
-def test_what_cannot_be_shared_is_refused() -> None:
-    from ser_core.config.compose import compose
-
+def test_what_cannot_be_shared_is_refused_or_said() -> None:
     shared = ["tasks.contrast.weight=.1", "tasks.augmented_contrast.weight=.1", "tasks.augmented_contrast.anchors=contrast"]
-    with pytest.raises(SettingError, match=r"anchors=contrast needs tasks\.augmented_contrast\.variant=paper_code"):
-        compose(shared)
     with pytest.raises(SettingError, match=r"set tasks\.augmented_contrast\.projection=9"):
         compose([*shared, "tasks.augmented_contrast.variant=paper_code", "tasks.contrast.projection=9"])
+    standard = compose(shared).tasks.augmented_contrast
+    assert not standard.build(CORPUS, WIDTH, WIDTH, 0.0).borrows
+    assert list(standard.without_effect(Situation(compose(shared), CORPUS, None, {}))) == ["augmentations", "anchors"]
