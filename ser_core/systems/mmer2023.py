@@ -34,7 +34,7 @@ SYSTEM = System(
         ),
         Part(
             row="encoders",
-            paper="dropout .1 on text embeddings, none on speech; the speech encoder's own dropout is .1",
+            paper="dropout .1 on text embeddings, none on speech",
             status=KNOWN,
             overrides=("model.dropout=0.1", "model.speech_dropout=0", "model.text_dropout=0.1"),
         ),
