@@ -1,9 +1,9 @@
 """Manifold mixup (Verma et al. 2019, arXiv 1806.05236): the heads learn from mixtures of two utterances of a batch.
 
     z_i <- l_i z_i + (1 - l_i) z_p(i)        y_i <- l_i y_i + (1 - l_i) y_p(i)        p a permutation, l_i from Beta(alpha, alpha)
-Mixed are the fused vector and the targets of the heads that read it, in a share of the training steps. This is the place and
-the form of MEDUSA's code (Chatzichristodoulou et al. 2025, arXiv 2506.09556). An utterance whose target is unknown, or is mixed
-with an unknown one, adds nothing to the loss of that step.
+Mixed are the fused vector and the targets of the heads that predict classes or ratings from it, in a share of the training steps.
+This is the place and the form of MEDUSA's code (Chatzichristodoulou et al. 2025, arXiv 2506.09556). Heads that compare utterances
+read them unmixed. An utterance whose target is unknown, or is mixed with an unknown one, adds nothing to the loss of that step.
 """
 
 import dataclasses

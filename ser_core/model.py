@@ -50,18 +50,27 @@ class SpeechEmotionModel(nn.Module):
         if batch.views:
             views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
-        targets = batch.targets
-        if self.mixup and (partners := self.mixup(len(batch.rows), noise)):
-            views = dataclasses.replace(views, fused=partners.mix(views.fused))
-            targets = {name: head.mix(targets[name], partners) for name, head in heads.items()}
         features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
         # A stage may leave out the task whose head is lent, but not the head itself.
         features |= {name: heads[head.borrows](views, noise) for name, head in heads.items() if head.borrows}
         heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
-        seen = {name: dataclasses.replace(views, fused=features.get(name, views.fused)) for name in heads}
+        vectors = {name: features.get(name, views.fused) for name in heads}
+        vectors, targets = self._mixed(heads, vectors, batch, noise)
+        seen = {name: dataclasses.replace(views, fused=vector) for name, vector in vectors.items()}
         outputs = {name: head(seen[name], noise) for name, head in heads.items()}
         losses = {name: head.loss(outputs[name], targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
+
+    def _mixed(
+        self, heads: Mapping[str, Head], vectors: dict[str, Tensor], batch: Batch, noise: DropoutKey
+    ) -> tuple[dict[str, Tensor], Mapping[str, Tensor]]:
+        """Returns what each head reads and should predict, mixed by optim.mixup for the heads that can be trained on mixtures."""
+        partners = self.mixup(len(batch.rows), noise) if self.mixup else None
+        if partners is None:
+            return vectors, batch.targets
+        mixing = [name for name, head in heads.items() if head.mixes]
+        targets = {name: heads[name].mix(batch.targets[name], partners) for name in mixing}
+        return vectors | {name: partners.mix(vectors[name]) for name in mixing}, {**batch.targets, **targets}
 
     def sizes(self) -> dict[str, int]:
         """Returns `parameters` of the whole model, and `<task>.parameters`: how many fewer it needs without that task."""

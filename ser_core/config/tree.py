@@ -304,10 +304,5 @@ class Config(Option):
             condition(entry).check(self.model.channels)
             if self.conditions.count(entry) > 1:
                 raise SettingError(f"conditions: {entry} is given twice; keep one")
-        for name, task in self.tasks.active().items():
-            if self.optim.mixup and not task.mixable:
-                raise SettingError(
-                    f"optim.mixup={self.optim.mixup:g} mixes utterances, but tasks.{name} compares them and cannot learn from "
-                    f"mixtures; set optim.mixup=0 or tasks.{name}.weight=0"
-                )
+        for task in self.tasks.active().values():
             task.check(self)

@@ -38,7 +38,6 @@ class AugmentedContrast(TaskOption):
     """Settings of augmented contrast."""
 
     key: ClassVar[str] = "tasks.augmented_contrast"
-    mixable: ClassVar[bool] = False
     needs: ClassVar[str] = "two utterances of one sentence and emotion (views=utterance), or augmented versions (views=column)"
     reads_stored_views: ClassVar[bool] = True
     hidden: int = 128

@@ -27,7 +27,6 @@ class Contrast(TaskOption):
     """Settings of supervised contrast."""
 
     key: ClassVar[str] = "tasks.contrast"
-    mixable: ClassVar[bool] = False
     needs: ClassVar[str] = "two emotion classes"
     hidden: int = 128
     """Width of the hidden layer of the projection, at least 0; 0 makes the projection linear."""

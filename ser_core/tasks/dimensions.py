@@ -96,6 +96,8 @@ class Dimensions(TaskOption):
 class DimensionHead(Head):
     """Predicts values in (0, 1) and compares them with the ratings; one regressor for all dimensions."""
 
+    mixes: ClassVar[bool] = True
+
     def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool, remembers: int = 0) -> None:
         super().__init__(width, dims, hidden, dropout, remembers)
         self.compare = squared_error if squared else ccc_loss

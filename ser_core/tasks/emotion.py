@@ -86,6 +86,7 @@ class Emotion(TaskOption):
 class ClassHead(Head):
     """Predicts class logits and computes their cross-entropy."""
 
+    mixes: ClassVar[bool] = True
     class_weights: Float[Tensor, "classes"]
 
     def __init__(self, width: int, classes: int, hidden: int, dropout: float, balanced: bool, smoothing: float = 0.0) -> None:

@@ -37,7 +37,6 @@ class SelfContrast(TaskOption):
     """Settings of self-contrast (placing it above the fused vector is a reconstruction)."""
 
     key: ClassVar[str] = "tasks.self_contrast"
-    mixable: ClassVar[bool] = False
     needs: ClassVar[str] = "labels for two of the tasks that it compares"
     hidden: int = 32
     """Inner width of each task's adapter, at least 1."""

@@ -25,6 +25,8 @@ class Head(nn.Module):
 
     borrows: str = ""
     """Task whose head's output this head reads in place of the fused vector; empty for none."""
+    mixes: ClassVar[bool] = False
+    """Whether optim.mixup mixes what it reads and should predict; not for heads that compare utterances or read frames."""
 
     def __init__(self, width: int, outputs: int, hidden: int, dropout: float, remembers: int = 0) -> None:
         super().__init__()
@@ -53,8 +55,8 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def mix(self, targets: Tensor, partners: Partners) -> Tensor:
-        """Returns the targets of mixed utterances (optim.mixup) for `loss`; unchanged for a head that reads no mixture."""
-        return targets
+        """Returns the targets of mixed utterances for `loss`, if the head mixes."""
+        raise NotImplementedError
 
     def answers(self, output: Any) -> Tensor:
         """Returns the prediction kept from an output, one row per utterance."""
@@ -68,8 +70,6 @@ class TaskOption(Option):
     key: ClassVar[str] = "tasks"
     batches: ClassVar[bool] = True
     """Whether head and loss run under torch.vmap, so that many models can be stepped as one program."""
-    mixable: ClassVar[bool] = True
-    """Whether it can be trained on mixtures of two utterances (optim.mixup)."""
     channels: ClassVar[tuple[str, ...]] = ()
     """Channels that the head reads directly, in addition to the fused vector."""
     needs: ClassVar[str] = ""

@@ -1,5 +1,6 @@
 """Mixup is a pure function of the step's key; its losses are those of mixed labels, written out."""
 
+import dataclasses
 import math
 
 import pytest
@@ -11,6 +12,7 @@ from ser_core.errors import SettingError
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.mixup import Mixup, Partners
 from ser_core.model import build_model
+from ser_core.tasks import Tasks
 from ser_core.tasks.dimensions import Dimensions
 from ser_core.tasks.emotion import Emotion
 from tests.conftest import Configure
@@ -120,9 +122,19 @@ def test_stacked_models_are_mixed_as_each_alone(configure: Configure, inputs: Da
     assert torch.allclose(together, alone, atol=1e-5)
 
 
+def test_what_compares_utterances_reads_them_unmixed(configure: Configure, inputs: Dataset) -> None:
+    tasks = ("tasks.contrast.weight=.1", "tasks.transcript.weight=.1", "model.dropout=0")
+    plain, mixing = (
+        build_model(configure(*tasks, *more), inputs, torch.arange(48), 1)
+        for more in ((), ("optim.mixup=1", "optim.mixup_alpha=1"))
+    )
+    targets = Tasks().targets(inputs.corpus)
+    batch = dataclasses.replace(inputs, targets=targets).batch(list(range(0, 96, 7)))
+    one, other = (model(batch, DropoutKey(torch.tensor(3)))[1] for model in (plain, mixing))
+    assert {name for name in one if torch.equal(one[name], other[name])} == {"contrast", "transcript"}
+
+
 def test_what_cannot_be_mixed_is_refused() -> None:
-    with pytest.raises(SettingError, match=r"optim\.mixup=0\.3 mixes utterances, but tasks\.contrast compares them"):
-        compose(["optim.mixup=.3", "tasks.contrast.weight=.1"])
     with pytest.raises(SettingError, match=r"set tasks\.dimensions\.memory=0 or optim\.mixup=0"):
         compose(["optim.mixup=.3", "tasks.dimensions.memory=8"])
     with pytest.raises(SettingError, match=r"optim\.mixup must be from 0 to 1"):
