@@ -11,7 +11,7 @@ of it refined, so that a value behind the last word is no longer zero. By defaul
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -82,7 +82,8 @@ class Bridge(FusionOption):
         return self.pad_first and self.kv_mode == "split" and not self.mask_padding
 
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return BridgeFusion(channels=channels, width=width, dropout=dropout, **(self.settings() | {"pad_first": self.pads_first}))
+        settings: dict[str, Any] = {**self.settings(), "pad_first": self.pads_first}
+        return BridgeFusion(channels=channels, width=width, dropout=dropout, **settings)
 
 
 class BridgeFusion(Fusion):
