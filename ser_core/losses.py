@@ -115,8 +115,8 @@ def symmetric_contrast(
 def self_contrast(features: Float[Tensor, "batch tasks width"], taking_part: Float[Tensor, "batch"]) -> Float[Tensor, ""]:
     """Sum over pairs of tasks of 1 - cos, mean over the utterances that take part; 0 without any. At least 0.
 
-    SCLcos of Gao et al. 2024 (ICASSP), -cos(e, g) - cos(e, s) - cos(g, s), plus one for each pair. The gradient is the same, and
-    the loss is never negative, as weightings that compare losses require.
+    SCLcos of Gao et al. 2024 (ICASSP) as we read it, -cos(e, g) - cos(e, s) - cos(g, s), plus one for each pair. The gradient is
+    the same, and the loss is never negative, as weightings that compare losses require.
     """
     directions = torch.nn.functional.normalize(features, dim=-1)
     cosines = directions @ directions.mT

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ser_core.batch import Batch, Stream
@@ -24,6 +25,7 @@ from ser_core.encoders.tuned import TunedStem
 from ser_core.errors import SettingError
 from ser_core.fusion import Fusion
 from ser_core.keyed_dropout import DropoutKey, number_sites
+from ser_core.mixup import Mixup
 from ser_core.tasks import Head, Memory, TaskOption, Views
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})
@@ -33,11 +35,14 @@ NOTHING: Mapping[str, Memory] = MappingProxyType({})
 class SpeechEmotionModel(nn.Module):
     """Stems, fusion and heads. `forward` is a pure function of parameters, batch, dropout key and memory."""
 
-    def __init__(self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head]) -> None:
+    def __init__(
+        self, stems: Mapping[str, nn.Module], fusion: Fusion, heads: Mapping[str, Head], mixup: Mixup | None = None
+    ) -> None:
         super().__init__()
         self.stems = nn.ModuleDict(stems)
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)
+        self.mixup = mixup
         number_sites(self)
 
     def forward(
@@ -47,19 +52,38 @@ class SpeechEmotionModel(nn.Module):
         views = self.views(batch.streams, noise)
         if batch.views:
             views = dataclasses.replace(views, other=self.views(batch.views, noise.other()))
-        outputs = self.outputs(views, noise, tasks)
-        heads = {name: cast(Head, self.heads[name]) for name in outputs}
-        losses = {name: head.loss(outputs[name], batch.targets[name], memory.get(name)) for name, head in heads.items()}
+        heads, vectors = self._read(views, noise, tasks)
+        vectors, targets = self._mixed(heads, vectors, batch, noise)
+        outputs = {name: head(dataclasses.replace(views, fused=vectors[name]), noise) for name, head in heads.items()}
+        losses = {name: head.loss(outputs[name], targets[name], memory.get(name)) for name, head in heads.items()}
         return outputs, losses
 
     def outputs(self, views: Views, noise: DropoutKey, tasks: Collection[str] | None = None) -> dict[str, Any]:
         """Returns the output of these tasks (default: all) for what heads see of some utterances. Needs no targets."""
+        heads, vectors = self._read(views, noise, tasks)
+        return {name: head(dataclasses.replace(views, fused=vectors[name]), noise) for name, head in heads.items()}
+
+    def _read(
+        self, views: Views, noise: DropoutKey, tasks: Collection[str] | None
+    ) -> tuple[dict[str, Head], dict[str, Float[Tensor, "batch width"]]]:
+        """Returns the heads of these tasks, and the vector that each reads: the fused one, or features of another head."""
         heads = {name: cast(Head, head) for name, head in self.heads.items()}
         features = {task: vector for head in heads.values() for task, vector in head.features(views).items()}
+        # A stage may leave out the task whose head is lent, but not the head itself.
+        features |= {name: heads[head.borrows](views, noise) for name, head in heads.items() if head.borrows}
         heads = {name: head for name, head in heads.items() if tasks is None or name in tasks}
-        return {
-            name: head(dataclasses.replace(views, fused=features.get(name, views.fused)), noise) for name, head in heads.items()
-        }
+        return heads, {name: features.get(name, views.fused) for name in heads}
+
+    def _mixed(
+        self, heads: Mapping[str, Head], vectors: dict[str, Tensor], batch: Batch, noise: DropoutKey
+    ) -> tuple[dict[str, Tensor], Mapping[str, Tensor]]:
+        """Returns what each head reads and should predict, mixed by optim.mixup for the heads that can be trained on mixtures."""
+        partners = self.mixup(len(batch.rows), noise) if self.mixup else None
+        if partners is None:
+            return vectors, batch.targets
+        mixing = [name for name, head in heads.items() if head.mixes]
+        targets = {name: heads[name].mix(batch.targets[name], partners) for name in mixing}
+        return vectors | {name: partners.mix(vectors[name]) for name in mixing}, {**batch.targets, **targets}
 
     def sizes(self) -> dict[str, int]:
         """Returns `parameters` of the whole model, and `<task>.parameters`: how many fewer it needs without that task."""
@@ -105,13 +129,15 @@ def assemble_model(
 ) -> SpeechEmotionModel:
     """Builds an untrained model with these tasks. Of the corpus it reads only the label scheme, of channels only their shape."""
     width, dropout = config.model.width, config.model.dropout
+    before_heads = {name: dropout if task.dropout is None else task.dropout for name, task in tasks.items()}
     # Building a model neither depends on the global random state nor changes it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stems = {name: channel.stem(width, dropout) for name, channel in channels.items()}
+        stems = {name: channel.stem(width, config.model.channel_dropout(name)) for name, channel in channels.items()}
         fusion = config.model.fusion.build(list(stems), width, dropout)
-        heads = {name: task.build(corpus, fusion.out_width, width, dropout) for name, task in tasks.items()}
-    return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads)
+        heads = {name: task.build(corpus, fusion.out_width, width, before_heads[name]) for name, task in tasks.items()}
+    mixup = Mixup(config.optim.mixup, config.optim.mixup_alpha) if config.optim.mixup else None
+    return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads, mixup)
 
 
 def derived_seed(seed: int, fold: int, purpose: str) -> int:

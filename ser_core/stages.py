@@ -7,10 +7,10 @@ batch order; the weights carry over. While a stage freezes the encoder, the enco
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ser_core.errors import SettingError
-from ser_core.options import Option, Situation, at_least
+from ser_core.options import Option, Situation, at_least, one_of
 from ser_core.tasks import TASKS
 
 PARTS = ("heads", "fusion", "adapters", "encoder")
@@ -55,6 +55,8 @@ class Stage(Option):
     """Epochs without a better development score that end the stage; 0 runs and keeps all epochs, null means optim.patience."""
     batch: int | None = None
     """Utterances per step, at least 2, counted as in optim.batching; null means optim.batch."""
+    sampling: str | None = None
+    """How an epoch draws utterances: shuffled or balanced, as in optim.sampling; null means optim.sampling."""
     trains: list[str] = dataclasses.field(default_factory=lambda: list(PARTS))
     """Parts to train: heads, fusion (with the channels' projections), adapters, encoder. The others are frozen."""
     top: int | None = None
@@ -74,6 +76,8 @@ class Stage(Option):
         for field, low in (("epochs", 1), ("patience", 0), ("batch", 2), ("top", 0)):
             if getattr(self, field) is not None:
                 at_least(self, field, low)
+        if self.sampling is not None:
+            one_of(self, "sampling", ("shuffled", "balanced"))
         for part in PARTS:
             at_least(self, f"{part}_rate", 0)
         if unknown := [part for part in self.trains if part not in PARTS]:
@@ -161,6 +165,7 @@ class StagePlan:
     epochs: int
     patience: int
     batch: int
+    sampling: str
     trains: frozenset[str]
     top: int | None
     rates: Mapping[str, float]
@@ -169,8 +174,8 @@ class StagePlan:
     """Weight of each task above 0, by task."""
 
 
-def plan_stages(stages: StagesOption, epochs: int, patience: int, batch: int, tasks: Mapping[str, float]) -> Sequence[StagePlan]:
-    """Returns the stages in order, with open fields filled in. `tasks` holds the weight of every task that is built.
+def plan_stages(stages: StagesOption, optim: Any, tasks: Mapping[str, float]) -> Sequence[StagePlan]:
+    """Returns the stages in order, with open fields filled in from `optim`. `tasks` holds the weight of every task that is built.
 
     Raises SettingError if a stage has no task.
     """
@@ -186,9 +191,10 @@ def plan_stages(stages: StagesOption, epochs: int, patience: int, batch: int, ta
         plans.append(
             StagePlan(
                 name=name,
-                epochs=epochs if stage.epochs is None else stage.epochs,
-                patience=patience if stage.patience is None else stage.patience,
-                batch=batch if stage.batch is None else stage.batch,
+                epochs=optim.epochs if stage.epochs is None else stage.epochs,
+                patience=optim.patience if stage.patience is None else stage.patience,
+                batch=optim.batch if stage.batch is None else stage.batch,
+                sampling=optim.sampling if stage.sampling is None else stage.sampling,
                 trains=frozenset(stage.trains),
                 top=stage.top,
                 rates={part: getattr(stage, f"{part}_rate") for part in PARTS},

@@ -201,6 +201,10 @@ CONTEXT: dict[str, tuple[str, ...]] = {
     "model.speech.rate": (*TUNED, "model.speech.adapter=lora"),
     "model.text.tune": ("model.text=../shared/models/all-MiniLM-L6-v2",),
     "optim.sampling": ("tasks.emotion.class_weights=none",),
+    "stages.second.sampling": ("stages=two", "tasks.emotion.class_weights=none"),
+    "protocol": ("system=cai2021",),
+    "model.fusion.pad_first": ("model.fusion=bridge",),
+    "tasks.augmented_contrast.anchors": ("tasks.augmented_contrast.variant=paper_code",),
     **dict.fromkeys(("corpus.columns", "corpus.dimensions", "corpus.similar_names", "corpus.unknown_speakers"), TABLE),
     **dict.fromkeys(("corpus.text", "corpus.counts"), EMODB),
 }

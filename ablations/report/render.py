@@ -8,6 +8,7 @@ Names and titles come from the user, so each renderer escapes them for its own s
 import csv
 import io
 import re
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ablations.report.details import Details
@@ -107,17 +108,24 @@ def details_to_markdown(details: Details) -> str:
     return "\n".join(lines)
 
 
-def details_to_csv(details: Details) -> str:
-    """Returns CSV with one row per metric and variant or reference: raw numbers in full precision, empty if missing."""
+def details_to_csv(details: Details, reconstructed: Mapping[str, str] | None = None) -> str:
+    """Returns CSV with one row per metric and variant or reference: raw numbers in full precision, empty if missing.
+
+    `reconstructed` says, by variant, what is a reconstruction; it makes a last column if any variant has one.
+    """
+    said = reconstructed or {}
+    more: Callable[[str], list[object]] = (lambda name: [said.get(name, "")]) if any(said.values()) else (lambda name: [])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["metric", "variant", "kind", "mean", "mean.low", "mean.high", "pooled"])
+    heads = ["metric", "variant", "kind", "mean", "mean.low", "mean.high", "pooled"]
+    writer.writerow([*heads, *(["reconstruction"] if any(said.values()) else [])])
     for metric in details.metrics:
         for place, (name, scores) in enumerate(details.scores.items()):
             one, kind = scores[metric], "variant" if place else "baseline"
-            writer.writerow(_blank([metric, name, kind, one.folds.value, one.folds.low, one.folds.high, one.pooled]))
+            numbers = [one.folds.value, one.folds.low, one.folds.high, one.pooled]
+            writer.writerow(_blank([metric, name, kind, *numbers, *more(name)]))
         for name, means in details.references.items():
-            writer.writerow(_blank([metric, name, "reference", means[metric], "", "", ""]))
+            writer.writerow(_blank([metric, name, "reference", means[metric], "", "", "", *more(name)]))
     return text.getvalue()
 
 
@@ -151,7 +159,11 @@ def to_latex(table: StudyTable) -> str:
 
 
 def to_csv(table: StudyTable) -> str:
-    """Returns CSV with one row per variant and reference: raw fractions in full precision, empty if missing."""
+    """Returns CSV with one row per variant and reference: raw fractions in full precision, empty if missing.
+
+    If any variant contains a reconstruction, the last column says what it is.
+    """
+    said = {row.name: table.reconstructions(row.name) for row in table.rows}
     found: list[dict[str, object]] = []
     for row in table.rows:
         one = row.comparison
@@ -162,7 +174,8 @@ def to_csv(table: StudyTable) -> str:
             line |= _compared(found_on[row.name], "" if metric == table.study.metric else f".{metric}")
         line |= _ends("pooled", row.pooled.score) | _ends("pooled.difference", row.pooled.difference)
         line |= {"speakers": row.pooled.speakers, "pairs": one.pairs, "folds": one.folds, "seeds": one.seeds}
-        found.append(line | {"primary": table.study.metric, "protocol": table.protocol_line})
+        line |= {"primary": table.study.metric, "protocol": table.protocol_line}
+        found.append(line | ({"reconstruction": said[row.name]} if any(said.values()) else {}))
     for name, scores in table.references.items():
         found.append({"variant": name, "kind": "reference", **scores, "protocol": table.protocol_line})
     text = io.StringIO()

@@ -72,6 +72,12 @@ class StudyTable:
     def protocol_line(self) -> str:
         return " · ".join(f"{name} {value}" for name, value in self.protocol.items())
 
+    def reconstructions(self, variant: str) -> str:
+        """Returns the notes on what is reconstructed in a variant: those of its system, and those of the study; "" if none."""
+        named = [each.partition("=")[2] for each in self.overrides.get(variant, ()) if each.startswith("system=")]
+        heads = ("Reconstruction:", *(f"Reconstruction in {name} " for name in named))
+        return " ".join(note for note in self.notes if note.startswith(heads))
+
     @property
     def verdicts(self) -> dict[str, str]:
         """Returns one sentence per variant, without the baseline."""

@@ -36,7 +36,7 @@ def write_report(table: StudyTable, folder: Path | str, sections: Sequence[Secti
     texts = {
         "markdown": ("table.md", "\n".join([to_markdown(table), *own, details_to_markdown(details)])),
         "csv": ("table.csv", to_csv(table)),
-        "details": ("details.csv", details_to_csv(details)),
+        "details": ("details.csv", details_to_csv(details, {row.name: table.reconstructions(row.name) for row in table.rows})),
         "latex": ("table.tex", to_latex(table)),
         "html": ("report.html", to_html(table, details, sections)),
     }

@@ -9,8 +9,10 @@ from ablations.studies import (
     ispas2023_table2,
     layers,
     masking,
+    medusa2025_ablation,
     mmer2023_ablation,
     modality,
+    sailer2025_ablation,
     stages,
     tasks,
     text,
@@ -35,4 +37,6 @@ STUDIES: dict[str, Study] = {
     "ispas2023_table2": ispas2023_table2.STUDY,
     "mmer2023_ablation": mmer2023_ablation.STUDY,
     "wan2024_ablation": wan2024_ablation.STUDY,
+    "sailer2025_ablation": sailer2025_ablation.STUDY,
+    "medusa2025_ablation": medusa2025_ablation.STUDY,
 }

@@ -4,7 +4,7 @@
 Trains five fusions on emotion and dimensions together, on emotion only and on dimensions only, in the paper's order.
 The first encoder pair of the paper (RoBERTa-large) is left out, since you choose the encoders here. Masked training on a
 single task has no row in the paper, so it has no published figures here.
-Reconstructed: no residual around cross-attention and bridge, unmasked padding, self-attention with residual and
+Reconstruction: no residual around cross-attention and bridge, unmasked padding, self-attention with residual and
 pre-normalisation, hidden steps as zero vectors. Different from the paper: frozen encoders and your optim settings. Add
 system=ispas2023 for those of the paper (all layers trained, Adam 3e-5, 20 epochs, batch 16).
 """
@@ -61,7 +61,7 @@ def notes() -> tuple[str, ...]:
     return (
         *sentences,
         "The published models fine-tune HuBERT-large and DeBERTaV3-large on IEMOCAP, 10 folds (arXiv 2401.00536, Table 2): "
-        "compare orderings, not values. In brackets the sd of 3 seeds; the paper's sd of V (.05) may be in units of 10^-2.",
+        "compare orderings, not values. In brackets the sd of 3 seeds as printed; those of CCC mix scales (.01 and .43).",
         "Reconstruction: no residual or norm around cross-attention and bridge, unmasked padding, zero vectors for masked "
         "steps. Encoders are frozen here unless you set model.speech.tune and model.text.tune (system=ispas2023 sets them).",
     )

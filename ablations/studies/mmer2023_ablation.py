@@ -22,11 +22,11 @@ LOSSES = {"CTC": "transcript", "SCL": "contrast", "ACL": "augmented_contrast"}
 def variants(config: Config, corpus: Corpus) -> Sequence[Variant]:
     """Returns the full system first, then the system without each loss that corpus and channels support."""
     trained = config.tasks.settled(corpus, config.model.channels).active()
-    without = {name: task for name, task in LOSSES.items() if task in trained}
-    return [
-        Variant("full", FULL),
-        *(Variant(f"without {name}", (*FULL, f"tasks.{task}.weight=0")) for name, task in without.items()),
-    ]
+    without: dict[str, tuple[str, ...]] = {name: (f"tasks.{task}.weight=0",) for name, task in LOSSES.items() if task in trained}
+    if {"contrast", "augmented_contrast"} <= set(trained):
+        # Both share a projection, which augmented contrast keeps where the other is left out.
+        without["SCL"] = (*without["SCL"], "tasks.augmented_contrast.anchors=own")
+    return [Variant("full", FULL), *(Variant(f"without {name}", (*FULL, *changes)) for name, changes in without.items())]
 
 
 PUBLISHED = "; ".join(f"{figure.conditions} {figure}" for figure in SYSTEM.published)

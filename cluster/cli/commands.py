@@ -36,7 +36,8 @@ from cluster.trial import Trial
 from cluster.tune.extraction import extracting_on
 from cluster.tune.resources import split_overrides, store_of
 from ser_core.config.compose import compose
-from ser_core.config.tree import Config
+from ser_core.config.published_system import named_systems
+from ser_core.config.tree import GROUPS, Config
 from ser_core.config.without_effect import settings_without_effect
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import Plan
@@ -248,6 +249,8 @@ def print_card(console: Console, overrides: Sequence[str]) -> None:
         raise
     print_notices(cluster.without_effect_in("corpus"))
     _print_lines(console, card)
+    for made in named_systems([base], GROUPS):
+        _print_lines(console, {"system": made.system.name if made.system else "", "folds": made.protocol_note()})
 
 
 def _card_without_folds(config: Config) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from cluster.tune.resources import Cluster, Settings, split_overrides
 from ser_core.config.compose import compose
 from ser_core.config.override_keys import chosen_options, leaves, present_groups
-from ser_core.config.published_system import KEY, apply_system
+from ser_core.config.published_system import KEY, PROTOCOL, apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.systems import SYSTEMS
 
@@ -27,6 +27,8 @@ def print_options(console: Console, overrides: Sequence[str]) -> None:
     named = laid.system
     meaning = f"none or one of {', '.join(SYSTEMS)}: a published system to build on; `ser systems` compares them"
     table.add_row(f"[bold]{KEY}[/]", f"[bold]{named.name if named else 'none'}[/]", meaning)
+    folds = "own (folds.* as below) or paper (the folds of the system's paper; your own folds.* win)"
+    table.add_row(f"[bold]{PROTOCOL}[/]", f"[bold]{laid.protocol}[/]", folds)
     for key, sentence in leaves(Config, GROUPS, names):
         group = max((name for name in there if key.startswith(f"{name}.")), key=len, default=key.split(".")[0])
         if group in there and group not in shown:

@@ -9,7 +9,9 @@ from typing import Any
 from typer.core import TyperGroup
 
 from ablations.modes import Mode
+from ablations.study import combine
 from ablations.study_from_command import study_from_words
+from ablations.variant import Variant
 from cluster.search.objectives import Goal
 from cluster.search.pruners import chosen_pruner
 from cluster.search.samplers import chosen_sampler
@@ -39,16 +41,18 @@ def check_command(group: Any, words: Sequence[str]) -> None:
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
     """Raises SettingError for options of a command that cannot work, whatever the corpus is."""
-    given = list(options.get("overrides") or [])
+    given, fixed = list(options.get("overrides") or []), Variant(name, ())
     if name == "ablate":
         study, factors = options["study"], options["factor"] or []
         first = [study] if study.startswith("submit.") else []  # with --factor, an override stands in the place of a study
-        _, given = study_from_words("" if first else study, given, factors, options["design"], options["resolution"])
+        chosen, given = study_from_words("" if first else study, given, factors, options["design"], options["resolution"])
+        fixed = Variant(chosen.name, chosen.fixed)
         mode = Mode(options["mode"], options["space"], options["trials"])
         if mode.name == "retuned":
             chosen_space(mode.space, SPACES)
     if name == "search":
-        chosen_space(options["space"], SPACES)
+        space = chosen_space(options["space"], SPACES)
+        fixed = Variant(space.name, space.fixed)
         chosen_sampler(options["sampler"])
         Goal.read(options["objective"] or [], options["constraint"] or [])
         if options["pruning"]:
@@ -58,4 +62,6 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
     if options.get("seeds", 1) < 1:
         raise SettingError(f"--seeds must be at least 1, got {options['seeds']}")
     listed = [each for word in given for each in (listed_overrides(word[1:]) if word.startswith("@") else [word])]
-    compose(split_overrides([override for override in listed if not override.startswith("submit.")])[0])
+    base = split_overrides([override for override in listed if not override.startswith("submit.")])[0]
+    # A study or space may set the system to which your overrides belong.
+    compose(combine(base, fixed))

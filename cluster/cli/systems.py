@@ -17,6 +17,8 @@ from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, KNOWN, RECONSTRUCTION, ROWS, SYSTEMS, Part, System
 
 MARKS = {KNOWN: "", RECONSTRUCTION: "[?] ", DIFFERS: "[≠] "}
+NAMES_WIDTH, COLUMN_WIDTH = 14, 22
+"""Width of the first column, and the least width of a system's column; more systems make a further table."""
 LEGEND = f"{MARKS[RECONSTRUCTION]}not known, reconstructed here   {MARKS[DIFFERS]}known, different here"
 
 
@@ -29,13 +31,18 @@ def print_systems(console: Console, name: str, file: Path | None) -> None:
     if name:
         _print_whole(console, chosen[0])
     else:
-        _print_table(console, chosen)
+        side_by_side = max(1, (console.width - NAMES_WIDTH) // COLUMN_WIDTH)
+        for first in range(0, len(chosen), side_by_side):
+            _print_table(console, chosen[first : first + side_by_side])
+        console.print(LEGEND, style="dim", highlight=False, markup=False, soft_wrap=True)
         _print_below(console, chosen)
     write_json_file(file, [{**dataclasses.asdict(system), "overrides": system.overrides} for system in chosen])
 
 
 def _print_table(console: Console, systems: Sequence[System]) -> None:
-    table = Table("", *(system.name for system in systems), show_lines=True, padding=(0, 1, 0, 0))
+    table = Table(show_lines=True, padding=(0, 1, 0, 0))
+    for heading in ("", *(system.name for system in systems)):
+        table.add_column(heading, overflow="fold")
     table.add_row("paper", *(Text(f"{system.authors}, {system.venue}") for system in systems))
     table.add_row("encoders", *(Text(system.encoders) for system in systems))
     for row in ROWS:
@@ -44,7 +51,6 @@ def _print_table(console: Console, systems: Sequence[System]) -> None:
     table.add_row("protocol", *(Text(system.protocol) for system in systems))
     table.add_row("published", *(Text(_headline(system)) for system in systems))
     console.print(table)
-    console.print(LEGEND, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _cell(part: Part) -> str:
@@ -64,7 +70,11 @@ def _print_below(console: Console, systems: Sequence[System]) -> None:
         ("Defects and cautions", {system.name: list(system.cautions) for system in systems}),
     ):
         _print_list(console, title, [f"{name}: {sentence}" for name, sentences in found.items() for sentence in sentences])
-    console.print("show one in full with its overrides: ser systems NAME; train it: ser run system=NAME", highlight=False)
+    console.print(
+        "show one in full with its overrides: ser systems NAME; train it: ser run system=NAME [protocol=paper]",
+        highlight=False,
+        markup=False,
+    )
 
 
 def _print_list(console: Console, title: str, sentences: Sequence[str]) -> None:
@@ -88,7 +98,7 @@ def _print_whole(console: Console, system: System) -> None:
     console.print(figures if system.published else "published figures: not known", highlight=False)
     _print_list(console, "Not known", system.unknown)
     _print_list(console, "Defects and cautions", system.cautions)
-    _print_list(console, "Folds that match the paper, where the corpus allows", [shlex.join(system.folds)])
+    _print_list(console, "Folds of the paper, set by protocol=paper", [shlex.join(system.folds)])
     set_by = [f"{part.row} ({part.status}): {shlex.join(part.overrides)}" for part in system.parts if part.overrides]
     _print_list(console, "What each part sets", set_by)
     places = [f"model.{channel}=folder/of/checkpoint" for channel in system.channels]

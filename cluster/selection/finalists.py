@@ -22,6 +22,7 @@ from cluster.study_record import StudyRecord, load_study, study_id
 from cluster.trial import Trial, plan_once
 from cluster.tune.resources import Cluster
 from cluster.tune.tune_adapter import TrialQueue
+from search_spaces.spaces import SPACES
 from ser_core.config.compose import compose
 from ser_core.corpus.corpus import Corpus
 from ser_core.cross_validation.records import FoldRecord, RunStore
@@ -104,7 +105,7 @@ def plan_finalists(asked: SelectionSettings, store: RunStore, watch: Watch) -> F
         what = f"has {asked.prefer} in all its folds" if asked.prefer else "has all its folds within the constraints"
         raise RecordError(f"{search.id}: no trial {what}; continue with: {search.command}")
     watch(0, 0, "preparing the finalists")
-    base = placed(search.base, store)
+    base = given_overrides(search, store)
     kept = folds_of_choices(base)
     ranked = _ranked(scores, complete, range(len(kept)))
     lists = [_ranked(scores, complete, folds)[: asked.top] if folds else [] for folds in kept]
@@ -171,7 +172,7 @@ def _planned_record(
 ) -> tuple[StudyRecord, dict[str, Trial]]:
     """Returns the study that trains these trials again, and the trials by name without one that equals the base."""
     seeds = fresh_seeds(search, asked.seeds)
-    trials = [make_trial(AS_GIVEN, placed(search.base, store), seed) for seed in seeds]
+    trials = [make_trial(AS_GIVEN, given_overrides(search, store), seed) for seed in seeds]
     given, origin = trial_name(trials[0]), {}
     for name, trial in shown.items():
         again = [make_trial(name, placed(trial.overrides, store), seed) for seed in seeds]
@@ -212,7 +213,26 @@ def search_to_select_from(asked: SelectionSettings, store: RunStore) -> StudyRec
     return search
 
 
-def placed(overrides: Sequence[str], store: RunStore) -> list[str]:
-    """Returns the overrides without a seed. Adds run.store if they would not lead to this store by themselves."""
+def given_overrides(search: StudyRecord, store: RunStore) -> list[str]:
+    """Returns the configuration as given: your overrides, on the system that the space sets, if it sets one.
+
+    Your overrides may be settings of that system, and protocol=paper needs it.
+    """
+    own, system = placed(search.base, store, search), system_of(search)
+    return [*own, *system]
+
+
+def system_of(search: StudyRecord) -> tuple[str, ...]:
+    """Returns the override by which the space of a search chooses a published system; () if it chooses none."""
+    space = SPACES.get(search.name.removeprefix("search-"))
+    return tuple(override for override in (space.fixed if space else ()) if override.startswith("system="))
+
+
+def placed(overrides: Sequence[str], store: RunStore, search: StudyRecord | None = None) -> list[str]:
+    """Returns the overrides without a seed. Adds run.store if they would not lead to this store by themselves.
+
+    `search` is the search whose base these overrides are, if its space sets a system below them.
+    """
     own = [override for override in overrides if not override.startswith(("seed=", "run.store="))]
-    return own if RunStore(compose(own).run.store).folder == store.folder else [*own, f"run.store={store.folder}"]
+    below = system_of(search) if search else ()
+    return own if RunStore(compose([*own, *below]).run.store).folder == store.folder else [*own, f"run.store={store.folder}"]

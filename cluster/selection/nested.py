@@ -11,7 +11,7 @@ from cluster.run_study import StudyResult, Watch, make_trial, run_study
 from cluster.search.optuna_trials import trial_name
 from cluster.search.run_search import Search, prepare_search, run_search
 from cluster.search.scores import rank_trials
-from cluster.selection.finalists import AS_GIVEN, placed, search_to_select_from
+from cluster.selection.finalists import AS_GIVEN, given_overrides, placed, search_to_select_from
 from cluster.selection.settings import SelectionSettings
 from cluster.study_record import StudyRecord, studies, study_id
 from cluster.trial import Trial
@@ -43,7 +43,7 @@ def nested_searches(
         budget = dataclasses.replace(full.budget, trials=trials, folds=0, hours=0, gpu_hours=0)
         own = dataclasses.replace(full, budget=budget, pruning="none", start_from="", fold=number)
         prepared = prepare_search(
-            chosen_space(search.name.removeprefix("search-"), SPACES), placed(search.base, store), own, watch
+            chosen_space(search.name.removeprefix("search-"), SPACES), placed(search.base, store, search), own, watch
         )
         finished = run_search(prepared, own, cluster, watch)
         on_result(finished)
@@ -58,7 +58,7 @@ def nested_searches(
 
 def nested_study(search: StudyRecord, asked: SelectionSettings, chosen: Sequence[Trial], store: RunStore) -> StudyRecord:
     """Returns the study whose test parts are opened: the choice of each fold in that fold, and the configuration as given."""
-    given = make_trial(AS_GIVEN, placed(search.base, store), chosen[0].seed)
+    given = make_trial(AS_GIVEN, given_overrides(search, store), chosen[0].seed)
     procedure = Trial(NESTED, chosen[0].seed, (), tuple(key for trial in chosen for key in trial.keys))
     name = f"nested-{search.name.removeprefix('search-')}"
     different = len({trial_name(trial) for trial in chosen})

@@ -30,7 +30,8 @@ Tree = TypeVar("Tree")
 def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
     """Composes the Config that these overrides describe. Relative paths start from `folder` (default: the working folder).
 
-    `system=NAME` applies the settings of a published system first; your other overrides win (see config/published_system.py).
+    `system=NAME` applies the settings of a published system first, with `protocol=paper` the folds of its paper, too; your other
+    overrides win (see config/published_system.py).
 
     Raises SettingError, which suggests the nearest valid key, for an unknown key, a setting of an option that is not chosen,
     a value of the wrong type, or a value out of range.

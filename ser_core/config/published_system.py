@@ -1,6 +1,7 @@
 """How `system=NAME` works: the system's overrides come first, except for those that your own overrides replace.
 
 ["system=mmer2023", "model.width=64"] --> [the system's, without model.width and settings of options not chosen] + [own]
+["system=mmer2023", "protocol=paper"] --> the paper's folds, too; without it, folds are the default or your own
 """
 
 import dataclasses
@@ -10,7 +11,9 @@ from ser_core.config.override_keys import Groups, chosen_options, expand, remain
 from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
 
-KEY = "system"
+KEY, PROTOCOL = "system", "protocol"
+PROTOCOLS = ("own", "paper")
+"""own: folds.* as you set them or by default, chosen so that nothing leaks. paper: the folds of the system's paper."""
 ENCODERS = ("model.speech", "model.text")
 """Groups whose settings, in a system, are those of a checkpoint. The user chooses which checkpoint."""
 
@@ -25,6 +28,10 @@ class AppliedSystem:
     """Settings of the system that need a checkpoint where none is chosen."""
     encoders: tuple[tuple[str, str], ...] = ()
     """Key and chosen option of each encoder."""
+    protocol: str = "own"
+    """One of PROTOCOLS."""
+    own_folds: tuple[str, ...] = ()
+    """Settings of the paper's folds that your own overrides replace."""
 
     def notes(self) -> list[str]:
         """Returns the notes below a table: what is reconstructed, what differs here, and what could not be followed."""
@@ -33,7 +40,17 @@ class AppliedSystem:
         reconstructed, different = (list(self.system.departures(status)) for status in (RECONSTRUCTION, DIFFERS))
         heads = (f"Reconstruction in {self.system.name} ({self.system.venue})", f"Different from {self.system.name}")
         listed = [_listed(head, found) for head, found in zip(heads, (reconstructed, different), strict=True) if found]
-        return [*listed, *self.not_followed()]
+        return [self.protocol_note(), *listed, *self.not_followed()]
+
+    def protocol_note(self) -> str:
+        """Returns whether the folds are those of the paper; "" without a system."""
+        if self.system is None:
+            return ""
+        name, paper = self.system.name, self.system.protocol
+        if self.protocol == "own":
+            return f"Protocol: that of folds.*, not of {name} ({paper}); protocol=paper sets the paper's."
+        replaced = f"; your overrides replace {' and '.join(self.own_folds)}" if self.own_folds else ""
+        return f"Protocol of {name} (protocol=paper): {paper}; set by {' '.join(self.system.folds)}{replaced}."
 
     def not_followed(self) -> list[str]:
         """Returns what cannot be followed because of the chosen encoders, with the remedy."""
@@ -58,19 +75,25 @@ class AppliedSystem:
 def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
     """Applies the system that these overrides name, if any, and the other overrides on top.
 
-    Raises SettingError for an unknown system, for more than one system, and wherever `expand` and `chosen_options` do.
+    Raises SettingError for an unknown system or protocol, for more than one of either, for the protocol of a paper without a
+    system, and wherever `expand` and `chosen_options` do.
     """
-    named = [override for override in overrides if override.partition("=")[0].strip() == KEY]
-    own = expand([override for override in overrides if override not in named], groups)
-    if len(named) > 1:
-        raise SettingError(f"{KEY} is given twice ({', '.join(named)}); keep one")
-    name = named[0].partition("=")[2].strip() if named else "none"
+    own = expand([override for override in overrides if _key(override) not in (KEY, PROTOCOL)], groups)
+    name, protocol = _value_of(KEY, overrides, "none"), _value_of(PROTOCOL, overrides, "own")
+    if protocol not in PROTOCOLS:
+        raise SettingError(f"{PROTOCOL}={protocol}: no such protocol; choose from {', '.join(PROTOCOLS)}")
     if name == "none":
+        if protocol != "own":
+            raise SettingError(
+                f"{PROTOCOL}={protocol} sets the folds of a published system, but none is chosen; add {KEY}=NAME "
+                f"({', '.join(SYSTEMS)}), or set folds.* yourself"
+            )
         return AppliedSystem(None, tuple(own))
     if name not in SYSTEMS:
         raise SettingError(f"{KEY}={name}: no such system{nearest(name, SYSTEMS)}; choose from none, {', '.join(SYSTEMS)}")
     system = SYSTEMS[name]
-    below = expand(system.overrides, groups)
+    folds = expand(system.folds, groups) if protocol == "paper" else []
+    below = [*folds, *expand(system.overrides, groups)]
     names = chosen_options([*below, *own], groups)
     encoders = {key: names[key] for key in ENCODERS}
     meant = [_choice(key, "checkpoint") for key in encoders]
@@ -82,7 +105,8 @@ def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
     ]
     lost = tuple(each for each in encoder_settings if each not in left and each.partition("=")[0] not in own_keys)
     spelled = tuple(each.partition("=")[0].replace("/", ".") + "=" + each.partition("=")[2] for each in lost)
-    return AppliedSystem(system, (*left, *changes), spelled, tuple(encoders.items()))
+    replaced = tuple(each.replace("/", ".") for each in folds if each not in left)
+    return AppliedSystem(system, (*left, *changes), spelled, tuple(encoders.items()), protocol, replaced)
 
 
 def named_systems(lists: Iterable[Sequence[str]], groups: Groups) -> list[AppliedSystem]:
@@ -93,6 +117,18 @@ def named_systems(lists: Iterable[Sequence[str]], groups: Groups) -> list[Applie
         if made.system:
             found.setdefault(made.system.name, made)
     return list(found.values())
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].strip()
+
+
+def _value_of(key: str, overrides: Sequence[str], default: str) -> str:
+    """Returns the value that the overrides give a word. Raises SettingError if they give it twice."""
+    given = [override for override in overrides if _key(override) == key]
+    if len(given) > 1:
+        raise SettingError(f"{key} is given twice ({', '.join(given)}); keep one")
+    return given[0].partition("=")[2].strip() if given else default
 
 
 def _choice(key: str, name: str) -> str:

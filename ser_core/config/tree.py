@@ -63,11 +63,26 @@ class Model(Option):
     width: int = 128
     """Width that every channel is projected to, at least 4."""
     dropout: float = 0.3
-    """Share of dimensions dropped at the channels and before the heads, from 0 (none) to 0.9."""
+    """Share of dimensions dropped at the channels, in the fusion and before the heads, from 0 (none) to 0.9."""
+    speech_dropout: float | None = None
+    """Share of dimensions dropped at the speech channel, from 0 (none) to 0.9; null means model.dropout."""
+    text_dropout: float | None = None
+    """Share of dimensions dropped at the text channel, from 0 (none) to 0.9; null means model.dropout."""
 
     def __post_init__(self) -> None:
         at_least(self, "width", 4)
-        within(self, "dropout", 0, 0.9)
+        for field in ("dropout", "speech_dropout", "text_dropout"):
+            if getattr(self, field) is not None:
+                within(self, field, 0, 0.9)
+
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        silent = [name for name in CHANNELS if name not in self.channels]
+        return {f"{name}_dropout": f"model.{name}=none, so there is no {name} channel" for name in silent}
+
+    def channel_dropout(self, channel: str) -> float:
+        """Returns the share of dimensions dropped at a channel."""
+        own = getattr(self, f"{channel}_dropout")
+        return self.dropout if own is None else own
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -121,6 +136,11 @@ class Optim(Option):
     """Decoupled weight decay of matrices (never of biases, norms, tokens and layer weights), at least 0."""
     clip: float = 1.0
     """Maximum norm of the gradient, above 0."""
+    mixup: float = 0.0
+    """Share of steps in which pairs of utterances are mixed before the heads (ser_core/mixup.py), from 0 (none) to 1."""
+    mixup_alpha: float = 0.2
+    """Parameter of the Beta distribution of the shares in optim.mixup, above 0; 1 draws all shares equally often, small values
+    keep mostly one of the two utterances."""
     pack: int = 1
     """Folds trained as one program, at least 0. 1 trains each fold alone. K stacks the first K folds, then the next K, and so
     on; it is part of the fold's identity, because the last bits of sums depend on what is stacked. 0 stacks all folds a worker
@@ -133,6 +153,8 @@ class Optim(Option):
             at_least(self, field, 1)
         for field, low in (("batch", 2), ("layer_rate", 0), ("weight_decay", 0), ("pack", 0)):
             at_least(self, field, low)
+        within(self, "mixup", 0, 1)
+        at_least(self, "mixup_alpha", 1e-3)
         for field in ("learning_rate", "clip"):
             at_least(self, field, 1e-12)
         within(self, "warmup", 0, 1)
@@ -156,6 +178,8 @@ class Optim(Option):
             found["refit"] = "this protocol never adds the development set to the training set (see the card)"
         if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):
             found["layer_rate"] = "no channel uses a weighted sum of encoder layers (a checkpoint with layers=weighted does)"
+        if self.mixup == 0:
+            found["mixup_alpha"] = "optim.mixup=0 mixes nothing"
         if config.run.device == "cpu":
             found["bf16"] = "run.device=cpu always computes in float32"
         return found
@@ -235,7 +259,7 @@ class Config(Option):
     def stage_plans(self) -> Sequence[StagePlan]:
         """Returns the stages in order, with every field filled in. Raises SettingError when a stage has no task."""
         weights = {name: task.weight for name, task in self.tasks.active().items()}
-        return plan_stages(self.stages, self.optim.epochs, self.optim.patience, self.optim.batch, weights)
+        return plan_stages(self.stages, self.optim, weights)
 
     def small_batches(self) -> list[str]:
         """Returns notices about losses over a batch that do not see the larger batch made by accumulation."""

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ser_core.config.override_keys import expand
-from ser_core.config.published_system import KEY, apply_system
+from ser_core.config.published_system import KEY, PROTOCOL, apply_system
 from ser_core.config.tree import GROUPS, Config
 from ser_core.corpus import Corpus
 from ser_core.folds import Folds
@@ -36,7 +36,7 @@ def settings_without_effect(config: Config, corpus: Corpus, overrides: Sequence[
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
     """Returns each key that the overrides set, with dots, and its value. Of a system only the task weights count."""
-    own = expand([each for each in overrides if not each.startswith(f"{KEY}=")], GROUPS)
+    own = expand([each for each in overrides if not each.startswith((f"{KEY}=", f"{PROTOCOL}="))], GROUPS)
     pairs = {key.replace("/", "."): value for key, _, value in (each.partition("=") for each in own)}
     laid = [each.partition("=") for each in apply_system(overrides, GROUPS).overrides]
     return {key: value for key, _, value in laid if key.startswith("tasks.") and key.endswith(".weight")} | pairs

@@ -66,8 +66,9 @@ class Dataset:
         """Raises SettingError unless this dataset has the versions and emotions that the configuration needs."""
         if list(self.conditions) != config.conditions or list(self.views.asked) != config.tasks.stored:
             raise SettingError("this dataset was loaded for other conditions or views; load it for this configuration")
-        # Only for its error.
-        draw_shares(config, self, range(len(self.corpus)))
+        for stage in config.stages.all().values():
+            # Only for its error.
+            draw_shares(self, range(len(self.corpus)), stage.sampling or config.optim.sampling)
 
     @functools.cached_property
     def lengths(self) -> list[int]:
@@ -110,21 +111,21 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
 
 
 def draw_batches(
-    config: Config, dataset: Dataset, rows: Sequence[int], size: int, generator: torch.Generator
+    config: Config, dataset: Dataset, rows: Sequence[int], size: int, generator: torch.Generator, sampling: str = "shuffled"
 ) -> list[tuple[list[int], Tensor]]:
     """Draws the utterances of each batch of an epoch, and the batch's key. Advances the generator to the next epoch."""
     lengths = [dataset.lengths[row] for row in rows]
     # `list`: all batches are drawn before the first key, so the order of the draws does not depend on the caller.
-    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(config, dataset, rows)))
+    batches = list(BATCHINGS[config.optim.batching](lengths, size, generator, draw_shares(dataset, rows, sampling)))
     return [([int(rows[one]) for one in batch], torch.randint(2**62, (), generator=generator)) for batch in batches]
 
 
-def draw_shares(config: Config, dataset: Dataset, rows: Sequence[int]) -> list[float]:
+def draw_shares(dataset: Dataset, rows: Sequence[int], sampling: str) -> list[float]:
     """Returns the shares by which `drawn_order` draws these rows; [] if each is drawn once.
 
-    Raises SettingError if optim.sampling=balanced has nothing to balance.
+    Raises SettingError if sampling=balanced has nothing to balance.
     """
-    if config.optim.sampling == "shuffled":
+    if sampling == "shuffled":
         return []
     shares = balanced_shares(dataset.corpus.column("emotion")[list(rows)].tolist())
     if not shares:

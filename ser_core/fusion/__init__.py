@@ -5,6 +5,7 @@ from ser_core.fusion.coattn_weight import CoattnWeight
 from ser_core.fusion.coattn_xattn import CoattnXattn
 from ser_core.fusion.concat import Concat
 from ser_core.fusion.cross_attention import CrossAttention
+from ser_core.fusion.deepser import DeepSer
 from ser_core.fusion.fusion import Fusion, FusionOption
 from ser_core.fusion.mbt import Mbt
 from ser_core.fusion.mmer import Mmer
@@ -21,6 +22,7 @@ FUSIONS: dict[str, type[FusionOption]] = {
     "mmer": Mmer,
     "coattn_xattn": CoattnXattn,
     "coattn_weight": CoattnWeight,
+    "deepser": DeepSer,
 }
 
 __all__ = ["FUSIONS", "Fusion", "FusionOption"]

@@ -5,11 +5,13 @@
 `kv_mode=split` pairs step j of one channel with step j of the other, so the shorter channel is padded with zeros to the length
 of the longer one. The paper does not say whether that padding is masked, and it describes no residual, normalisation or
 feed-forward part around the bridge. Leaving them out is a reconstruction; each has a setting that is off by default.
+It pads before the self-attention: with `pad_first`, padding steps take part in the self-attention of their channel and come out
+of it refined, so that a value behind the last word is no longer zero. By default, self-attention sees real steps only.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -20,7 +22,7 @@ from ser_core.fusion.attention import Attention, refinement
 from ser_core.fusion.fusion import Fusion, FusionOption, Searched, means
 from ser_core.fusion.layers import FeedForward
 from ser_core.keyed_dropout import Dropout, DropoutKey
-from ser_core.options import at_least, one_of
+from ser_core.options import Situation, at_least, one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Bridge(FusionOption):
     concat (both of both channels)."""
     mask_padding: bool = False
     """Whether, with kv_mode=split, attention masks the zeros that pad the shorter channel."""
+    pad_first: bool = False
+    """Whether the shorter channel is padded before the self-attention (as in the paper) rather than after; only with
+    kv_mode=split and mask_padding=false."""
     residual: bool = False
     """Whether a residual connection adds the tokens to what they read; also around the feed-forward part."""
     norm: bool = False
@@ -65,8 +70,20 @@ class Bridge(FusionOption):
         at_least(self, "feedforward", 0)
         one_of(self, "kv_mode", ("split", "same", "concat"))
 
+    def without_effect(self, situation: Situation) -> dict[str, str]:
+        if self.pads_first or not self.pad_first:
+            return {}
+        why = "mask_padding=true hides the padding" if self.kv_mode == "split" else f"kv_mode={self.kv_mode} needs no padding"
+        return {"pad_first": f"model.fusion.{why}"}
+
+    @property
+    def pads_first(self) -> bool:
+        """Whether padding takes part in the self-attention: only if the bridge would read it, too."""
+        return self.pad_first and self.kv_mode == "split" and not self.mask_padding
+
     def build(self, channels: Sequence[str], width: int, dropout: float) -> Fusion:
-        return BridgeFusion(channels=channels, width=width, dropout=dropout, **self.settings())
+        settings: dict[str, Any] = {**self.settings(), "pad_first": self.pads_first}
+        return BridgeFusion(channels=channels, width=width, dropout=dropout, **settings)
 
 
 class BridgeFusion(Fusion):
@@ -81,6 +98,7 @@ class BridgeFusion(Fusion):
         refine: int,
         kv_mode: str,
         mask_padding: bool,
+        pad_first: bool,
         residual: bool,
         norm: bool,
         feedforward: int,
@@ -89,6 +107,7 @@ class BridgeFusion(Fusion):
     ) -> None:
         super().__init__()
         self.kv_mode, self.mask_padding, self.residual, self.skip = kv_mode, mask_padding, residual, skip
+        self.pad_first = pad_first
         self.out_width = width + len(channels) * width * skip
         self.other = {name: channels[(index + 1) % len(channels)] for index, name in enumerate(channels)}
         self.refine = refinement(channels, width, heads, refine)
@@ -103,10 +122,11 @@ class BridgeFusion(Fusion):
         return [self.refine[channel]]
 
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
-        refined = {name: self.refine[name](stream) for name, stream in streams.items()}
+        read = aligned(streams) if self.pad_first else streams
+        refined = {name: self.refine[name](stream) for name, stream in read.items()}
         normed = {name: stream.like(self.norms[name](stream.steps)) for name, stream in refined.items()}
-        read = [self._read(name, stream, normed[self.other[name]]) for name, stream in normed.items()]
-        fused = self.dropout(torch.stack([tokens.mean(1) for tokens in read]).mean(0), noise)
+        tokens = [self._read(name, stream, normed[self.other[name]]) for name, stream in normed.items()]
+        fused = self.dropout(torch.stack([group.mean(1) for group in tokens]).mean(0), noise)
         return torch.cat([fused, means(streams)], dim=-1) if self.skip else fused
 
     def _read(self, name: str, own: Stream, other: Stream) -> Float[Tensor, "batch tokens width"]:
@@ -134,6 +154,14 @@ class BridgeFusion(Fusion):
 
 def _norms(channels: Sequence[str], width: int, norm: bool) -> nn.ModuleDict:
     return nn.ModuleDict({name: nn.LayerNorm(width) if norm else nn.Identity() for name in channels})
+
+
+def aligned(streams: Mapping[str, Stream]) -> dict[str, Stream]:
+    """Pads every channel of an utterance with zeros to its longest channel. These zeros count as real steps."""
+    longest = max(stream.steps.shape[1] for stream in streams.values())
+    padded = {name: lengthen(stream, longest) for name, stream in streams.items()}
+    real = torch.stack([stream.mask for stream in padded.values()]).any(0)
+    return {name: Stream(stream.steps, real) for name, stream in padded.items()}
 
 
 def lengthen(stream: Stream, time: int) -> Stream:

@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 
 from ser_core.batch import Stream
 from ser_core.fusion.attention import Attention
-from ser_core.keyed_dropout import Dropout, DropoutKey
+from ser_core.keyed_dropout import Dropout, DropoutKey, ElementDropout
 
 
 class FeedForward(nn.Module):
@@ -26,18 +26,22 @@ class FeedForward(nn.Module):
 
 
 class PostNormLayer(nn.Module):
-    """One BERT layer whose queries come from one stream, and whose keys and values come from another or the same."""
+    """One BERT layer whose queries come from one stream, and whose keys and values come from another or the same.
 
-    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
+    With `elementwise`, dropout is BERT's: it drops single numbers, and attention weights too.
+    """
+
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float, elementwise: bool = False) -> None:
         super().__init__()
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, heads, dropout if elementwise else 0.0)
         self.attention_norm = nn.LayerNorm(width, eps=1e-12)
         self.feedforward = FeedForward(width, feedforward)
         self.out_norm = nn.LayerNorm(width, eps=1e-12)
-        self.attention_dropout, self.out_dropout = Dropout(dropout), Dropout(dropout)
+        kind = ElementDropout if elementwise else Dropout
+        self.attention_dropout, self.out_dropout = kind(dropout), kind(dropout)
 
     def forward(self, asking: Stream, asked: Stream, noise: DropoutKey) -> Stream:
-        heard = self.attention(asking.steps, asked.steps, asked.steps, asked.mask)
+        heard = self.attention(asking.steps, asked.steps, asked.steps, asked.mask, noise)
         steps = self.attention_norm(asking.steps + self.attention_dropout(heard, noise))
         steps = self.out_norm(steps + self.out_dropout(self.feedforward(steps), noise))
         return asking.like(steps)

@@ -4,8 +4,8 @@
     S <- sigmoid(Wg [R ; S] + bg) * S
     z = [max A ; W max [R ; S]]
 CME is a BERT layer with queries from one channel, keys and values from the other. The maximum of the audio bypasses the fusion.
-After the authors' code (Sreyan88/MMER), which only pools over real steps. Dropout is model.dropout (theirs .1) and drops
-dimensions. Audio is the first channel, text the last; a single channel is both.
+After the authors' code (Sreyan88/MMER), which only pools over real steps. Dropout is model.dropout (theirs .1) and drops whole
+dimensions; `elementwise` makes it theirs. Audio is the first channel, text the last; a single channel is both.
 """
 
 import dataclasses
@@ -32,6 +32,8 @@ class Mmer(FusionOption):
     """Attention heads, at least 1; must divide model.width (the paper: 12 over 768)."""
     feedforward: int = 4
     """Width of each layer's feed-forward part in multiples of model.width, at least 1 (the paper: 4)."""
+    elementwise: bool = False
+    """Whether dropout drops single numbers and attention weights, as in the authors' code, rather than whole dimensions."""
 
     def __post_init__(self) -> None:
         at_least(self, "heads", 1)
@@ -44,11 +46,13 @@ class Mmer(FusionOption):
 class MmerFusion(Fusion):
     """Refined text, three cross-encoders, acoustic gate, late audio skip. The letters are those of the drawing above."""
 
-    def __init__(self, channels: Sequence[str], width: int, heads: int, feedforward: int, dropout: float) -> None:
+    def __init__(
+        self, channels: Sequence[str], width: int, heads: int, feedforward: int, elementwise: bool, dropout: float
+    ) -> None:
         super().__init__()
         self.audio, self.text = channels[0], channels[-1]
         self.out_width = 2 * width
-        layers = [PostNormLayer(width, heads, feedforward, dropout) for _ in range(4)]
+        layers = [PostNormLayer(width, heads, feedforward, dropout, elementwise) for _ in range(4)]
         self.refine = nn.ModuleDict({self.text: layers[0]})
         self.audio_asks_text, self.text_asks_mixed, self.text_asks_audio = layers[1:]
         self.asking_audio, self.asked_audio = nn.Linear(width, width), nn.Linear(width, width)

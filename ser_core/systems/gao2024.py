@@ -3,7 +3,7 @@
 stage 1: speech --layers, trained--> emotion, letters      stage 2: frozen layers + adapters --> emotion, gender, style
 """
 
-from ser_core.systems.system import KNOWN, RECONSTRUCTION, Figure, Part, System
+from ser_core.systems.system import DIFFERS, KNOWN, RECONSTRUCTION, Figure, Part, System
 
 BEST = "all -> adapters + gender + style, SCLcos"
 
@@ -23,27 +23,31 @@ SYSTEM = System(
     parts=(
         Part(
             row="encoders",
-            paper="all layers are trained in stage 1; no text",
+            paper="all layers are trained in stage 1, and the last one is read; no text",
             status=KNOWN,
             overrides=(
                 *("model.text=none", "model.speech.tune=-1", "model.speech.rate=1", "model.speech.decay=1"),
-                "model.width=1024",
+                *("model.speech.layers=last", "model.speech.stride=1", "model.width=1024"),
             ),
         ),
         Part(
             row="encoders",
-            paper="which layers are read: not known to us",
-            status=RECONSTRUCTION,
-            here="The last layer is read at 50 Hz through a trained projection to model.width.",
-            overrides=("model.speech.layers=last", "model.speech.stride=1"),
+            paper="the heads read the encoder",
+            status=DIFFERS,
+            here="A standardised, trained projection to model.width comes between encoder and heads.",
         ),
         Part(row="refinement", paper="none", status=KNOWN),
         Part(
             row="fusion",
-            paper="one bottleneck adapter for each task",
+            paper="mean over frames",
+            status=KNOWN,
+            overrides=("model.fusion=concat", "model.fusion.normalise=false"),
+        ),
+        Part(
+            row="fusion",
+            paper="one bottleneck adapter for each task, after the encoder; before or after the mean: not clear to us",
             status=RECONSTRUCTION,
-            here="Emotion, gender and style each have an adapter on the mean over frames; the transcript has none.",
-            overrides=("model.fusion=concat",),
+            here="Emotion, gender and style each have an adapter after the mean over frames; the transcript has none.",
         ),
         Part(row="tokens", paper="none", status=KNOWN),
         Part(row="masking", paper="none", status=KNOWN, overrides=("model.masking=none",)),
@@ -59,9 +63,11 @@ SYSTEM = System(
         ),
         Part(
             row="losses and weights",
-            paper="stage 2 adds SCLcos, -cos between the features of emotion, gender and style; its weight: not known to us",
+            paper="stage 2 adds SCLcos over emotion, gender and style; the formula is printed as cos(x_e - x_g), although a "
+            "cosine needs two vectors; its weight is not printed",
             status=RECONSTRUCTION,
-            here="Self-contrast has weight .1 in stage 2 and weight 0 in stage 1.",
+            here="We compute the sum of 1 - cos(x_e, x_g), 1 - cos(x_e, x_s) and 1 - cos(x_g, x_s), with weight .1 in stage 2 "
+            "and 0 in stage 1.",
             overrides=("tasks.self_contrast.weight=0.1", "stages.first.weights.self_contrast=0"),
         ),
         Part(
@@ -77,14 +83,14 @@ SYSTEM = System(
         ),
         Part(
             row="stages",
-            paper="when adapters are added, and the width of the bottlenecks: not known to us",
+            paper="when adapters are added, and the width of the bottlenecks: not printed",
             status=RECONSTRUCTION,
             here="Adapters exist in stage 1 too, but are untrained and change nothing; bottlenecks have width 64.",
             overrides=("model.speech.adapter.width=64",),
         ),
         Part(
             row="stages",
-            paper="how the stages share the 200 epochs: not known to us",
+            paper="how the stages share the 200 epochs, and how an epoch is chosen: not printed",
             status=RECONSTRUCTION,
             here="Each stage trains for at most 200 epochs, with early stopping on development speakers.",
         ),
@@ -96,7 +102,7 @@ SYSTEM = System(
         ),
         Part(
             row="optimiser",
-            paper="optimiser and schedule: not known to us",
+            paper="optimiser and schedule: not printed",
             status=RECONSTRUCTION,
             here='AdamW with warm-up and a cosine schedule; we read "10e-5" as 1e-4.',
             overrides=("optim.layer_rate=1",),

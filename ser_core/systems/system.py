@@ -31,7 +31,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A published score. UA (unweighted average recall), WA (accuracy) and WER in percent, CCC unscaled."""
+    """A published score. UA (unweighted average recall), WA (accuracy), macro-F1 and WER in percent, CCC unscaled."""
 
     metric: str
     value: float
@@ -61,7 +61,7 @@ class System:
     protocol: str
     """How the paper tests."""
     folds: tuple[str, ...]
-    """Suggested overrides for a corpus that allows that protocol; system=NAME never sets them."""
+    """Overrides for a corpus that allows that protocol. system=NAME sets them only with protocol=paper."""
     published: tuple[Figure, ...]
     headline: str
     """The conditions of the figures that represent the system."""

@@ -2,8 +2,9 @@
 
 stage 1: speech --layers--> gender, style, letters      stage 2: the same, slower --co-attention--> emotion, gender, style
 
-Only the abstract and reviews were accessible. Known are: base-size speech encoders, metadata tasks (gender, style,
-transcript) before emotion in two stages, augmented residual integration in the encoder, co-attention between tasks.
+All of it is a reconstruction: only the abstract and reviews were accessible. Known are: base-size speech encoders, metadata
+tasks (gender, style, transcript) before emotion in two stages, augmented residual integration in the encoder, co-attention
+between tasks.
 """
 
 from ser_core.systems.system import KNOWN, RECONSTRUCTION, Part, System
@@ -45,7 +46,8 @@ SYSTEM = System(
             row="fusion",
             paper="co-attention between features of tasks; its equation is not known",
             status=RECONSTRUCTION,
-            here="Emotion's feature attends to those of three helper tasks by cross-attention; coattn_weight is the alternative.",
+            here="Emotion's feature attends to those of three helper tasks by cross-attention, as in its nearest relative with "
+            "the same idea, Wang et al. 2025 (arXiv 2508.17878); coattn_weight, after Zou et al. 2022, is the alternative.",
             overrides=("model.fusion=coattn_xattn", "model.fusion.helpers=3", "model.fusion.reverse=false"),
         ),
         Part(row="tokens", paper="none", status=KNOWN),
@@ -100,6 +102,8 @@ SYSTEM = System(
     ),
     cautions=(
         "We had no access to its figures; the closest system with known figures is Gao et al. 2024 (system=gao2024).",
+        "Relatives with co-attention between tasks are Wang et al., Interspeech 2025 (arXiv 2508.17878: emotion, gender, "
+        "speaker, transcript) and MTLSER 2025; both are closer to it than Zou et al. 2022.",
         "We expect 75 to 79 UA from base-size encoders with honest selection. This is our estimate, not a published figure.",
     ),
 )

@@ -2,6 +2,7 @@
 
     z  -- MLP --> h                     standard: one shared projection, cosines, both directions
     z' -- MLP --> h'                    paper_code: separate projections for h and h', inner products, only h to h'
+                                        anchors=contrast: h is the projection of supervised contrast, as in MMER's code
 
 MMER (Ghosh et al. 2023, arXiv 2203.16794) translates the text and synthesises it in another voice. views=column reads such
 versions from your own files and texts; views=waveform makes them from the waveform. The frozen encoder extracts both once and
@@ -11,11 +12,12 @@ the memory. In paper_code, an anchor's other views then count as negatives, as i
 """
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from ser_core.augment import augmentation
@@ -23,7 +25,7 @@ from ser_core.corpus.corpus import Corpus
 from ser_core.corpus.further import SEPARATORS, split_cell
 from ser_core.corpus.texts import normalise
 from ser_core.errors import SettingError
-from ser_core.keyed_dropout import DropoutKey
+from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.losses import pairwise_contrast, symmetric_contrast
 from ser_core.options import Situation, at_least, one_of
 from ser_core.tasks.pairs import Pairs, grouped, paired
@@ -42,6 +44,8 @@ class AugmentedContrast(TaskOption):
     """Width of the hidden layer of each projection, at least 0; 0 makes the projection linear."""
     variant: str = "standard"
     """standard (InfoNCE on cosines, both directions) or paper_code (MMER's code: inner products, one direction)."""
+    anchors: str = "own"
+    """Projection h of the utterances in paper_code: own, or contrast (that of tasks.contrast if trained, as in MMER's code)."""
     views: str = "utterance"
     """Second view: utterance (same sentence and emotion), waveform (an augmentation) or column (a version in the corpus)."""
     augmentations: list[str] = dataclasses.field(default_factory=lambda: ["speed", "pitch", "noise", "reverberation", "codec"])
@@ -60,6 +64,7 @@ class AugmentedContrast(TaskOption):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "variant", ("standard", "paper_code"))
+        one_of(self, "anchors", ("own", "contrast"))
         one_of(self, "views", ("utterance", "waveform", "column"))
         if not self.augmentations or len(set(self.augmentations)) < len(self.augmentations):
             raise SettingError(f"{self.key}.augmentations must be at least one, each only once; got {self.augmentations}")
@@ -69,7 +74,12 @@ class AugmentedContrast(TaskOption):
             at_least(self, field, low)
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
-        return {} if self.views == "waveform" else {"augmentations": f"tasks.augmented_contrast.views={self.views} makes none"}
+        found = {} if self.views == "waveform" else {"augmentations": f"tasks.augmented_contrast.views={self.views} makes none"}
+        if self.anchors == "contrast" and self.variant != "paper_code":
+            found["anchors"] = f"tasks.augmented_contrast.variant={self.variant} has one projection for utterances and views"
+        elif self.anchors == "contrast" and situation.config.tasks.contrast.weight == 0:
+            found["anchors"] = "tasks.contrast.weight=0 leaves out the projection, so augmented contrast has its own"
+        return found
 
     @property
     def stored(self) -> list[str]:
@@ -82,6 +92,21 @@ class AugmentedContrast(TaskOption):
             raise SettingError(
                 "tasks.augmented_contrast.views=waveform changes the speech, but model.speech=none; use views=utterance or column"
             )
+        lender = config.tasks.contrast
+        if self.borrows and lender.weight > 0 and lender.projection != self.projection:
+            raise SettingError(
+                f"{self.key}.anchors=contrast compares projections of width {lender.projection} (tasks.contrast.projection) with "
+                f"views of width {self.projection}; set {self.key}.projection={lender.projection}"
+            )
+
+    def restricted_to(self, active: Collection[str]) -> "AugmentedContrast":
+        alone = "augmented_contrast" in active and "contrast" not in active
+        return dataclasses.replace(self, anchors="own") if alone else self
+
+    @property
+    def borrows(self) -> bool:
+        """Whether the utterances are compared through the projection of supervised contrast."""
+        return self.anchors == "contrast" and self.variant == "paper_code"
 
     def available(self, corpus: Corpus) -> bool:
         if self.views == "waveform":
@@ -107,7 +132,14 @@ class AugmentedContrast(TaskOption):
             head = CodedVersionHead if stored else CodedAugmentedHead
         else:
             head = VersionHead if stored else AugmentedHead
-        return head(width, self.projection, self.hidden, dropout, self.memory, self.temperature)
+        built = head(width, self.projection, self.hidden, dropout, self.memory, self.temperature)
+        return borrowing(built, "contrast") if self.borrows else built
+
+
+def borrowing(head: Head, task: str) -> Head:
+    """Returns the head without its own projection of the utterances; it reads the output of the `task` head instead."""
+    head.borrows, head.dropout, head.hidden, head.out = task, Dropout(0.0), nn.Identity(), nn.Identity()
+    return head
 
 
 class AugmentedHead(Head):

@@ -5,7 +5,7 @@ over whole folds, never per batch.
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
@@ -16,6 +16,7 @@ from ser_core.corpus.corpus import Corpus, Dimension
 from ser_core.errors import SettingError
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.losses import ccc_loss, remembered_ccc_loss, squared_error
+from ser_core.mixup import Partners
 from ser_core.options import at_least, one_of
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.views import Memory, Views
@@ -51,6 +52,13 @@ class Dimensions(TaskOption):
         at_least(self, "memory", 0)
         if self.memory and self.loss == "mse":
             raise SettingError("tasks.dimensions.memory is for loss=ccc: squared error has no bias to correct; set it to 0")
+
+    def check(self, config: Any) -> None:
+        if config.optim.mixup and self.memory:
+            raise SettingError(
+                "optim.mixup mixes the ratings of a step, but tasks.dimensions.memory keeps those of whole utterances; "
+                "set tasks.dimensions.memory=0 or optim.mixup=0"
+            )
 
     def available(self, corpus: Corpus) -> bool:
         return bool(corpus.dimensions)
@@ -88,12 +96,17 @@ class Dimensions(TaskOption):
 class DimensionHead(Head):
     """Predicts values in (0, 1) and compares them with the ratings; one regressor for all dimensions."""
 
+    mixes: ClassVar[bool] = True
+
     def __init__(self, width: int, dims: int, hidden: int, dropout: float, squared: bool, remembers: int = 0) -> None:
         super().__init__(width, dims, hidden, dropout, remembers)
         self.compare = squared_error if squared else ccc_loss
 
     def forward(self, views: Views, noise: DropoutKey) -> Float[Tensor, "batch dims"]:
         return super().forward(views, noise).sigmoid()
+
+    def mix(self, targets: Tensor, partners: Partners) -> Tensor:
+        return partners.mix(targets)
 
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
         rated = targets.isfinite().to(output.dtype)

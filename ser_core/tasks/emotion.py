@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import SettingError
 from ser_core.losses import soft_class_loss
+from ser_core.mixup import Partners
 from ser_core.options import Situation, at_least, one_of, within
 from ser_core.tasks.task import Head, TaskOption, class_columns, class_loss, class_numbers
 from ser_core.tasks.views import Memory
@@ -51,10 +52,11 @@ class Emotion(TaskOption):
         return {} if self.loss == "focal" else {"gamma": f"tasks.emotion.loss={self.loss} does not use it, only focal does"}
 
     def check(self, config: Any) -> None:
-        if config.optim.sampling == "balanced" and self.class_weights == "balanced":
+        sampled = [stage.sampling or config.optim.sampling for stage in config.stages.all().values()]
+        if "balanced" in sampled and self.class_weights == "balanced":
             raise SettingError(
-                "optim.sampling=balanced and tasks.emotion.class_weights=balanced would count rare emotions up twice; "
-                "add tasks.emotion.class_weights=none, or use optim.sampling=shuffled"
+                "sampling=balanced and tasks.emotion.class_weights=balanced would count rare emotions up twice; "
+                "add tasks.emotion.class_weights=none, or use sampling=shuffled (in optim or the stage)"
             )
 
     def available(self, corpus: Corpus) -> bool:
@@ -84,6 +86,7 @@ class Emotion(TaskOption):
 class ClassHead(Head):
     """Predicts class logits and computes their cross-entropy."""
 
+    mixes: ClassVar[bool] = True
     class_weights: Float[Tensor, "classes"]
 
     def __init__(self, width: int, classes: int, hidden: int, dropout: float, balanced: bool, smoothing: float = 0.0) -> None:
@@ -96,7 +99,21 @@ class ClassHead(Head):
             counts = torch.bincount(targets[targets >= 0], minlength=len(self.class_weights)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
 
+    def shares(self, targets: Tensor) -> Float[Tensor, "batch classes"]:
+        """Returns the share of each class, NaN without a label or votes."""
+        if targets.ndim == 2:
+            return targets[:, 1:]
+        whole = one_hot(targets.clamp(min=0), len(self.class_weights)).float()
+        return torch.where(targets[:, None] >= 0, whole, torch.nan)
+
+    def mix(self, targets: Tensor, partners: Partners) -> Tensor:
+        """Returns [batch 1+classes], as `targets` with votes: no number to score, and the mixed shares."""
+        shares = partners.mix(self.shares(targets))
+        return torch.cat([torch.full_like(shares[:, :1], -1), shares], dim=1)
+
     def loss(self, output: Tensor, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
+        if targets.ndim == 2:  # mixed
+            return soft_class_loss(output, self.shares(targets), self.class_weights, self.smoothing)
         return class_loss(output, targets, self.class_weights, self.smoothing)
 
 
@@ -116,13 +133,6 @@ class SoftClassHead(ClassHead):
     ) -> None:
         super().__init__(width, classes, hidden, dropout, balanced, smoothing)
         self.gamma, self.divergence = gamma, divergence
-
-    def shares(self, targets: Tensor) -> Float[Tensor, "batch classes"]:
-        """Returns the share of each class, NaN without a label or votes."""
-        if targets.ndim == 2:
-            return targets[:, 1:]
-        whole = one_hot(targets.clamp(min=0), len(self.class_weights)).float()
-        return torch.where(targets[:, None] >= 0, whole, torch.nan)
 
     def fit_targets(self, targets: Tensor) -> None:
         """Sets balanced weights, in which votes count like labels."""

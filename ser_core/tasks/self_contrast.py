@@ -3,9 +3,9 @@
     z --adapter e--> x_e --> emotion head             adapter(z) = z + W_up GELU(W_down LN z)
     z --adapter g--> x_g --> gender head              L = (1 - cos(x_e, x_g)) + (1 - cos(x_e, x_s)) + (1 - cos(x_g, x_s))
     z --adapter s--> x_s --> style head
-SCLcos of Gao et al. 2024 (ICASSP), -cos(x_e, x_g) - cos(x_e, x_s) - cos(x_g, x_s), plus a constant. They have an adapter for
-each task above a frozen encoder. They do not say where features are pooled, so placing this one above the fused vector is our
-reconstruction. The adapters live here and not in the heads, so that without this task every head reads z itself.
+SCLcos of Gao et al. 2024 (ICASSP), as we read it, plus a constant: the paper prints cos(x_e - x_g). Their adapters for each task
+come after a frozen encoder; placing them after the fused vector is our reconstruction. They live here and not in the heads, so
+that without this task every head reads z itself.
 """
 
 import dataclasses

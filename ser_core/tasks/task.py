@@ -15,19 +15,25 @@ from ser_core.corpus.corpus import Corpus
 from ser_core.keyed_dropout import Dropout, DropoutKey
 from ser_core.metrics import METRICS
 from ser_core.metrics.prediction_columns import READERS, Columns
-from ser_core.options import Option, at_least
+from ser_core.mixup import Partners
+from ser_core.options import Option, at_least, within
 from ser_core.tasks.views import Memory, Views
 
 
 class Head(nn.Module):
     """Base of the task heads: reads the views of a batch, predicts, and compares predictions with the targets."""
 
+    borrows: str = ""
+    """Task whose head's output this head reads in place of the fused vector; empty for none."""
+    mixes: ClassVar[bool] = False
+    """Whether optim.mixup mixes what it reads and should predict; not for heads that compare utterances or read frames."""
+
     def __init__(self, width: int, outputs: int, hidden: int, dropout: float, remembers: int = 0) -> None:
         super().__init__()
         self.outputs, self.remembers = outputs, remembers
         self.dropout = Dropout(dropout)
-        self.hidden = nn.Sequential(nn.Linear(width, hidden), nn.GELU()) if hidden else nn.Identity()
-        self.out = nn.Linear(hidden or width, outputs)
+        self.hidden: nn.Module = nn.Sequential(nn.Linear(width, hidden), nn.GELU()) if hidden else nn.Identity()
+        self.out: nn.Module = nn.Linear(hidden or width, outputs)
 
     def forward(self, views: Views, noise: DropoutKey) -> Any:
         """Returns [batch outputs] from the fused vector. A head that reads something else documents what it returns."""
@@ -46,6 +52,10 @@ class Head(nn.Module):
 
     def loss(self, output: Any, targets: Tensor, past: Memory | None = None) -> Float[Tensor, ""]:
         """Returns the mean loss over the labelled utterances of the batch; 0 without any. Heads with a memory get `past`."""
+        raise NotImplementedError
+
+    def mix(self, targets: Tensor, partners: Partners) -> Tensor:
+        """Returns the targets of mixed utterances for `loss`, if the head mixes."""
         raise NotImplementedError
 
     def answers(self, output: Any) -> Tensor:
@@ -78,10 +88,14 @@ class TaskOption(Option):
     """Weight of this task in the summed loss, at least 0; 0 removes its head."""
     hidden: int = 0
     """Width of a hidden layer in the head, at least 0; 0 makes the head linear."""
+    dropout: float | None = None
+    """Share of dimensions dropped before the head, from 0 (none) to 0.9; null means model.dropout."""
 
     def __post_init__(self) -> None:
         at_least(self, "weight", 0)
         at_least(self, "hidden", 0)
+        if self.dropout is not None:
+            within(self, "dropout", 0, 0.9)
 
     @property
     def over_batch(self) -> bool:
@@ -113,7 +127,7 @@ class TaskOption(Option):
         return pd.DataFrame(index=range(len(output)))
 
     def restricted_to(self, active: Collection[str]) -> "TaskOption":
-        """Returns this task as it is when only the `active` tasks (including itself) are trained."""
+        """Returns this task as it is when only the `active` tasks are trained."""
         return self
 
     @classmethod

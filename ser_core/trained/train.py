@@ -46,12 +46,12 @@ def everyone(folds: Folds) -> list[int]:
 
 
 def needed_weights(model: SpeechEmotionModel) -> dict[str, torch.Tensor]:
-    """Returns the weights that predictions need: without heads that only training reads, such as that of the speakers."""
+    """Returns the weights that predictions need: without what only training reads, such as mixup and the speakers' head."""
     heads = [name for name in model.heads if TASKS[name].predicts or TASKS[name].lends]
     return {
         name: value.detach().cpu().contiguous().clone()
         for name, value in model.state_dict().items()
-        if not name.startswith("heads.") or name.split(".")[1] in heads
+        if not name.startswith(("heads.", "mixup.")) or (name.startswith("heads.") and name.split(".")[1] in heads)
     }
 
 

@@ -72,7 +72,7 @@ def autocast(config: Config, device: torch.device) -> torch.autocast:
 
 def draw_epoch(config: Config, dataset: Dataset, state: TrainState) -> list[tuple[list[int], Tensor]]:
     """Draws the utterances of each step of the model's next epoch, and the key of each step."""
-    return draw_batches(config, dataset, state.rows, state.stage.batch, state.generator)
+    return draw_batches(config, dataset, state.rows, state.stage.batch, state.generator, state.stage.sampling)
 
 
 def end_epoch(state: TrainState, measured: Mapping[str, list[Tensor]]) -> dict[str, float]:

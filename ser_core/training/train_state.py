@@ -76,7 +76,7 @@ def begin_stage(
     optimiser = torch.optim.AdamW(groups, lr=config.optim.learning_rate, fused=True)
     order, optim = derived_seed(config.seed, fold, f"order{purpose}"), config.optim
     # Counts with the seed of the generator below, so it sees exactly the batches that training will draw.
-    steps = count_steps(config, dataset, rows, stage.batch, epochs, order)
+    steps = count_steps(config, dataset, rows, stage, epochs, order)
     rates = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step / steps, optim.warmup, optim.schedule)
     )
@@ -93,13 +93,14 @@ def begin_stage(
     return TrainState(model, rows, stage, weighting, held, optimiser, rates, generator, hidden, memory)
 
 
-def count_steps(config: Config, dataset: Dataset, rows: Sequence[int], size: int, epochs: int, seed: int) -> int:
+def count_steps(config: Config, dataset: Dataset, rows: Sequence[int], stage: StagePlan, epochs: int, seed: int) -> int:
     """Counts the steps of `epochs` epochs drawn from this seed. If they vary between epochs, it draws every epoch in advance."""
     each = config.optim.accumulate
     if config.optim.batching == "count":
-        return epochs * math.ceil(len(rows) / size / each)
+        return epochs * math.ceil(len(rows) / stage.batch / each)
     ahead = torch.Generator().manual_seed(seed)
-    return sum(math.ceil(len(draw_batches(config, dataset, rows, size, ahead)) / each) for _ in range(epochs))
+    drawn = (draw_batches(config, dataset, rows, stage.batch, ahead, stage.sampling) for _ in range(epochs))
+    return sum(math.ceil(len(batches) / each) for batches in drawn)
 
 
 def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -> float:

@@ -19,7 +19,7 @@ from ser_core.systems import SYSTEMS
 from ser_core.weighting import WEIGHTINGS
 from tests.ser_core.encoders.checkpoints import speech_checkpoint
 
-OF_SYSTEMS = ("ispas2023_table2", "mmer2023_ablation", "wan2024_ablation")
+OF_SYSTEMS = ("ispas2023_table2", "mmer2023_ablation", "wan2024_ablation", "sailer2025_ablation", "medusa2025_ablation")
 OWN_BASELINE = ("bridge_tokens", "cross_regularisation", "layers", *OF_SYSTEMS)
 """Studies that begin elsewhere than with the user's configuration: where their paper does, with one task or state alone."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ser_core.keyed_dropout import Dropout, DropoutKey, number_sites, uniform
+from ser_core.keyed_dropout import Dropout, DropoutKey, ElementDropout, number_sites, uniform
 
 KEYS = st.integers(0, 2**62 - 1)
 
@@ -85,3 +85,12 @@ def test_stacked_models_draw_what_each_draws_alone() -> None:
     together = torch.func.vmap(lambda number, each: dropout(each, DropoutKey(number)))(keys, values)
     alone = torch.stack([dropout(each, DropoutKey(number)) for number, each in zip(keys, values, strict=True)])
     assert torch.equal(together, alone)
+
+
+def test_single_numbers_are_dropped_each_for_itself() -> None:
+    values = torch.ones(40, 30, 20)
+    whole, single = (kind(0.25)(values, DropoutKey(key(5))) for kind in (Dropout, ElementDropout))
+    assert (whole == whole[:, :1]).all() and not (single == single[:, :1]).all()
+    assert (single == 0).double().mean() == pytest.approx(0.25, abs=0.01)
+    assert single.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert torch.equal(ElementDropout(0.25)(values, DropoutKey(None)), values)

@@ -59,6 +59,22 @@ def test_seeds_decide_the_weights_and_leave_torchs_own_alone(configure: Configur
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
+def test_dropout_is_where_it_is_asked_for(configure: Configure, inputs: Dataset) -> None:
+    """Channels and heads may each have their own share; without one they have that of the model."""
+    nowhere = ("model.dropout=0", "model.fusion=concat")
+    places = {
+        "model.speech_dropout=.5": {"emotion", "dimensions"},
+        "model.text_dropout=.5": {"emotion", "dimensions"},
+        "tasks.emotion.dropout=.5": {"emotion"},
+        "tasks.dimensions.dropout=.5": {"dimensions"},
+        "model.width=128": set(),
+    }
+    for override, moved in places.items():
+        model = build_model(configure(*nowhere, override), inputs, torch.arange(48), 1)
+        one, other = (model(inputs.batch(ROWS), DropoutKey(torch.tensor(seed)))[0] for seed in (1, 2))
+        assert {name for name in ("emotion", "dimensions") if not torch.equal(one[name], other[name])} == moved, override
+
+
 def test_a_task_of_weight_0_builds_no_head(configure: Configure, inputs: Dataset) -> None:
     config = configure("tasks.dimensions.weight=0", "tasks.gender.weight=0")
     model = build_model(config, inputs, torch.arange(48), 1)

@@ -1,5 +1,6 @@
 """The published systems: their figures and citations, what the user's overrides do to them, and that each of them trains."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -31,12 +32,15 @@ SMALLER = {
     "mmer2023": (
         "model.fusion.heads=2",
         "tasks.contrast.projection=4",
+        "optim.accumulate=1",
         "tasks.augmented_contrast.projection=4",
         "tasks.augmented_contrast.augmentations=[noise]",
     ),
     "wan2024": ("model.fusion.adapter=4", "stages.first.epochs=1", "stages.second.epochs=1"),
     "gao2024": (),
-    "cai2021": (),
+    "cai2021": ("optim.accumulate=1",),
+    "sailer2025": ("tasks.emotion.target=labels",),
+    "medusa2025": ("tasks.emotion.target=labels", "optim.accumulate=1", "stages.first.epochs=1", "stages.second.epochs=1"),
 }
 
 
@@ -118,6 +122,8 @@ class TestSystem:
         ("gao2024", "one stage, SER + ASR", {"UA": 75.4, "WA": 75.17, "WER": 19.99}),
         ("cai2021", "CTC weight .1", {"WA": 78.15, "WER": 19.3}),
         ("wan2024", "", {}),
+        ("sailer2025", "Whisper with text", {"macro-F1": 40.2}),
+        ("medusa2025", "ensemble of 14, challenge test part", {"macro-F1": 43.16}),
     ],
 )
 def test_figures_are_those_that_were_published(name: str, conditions: str, figures: dict[str, float]) -> None:
@@ -140,6 +146,35 @@ def test_system_is_no_part_of_the_experiment() -> None:
     assert fingerprint(compose(list(made.overrides))) == fingerprint(compose(["system=cai2021", "model.width=32"]))
 
 
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_protocol_paper_sets_the_folds_of_the_paper_and_nothing_else(name: str) -> None:
+    system = SYSTEMS[name]
+    paper = compose([f"system={name}", "protocol=paper"])
+    assert paper == compose([f"system={name}", *system.folds]) == compose(["protocol=paper", f"system={name}"])
+    plain = compose([f"system={name}"])
+    assert plain.folds == compose().folds != paper.folds
+    assert dataclasses.replace(paper, folds=plain.folds) == plain
+    assert compose([f"system={name}", "protocol=own"]) == plain
+
+
+def test_folds_of_the_user_win_over_those_of_the_paper() -> None:
+    made = apply_system(["system=mmer2023", "protocol=paper", "folds=kfold", "folds.count=3"], GROUPS)
+    config = compose(["system=mmer2023", "protocol=paper", "folds=kfold", "folds.count=3"])
+    assert config.folds.name == "kfold" and config.folds.dev.name == "none"
+    assert made.own_folds == ("folds=loso",)
+    assert "your overrides replace folds=loso" in made.protocol_note()
+
+
+def test_the_protocol_is_said_in_the_notes() -> None:
+    own, paper = (apply_system(["system=mmer2023", *more], GROUPS).notes() for more in ([], ["protocol=paper"]))
+    assert own[0] == (
+        "Protocol: that of folds.*, not of mmer2023 (5 folds by session, no development part; the last epoch is tested); "
+        "protocol=paper sets the paper's."
+    )
+    assert paper[0].startswith("Protocol of mmer2023 (protocol=paper): 5 folds by session") and "folds.dev=none" in paper[0]
+    assert apply_system(["protocol=own"], GROUPS).notes() == []
+
+
 def test_an_encoder_that_is_absent_is_told() -> None:
     made = apply_system(["system=mmer2023", "model.text=none"], GROUPS)
     assert any("the system reads speech and text, but you set model.text=none" in sentence for sentence in made.notes())
@@ -153,6 +188,10 @@ def test_an_encoder_that_is_absent_is_told() -> None:
         (["system=mmer2023", "model.fusion=brigde"], r"did you mean bridge\?"),
         (["system=mmer2023", "model.fusion.tokens=3"], "it belongs to bridge"),
         (["system=cai2021", "optim.epoch=3"], "the nearest is optim.epochs"),
+        (["protocol=paper"], r"protocol=paper sets the folds of a published system, but none is chosen; add system=NAME"),
+        (["system=none", "protocol=paper"], "but none is chosen"),
+        (["system=cai2021", "protocol=papers"], "no such protocol; choose from own, paper"),
+        (["system=cai2021", "protocol=own", "protocol=paper"], "protocol is given twice"),
     ],
 )
 def test_mistakes_are_answered_with_a_remedy(overrides: list[str], message: str) -> None:

@@ -1,5 +1,6 @@
 """The page stands alone, says everything, escapes everything, and is the same twice."""
 
+import csv
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -164,3 +165,23 @@ def test_changes_are_the_settings_that_differ(outcomes):
     study = pair(outcomes, "concat")
     assert changes(study, "bridge") == ["model.name=bridge"]
     assert changes(study, "concat") == []
+
+
+def test_csv_files_say_what_is_reconstructed(outcomes, tmp_path):
+    systems = {"concat": ["system=wan2024", "model.fusion=concat"], "bridge": ["system=cai2021"]}
+    notes = ["Reconstruction in wan2024 (arXiv): a.", "Reconstruction in cai2021 (code): b.", "Reconstruction: c.", "other"]
+    made = study_table(pair(outcomes), "t", "q", overrides=systems, notes=notes, redraws=20)
+    files = write_report(made, tmp_path)
+    for kind in ("csv", "details"):
+        with files[kind].open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        said = {row["variant"]: row["reconstruction"] for row in rows if row["kind"] != "reference"}
+        assert said["concat"] == "Reconstruction in wan2024 (arXiv): a. Reconstruction: c."
+        assert said["bridge"] == "Reconstruction in cai2021 (code): b. Reconstruction: c."
+        assert said[NASTY] == "Reconstruction: c."
+        assert {row["reconstruction"] for row in rows if row["kind"] == "reference"} == {""}
+
+
+def test_without_a_reconstruction_there_is_no_such_column(table, tmp_path):
+    files = write_report(table, tmp_path)
+    assert not any("reconstruction" in files[kind].read_text().lower() for kind in ("csv", "details"))

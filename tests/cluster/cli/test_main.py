@@ -180,6 +180,8 @@ def test_options_name_the_system(typed, overrides):
     assert code == 0
     (row,) = [line for line in out.splitlines() if line.startswith("│ system ")]
     assert f"│ {overrides[0].partition('=')[2]} " in row
+    (row,) = [line for line in out.splitlines() if line.startswith("│ protocol ")]
+    assert "│ own " in row
 
 
 def test_systems_stand_side_by_side_with_what_is_reconstruction_and_unknown(typed, tmp_path):
@@ -190,6 +192,7 @@ def test_systems_stand_side_by_side_with_what_is_reconstruction_and_unknown(type
         said = [*system.departures(RECONSTRUCTION), *system.departures(DIFFERS), *system.unknown, *system.cautions]
         assert all(f"{system.name}: {sentence}" in out for sentence in said)
         assert all(str(figure) in out for figure in system.figures(system.headline))
+    assert "…" not in out
     written = json.loads((tmp_path / "systems.json").read_text())
     assert {each["name"]: tuple(each["overrides"]) for each in written} == {n: s.overrides for n, s in SYSTEMS.items()}
 

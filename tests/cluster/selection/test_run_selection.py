@@ -12,9 +12,11 @@ from cluster.cli.select_commands import select_from
 from cluster.looks.ledger import looks
 from cluster.search.objectives import Goal
 from cluster.search.scores import Scores
+from cluster.selection.finalists import given_overrides
 from cluster.selection.run_selection import CROSS_FITTED
 from cluster.selection.settings import SelectionSettings
-from cluster.study_record import load_study
+from cluster.study_record import StudyRecord, load_study
+from ser_core.config.compose import compose
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import BridgeworkError
 from tests.cluster.conftest import SMALL, records, ser, shown
@@ -172,3 +174,13 @@ def test_nested_selection_searches_every_fold_for_itself(selected, tmp_path):
     assert "nested: the search repeated in each fold" in page.read_text()
     again = ser(folder, "select", "search-weights", "--nested")
     assert again.code == 0
+
+
+def test_as_given_stands_on_the_system_that_the_space_sets(tmp_path):
+    """Overrides of the user may belong to that system; without it neither these nor protocol=paper compose."""
+    base = ["protocol=paper", "model.fusion.heads=2", f"run.store={tmp_path}"]
+    search = StudyRecord("search-mmer2023-0", "search", "search-mmer2023", "Which?", "uar", base, [], "ser search mmer2023")
+    given = given_overrides(search, RunStore(tmp_path))
+    assert given == [*base, "system=mmer2023"] and compose(given).folds.name == "loso"
+    plain = StudyRecord("search-weights-0", "search", "search-weights", "Which?", "uar", base[2:], [], "ser search weights")
+    assert given_overrides(plain, RunStore(tmp_path)) == base[2:]

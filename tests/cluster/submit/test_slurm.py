@@ -174,6 +174,23 @@ def test_a_command_with_factors_is_checked_as_ser_reads_it():
         check_command(typer.main.get_command(app), ["ablate", "--factor", "seed=0,1", "optim.epoch=2"])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "system=cai2021", "protocol=paper"],
+        ["ablate", "mmer2023_ablation", "protocol=paper", "model.fusion.heads=2"],
+        ["ablate", "fusion", "system=cai2021", "protocol=paper"],
+        ["search", "mmer2023", "--trials", "2", "protocol=paper"],
+    ],
+)
+def test_the_protocol_of_a_paper_is_accepted_where_a_system_is_chosen_even_by_the_study(words):
+    check_command(typer.main.get_command(app), words)
+    alone = [word for word in words if not word.startswith("system=")]
+    if words[:2] in (["run", "system=cai2021"], ["ablate", "fusion"]):
+        with pytest.raises(SettingError, match="protocol=paper sets the folds of a published system, but none is chosen"):
+            check_command(typer.main.get_command(app), alone)
+
+
 def test_fetch_into_the_store_of_the_job_copies_nothing(tmp_path):
     job = Job("j", "slurm", ("ablate", "fusion"), {}, str(tmp_path))
     for name, file in (("folds/a/b/fold-1", "record.json"), ("folds/a/b/fold-2", "half"), ("studies/s", "study.json")):

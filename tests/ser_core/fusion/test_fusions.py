@@ -8,17 +8,21 @@ import torch
 from torch import Tensor
 
 from ser_core.batch import Stream, pad
+from ser_core.config.compose import compose
 from ser_core.errors import SettingError
 from ser_core.fusion import FUSIONS, Fusion, FusionOption
 from ser_core.fusion.bridge import Bridge, BridgeFusion
 from ser_core.fusion.coattn_weight import CoattnWeight
 from ser_core.fusion.coattn_xattn import CoattnXattn
+from ser_core.fusion.concat import Concat
 from ser_core.fusion.cross_attention import CrossAttention
 from ser_core.fusion.fusion import means
 from ser_core.fusion.mbt import Mbt
+from ser_core.fusion.mmer import Mmer
 from ser_core.fusion.perceiver import Perceiver
 from ser_core.fusion.self_attention import SelfAttention
 from ser_core.keyed_dropout import DropoutKey
+from ser_core.options import Situation
 
 WIDTH = 8
 BRIDGES = {
@@ -40,6 +44,8 @@ OTHERS = {
     "mbt, refined": Mbt(refine=1, layers=3),
     "perceiver, twice": Perceiver(reads=2, layers=0),
     "coattn_xattn, both ways": CoattnXattn(reverse=True, helpers=2),
+    "bridge, padded first": Bridge(pad_first=True, refine=2, tokens=3, heads=2),
+    "mmer, single numbers dropped": Mmer(elementwise=True, heads=2),
 }
 OPTIONS: dict[str, FusionOption] = {**{name: option() for name, option in FUSIONS.items()}, **BRIDGES, **AROUND, **OTHERS}
 CHANNELS = ("speech", "text")
@@ -188,6 +194,43 @@ def test_the_bridge_is_the_papers() -> None:
     e_text = attention(bridge.attentions["text"], bridge.tokens["text"], refined["text"], refined["speech"])
     expected = (e_speech.mean(0) + e_text.mean(0)) / 2
     assert torch.allclose(bridge(made, SILENT)[0], expected, atol=1e-5)
+
+
+def test_padded_first_the_padding_is_refined_with_the_words() -> None:
+    """Ispas et al. 2023: a, t of one length N before the self-attention, so every padded step is a query and a key of it."""
+    bridge = built(Bridge(tokens=5, heads=2, refine=1, skip=False, pad_first=True))
+    assert isinstance(bridge, BridgeFusion)
+    made, refined = streams(speech=(6, 2), text=(2, 3)), {}
+    speech, text = (made[name].steps[0][made[name].mask[0]] for name in CHANNELS)
+    for name, steps in (("speech", speech), ("text", torch.cat([text, torch.zeros(4, WIDTH)]))):
+        layer = bridge.refine[name][0]  # type: ignore[index]
+        normed = layer.norm(steps)
+        refined[name] = steps + attention(layer.attention, normed, normed, normed)
+    e_speech = attention(bridge.attentions["speech"], bridge.tokens["speech"], refined["speech"], refined["text"])
+    e_text = attention(bridge.attentions["text"], bridge.tokens["text"], refined["text"], refined["speech"])
+    expected = (e_speech.mean(0) + e_text.mean(0)) / 2
+    assert torch.allclose(bridge(made, SILENT)[0], expected, atol=1e-5)
+    after = built(Bridge(tokens=5, heads=2, refine=1, skip=False))
+    assert not torch.allclose(after(made, SILENT)[0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("knobs", [{"kv_mode": "same"}, {"mask_padding": True}])
+def test_padding_first_changes_nothing_where_no_padding_is_read_and_says_so(knobs: dict[str, object]) -> None:
+    one, other = (Bridge(pad_first=each, tokens=3, refine=1, **knobs) for each in (True, False))  # type: ignore[arg-type]
+    assert torch.equal(built(one)(streams(), SILENT), built(other)(streams(), SILENT))
+    config = compose([f"model.fusion.{key}={str(value).lower()}" for key, value in knobs.items()] + ["model.fusion=bridge"])
+    asked = Situation(config, None, None, {})
+    assert list(one.without_effect(asked)) == ["pad_first"] and not other.without_effect(asked)
+    assert not Bridge(pad_first=True).without_effect(asked)
+
+
+def test_concatenation_may_keep_the_plain_means() -> None:
+    made = streams()
+    plain = built(Concat(normalise=False))(made, SILENT)
+    rows = [torch.cat([one(made, row)[name].steps[0].mean(0) for name in CHANNELS]) for row in range(3)]
+    assert torch.allclose(plain, torch.stack(rows), atol=1e-6)
+    normalised = [torch.nn.functional.layer_norm(part, (WIDTH,)) for part in plain.chunk(2, -1)]
+    assert torch.allclose(built(Concat())(made, SILENT), torch.cat(normalised, -1), atol=1e-5)
 
 
 def test_without_tokens_it_is_the_papers_cross_attention() -> None:
