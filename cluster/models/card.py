@@ -3,15 +3,16 @@
 description --> front matter (YAML), then: what it does, what to expect, groups, data and licence, how it was made, limits
 """
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from ablations.report.cells import long_name
 from ser_core.config.from_dict import config_from
-from ser_core.config.identity import described
+from ser_core.config.identity import default_of
 from ser_core.metrics import find_metric
-from ser_core.trained.describe import PARTS
+from ser_core.options import Option
 from ser_core.trained.description import Description
 
 NON_COMMERCIAL = ("-nc", "non-commercial", "noncommercial", "academic", "research")
@@ -61,9 +62,21 @@ def usage(description: Description) -> str:
 
 
 def changed(description: Description) -> dict[str, Any]:
-    """Returns the settings that differ from the defaults."""
+    """Returns the settings that differ from the defaults; of the tasks, those that are trained."""
     config = config_from(description.settings)
-    return {name: found for name in PARTS if (found := described(getattr(config, name)))}
+    tasks = {name: _changed(task) for name, task in config.tasks.active().items()}
+    return {"audio": _changed(config.audio), "model": _changed(config.model), "tasks": tasks}
+
+
+def _changed(option: Option) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(option):
+        value = getattr(option, field.name)
+        if isinstance(value, Option):
+            found[field.name] = _changed(value)
+        elif field.name == "name" or (field.name != "path" and value != default_of(field)):
+            found[field.name] = value
+    return found
 
 
 def expectations(description: Description) -> str:

@@ -216,9 +216,10 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
         try:
             folder = find(os.path.expanduser(given), f"model.{channel}").absolute()  # noqa: PTH111 (raises for ~STRANGER)
         except SettingError as error:
+            why = f" ({error})" if given else ""
             raise SettingError(
-                f"{description.name} needs the {channel} encoder {named['checkpoint']} ({error}); say where it lies: "
-                f"{channel}=FOLDER"
+                f"{description.name} needs the {channel} encoder {named['checkpoint']}{why}; say where it lies: --{channel} FOLDER, "
+                f"or load(..., {channel}=FOLDER) in Python"
             ) from error
         if (found := weights_hash(folder)) != named["weights"]:
             raise SettingError(
