@@ -218,8 +218,8 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
         except SettingError as error:
             why = f" ({error})" if given else ""
             raise SettingError(
-                f"{description.name} needs the {channel} encoder {named['checkpoint']}{why}; say where it lies: --{channel} FOLDER, "
-                f"or load(..., {channel}=FOLDER) in Python"
+                f"{description.name} needs the {channel} encoder {named['checkpoint']}{why}; say where it lies: "
+                f"--{channel} FOLDER, or load(..., {channel}=FOLDER) in Python"
             ) from error
         if (found := weights_hash(folder)) != named["weights"]:
             raise SettingError(
