@@ -195,11 +195,14 @@ def test_every_named_option_exists(readme: str) -> None:
 CHECKPOINT = ("model.speech=../shared/models/whisper-tiny.en-encoder",)
 TUNED = (*CHECKPOINT, "model.speech.tune=2")
 TABLE, EMODB = ("corpus=table",), ("corpus=emodb",)
+TEXT = ("model.text=../shared/models/all-MiniLM-L6-v2",)
 CONTEXT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("model.speech.tune", "model.speech.layers"), CHECKPOINT),
     **dict.fromkeys(("model.speech.checkpointing", "model.speech.adapter", "model.speech.integration"), TUNED),
     "model.speech.rate": (*TUNED, "model.speech.adapter=lora"),
-    "model.text.tune": ("model.text=../shared/models/all-MiniLM-L6-v2",),
+    **dict.fromkeys(("model.text.tune", "model.text.pool"), TEXT),
+    "model.speech.train_convolutions": (*CHECKPOINT, "model.speech.tune=-1"),
+    "model.text.train_embeddings": (*TEXT, "model.text.tune=-1"),
     "optim.sampling": ("tasks.emotion.class_weights=none",),
     "stages.second.sampling": ("stages=two", "tasks.emotion.class_weights=none"),
     "protocol": ("system=cai2021",),

@@ -157,7 +157,7 @@ def test_options_show_every_leaf_with_its_sentence(typed, overrides):
     rows = {cells[1].strip(): cells for cells in (line.split("│") for line in out.splitlines()) if len(cells) == 5}
     names = chosen_options(overrides, GROUPS)
     expected = {**dict(leaves(Config, GROUPS, names)), **dict(leaves(Settings, {}, {}))}
-    assert set(expected) | set(present_groups(GROUPS, names)) | {"system"} == set(rows) - {""}
+    assert set(expected) | set(present_groups(GROUPS, names)) | {"system", "protocol"} == set(rows) - {""}
     for key, sentence in expected.items():
         assert sentence
         assert rows[key][3].strip().startswith(" ".join(sentence.split())[:60])

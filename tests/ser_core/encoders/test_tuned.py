@@ -43,7 +43,7 @@ def states_of(option: SpeechCheckpoint | TextCheckpoint, items: list) -> tuple[S
 def assert_equal(batch: Stream, frozen: list[torch.Tensor]) -> None:
     for steps, mask, alone in zip(batch.steps, batch.mask, frozen, strict=True):
         assert int(mask.sum()) == len(alone)
-        assert torch.allclose(steps[: len(alone)], alone.float(), atol=ROUNDED)
+        assert torch.allclose(steps[: len(alone)], alone.float(), atol=ROUNDED, rtol=2e-3)
 
 
 @pytest.mark.parametrize("tune", [*range(1, LAYERS + 1), -1])
