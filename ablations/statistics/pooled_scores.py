@@ -13,6 +13,7 @@ import dataclasses
 import math
 
 import numpy as np
+import pandas as pd
 
 from ablations.paired_study import LEVEL, PairedStudy, Pairs
 from ablations.pairing import ComparisonError
@@ -111,6 +112,24 @@ def point(answers: Answers, metric: Metric) -> float:
 def draw(speakers: int, redraws: int, seed: int) -> np.ndarray:
     """Returns how often each redraw contains each speaker [redraws speakers]."""
     return np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=redraws)
+
+
+def redrawn_error(predictions: pd.DataFrame, metric: str, redraws: int, seed: int = 0) -> float:
+    """Returns the standard error of a score over redrawn speakers; NaN for a metric without sums, or a single speaker.
+
+    `predictions` has the columns of TestPart.predictions.
+    """
+    column, found = _columns(metric), find_metric(metric)
+    if not found.vectorised or f"{column}.target" not in predictions:
+        return math.nan
+    names = ("utterance", "speaker", f"{column}.target", f"{column}.predicted")
+    answers = Answers(*(predictions[name].to_numpy() for name in names))
+    known = answers.target != "" if found.reads == "classes" else np.isfinite(answers.target.astype(float))
+    answers = Answers(*(part[known] for part in dataclasses.astuple(answers)))
+    speakers = np.unique(answers.speaker)
+    return (
+        float(np.nanstd(redraw(answers, found, speakers, draw(len(speakers), redraws, seed)))) if len(speakers) > 1 else math.nan
+    )
 
 
 def redraw(answers: Answers, metric: Metric, speakers: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.statistics.corrected_t import Interval
-from ablations.statistics.pooled_scores import draw
+from ablations.statistics.pooled_scores import redrawn_error
 from ser_core.audit.checkpoints import REGISTRY
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import AudioError, SettingError
@@ -24,6 +24,8 @@ from ser_core.trained.description import Description
 from ser_core.trained.emotion_model import EmotionModel, Utterance
 
 REDRAWS = 1000
+SCORED = ("uar", "wa", "macro_f1")
+"""Scores of classes that have an interval, besides CCC."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,24 +89,17 @@ def _answers(model: EmotionModel, kept: Sequence[Mapping[Any, Any]]) -> tuple[pd
 
 
 def _intervals(predictions: pd.DataFrame, found: Mapping[str, float]) -> dict[str, Interval]:
-    """Returns each score with the interval over redrawn speakers: Student's t, standard error by bootstrap."""
+    """Returns each score with the interval over redrawn speakers: Student's t, standard error by bootstrap.
+
+    Scores that are not made of sums, such as the calibration error, have none.
+    """
     from scipy.special import stdtrit
 
-    speakers = predictions["speaker"].unique()
-    if len(speakers) < 2:
-        return {name: Interval(found[name]) for name in sorted(found, key=place)}
-    rows = dict(iter(predictions.groupby("speaker", sort=False)))
-    redrawn: dict[str, list[float]] = {}
-    for weights in draw(len(speakers), REDRAWS, 0):
-        counts = np.asarray(weights, int)
-        frame = pd.concat([rows[speaker] for speaker, count in zip(speakers, counts, strict=True) for _ in range(count)])
-        for name, value in score(frame.reset_index(drop=True)).items():
-            redrawn.setdefault(name, []).append(value)
-    quantile = float(stdtrit(len(speakers) - 1, 0.975))
-    scored = {}
+    scored, speakers = {}, len(set(predictions["speaker"].tolist()))
     for name in sorted(found, key=place):
-        error = float(np.nanstd(redrawn.get(name, [math.nan])))
-        scored[name] = Interval(found[name], found[name] - quantile * error, found[name] + quantile * error)
+        error = redrawn_error(predictions, name, REDRAWS) if name in SCORED or name.startswith("ccc.") else math.nan
+        half = float(stdtrit(speakers - 1, 0.975)) * error if speakers > 1 else math.nan
+        scored[name] = Interval(found[name], found[name] - half, found[name] + half)
     return scored
 
 
