@@ -38,6 +38,8 @@ def _on_intervals(study: PairedStudy) -> str:
         else "It is over folds, seeds averaged within a fold (corrected resampled t, Nadeau & Bengio 2003)"
     )
     margins = " and ".join(dict.fromkeys(amount(study.margin, metric) for metric in study.verdict_metrics))
+    if not tests:
+        return f"± is half the width of the 95 % confidence interval. {how}."
     return (
         f"± is half the width of the 95 % confidence interval. {how}. Δ is the difference from {study.baseline}, paired by seed "
         f"and fold; p is two-sided, with Holm correction over {family}. Different: p below {study.level:.3g}. Equivalent: two "
