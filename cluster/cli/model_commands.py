@@ -7,19 +7,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.report.cells import long_name
+from ablations.report.cells import ends, long_name, number
 from cluster.cli.commands import conclude_study, cross_validate_one, watching
 from cluster.models.evaluate import evaluate
 from cluster.models.export import export_model
 from cluster.models.inputs import InputSettings
 from cluster.models.model_store import find_model, known_models, place_of
 from cluster.models.predict_files import predict_files
-from cluster.models.serve import LOOPBACK, serve, token_for
+from cluster.models.serve import LOOPBACK, check_port, serve, token_for
 from cluster.models.train_model import TrainAsked, train_model
 from cluster.tune.resources import split_overrides
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
-from ser_core.metrics import find_metric
 from ser_core.trained import EmotionModel, load
 from ser_core.trained.description import read_description
 
@@ -70,8 +69,7 @@ def list_models(console: Console, folder: Path) -> None:
     for place in found:
         one = read_description(place)
         first = next(iter(one.expected), "")
-        scale = 100 if first and find_metric(first).percent else 1
-        score = f"{long_name(first)} {scale * one.expected[first]['value']:.1f} expected" if first else ""
+        score = f"{long_name(first)} {number(one.expected[first]['value'], first)} expected" if first else ""
         console.print(f"{place.name}  {one.name}, {one.members} members, {score}", highlight=False, soft_wrap=True, markup=False)
 
 
@@ -118,9 +116,7 @@ def evaluate_on(console: Console, loading: Loading, overrides: Sequence[str], la
     result = evaluate(model, corpus, mapping)
     console.print(f"{model.description.name}, tested on {corpus.name}: {result.tested} utterances", highlight=False, markup=False)
     for metric, found in result.scores.items():
-        scale, digits = (100, 1) if find_metric(metric).percent else (1, 3)
-        ends = f" [{scale * found.low:.{digits}f}, {scale * found.high:.{digits}f}]" if found.low == found.low else ""
-        console.print(f"  {long_name(metric):<24} {scale * found.value:.{digits}f}{ends}", highlight=False, markup=False)
+        console.print(f"  {long_name(metric):<24} {ends(found, metric)}", highlight=False, markup=False)
     console.print("in brackets the 95 % interval over speakers", highlight=False)
     for sentence in [*result.notes, *(f"left out: {count} ({reason})" for reason, count in result.left_out.items())]:
         console.print(sentence, highlight=False, soft_wrap=True, markup=False)
@@ -133,6 +129,7 @@ def evaluate_on(console: Console, loading: Loading, overrides: Sequence[str], la
 
 def serve_model(console: Console, loading: Loading, host: str, port: int, token: str) -> None:
     """Implements `ser serve`."""
+    check_port(host, port)
     model, token = loading.load(), token_for(host, token)
     where = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
     console.print(

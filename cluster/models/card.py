@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ablations.report.cells import long_name
+from ablations.report.cells import long_name, number
 from ser_core.config.from_dict import config_from
 from ser_core.config.identity import default_of
 from ser_core.metrics import find_metric
@@ -83,11 +83,10 @@ def expectations(description: Description) -> str:
     """Returns the scores of the cross-validation, with what they mean."""
     rows = []
     for metric, found in description.expected.items():
-        scale = 100 if find_metric(metric).percent else 1
-        value, low, high = (scale * found[part] for part in ("value", "low", "high"))
-        digits = 1 if scale == 100 else 3
-        low, high = (max(low, 0.0), min(high, 100.0)) if scale == 100 else (low, high)
-        rows.append((long_name(metric), f"{value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"))
+        low, high = (found[end] for end in ("low", "high"))
+        if find_metric(metric).percent:  # t intervals of few folds may leave the scale
+            low, high = max(low, 0.0), min(high, 1.0)
+        rows.append((long_name(metric), number(found["value"], metric), f"{number(low, metric)} to {number(high, metric)}"))
     protocol = description.card.get("protocol", "")
     note = (
         f"Mean over the folds of a cross-validation ({protocol}) of the same settings; each fold's model learned from fewer "
@@ -98,12 +97,8 @@ def expectations(description: Description) -> str:
 
 def groups(description: Description) -> str:
     shown = [metric for metric in description.expected if all(metric in scores for scores in description.groups.values())][:6]
-    rows = [(long_name(metric), *(number(metric, scores[metric]) for scores in description.groups.values())) for metric in shown]
+    rows = [(long_name(metric), *(number(scores[metric], metric) for scores in description.groups.values())) for metric in shown]
     return table(("Metric", *description.groups), rows) + "\n\nOver all test utterances of a group together."
-
-
-def number(metric: str, value: float) -> str:
-    return f"{100 * value:.1f}" if find_metric(metric).percent else f"{value:.3f}"
 
 
 def data(description: Description) -> str:

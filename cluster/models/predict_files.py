@@ -13,8 +13,6 @@ from ser_core.errors import AudioError
 from ser_core.trained.emotion_model import CHUNK, EmotionModel, Utterance
 from ser_core.trained.prediction import Prediction
 
-HELPERS = ("gender", "style", "transcript")
-
 
 def predict_files(
     model: EmotionModel,
@@ -29,7 +27,7 @@ def predict_files(
 
     `report` gets each file that could not be used, `advance` the number of utterances done so far.
     """
-    helpers = [name for name in HELPERS if name in model.tasks]
+    helpers = [name for name, task in model.tasks.items() if task.helper and task.predicts]
     written = refused = 0
     form = format_of(target, form)
     with writing(target, form, columns_of(model.description, helpers)) as write:

@@ -6,6 +6,7 @@ client --audio, token in a header where the service listens elsewhere than on lo
 import asyncio
 import hmac
 import secrets
+import socket
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,7 @@ BODY = {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}
 
 
 def application(model: EmotionModel, token: str = "", largest_mb: float = LARGEST_MB, seconds: float = SECONDS) -> Any:
-    """Returns the ASGI application. With a token, every request needs `Authorization: Bearer TOKEN`."""
+    """Returns the ASGI application. With a token, /model and /predict need `Authorization: Bearer TOKEN`."""
     from fastapi import FastAPI, Header, HTTPException, Query, Request
 
     app = FastAPI(title=model.description.name, description="Emotions of utterances. POST a recording as the body to /predict.")
@@ -91,10 +92,18 @@ def token_for(host: str, given: str) -> str:
     return given or ("" if host in LOOPBACK else secrets.token_urlsafe(32))
 
 
-def serve(model: EmotionModel, host: str, port: int, token: str) -> None:
-    """Serves until it is stopped. Raises SettingError for a port that is taken."""
-    import uvicorn
-
+def check_port(host: str, port: int) -> None:
+    """Raises SettingError for a port that does not exist, is taken, or may not be used, and for an unknown host."""
     if not 0 <= port < 65536:
         raise SettingError(f"--port must be a number from 0 to 65535, got {port}")
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise SettingError(f"cannot listen on {host}, port {port}: {error.strerror}; choose another --port or --host") from None
+
+
+def serve(model: EmotionModel, host: str, port: int, token: str) -> None:
+    """Serves until it is stopped."""
+    import uvicorn
+
     uvicorn.run(application(model, token), host=host, port=port, log_level="warning", server_header=False)

@@ -15,7 +15,7 @@ import uvicorn
 from typer.testing import CliRunner
 
 from cluster.cli.main import app
-from cluster.models.serve import application, token_for
+from cluster.models.serve import application, check_port, token_for
 from ser_core.config.compose import compose
 from ser_core.errors import BridgeworkError, SettingError
 from ser_core.trained import load
@@ -125,8 +125,8 @@ def test_evaluating_on_another_corpus(trained, tmp_path):
     with_interval = {line.rpartition("[")[0].strip().rpartition(" ")[0].strip() for line in said.splitlines() if "[" in line}
     assert {"UAR", "WA", "macro-F1", "CCC valence"} <= with_interval
     assert len(pd.read_csv(tmp_path / "all.csv")) == 96
-    wrong = ("--map", "anger=fury", "--map", "neutral=x", "--map", "happiness=x", "--map", "sadness=x")
-    ser("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", *wrong[:2])
+    renamed = ser("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", "--map", "anger=fury")
+    assert "left out: 24 (label fury is no class of the model)" in renamed
     ser("evaluate", place, fails="needs a corpus")
     ser("evaluate", place, "corpus=demo", "--map", "anger", fails="write LABEL=CLASS")
 
@@ -187,10 +187,10 @@ def test_a_service_answers_as_the_model_does(trained, service):
 def test_a_service_beyond_loopback_has_a_token():
     assert token_for("127.0.0.1", "") == "" and token_for("127.0.0.1", "a") == "a"
     assert len(token_for("0.0.0.0", "")) > 30 and token_for("0.0.0.0", "mine") == "mine"
-    with pytest.raises(SettingError, match="port"):
-        from cluster.models.serve import serve
-
-        serve(None, "127.0.0.1", 70000, "")
+    with pytest.raises(SettingError, match="--port must be"):
+        check_port("127.0.0.1", 70000)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingError, match="cannot listen on 127"):
+        check_port("127.0.0.1", taken.getsockname()[1])
 
 
 def test_a_kept_fold_model_answers_as_its_record(trained, tmp_path):
