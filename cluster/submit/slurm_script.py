@@ -130,11 +130,11 @@ trap 'signalled=yes; [ -z "$driver" ] || kill -TERM $driver' TERM
 driver=$!
 [ -z "$signalled" ] || kill -TERM $driver # it came before the number was known
 wait $driver
-code=$?
 while kill -0 $driver 2>/dev/null; do # a signal ends `wait` before the study has ended
     wait $driver
-    code=$?
 done
+wait $driver # bash remembers: this is the exit code of the study, never that of a `wait` that a signal ended
+code=$?
 
 if [ $code = 0 ]; then state=done; elif [ "$signalled" ]; then state=stopped; else state="failed $code"; fi
 echo "$state" >"$job/state"
