@@ -125,9 +125,11 @@ def test_every_command_parses_and_its_overrides_compose(readme: str, command: st
     if given["command"] == "systems":
         assert given.get("name") in {*SYSTEMS, "NAME", "", None}
     overrides = [word for word in arguments(command) if re.match(r"[\w./]+=(?!NAME|KEY)", word)]
-    factors = given.get("factor") or ()
-    overrides = [word for word in overrides if word not in factors and not is_submit_setting(word)]
-    compose(split_overrides(overrides)[0], ROOT)
+    factors, corpora = given.get("factor") or (), given.get("on") or ()
+    named = given["studies"] if given["command"] == "across" else ()  # NAME=ID
+    overrides = [word for word in overrides if word not in (*factors, *corpora, *named) and not is_submit_setting(word)]
+    for corpus in corpora or ("",):
+        compose([*split_overrides(overrides)[0], *shlex.split(corpus)], ROOT)
     if factors and given["design"] in DESIGNS:
         assert Factorial(tuple(factors), given["design"], given["resolution"]).designed().variants
     for factor in factors:

@@ -114,21 +114,40 @@ def draw(speakers: int, redraws: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), size=redraws)
 
 
-def redrawn_error(predictions: pd.DataFrame, metric: str, redraws: int, seed: int = 0) -> float:
-    """Returns the standard error of a score over redrawn speakers; NaN for a metric without sums, or a single speaker.
+def speaker_interval(predictions: pd.DataFrame, metric: str, redraws: int = 2000, seed: int = 0) -> Interval:
+    """Returns a score of one table of predictions with its 95 % interval over speakers.
 
-    `predictions` has the columns of TestPart.predictions.
+    `predictions` has the columns of TestPart.predictions. The interval has no ends with a single speaker. Raises
+    ComparisonError for metrics that cannot be redrawn.
     """
-    column, found = _columns(metric), find_metric(metric)
-    if not found.vectorised or f"{column}.target" not in predictions:
-        return math.nan
-    names = ("utterance", "speaker", f"{column}.target", f"{column}.predicted")
-    answers = Answers(*(predictions[name].to_numpy() for name in names))
-    known = answers.target != "" if found.reads == "classes" else np.isfinite(answers.target.astype(float))
-    answers = Answers(*(part[known] for part in dataclasses.astuple(answers)))
-    speakers = np.unique(answers.speaker)
-    return (
-        float(np.nanstd(redraw(answers, found, speakers, draw(len(speakers), redraws, seed)))) if len(speakers) > 1 else math.nan
+    answers = answers_of(predictions, metric)
+    speakers, found = np.unique(answers.speaker), find_metric(metric)
+    moved = redraw(answers, found, speakers, draw(len(speakers), redraws, seed))
+    return interval(point(answers, found), moved, len(speakers), found.bounds)
+
+
+def speaker_difference(one: pd.DataFrame, other: pd.DataFrame, metric: str, redraws: int = 2000, seed: int = 0) -> Interval:
+    """Returns the score of `one` minus that of `other` with its 95 % interval, both under the same redrawn speakers.
+
+    Raises ComparisonError when the tables hold different utterances, and for metrics that cannot be redrawn.
+    """
+    both, found = [answers_of(table, metric) for table in (one, other)], find_metric(metric)
+    if not np.array_equal(both[0].utterance, both[1].utterance):
+        odd = np.setxor1d(both[0].utterance, both[1].utterance)
+        raise ComparisonError(f"they were tested on different utterances, such as {str(odd[0])!r}")
+    speakers = np.unique(both[0].speaker)
+    weights = draw(len(speakers), redraws, seed)
+    first, second = (redraw(answers, found, speakers, weights) for answers in both)
+    return interval(point(both[0], found) - point(both[1], found), first - second, len(speakers))
+
+
+def answers_of(predictions: pd.DataFrame, metric: str) -> Answers:
+    """Returns the labelled answers that a metric reads. Raises ComparisonError for a metric that cannot be redrawn."""
+    column = _columns(metric)
+    kind = str if find_metric(metric).reads == "classes" else float
+    named = [predictions[name].to_numpy() for name in ("utterance", "speaker")]
+    return _sorted(
+        Answers(*named, *(predictions[f"{column}.{part}"].to_numpy().astype(kind) for part in ("target", "predicted")))
     )
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -49,7 +49,7 @@ from ser_core.errors import CorpusError, SettingError
 def watching(console: Console) -> Iterator[Watch]:
     """Shows a progress bar on a terminal. Elsewhere it prints each stage, and one line a minute while folds train."""
     if not console.is_terminal:
-        lines = Lines()
+        lines = Lines(file=console.file)
         try:
             yield lines
         finally:
@@ -70,8 +70,8 @@ def watching(console: Console) -> Iterator[Watch]:
 class Lines:
     """Prints each stage at once, and of the progress in between the first line, one per `seconds`, and the last."""
 
-    def __init__(self, seconds: float = 60.0) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float = 60.0, file: IO[str] | None = None) -> None:
+        self.seconds, self.file = seconds, file
         self._last, self._printed, self._waiting = (-1, -1), -math.inf, ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
@@ -81,12 +81,12 @@ class Lines:
         self._last, self._waiting = (done, total), "" if due else text
         if due:
             self._printed = now
-            print(text, flush=True)
+            print(text, file=self.file, flush=True)
 
     def end(self) -> None:
         """Prints the last line, if it has been held back."""
         if self._waiting:
-            print(self._waiting, flush=True)
+            print(self._waiting, file=self.file, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -232,16 +232,21 @@ def report(
 
 @app.command()
 def across(
-    studies: Annotated[list[str], typer.Argument(help="Ids of ablations with the same variants, one per corpus.")],
+    studies: Annotated[
+        list[str],
+        typer.Argument(help="Ids of ablations with the same variants, one per corpus; or of evaluations, NAME=ID."),
+    ],
     store: Store = STORE,
     metric: Annotated[
         list[str] | None, typer.Option(help="Test metric to rank by, such as wa; repeatable. Default: the studies' own.")
     ] = None,
 ) -> None:
-    """Rank the variants of an ablation over several corpora: mean ranks, Friedman's test, critical differences."""
+    """Rank the variants of an ablation over several corpora, or compare trained models on corpora they have not seen."""
     from cluster.cli.across import rank_across
+    from cluster.cli.across_evaluations import are_evaluations, compare_evaluations
 
-    rank_across(console, studies, store, metric or [])
+    run = compare_evaluations if are_evaluations(studies) else rank_across
+    run(console, studies, store, metric or [])
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Defines the commands for models in use: `ser train`, `models`, `export`, `predict`, `evaluate` and `serve`."""
+"""Defines the commands for models in use: `ser train`, `models`, `export`, `predict`, `evaluate`, `cross` and `serve`."""
 
 import sys
 from pathlib import Path
@@ -86,6 +86,9 @@ def evaluate(
     label: Annotated[
         list[str] | None, typer.Option("--map", help="LABEL=CLASS renames a label of the corpus; repeatable.")
     ] = None,
+    all_classes: Annotated[
+        bool, typer.Option("--all-classes", help="Let the model answer with classes that the corpus does not have, too.")
+    ] = False,
     to: Annotated[Path | None, typer.Option(help="CSV of all predictions.", dir_okay=False)] = None,
     speech_only: SpeechOnly = False,
     speech: SpeechEncoder = "",
@@ -94,9 +97,31 @@ def evaluate(
     store: Store = STORE,
 ) -> None:
     """Test a model on any corpus."""
-    from cluster.cli.model_commands import Loading, evaluate_on
+    from cluster.cli.evaluate_commands import evaluate_on, label_map
+    from cluster.cli.model_commands import Loading
+    from cluster.models.evaluation_store import EvaluationAsked
 
-    sys.exit(evaluate_on(console, Loading(model, store, device, speech, text, speech_only), overrides or [], label or [], to))
+    asked = EvaluationAsked(label_map(label or []), all_classes)
+    sys.exit(evaluate_on(console, Loading(model, store, device, speech, text, speech_only), overrides or [], asked, to))
+
+
+@model_app.command()
+def cross(
+    overrides: Annotated[list[str] | None, typer.Argument(help="The configuration, without a corpus.")] = None,
+    on: Annotated[
+        list[str] | None, typer.Option(help='A corpus, such as "corpus=emodb corpus.root=FOLDER"; at least two.')
+    ] = None,
+    members: Annotated[int, typer.Option(help="Models with different seeds whose answers are averaged.")] = 1,
+    metric: Annotated[str, typer.Option(help="Metric of the matrix.")] = "uar",
+    label: Annotated[
+        list[str] | None, typer.Option("--map", help="LABEL=LABEL: two labels that mean the same; repeatable.")
+    ] = None,
+) -> None:
+    """Train a configuration on each corpus and test it on each other one: a cross-corpus matrix."""
+    from cluster.cli.evaluate_commands import cross_corpora, label_map
+    from cluster.models.cross import CrossAsked
+
+    sys.exit(cross_corpora(console, overrides or [], CrossAsked(on or [], metric, label_map(label or [])), members))
 
 
 @model_app.command()

@@ -7,18 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.report.cells import ends, long_name, number
+from ablations.report.cells import long_name, number
 from cluster.cli.commands import conclude_study, cross_validate_one, watching
-from cluster.models.evaluate import evaluate
 from cluster.models.export import export_model
 from cluster.models.inputs import InputSettings
 from cluster.models.model_store import find_model, known_models, place_of
 from cluster.models.predict_files import predict_files
 from cluster.models.serve import LOOPBACK, check_port, serve, token_for
 from cluster.models.train_model import TrainAsked, train_model
-from cluster.tune.resources import split_overrides
 from ser_core.cross_validation.records import RunStore
-from ser_core.errors import SettingError
 from ser_core.trained import EmotionModel, load
 from ser_core.trained.description import read_description
 
@@ -93,38 +90,22 @@ def predict_inputs(
     def report(file: str, error: Exception) -> None:
         errors.print(f"left out {file}: {error}", highlight=False, soft_wrap=True, markup=False)
 
-    written, refused = predict_files(model, inputs, settings, target, form, report)
-    named = f", {refused} left out" if refused else ""
-    errors.print(f"{written} predicted{named}" + (f"; written to {target}" if target else ""), highlight=False, markup=False)
-    return 0 if written or not refused else 1
-
-
-def evaluate_on(console: Console, loading: Loading, overrides: Sequence[str], labels: Sequence[str], target: Path | None) -> int:
-    """Implements `ser evaluate`. Returns 1 when no utterance could be used."""
-    from ser_core.config.compose import compose
-
-    (words, _), mapping = split_overrides(overrides), dict[str, str]()
-    if not any(word.startswith("corpus=") for word in words):
-        raise SettingError("ser evaluate needs a corpus, for instance corpus=ravdess corpus.root=FOLDER")
-    for entry in labels:
-        label, found, name = entry.partition("=")
-        if not found:
-            raise SettingError(f"--map {entry}: write LABEL=CLASS")
-        mapping[label] = name
-    model, config = loading.load(), compose(words)
-    corpus = config.corpus.read(config.cache)
-    result = evaluate(model, corpus, mapping)
-    console.print(f"{model.description.name}, tested on {corpus.name}: {result.tested} utterances", highlight=False, markup=False)
-    for metric, found in result.scores.items():
-        console.print(f"  {long_name(metric):<24} {ends(found, metric)}", highlight=False, markup=False)
-    console.print("in brackets the 95 % interval over speakers", highlight=False)
-    for sentence in [*result.notes, *(f"left out: {count} ({reason})" for reason, count in result.left_out.items())]:
-        console.print(sentence, highlight=False, soft_wrap=True, markup=False)
-    for utterance, reason in result.refused.items():
-        console.print(f"left out {utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
-    if target:
-        result.predictions.to_csv(target, index=False)
-    return 0 if result.tested else 1
+    with watching(errors) as watch:
+        found = predict_files(model, inputs, settings, target, form, report, lambda done: watch(done, 0, f"{done} predicted"))
+    named = f", {found.refused} left out" if found.refused else ""
+    errors.print(
+        f"{found.written} predicted{named}" + (f"; written to {target}" if target else ""), highlight=False, markup=False
+    )
+    if found.cut:
+        heard = model.config.audio
+        part = "centre" if heard.longer == "centre" else "first"
+        errors.print(
+            f"{found.cut} of them {'are' if found.cut > 1 else 'is'} longer than the {heard.max_seconds:g} s that the model "
+            f"hears at once: only the {part} {heard.max_seconds:g} s count. --window {heard.max_seconds:g} hears all of it",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return 0 if found.written or not found.refused else 1
 
 
 def serve_model(console: Console, loading: Loading, host: str, port: int, token: str) -> None:

@@ -10,11 +10,14 @@ plan allows K looks, each of them at LEVEL / sqrt(K). Both keep the error rate o
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
 
 from ablations.outcomes import Outcome
 from ablations.paired_study import LEVEL
 from cluster.looks.ledger import PARTIAL, PLAN, TABLE, Entry, Look, add_look, looks, missing_lines, read_set
-from cluster.looks.tested_set import Tested, digest_of, hash_tested, shared_speakers
+from cluster.looks.tested_set import Tested, digest_of, hash_tables, hash_tested, shared_speakers
 from cluster.study_record import StudyRecord
 from ser_core.cross_validation.records import RunStore
 
@@ -39,11 +42,22 @@ def look_at(record: StudyRecord, store: RunStore, outcomes: Sequence[Outcome], p
     The same table shown again is not a further look. `planned` is the number of looks that a plan allows; 0 without a plan.
     """
     tested = hash_tested(outcomes)
-    own = _look(record, outcomes, digest_of(tested))
+    return _looked(_look(record, outcomes, digest_of(tested)), tested, store, record.folder(store), planned)
+
+
+def look_at_table(name: str, fingerprint: str, table: pd.DataFrame, store: RunStore, folder: Path) -> tuple[str, ...]:
+    """Records that the scores of one model on a table of predictions are shown, and returns what must be said about it."""
+    tested = hash_tables([table])
+    own = Look(TABLE, utc_now(), f"ser evaluate {name}", folder.name, {name: [fingerprint]}, 1, digest_of(tested))
+    return _looked(own, tested, store, folder).sentences
+
+
+def _looked(own: Look, tested: Tested, store: RunStore, folder: Path, planned: int = 0) -> StudyLooks:
+    """Adds a look, unless the same scores were shown before, and returns it with what came before."""
     known = looks(store)
     shown = next((place for place, (_, look) in enumerate(known) if _same(look, own)), len(known))
     if shown == len(known):
-        known = add_look(store, own, record.folder(store), tested)
+        known = add_look(store, own, folder, tested)
     before = [look for _, look in known[:shown]]
     number = look_number(own, before)
     lost = missing_lines(store, known)

@@ -5,7 +5,7 @@ predictions (utterance, speaker, emotion.target | ratings) --sha256--> {speaker:
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,13 @@ def hash_tested(outcomes: Sequence[Outcome]) -> Tested:
     One outcome per split and fold suffices, since all variants of a study are tested on the same utterances.
     """
     folds = {(one.record.key.split, one.record.key.fold): one for one in reversed(outcomes)}
+    return hash_tables([one.test.predictions for one in folds.values()])
+
+
+def hash_tables(tables: Iterable[pd.DataFrame]) -> Tested:
+    """Returns what `hash_tested` does, from tables in the columns of TestPart.predictions."""
     found: dict[str, set[str]] = {}
-    for one in folds.values():
-        table = one.test.predictions
+    for table in tables:
         labels = _labels(table)
         for speaker, utterance, label in zip(table["speaker"], table["utterance"], labels, strict=True):
             found.setdefault(_short(str(speaker)), set()).add(_short(f"{utterance}\0{label}"))

@@ -1,6 +1,7 @@
 """`ser evaluate`: any corpus as a test set of a trained model, for cross-corpus results.
 
 corpus --labels mapped--> utterances --model--> predictions --> scores with intervals over speakers, and what the audit says
+                                       \\-- answers only from the classes that model and corpus share
 """
 
 import dataclasses
@@ -13,17 +14,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablations.report.cells import number
 from ablations.statistics.corrected_t import Interval
-from ablations.statistics.pooled_scores import redrawn_error
+from ablations.statistics.pooled_scores import speaker_interval
 from ser_core.audit.checkpoints import REGISTRY
 from ser_core.corpus.corpus import Corpus
 from ser_core.errors import AudioError, SettingError
 from ser_core.evaluation.score import score
 from ser_core.metrics import place
+from ser_core.metrics.recall import uar
 from ser_core.trained.description import Description
 from ser_core.trained.emotion_model import EmotionModel, Utterance
 
 REDRAWS = 1000
+FREE = "emotion.free"
+"""Column of the answers from all classes of the model."""
 SCORED = ("uar", "wa", "macro_f1")
 """Scores of classes that have an interval, besides CCC."""
 
@@ -40,34 +45,42 @@ class Evaluation:
     """Utterances that were not tested, by reason."""
     refused: Mapping[str, str]
     """Files that could not be used, with the reason."""
+    classes: Sequence[str]
+    """Classes from which the model could answer; [] without an emotion task."""
     notes: Sequence[str]
 
 
-def evaluate(model: EmotionModel, corpus: Corpus, mapping: Mapping[str, str]) -> Evaluation:
+def evaluate(model: EmotionModel, corpus: Corpus, mapping: Mapping[str, str], all_classes: bool = False) -> Evaluation:
     """Predicts every utterance of a corpus whose label the model can give. `mapping` renames labels of the corpus.
 
-    Raises SettingError when no label of the corpus is a class of the model.
+    The model answers from the classes that it shares with the corpus, unless `all_classes`. Raises SettingError when no label of
+    the corpus is a class of the model, and when a single one is.
     """
     known = set(model.description.classes)
     labels = [mapping.get(label, label) for label in corpus.column("emotion").tolist()]
     rated = [name for name in model.description.dimensions if name in corpus.table] if "dimensions" in model.tasks else []
     values = np.array([corpus.column(name) for name in rated] or [[math.nan] * len(labels)])
     kept = [row for row, label in enumerate(labels) if label in known or np.isfinite(values[:, row]).any()]
-    if not kept:
+    shared = [name for name in model.description.classes if name in labels]
+    if not kept or (len(shared) == 1 and not rated):
         raise SettingError(
-            f"no label of {corpus.name} ({', '.join(corpus.classes)}) is a class of the model ({', '.join(sorted(known))}); "
-            "map them: --map LABEL=CLASS"
+            f"{'one label' if kept else 'no label'} of {corpus.name} ({', '.join(corpus.classes)}) is a class of the model "
+            f"({', '.join(sorted(known))}){'; a score needs two' if kept else ''}: map labels with --map LABEL=CLASS"
         )
     left = Counter(label for label in labels if label and label not in known)
     records = [{**row, "emotion": label} for row, label in zip(corpus.table.to_dict("records"), labels, strict=True)]
-    answered, refused = _answers(model, [records[row] for row in kept])
-    found = score(answered)
-    notes = [*_met(model.description, corpus), *_scales(model.description, corpus, rated)]
+    allowed = model.description.classes if all_classes else shared
+    answered, refused = _answers(model, [records[row] for row in kept], allowed)
+    restricted = _restricted(answered, shared, model.description.classes) if len(shared) < len(known) and not all_classes else []
+    notes = [*restricted, *_met(model.description, corpus), *_scales(model.description, corpus, rated)]
     reasons = {f"label {label} is no class of the model": count for label, count in sorted(left.items())}
-    return Evaluation(_intervals(answered, found), answered, len(answered), reasons, refused, notes)
+    answered = answered.drop(columns=FREE, errors="ignore")
+    return Evaluation(_intervals(answered), answered, len(answered), reasons, refused, allowed, notes)
 
 
-def _answers(model: EmotionModel, kept: Sequence[Mapping[Any, Any]]) -> tuple[pd.DataFrame, dict[str, str]]:
+def _answers(
+    model: EmotionModel, kept: Sequence[Mapping[Any, Any]], allowed: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Returns predictions with targets, and the refused utterances."""
     rows = [Utterance(*(row[name] for name in ("file", "start", "end", "text"))) for row in kept]
     refused, records = dict[str, str](), []
@@ -77,30 +90,38 @@ def _answers(model: EmotionModel, kept: Sequence[Mapping[Any, Any]]) -> tuple[pd
             continue
         record = {name: row[name] for name in ("utterance", "speaker", "gender")}
         if one.emotion:
+            within = {name: one.probabilities[name] for name in allowed}
+            total = sum(within.values())
             record |= {
-                "emotion.target": row["emotion"] if row["emotion"] in one.probabilities else "",
-                "emotion.predicted": one.emotion,
+                "emotion.target": row["emotion"] if row["emotion"] in within else "",
+                "emotion.predicted": max(within, key=within.__getitem__),
+                FREE: one.emotion,
             }
-            record |= {f"emotion.p.{name}": value for name, value in one.probabilities.items()}
+            record |= {f"emotion.p.{name}": value / total for name, value in within.items()}
         for name, value in one.dimensions.items():
             record |= {f"dimensions.{name}.target": row.get(name, math.nan), f"dimensions.{name}.predicted": value}
         records.append(record)
     return pd.DataFrame(records), refused
 
 
-def _intervals(predictions: pd.DataFrame, found: Mapping[str, float]) -> dict[str, Interval]:
-    """Returns each score with the interval over redrawn speakers: Student's t, standard error by bootstrap.
+def _restricted(answered: pd.DataFrame, shared: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Returns the note on shared classes, with the score that the model has if it may answer from all of its own."""
+    if FREE not in answered or not shared:
+        return []
+    labelled = answered["emotion.target"].to_numpy() != ""
+    among_all = uar(*(answered[name].to_numpy()[labelled] for name in ("emotion.target", FREE)))
+    return [
+        f"Answers come from the {len(shared)} classes that model and corpus share ({', '.join(shared)}). With all "
+        f"{len(classes)} classes of the model UAR is {number(among_all, 'uar')} (--all-classes)."
+    ]
 
-    Scores that are not made of sums, such as the calibration error, have none.
-    """
-    from scipy.special import stdtrit
 
-    scored, speakers = {}, len(set(predictions["speaker"].tolist()))
-    for name in sorted(found, key=place):
-        error = redrawn_error(predictions, name, REDRAWS) if name in SCORED or name.startswith("ccc.") else math.nan
-        half = float(stdtrit(speakers - 1, 0.975)) * error if speakers > 1 else math.nan
-        scored[name] = Interval(found[name], found[name] - half, found[name] + half)
-    return scored
+def _intervals(predictions: pd.DataFrame) -> dict[str, Interval]:
+    """Returns each score with its interval over speakers. Scores that are not made of sums have none."""
+    found = score(predictions)
+    with_interval = [name for name in found if name in SCORED or name.startswith("ccc.")]
+    intervals = {name: speaker_interval(predictions, name, REDRAWS) for name in with_interval}
+    return {name: intervals.get(name, Interval(found[name])) for name in sorted(found, key=place)}
 
 
 def _met(description: Description, corpus: Corpus) -> list[str]:

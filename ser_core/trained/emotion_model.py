@@ -2,7 +2,7 @@
 
     file --audio, encoder--> features --32 at a time, similar lengths together--> each member --> Prediction
 Utterances of a chunk are sorted by length and stepped 32 at a time, as the evaluation of a fold does, so a fold's model answers
-its test part as its record does, to the last bit.
+its test part as its record does, to the last bit, as long as the part fits into one chunk.
 """
 
 import copy
@@ -42,7 +42,9 @@ from ser_core.trained.prediction import Prediction, calibrated, uncertainty
 BATCH = 32
 """Utterances per step, as in the evaluation of a fold."""
 CHUNK = 1024
-"""Utterances that are sorted together. More take more memory: about .15 MB each for 3 s of a small encoder."""
+"""At most as many utterances are sorted together,"""
+CHUNK_BYTES = 256 * 2**20
+"""and as many as this much memory holds the features of: a second of Whisper base, all layers, takes .7 MB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +102,11 @@ class EmotionModel:
 
     def predict(self, utterances: Iterable[Utterance]) -> Iterator[Prediction | AudioError]:
         """Yields one Prediction per utterance, in order, or the AudioError that says why it cannot be used."""
-        for chunk in _chunks(utterances):
-            features, refused = self._features(chunk)
-            kept = [row for row in range(len(chunk)) if row not in refused]
+        source, waiting = iter(utterances), list[Utterance]()
+        while waiting := [*waiting, *itertools.islice(source, CHUNK - len(waiting))]:
+            features, refused, count = self._features(waiting)
+            chunk, waiting = waiting[:count], waiting[count:]
+            kept = [row for row in range(count) if row not in refused]
             answers = iter(self._predictions([chunk[row] for row in kept], features) if kept else ())
             for row in range(len(chunk)):
                 yield refused[row] if row in refused else next(answers)
@@ -134,24 +138,32 @@ class EmotionModel:
             frames.append(columns[[column for column in columns if not column.endswith(".target")]])
         return pd.concat(frames, axis=1)
 
-    def _features(self, chunk: Sequence[Utterance]) -> tuple[dict[str, list[Tensor]], dict[int, AudioError]]:
-        """Returns the features of what can be used, by channel, and why the other rows cannot."""
+    def _features(self, waiting: Sequence[Utterance]) -> tuple[dict[str, list[Tensor]], dict[int, AudioError], int]:
+        """Returns features by channel, why other rows cannot be used, and the number of rows: all, or what memory holds."""
         found: dict[str, list[Tensor | AudioError]] = {}
         for name in self.config.model.channels:
-            option: EncoderOption = getattr(self.config.model, name)
-            texts = [clean(one.text) for one in chunk]
-            if isinstance(option, Words):
-                found[name] = [word_numbers(text, option.buckets) for text in texts]
-                continue
-            items = (
-                [Speech(one.file, one.file, one.start, one.end, content=one.file) for one in chunk]
-                if name == "speech"
-                else [Text(one.file, text) for one, text in zip(chunk, texts, strict=True)]
-            )
-            found[name] = [features for _, features in extract_ahead(items, self.config.audio, self.extractors[name])]
-        refused = {row: each for channel in found.values() for row, each in enumerate(channel) if isinstance(each, AudioError)}
-        kept = [row for row in range(len(chunk)) if row not in refused]
-        return {name: [cast(Tensor, channel[row]) for row in kept] for name, channel in found.items()}, refused
+            found[name] = _within_memory(self._channel(name, waiting))
+            waiting = waiting[: len(found[name])]
+        count = len(waiting)
+        refused = {
+            row: each for channel in found.values() for row, each in enumerate(channel[:count]) if isinstance(each, AudioError)
+        }
+        kept = [row for row in range(count) if row not in refused]
+        return {name: [cast(Tensor, channel[row]) for row in kept] for name, channel in found.items()}, refused, count
+
+    def _channel(self, name: str, chunk: Sequence[Utterance]) -> Iterator[Tensor | AudioError]:
+        """Yields the features of one channel, row by row."""
+        option: EncoderOption = getattr(self.config.model, name)
+        texts = [clean(one.text) for one in chunk]
+        if isinstance(option, Words):
+            yield from (word_numbers(text, option.buckets) for text in texts)
+            return
+        items = (
+            [Speech(one.file, one.file, one.start, one.end, content=one.file) for one in chunk]
+            if name == "speech"
+            else [Text(one.file, text) for one, text in zip(chunk, texts, strict=True)]
+        )
+        yield from (features for _, features in extract_ahead(items, self.config.audio, self.extractors[name]))
 
     def _predictions(self, utterances: Sequence[Utterance], features: Mapping[str, Sequence[Tensor]]) -> list[Prediction]:
         tables = self.tables(features)
@@ -280,8 +292,12 @@ def _emotion(classes: Sequence[str], found: Mapping[str, np.ndarray], row: int) 
     }
 
 
-def _chunks(utterances: Iterable[Utterance]) -> Iterator[tuple[Utterance, ...]]:
-    """Yields CHUNK utterances at a time (itertools.batched needs Python 3.12)."""
-    left = iter(utterances)
-    while chunk := tuple(itertools.islice(left, CHUNK)):
-        yield chunk
+def _within_memory(rows: Iterator[Tensor | AudioError]) -> list[Tensor | AudioError]:
+    """Returns the rows, or the first of them, up to the one with which they take more than CHUNK_BYTES."""
+    found, size = list[Tensor | AudioError](), 0
+    for row in rows:
+        found.append(row)
+        size += row.nbytes if isinstance(row, Tensor) else 0
+        if size > CHUNK_BYTES:
+            break
+    return found

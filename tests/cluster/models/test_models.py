@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import uvicorn
@@ -94,7 +95,7 @@ def test_predictions_in_every_format(trained, tmp_path, form):
     assert [row["file"] for row in rows] == table["file"].tolist()
     assert {"emotion", "p.anger", "valence", "gender", "uncertainty", "spread", "start", "end"} <= set(rows[0])
     if form == "audformat":
-        assert rows[0]["start"] == "0 days 00:00:00.000000" and rows[0]["end"] == ""
+        assert rows[0]["start"] == "0 days 00:00:00.000000" and rows[0]["end"] > rows[0]["start"]
 
 
 def test_tables_folders_windows_and_standard_input(trained, tmp_path, monkeypatch):
@@ -120,15 +121,69 @@ def test_tables_folders_windows_and_standard_input(trained, tmp_path, monkeypatc
 
 def test_evaluating_on_another_corpus(trained, tmp_path):
     folder, place, _, _, _ = trained
-    said = ser("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", "--to", tmp_path / "all.csv")
+    words = ("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}")
+    said = ser(*words, "--to", tmp_path / "all.csv")
     assert "tested on demo: 96 utterances" in said and "trained on demo itself" in said
     with_interval = {line.rpartition("[")[0].strip().rpartition(" ")[0].strip() for line in said.splitlines() if "[" in line}
     assert {"UAR", "WA", "macro-F1", "CCC valence"} <= with_interval
     assert len(pd.read_csv(tmp_path / "all.csv")) == 96
-    renamed = ser("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", "--map", "anger=fury")
-    assert "left out: 24 (label fury is no class of the model)" in renamed
     ser("evaluate", place, fails="needs a corpus")
     ser("evaluate", place, "corpus=demo", "--map", "anger", fails="write LABEL=CLASS")
+
+
+def test_answers_come_from_shared_classes(trained, tmp_path):
+    """One label is renamed away, so three classes are shared. Independent reference: renormalised rows of the free answers."""
+    folder, place, _, _, _ = trained
+    words = ("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", "--map", "anger=fury")
+    said = ser(*words, "--to", tmp_path / "shared.csv")
+    assert "left out: 24 (label fury is no class of the model)" in said
+    assert "the 3 classes that model and corpus share (happiness, neutral, sadness)" in said
+    free = ser(*words, "--all-classes", "--to", tmp_path / "free.csv")
+    uar = next(line.split()[1] for line in free.splitlines() if line.strip().startswith("UAR "))
+    assert f"With all 4 classes of the model UAR is {uar} (--all-classes)" in said and "share (" not in free
+    shared, whole = (pd.read_csv(tmp_path / name, keep_default_na=False) for name in ("shared.csv", "free.csv"))
+    columns = [f"emotion.p.{name}" for name in ("happiness", "neutral", "sadness")]
+    expected = whole[columns].div(whole[columns].sum(axis=1), axis=0)
+    assert np.allclose(shared[columns], expected) and "emotion.p.anger" not in shared
+    assert shared["emotion.predicted"].tolist() == [name.rpartition(".")[2] for name in expected.idxmax(axis=1)]
+    away = [f"--map={label}=x{label}" for label in ("anger", "happiness", "neutral")]
+    ran = CliRunner().invoke(app, [*map(str, words[:-2]), *away])
+    assert ran.exit_code == 0 and "CCC valence" in ran.stdout  # one class is left, but dimensions can be scored
+
+
+def test_an_evaluation_is_kept_and_counts_as_a_look(trained):
+    folder, place, _, _, _ = trained
+    words = ("evaluate", place, "corpus=demo", *SMALL[:2], f"run.store={folder}", "--map", "anger=rage")
+    first, lines = ser(*words), (folder / "looks.jsonl").read_text().splitlines()
+    assert "Looks: " in first
+    again = ser(*words)
+    assert again == first and (folder / "looks.jsonl").read_text().splitlines() == lines
+    assert sum("ser evaluate" in line for line in lines) >= 1
+
+
+def test_a_matrix_of_corpora_trains_nothing_twice_and_variants_are_compared(trained, tmp_path):
+    folder, _, _, _, _ = trained
+    whole, on = compose([*SMALL[:2], f"run.store={folder}"]).corpus.read(folder / "cache").table, list[str]()
+    for title, part in (("a", whole.iloc[::2]), ("b", whole.iloc[1::2])):
+        part[["file", "speaker", "gender", "emotion", "text"]].to_csv(tmp_path / f"{title}.csv", index=False)
+        on.append(f"--on=corpus=table corpus.title={title} corpus.path={tmp_path}/{title}.csv")
+    small = (*SMALL[2:], f"run.store={tmp_path}", *on)
+    said = ser("cross", "model.fusion=concat", *small)
+    assert "trained on the corpus of the row" in said and "a to b: 4 shared classes" in said
+    (matrix,) = (tmp_path / "studies").glob("cross-*")
+    rows = list(csv.DictReader((matrix / "table.csv").read_text().splitlines()))
+    assert [(row["trained_on"], row["tested_on"]) for row in rows] == [("a", "b"), ("b", "a")]
+    models = sorted((tmp_path / "models").iterdir())
+    assert "0 folds trained" in ser("cross", "model.fusion=concat", *small) and sorted((tmp_path / "models").iterdir()) == models
+    ser("cross", "model.width=8", *small[1:])
+    other = next(place.name for place in (tmp_path / "studies").glob("cross-*") if place != matrix)
+    ser("across", matrix.name, other, "--store", tmp_path, fails="name them apart")
+    compared = ser("across", f"wide={matrix.name}", f"narrow={other}", "--store", tmp_path)
+    assert "a to b" in compared and "difference from wide" in compared and "optimistic" in compared
+    ser("across", matrix.name, "run-1", "--store", tmp_path, fails="compare either ablations or evaluations")
+    ser("cross", on[0], fails="at least two corpora")
+    ser("cross", "corpus=demo", *on, fails="takes corpora by --on only")
+    ser("cross", on[0], "--on=folds=kfold", fails="must choose one corpus")
 
 
 @pytest.fixture
