@@ -125,7 +125,7 @@ def test_every_command_parses_and_its_overrides_compose(readme: str, command: st
     if given["command"] == "systems":
         assert given.get("name") in {*SYSTEMS, "NAME", "", None}
     overrides = [word for word in arguments(command) if re.match(r"[\w./]+=(?!NAME|KEY)", word)]
-    factors, corpora = given.get("factor") or (), given.get("on") or ()
+    factors, corpora = given.get("factor") or (), given["on"] if given["command"] == "cross" else ()
     named = given["studies"] if given["command"] == "across" else ()  # NAME=ID
     overrides = [word for word in overrides if word not in (*factors, *corpora, *named) and not is_submit_setting(word)]
     for corpus in corpora or ("",):
