@@ -20,6 +20,7 @@ from ser_core.dataset.augmented_views import ChangedChannels, StoredViews, chang
 from ser_core.dataset.channels import Channel, speech_channel, speech_items, text_channel
 from ser_core.errors import CorpusError, SettingError
 from ser_core.feature_store.features import Features
+from ser_core.folds.protocol import make_folds
 from ser_core.tasks import TASKS, Tasks
 
 
@@ -84,6 +85,7 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
     if not config.model.channels:
         raise SettingError("a model needs a channel, but model.speech and model.text are both none; choose an encoder for one")
     corpus = config.corpus.read(config.cache)
+    make_folds(corpus, config.folds, {"content": ""})  # only for its error: extraction may take hours
     hashes = content_hashes(corpus.table["file"], config.cache, progress)
     speech = speech_channel(config, speech_items(corpus, hashes), progress)
     skipped = speech.sequences.refused if speech and isinstance(speech.sequences, Features) else {}
