@@ -21,6 +21,7 @@ from ser_core.config.compose import compose
 from ser_core.errors import BridgeworkError, SettingError
 from ser_core.trained import load
 from ser_core.trained.emotion_model import Utterance
+from tests.cluster.models.damaged import STRANGE, damage
 
 SMALL = ("corpus.speakers=4", "corpus.sentences=6", "model.width=16", "optim.epochs=2", "optim.refit=false")
 
@@ -262,3 +263,19 @@ def test_a_kept_fold_model_answers_as_its_record(trained, tmp_path):
     asked = [Utterance(*row) for row in rows[["file", "start", "end", "text"]].itertuples(index=False)]
     [found] = model.tables(model._features(asked)[0])
     pd.testing.assert_frame_equal(found, tested[list(found)], check_exact=True)
+
+
+def test_200_damaged_files_are_named_and_end_nothing(trained, tmp_path):
+    damaged = [str(place) for place in damage(tmp_path / "files", 200)]
+    good = str(tmp_path / "sounds" / "a.wav")
+    files = [*damaged, good]
+    ran = CliRunner().invoke(app, ["predict", str(trained[1]), "-", "--speech-only"], input="\n".join(files))
+    assert ran.exit_code == 0, repr(ran.exception)
+    told = [line.removeprefix("left out ") for line in ran.stderr.splitlines() if line.startswith("left out ")]
+    answered = [json.loads(line)["file"] for line in ran.stdout.splitlines()]
+    named = [next(file for file in files if line.startswith(f"{file}: ")) for line in told]
+    assert sorted([*named, *answered]) == sorted(files) and good in answered
+    assert {str(tmp_path / "files" / name) for name in STRANGE} <= set(named)
+    assert all(len(line.partition(": ")[2]) > 5 for line in told) and "Traceback" not in ran.stderr
+    # What is still a sound after the damage may be predicted; random bytes, text and nothing are none.
+    assert len(named) > 75 and f"{len(answered)} predicted, {len(named)} left out" in ran.stderr
