@@ -45,10 +45,10 @@ def look_at(record: StudyRecord, store: RunStore, outcomes: Sequence[Outcome], p
     return _looked(_look(record, outcomes, digest_of(tested)), tested, store, record.folder(store), planned)
 
 
-def look_at_table(name: str, fingerprint: str, table: pd.DataFrame, store: RunStore, folder: Path) -> tuple[str, ...]:
+def look_at_table(command: str, fingerprint: str, table: pd.DataFrame, store: RunStore, folder: Path) -> tuple[str, ...]:
     """Records that the scores of one model on a table of predictions are shown, and returns what must be said about it."""
     tested = hash_tables([table])
-    own = Look(TABLE, utc_now(), f"ser evaluate {name}", folder.name, {name: [fingerprint]}, 1, digest_of(tested))
+    own = Look(TABLE, utc_now(), command, folder.name, {folder.name: [fingerprint]}, 1, digest_of(tested))
     return _looked(own, tested, store, folder).sentences
 
 

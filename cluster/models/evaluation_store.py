@@ -7,6 +7,7 @@ Each is a look at test scores, so it has its line in the ledger.
 import dataclasses
 import hashlib
 import json
+import shlex
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,8 +73,8 @@ def evaluate_once(
         found = evaluate(model, corpus, asked.mapping, asked.all_classes)
         _write(place, found, model.description, fingerprint, corpus.name)
     stored = read_evaluation(place)
-    name = f"{stored.model} on {stored.tested_on}"
-    return stored, look_at_table(name, fingerprint, stored.result.predictions, store, place)
+    command = shlex.join(["ser", "evaluate", stored.model, f"corpus={stored.tested_on}"])
+    return stored, look_at_table(command, fingerprint, stored.result.predictions, store, place)
 
 
 def hash_model(folder: Path) -> str:

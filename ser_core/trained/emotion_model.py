@@ -11,6 +11,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ from ser_core.encoders.checkpoint import find
 from ser_core.encoders.encoder import EncoderOption, Extractor, weights_hash
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import AudioError, RecordError, SettingError
-from ser_core.feature_store.features import Speech, Text, extract_ahead
+from ser_core.feature_store.features import CORES, Speech, Text, extract_ahead, one_thread_each
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.masking.masking import HiddenStem
 from ser_core.model import SpeechEmotionModel, assemble_model
@@ -117,14 +118,21 @@ class EmotionModel:
         order = sorted(range(len(lengths)), key=lengths.__getitem__)
         back = torch.tensor(order).argsort().tolist()
         parts: list[dict[str, list[Tensor]]] = [{} for _ in self.members]
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            streams = {name: pad([channel[row] for row in rows]) for name, channel in features.items()}
-            streams = {name: stream.to(device_of(self.config)) for name, stream in streams.items()}
-            for found, member in zip(parts, self.members, strict=True):
-                for name, answers in _answers(member, streams).items():
-                    found.setdefault(name, []).extend(answers)
+        steps = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        workers = CORES if device_of(self.config).type == "cpu" else 1
+        # One thread per step, several steps at once: the number of cores never changes a bit.
+        with one_thread_each, ThreadPoolExecutor(workers) as pool:
+            for answered in pool.map(lambda rows: self._step(features, rows), steps):
+                for found, answers in zip(parts, answered, strict=True):
+                    for name, each in answers.items():
+                        found.setdefault(name, []).extend(each)
         return [self._columns({name: [each[row] for row in back] for name, each in found.items()}) for found in parts]
+
+    def _step(self, features: Mapping[str, Sequence[Tensor]], rows: Sequence[int]) -> list[dict[str, Tensor]]:
+        """Returns the answers of each member to these rows, by task."""
+        streams = {name: pad([channel[row] for row in rows]) for name, channel in features.items()}
+        streams = {name: stream.to(device_of(self.config)) for name, stream in streams.items()}
+        return [_answers(member, streams) for member in self.members]
 
     def _columns(self, answers: Mapping[str, list[Tensor]]) -> pd.DataFrame:
         frames = []
