@@ -100,7 +100,7 @@ def transfer_section(found: Transfer) -> Section:
     means = ", ".join(f"{name} {mean:.2f}" for name, mean in found.ranks.means.items())
     return Section(
         title=f"{long_name(found.metric)} of models on corpora that they were not trained on",
-        columns=("corpora", "variant", found.metric, f"difference from {first}", "Holm p"),
+        columns=("corpora", "variant", long_name(found.metric), f"difference from {first}", "Holm p"),
         rows=tuple(rows),
         notes=(
             "In brackets 95 % intervals over test speakers (Student's t, standard error by bootstrap); differences are paired. "

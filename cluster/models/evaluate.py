@@ -26,7 +26,6 @@ from ser_core.metrics.recall import uar
 from ser_core.trained.description import Description
 from ser_core.trained.emotion_model import EmotionModel, Utterance
 
-REDRAWS = 1000
 FREE = "emotion.free"
 """Column of the answers from all classes of the model."""
 SCORED = ("uar", "wa", "macro_f1")
@@ -120,7 +119,7 @@ def _intervals(predictions: pd.DataFrame) -> dict[str, Interval]:
     """Returns each score with its interval over speakers. Scores that are not made of sums have none."""
     found = score(predictions)
     with_interval = [name for name in found if name in SCORED or name.startswith("ccc.")]
-    intervals = {name: speaker_interval(predictions, name, REDRAWS) for name in with_interval}
+    intervals = {name: speaker_interval(predictions, name) for name in with_interval}
     return {name: intervals.get(name, Interval(found[name])) for name in sorted(found, key=place)}
 
 
