@@ -91,7 +91,7 @@ def predict_inputs(
         errors.print(f"left out {file}: {error}", highlight=False, soft_wrap=True, markup=False)
 
     with watching(errors) as watch:
-        found = predict_files(model, inputs, settings, target, form, report, lambda done: watch(done, 0, f"{done} predicted"))
+        found = predict_files(model, inputs, settings, target, form, report, lambda done: watch(done, 0, f"{done} so far"))
     named = f", {found.refused} left out" if found.refused else ""
     errors.print(
         f"{found.written} predicted{named}" + (f"; written to {target}" if target else ""), highlight=False, markup=False
