@@ -45,12 +45,17 @@ def export(
     model: Model,
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     with_encoder: Annotated[bool, typer.Option("--with-encoder", help="Copy the encoders into the folder, too.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also write model.onnx, from the waveform to the answers.")] = False,
+    speech: SpeechEncoder = "",
+    text: TextEncoder = "",
     store: Store = STORE,
 ) -> None:
     """Copy a model to a folder that stands alone: weights, settings, card."""
     from cluster.cli.model_commands import export_to
+    from cluster.models.export import ExportAsked
 
-    export_to(console, model, folder, store, with_encoder)
+    encoders = {name: path for name, path in (("speech", speech), ("text", text)) if path}
+    export_to(console, model, folder, store, ExportAsked(with_encoder, onnx, encoders))
 
 
 @model_app.command()

@@ -10,7 +10,7 @@ from rich.console import Console
 from ablations.report.cells import ends, long_name, number
 from cluster.cli.commands import conclude_study, cross_validate_one, watching
 from cluster.models.evaluate import evaluate
-from cluster.models.export import export_model
+from cluster.models.export import ExportAsked, export_model
 from cluster.models.inputs import InputSettings
 from cluster.models.model_store import find_model, known_models, place_of
 from cluster.models.predict_files import predict_files
@@ -73,11 +73,13 @@ def list_models(console: Console, folder: Path) -> None:
         console.print(f"{place.name}  {one.name}, {one.members} members, {score}", highlight=False, soft_wrap=True, markup=False)
 
 
-def export_to(console: Console, model: str, target: Path, store: Path, with_encoder: bool) -> None:
+def export_to(console: Console, model: str, target: Path, store: Path, asked: ExportAsked) -> None:
     """Implements `ser export`."""
-    found = export_model(model, target, store, with_encoder)
+    found = export_model(model, target, store, asked)
     console.print(f"{found.name} is in {target}; its card is README.md", highlight=False, soft_wrap=True, markup=False)
-    if found.encoders and not with_encoder:
+    if asked.onnx:
+        console.print("model.onnx answers as the model does; the card says what it reads", highlight=False, markup=False)
+    if found.encoders and not asked.with_encoder:
         named = ", ".join(f"{channel}={each['checkpoint']}" for channel, each in found.encoders.items())
         console.print(
             f"encoders stay outside ({named}); --with-encoder copies them", highlight=False, soft_wrap=True, markup=False

@@ -115,7 +115,8 @@ class SpeechExtractor:
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
         # cuDNN may round convolutions to TF32 on newer GPUs; features would then depend on the device.
         with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
-            states = (self._states(np.asarray(item, np.float32)) for item in items)
+            waves = [np.asarray(item, np.float32) for item in items]
+            states = (self.states(self.prepare(wave).to(self.device), len(wave)) for wave in waves)
             return [half(average_frames(state, self.stride), str(self.folder)) for state in states]
 
     @functools.cached_property
@@ -144,19 +145,22 @@ class SpeechExtractor:
         """Returns the input of the encoder for one waveform, a batch of one."""
         return self.family.prepare(wave, self.settings, self.preparation)
 
-    def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
-        """Returns the chosen hidden states of one waveform, caught during the forward pass by the thread that runs it."""
+    def states(self, inputs: Tensor, samples: int = 0) -> Float[Tensor, "frames layers dim"]:
+        """Returns the chosen hidden states of one prepared waveform, caught during the forward pass by the thread that runs it.
+
+        Only a family of fixed length reads `samples`, the length of the waveform.
+        """
         # The first call loads the weights. Without the lock, several threads would load them at once.
         with self._loading:
             model = self._watched
         states: dict[int, Tensor] = {}
         self._caught.states = states
-        output = self.family.run(model, self.prepare(wave).to(self.device))
+        output = self.family.run(model, inputs)
         # The last state comes after the closing norm, which no hook of a layer sees.
         if self.complete:
             self._catch(self.numbers[-1], output)
         steps = self.family.steps
-        return torch.stack([steps(states[number], self.settings, len(wave)) for number in self.numbers], dim=1)
+        return torch.stack([steps(states[number], self.settings, samples) for number in self.numbers], dim=1)
 
     @functools.cached_property
     def _watched(self) -> Any:

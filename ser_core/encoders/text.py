@@ -160,7 +160,8 @@ class TextExtractor:
 
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
         with torch.no_grad():
-            return [half(POOLS[self.pool](self._states(str(item))), str(self.folder)) for item in items]
+            read = ({name: values.to(self.device) for name, values in self.tokens(str(item)).items()} for item in items)
+            return [half(self.states(tokens), str(self.folder)) for tokens in read]
 
     @functools.cached_property
     def model(self) -> Any:
@@ -200,10 +201,10 @@ class TextExtractor:
             )
         return {"input_ids": torch.tensor([[mark]]), "attention_mask": torch.ones(1, 1, dtype=torch.int64)}
 
-    def _states(self, text: str) -> Float[Tensor, "tokens layers dim"]:
-        tokens = {name: values.to(self.device) for name, values in self.tokens(text).items()}
+    def states(self, tokens: dict[str, Tensor]) -> Float[Tensor, "steps layers dim"]:
+        """Returns the chosen hidden states of what `tokens` returned, pooled as model.text.pool says."""
         states = self.model(**tokens, output_hidden_states=True).hidden_states
-        return torch.stack([states[number][0] for number in self.numbers], dim=1)
+        return POOLS[self.pool](torch.stack([states[number][0] for number in self.numbers], dim=1))
 
 
 class TokenNumbers:

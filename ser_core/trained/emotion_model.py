@@ -208,8 +208,12 @@ def lent(tasks: Mapping[str, TaskOption]) -> list[str]:
     return [name for name, task in tasks.items() if task.predicts or task.lends]
 
 
-def _config(description: Description, place: Path, device: str, encoders: Mapping[str, Path | str]) -> Config:
-    paths: dict[str, str] = {}
+def encoder_folders(description: Description, place: Path, encoders: Mapping[str, Path | str]) -> dict[str, Path]:
+    """Returns where the checkpoint of each channel lies: where `encoders` says, in the model's folder, or where training had it.
+
+    Raises SettingError for a checkpoint that is missing or has other weights.
+    """
+    found: dict[str, Path] = {}
     for channel, named in description.encoders.items():
         inside = place / f"encoder-{channel}"
         given = str(encoders.get(channel) or (inside if inside.is_dir() else named.get("path", "")))
@@ -221,15 +225,19 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
                 f"{description.name} needs the {channel} encoder {named['checkpoint']}{why}; say where it lies: "
                 f"--{channel} FOLDER, or load(..., {channel}=FOLDER) in Python"
             ) from error
-        if (found := weights_hash(folder)) != named["weights"]:
+        if (weights := weights_hash(folder)) != named["weights"]:
             raise SettingError(
                 f"{description.name} was trained with {named['checkpoint']} ({named['weights']}), but {folder} holds other "
-                f"weights ({found}); give the checkpoint that it was trained with"
+                f"weights ({weights}); give the checkpoint that it was trained with"
             )
-        paths[channel] = str(folder)
+        found[channel] = folder
+    return found
+
+
+def _config(description: Description, place: Path, device: str, encoders: Mapping[str, Path | str]) -> Config:
     settings = copy.deepcopy(description.settings)
-    for channel, path in paths.items():
-        settings["model"][channel]["path"] = path
+    for channel, folder in encoder_folders(description, place, encoders).items():
+        settings["model"][channel]["path"] = str(folder)
     composed = config_from({**settings, "run": {"device": device}})
     unused = [name for name in composed.tasks.all() if name not in description.tasks]
     absent = {name: dataclasses.replace(composed.tasks.all()[name], weight=0.0) for name in unused}

@@ -64,7 +64,7 @@ def test_an_exported_folder_stands_alone_and_answers_the_same(trained, tmp_path)
     folder, place, table, _, _ = trained
     ser("export", place.name[:6], tmp_path / "out", "--store", folder)
     card = (tmp_path / "out" / "README.md").read_text()
-    for part in ("## What to expect", "| UAR |", "95 % interval", "Licence of the corpus", "inferring emotions at the workplace"):
+    for part in ("## What to expect", "| UAR |", "95 % interval", "Corpus demo: Apache-2.0", "inferring emotions at the workplace"):
         assert part in card
     assert str(folder) not in card + (tmp_path / "out" / "model.json").read_text()
     one, other = (load(place) for place in (place, tmp_path / "out"))
