@@ -40,7 +40,7 @@ class Loading:
         return model.without_text() if self.speech_only else model
 
 
-def train_on_everyone(console: Console, overrides: Sequence[str], members: int, epochs: int) -> int:
+def train_on_everyone(console: Console, overrides: Sequence[str], members: int, epochs: int, register: str = "") -> int:
     """Implements `ser train`. Returns 1 when folds of the cross-validation failed."""
     asked = TrainAsked(members, epochs)
     finished, planned = cross_validate_one(console, overrides, "train")
@@ -57,6 +57,10 @@ def train_on_everyone(console: Console, overrides: Sequence[str], members: int, 
     )
     export = shlex.join(["ser", "export", str(place), "FOLDER"])
     console.print(f"take it    {export}", highlight=False, soft_wrap=True, markup=False)
+    from cluster.models.mlflow_model import log_model
+
+    address = log_model(place, finished.study.id, finished.tracker.uri, register)
+    console.print(f"in MLflow  {address}", highlight=False, soft_wrap=True, markup=False)
     console.print("trained on everyone" if trained else "already trained", highlight=False)
     return 0
 
@@ -129,14 +133,16 @@ def evaluate_on(console: Console, loading: Loading, overrides: Sequence[str], la
     return 0 if result.tested else 1
 
 
-def serve_model(console: Console, loading: Loading, host: str, port: int, token: str) -> None:
+def serve_model(console: Console, loading: Loading, host: str, port: int, token_file: Path | None) -> None:
     """Implements `ser serve`."""
     check_port(host, port)
-    model, token = loading.load(), token_for(host, token)
+    token, new = token_for(host, token_file)
+    model = loading.load()
     where = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
     console.print(
         f"{model.description.name} answers at {where}/predict; {where}/docs describes it", highlight=False, markup=False
     )
     if token:
-        console.print(f"clients need the header Authorization: Bearer {token}", highlight=False, soft_wrap=True, markup=False)
+        shown = token if new else "TOKEN, the one that you gave"
+        console.print(f"clients need the header Authorization: Bearer {shown}", highlight=False, soft_wrap=True, markup=False)
     serve(model, host, port, token)

@@ -9,6 +9,7 @@ Each text runs alone, unpadded, in float32.
 
 import dataclasses
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -113,7 +114,6 @@ class TextExtractor:
 
     minimum_samples = 0
     side_by_side = False
-    """A tokenizer is not thread-safe."""
 
     def __init__(
         self, folder: Path, layers: str, max_tokens: int, device: torch.device, tune: int = 0, pool: str = "tokens"
@@ -125,6 +125,8 @@ class TextExtractor:
         if max_tokens > room:
             raise SettingError(f"{key}.max_tokens must be at most {room} for this checkpoint, got {max_tokens}")
         self.folder, self.max_tokens, self.device, self.pool = folder, max_tokens, device, pool
+        # One thread at a time loads the weights, and a tokenizer is not thread-safe.
+        self._alone = threading.Lock()
         if tune:
             self._check_trained(tune)
         count = self.kind.count(settings)
@@ -159,7 +161,7 @@ class TextExtractor:
         }
 
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
-        with torch.no_grad():
+        with self._alone, torch.no_grad():
             read = ({name: values.to(self.device) for name, values in self.tokens(str(item)).items()} for item in items)
             return [half(self.states(tokens), str(self.folder)) for tokens in read]
 

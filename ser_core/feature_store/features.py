@@ -38,6 +38,7 @@ from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
 from ser_core.feature_store.cache_eviction import make_room, mark_used
 from ser_core.feature_store.extraction import Computed, Encoder, elsewhere
+from ser_core.one_thread import one_thread_each, use_one_thread
 from ser_core.progress import bar
 
 LAYOUT = 2
@@ -314,7 +315,7 @@ def extract_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> 
     together = extractor.side_by_side
     first: Callable[[Item], Any] = (lambda item: made(read(item))) if together else read
     waiting: deque[tuple[Item, Future[Any]]] = deque()
-    with _one_thread_each(), ThreadPoolExecutor(CORES if together else 2) as pool:
+    with one_thread_each(), ThreadPoolExecutor(CORES if together else 2, initializer=use_one_thread) as pool:
         try:
             # The empty entries at the end drain the queue.
             for number, item in enumerate([*items, *[None] * AHEAD]):
@@ -334,17 +335,6 @@ def compute_here(items: Sequence[Item], encoder: Encoder, audio: Audio) -> Compu
     extractor = encoder.extractor(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     assert extractor is not None
     return extract_ahead(items, audio, extractor)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Limits every operation of PyTorch to one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _digest(text: str) -> str:

@@ -35,6 +35,7 @@ from ser_core.feature_store.features import Speech, Text, extract_ahead
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.masking.masking import HiddenStem
 from ser_core.model import SpeechEmotionModel, assemble_model
+from ser_core.one_thread import one_thread_each
 from ser_core.tasks import Head, TaskOption
 from ser_core.trained.description import Description, read_description
 from ser_core.trained.prediction import Prediction, calibrated, uncertainty
@@ -117,9 +118,11 @@ class EmotionModel:
             rows = order[start : start + BATCH]
             streams = {name: pad([channel[row] for row in rows]) for name, channel in features.items()}
             streams = {name: stream.to(device_of(self.config)) for name, stream in streams.items()}
-            for found, member in zip(parts, self.members, strict=True):
-                for name, answers in _answers(member, streams).items():
-                    found.setdefault(name, []).extend(answers)
+            # One thread each: with several callers at once, their number would change from operation to operation.
+            with one_thread_each():
+                for found, member in zip(parts, self.members, strict=True):
+                    for name, answers in _answers(member, streams).items():
+                        found.setdefault(name, []).extend(answers)
         return [self._columns({name: [each[row] for row in back] for name, each in found.items()}) for found in parts]
 
     def _columns(self, answers: Mapping[str, list[Tensor]]) -> pd.DataFrame:
