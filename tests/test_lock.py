@@ -33,6 +33,9 @@ def test_every_pin_is_one_version_and_the_lock_holds_a_hash_for_each_and_no_addr
 def test_every_direct_dependency_is_pinned_within_its_range() -> None:
     versions = {pin.name: next(iter(pin.specifier)).version for pin in PINS}
     direct = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"])]
+    extras = {line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines}
+    assert {*PROJECT["dependency-groups"]["predict"]} <= {*PROJECT["project"]["dependencies"]}
+    assert extras <= {*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]}, "tests need the extras"
     assert {wanted.name for wanted in direct} <= versions.keys()
     assert [str(wanted) for wanted in direct if not wanted.specifier.contains(versions[wanted.name])] == []
 

@@ -25,11 +25,12 @@ def train(
     ] = None,
     members: Annotated[int, typer.Option(help="Models with different seeds whose answers are averaged.")] = 1,
     epochs: Annotated[int, typer.Option(help="Epochs of the last stage; 0: the median that the folds chose.")] = 0,
+    register: Annotated[str, typer.Option(help="Name under which MLflow registers the model; empty does not register it.")] = "",
 ) -> None:
     """Train a configuration on all speakers, to be taken away. Cross-validates it first if that is not recorded."""
     from cluster.cli.model_commands import train_on_everyone
 
-    sys.exit(train_on_everyone(console, overrides or [], members, epochs))
+    sys.exit(train_on_everyone(console, overrides or [], members, epochs, register))
 
 
 @model_app.command()
@@ -45,12 +46,17 @@ def export(
     model: Model,
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     with_encoder: Annotated[bool, typer.Option("--with-encoder", help="Copy the encoders into the folder, too.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also write model.onnx, from the waveform to the answers.")] = False,
+    speech: SpeechEncoder = "",
+    text: TextEncoder = "",
     store: Store = STORE,
 ) -> None:
     """Copy a model to a folder that stands alone: weights, settings, card."""
     from cluster.cli.model_commands import export_to
+    from cluster.models.export import ExportAsked
 
-    export_to(console, model, folder, store, with_encoder)
+    encoders = {name: path for name, path in (("speech", speech), ("text", text)) if path}
+    export_to(console, model, folder, store, ExportAsked(with_encoder, onnx, encoders))
 
 
 @model_app.command()
@@ -129,7 +135,9 @@ def serve(
     model: Model,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 8000,
-    token: Annotated[str, typer.Option(envvar="SER_SERVE_TOKEN", help="Token of clients; a new one unless on loopback.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the token of clients; or set SER_SERVE_TOKEN. A new one unless on loopback.")
+    ] = None,
     speech_only: SpeechOnly = False,
     speech: SpeechEncoder = "",
     text: TextEncoder = "",
@@ -139,4 +147,4 @@ def serve(
     """Serve a model over HTTP: POST a recording to /predict."""
     from cluster.cli.model_commands import Loading, serve_model
 
-    serve_model(console, Loading(model, store, device, speech, text, speech_only), host, port, token)
+    serve_model(console, Loading(model, store, device, speech, text, speech_only), host, port, token_file)

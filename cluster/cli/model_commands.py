@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ablations.report.cells import long_name, number
 from cluster.cli.commands import conclude_study, cross_validate_one, watching
-from cluster.models.export import export_model
+from cluster.models.export import ExportAsked, export_model
 from cluster.models.inputs import InputSettings
 from cluster.models.model_store import find_model, known_models, place_of
 from cluster.models.predict_files import predict_files
@@ -37,7 +37,7 @@ class Loading:
         return model.without_text() if self.speech_only else model
 
 
-def train_on_everyone(console: Console, overrides: Sequence[str], members: int, epochs: int) -> int:
+def train_on_everyone(console: Console, overrides: Sequence[str], members: int, epochs: int, register: str = "") -> int:
     """Implements `ser train`. Returns 1 when folds of the cross-validation failed."""
     asked = TrainAsked(members, epochs)
     finished, planned = cross_validate_one(console, overrides, "train")
@@ -54,6 +54,10 @@ def train_on_everyone(console: Console, overrides: Sequence[str], members: int, 
     )
     export = shlex.join(["ser", "export", str(place), "FOLDER"])
     console.print(f"take it    {export}", highlight=False, soft_wrap=True, markup=False)
+    from cluster.models.mlflow_model import log_model
+
+    address = log_model(place, finished.study.id, finished.tracker.uri, register)
+    console.print(f"in MLflow  {address}", highlight=False, soft_wrap=True, markup=False)
     console.print("trained on everyone" if trained else "already trained", highlight=False)
     return 0
 
@@ -70,11 +74,13 @@ def list_models(console: Console, folder: Path) -> None:
         console.print(f"{place.name}  {one.name}, {one.members} members, {score}", highlight=False, soft_wrap=True, markup=False)
 
 
-def export_to(console: Console, model: str, target: Path, store: Path, with_encoder: bool) -> None:
+def export_to(console: Console, model: str, target: Path, store: Path, asked: ExportAsked) -> None:
     """Implements `ser export`."""
-    found = export_model(model, target, store, with_encoder)
+    found = export_model(model, target, store, asked)
     console.print(f"{found.name} is in {target}; its card is README.md", highlight=False, soft_wrap=True, markup=False)
-    if found.encoders and not with_encoder:
+    if asked.onnx:
+        console.print("model.onnx answers as the model does; the card says what it reads", highlight=False, markup=False)
+    if found.encoders and not asked.with_encoder:
         named = ", ".join(f"{channel}={each['checkpoint']}" for channel, each in found.encoders.items())
         console.print(
             f"encoders stay outside ({named}); --with-encoder copies them", highlight=False, soft_wrap=True, markup=False
@@ -108,14 +114,16 @@ def predict_inputs(
     return 0 if found.written or not found.refused else 1
 
 
-def serve_model(console: Console, loading: Loading, host: str, port: int, token: str) -> None:
+def serve_model(console: Console, loading: Loading, host: str, port: int, token_file: Path | None) -> None:
     """Implements `ser serve`."""
     check_port(host, port)
-    model, token = loading.load(), token_for(host, token)
+    token, new = token_for(host, token_file)
+    model = loading.load()
     where = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
     console.print(
         f"{model.description.name} answers at {where}/predict; {where}/docs describes it", highlight=False, markup=False
     )
     if token:
-        console.print(f"clients need the header Authorization: Bearer {token}", highlight=False, soft_wrap=True, markup=False)
+        shown = token if new else "TOKEN, the one that you gave"
+        console.print(f"clients need the header Authorization: Bearer {shown}", highlight=False, soft_wrap=True, markup=False)
     serve(model, host, port, token)

@@ -5,6 +5,7 @@ client --audio, token in a header where the service listens elsewhere than on lo
 
 import asyncio
 import hmac
+import os
 import secrets
 import socket
 import tempfile
@@ -18,6 +19,9 @@ from ser_core.trained.emotion_model import EmotionModel
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LARGEST_MB = 50
 SECONDS = 60.0
+"""Longest time for a recording to arrive, and for its answer."""
+VARIABLE = "SER_SERVE_TOKEN"
+"""Environment variable with the token of clients."""
 ABOUT = ("name", "classes", "dimensions", "expected")
 """Parts of the description that clients see."""
 BODY = {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}}
@@ -49,7 +53,10 @@ def application(model: EmotionModel, token: str = "", largest_mb: float = LARGES
     ) -> dict[str, Any]:
         """The emotion of one recording, sent as the body."""
         check(authorization)
-        content = await _body(request, most, largest_mb)
+        try:
+            content = await asyncio.wait_for(_body(request, most, largest_mb), seconds)
+        except TimeoutError:
+            raise HTTPException(408, f"the recording did not arrive within {seconds:g} s; send it faster") from None
         if model.reads_text and not text:
             raise HTTPException(422, "this model reads speech and text; add ?text=...")
         try:
@@ -87,9 +94,21 @@ def _answer(model: EmotionModel, content: bytes, text: str) -> dict[str, Any]:
     return {name: value for name, value in row_of("", found).items() if name != "file"}
 
 
-def token_for(host: str, given: str) -> str:
-    """Returns the token: none on loopback unless one is given; elsewhere the given one or a new one."""
-    return given or ("" if host in LOOPBACK else secrets.token_urlsafe(32))
+def token_for(host: str, file: Path | None = None) -> tuple[str, bool]:
+    """Returns the token and whether it is new: that of the file or of SER_SERVE_TOKEN, else none on loopback, else a new one.
+
+    It is no option of the command line, because all users of a machine can read that. Raises SettingError for a file without one.
+    """
+    given = os.environ.get(VARIABLE, "")
+    if file:
+        try:
+            given = file.expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"--token-file {file} cannot be read ({error}); give a file that holds the token") from None
+        if not given:
+            raise SettingError(f"--token-file {file} is empty; write the token into it")
+    new = not given and host not in LOOPBACK
+    return (secrets.token_urlsafe(32) if new else given), new
 
 
 def check_port(host: str, port: int) -> None:

@@ -20,7 +20,7 @@ from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldRecord, RunStore
 from ser_core.errors import SettingError
 from ser_core.evaluation.score import score
-from ser_core.metrics import place
+from ser_core.metrics import is_column, place
 from ser_core.trained.describe import Trained, describe
 from ser_core.trained.description import FILE, Description, write_description
 from ser_core.trained.prediction import fit_temperature
@@ -117,6 +117,7 @@ def with_scores(
         made,
         expected=expected_scores(outcomes),
         groups=group_scores(outcomes),
+        speakers=speaker_scores(outcomes),
         temperature=temperature(made.classes, [store.dev_predictions(record.key) for record in records]),
         notes=[note for note in notes if note],
     )
@@ -141,6 +142,18 @@ def group_scores(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     groups = [group for group in sorted(set(genders.tolist())) if group]
     rows = {group: np.flatnonzero(genders == group) for group in groups if len(groups) > 1}
     return {group: score(predictions.take(found).reset_index(drop=True)) for group, found in rows.items()}
+
+
+def speaker_scores(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """Returns the lowest, median and highest score of a speaker, for the metrics of main tasks that every speaker has."""
+    predictions = pd.concat([one.test.predictions for one in outcomes], ignore_index=True)
+    each = [score(rows.reset_index(drop=True)) for _, rows in predictions.groupby("speaker")]
+    names = [name for name in each[0] if is_column(name) and all(math.isfinite(one.get(name, math.nan)) for one in each)]
+    ranked = {name: np.sort([one[name] for one in each]) for name in sorted(names, key=place)} if len(each) > 1 else {}
+    return {
+        name: {"lowest": float(values[0]), "median": float(np.median(values)), "highest": float(values[-1])}
+        for name, values in ranked.items()
+    }
 
 
 def temperature(classes: Sequence[str], developed: Sequence[pd.DataFrame]) -> float:

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-import espeakng_loader
 import numpy as np
 from jaxtyping import Float64, Int16
 
@@ -53,6 +52,13 @@ class Line:
     """Lip spreading, -1 (rounded) to 1 (spread); 0 is the voice's default. See `press`."""
 
 
+def library() -> str:
+    """Returns the path of espeak-ng's library. Only speaking needs it, so a model in use runs without the package."""
+    import espeakng_loader
+
+    return espeakng_loader.get_library_path()
+
+
 def version() -> str:
     """Returns the version of the package that contains the library; each version contains exactly one."""
     return importlib.metadata.version("espeakng-loader")
@@ -65,7 +71,7 @@ def speak(lines: Sequence[Line]) -> Iterator[Float64[np.ndarray, "samples"]]:
         parameters = [{parameter: round(getattr(line, parameter)) for parameter in PARAMETERS} for line in lines]
         wishes.write(json.dumps([one | other for one, other in zip(voices, parameters, strict=True)]).encode())
         wishes.seek(0)
-        command = [sys.executable, "-P", str(PROCESS), espeakng_loader.get_library_path()]
+        command = [sys.executable, "-P", str(PROCESS), library()]
         with subprocess.Popen(command, stdin=wishes, stdout=subprocess.PIPE, stderr=complaints) as process:  # noqa: S603
             assert process.stdout is not None
             for line in lines:

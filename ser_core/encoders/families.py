@@ -93,7 +93,7 @@ def log_mel(wave: np.ndarray, settings: dict[str, Any], preparation: dict[str, A
     Raises SettingError for audio longer than the position table (30 s in every published checkpoint).
     """
     fft, hop = preparation.get("n_fft", 400), preparation.get("hop_length", 160)
-    longest = settings.get("max_source_positions", 1500) * 2 * hop
+    longest = longest_log_mel(settings, preparation)
     if len(wave) > longest:
         raise SettingError(
             f"this Whisper encoder reads at most {longest / SAMPLE_RATE_HZ:g} s and was given "
@@ -101,13 +101,25 @@ def log_mel(wave: np.ndarray, settings: dict[str, Any], preparation: dict[str, A
         )
     spectrum = torch.stft(torch.from_numpy(wave), fft, hop, window=torch.hann_window(fft), return_complex=True)
     # From here on as in OpenAI's code (whisper/audio.py): no last frame, 8 decades below the maximum, (x + 4) / 4.
-    power = spectrum[:, :-1].abs().square()
-    energies = (_whisper_filters(settings.get("num_mel_bins", 80), fft, hop) @ power).clamp(min=1e-10).log10()
-    return ((energies.clamp(min=float(energies.max()) - 8) + 4) / 4)[None]
+    filters = whisper_filters(settings.get("num_mel_bins", 80), fft, hop)
+    return whisper_spectrogram(spectrum[:, :-1].abs().square(), filters)
+
+
+def longest_log_mel(settings: dict[str, Any], preparation: dict[str, Any]) -> int:
+    """Returns how many samples Whisper's table of positions covers."""
+    return settings.get("max_source_positions", 1500) * 2 * preparation.get("hop_length", 160)
+
+
+def whisper_spectrogram(
+    power: Float[Tensor, "bins frames"], filters: Float[Tensor, "mels bins"]
+) -> Float[Tensor, "1 mels frames"]:
+    """Returns Whisper's input for a power spectrum."""
+    energies = (filters @ power).clamp(min=1e-10).log10()
+    return ((torch.maximum(energies, energies.max() - 8) + 4) / 4)[None]
 
 
 @functools.cache
-def _whisper_filters(mels: int, fft: int, hop: int) -> Float[Tensor, "mels bins"]:
+def whisper_filters(mels: int, fft: int, hop: int) -> Float[Tensor, "mels bins"]:
     from transformers import WhisperFeatureExtractor
 
     filters = WhisperFeatureExtractor(feature_size=mels, n_fft=fft, hop_length=hop).mel_filters

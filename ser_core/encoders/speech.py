@@ -28,6 +28,9 @@ from ser_core.encoders.tuned import TopLayers, Tuning
 from ser_core.errors import SettingError
 from ser_core.options import at_least
 
+LOADING = threading.Lock()
+"""Held while a speech encoder is loaded."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SpeechCheckpoint(TrainableEncoder):
@@ -98,7 +101,6 @@ class SpeechExtractor:
         self.shape = (len(self.numbers), self.settings.get(*self.family.dim))
         self.minimum_samples = self.family.minimum_samples(self.settings)
         self.side_by_side = device.type == "cpu"
-        self._loading = threading.Lock()
         # Threads share the model and its hooks, so each thread catches the states of its own utterance.
         self._caught = threading.local()
 
@@ -115,7 +117,9 @@ class SpeechExtractor:
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
         # cuDNN may round convolutions to TF32 on newer GPUs; features would then depend on the device.
         with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
-            states = (self._states(np.asarray(item, np.float32)) for item in items)
+            waves = [np.asarray(item, np.float32) for item in items]
+            self._load(waves)
+            states = (self.states(self.prepare(wave).to(self.device), len(wave)) for wave in waves)
             return [half(average_frames(state, self.stride), str(self.folder)) for state in states]
 
     @functools.cached_property
@@ -144,19 +148,30 @@ class SpeechExtractor:
         """Returns the input of the encoder for one waveform, a batch of one."""
         return self.family.prepare(wave, self.settings, self.preparation)
 
-    def _states(self, wave: Float[np.ndarray, "samples"]) -> Float[Tensor, "frames layers dim"]:
-        """Returns the chosen hidden states of one waveform, caught during the forward pass by the thread that runs it."""
-        # The first call loads the weights. Without the lock, several threads would load them at once.
-        with self._loading:
-            model = self._watched
+    def states(self, inputs: Tensor, samples: int = 0) -> Float[Tensor, "frames layers dim"]:
+        """Returns the chosen hidden states of one prepared waveform, caught during the forward pass by the thread that runs it.
+
+        Only a family of fixed length reads `samples`, the length of the waveform.
+        """
         states: dict[int, Tensor] = {}
         self._caught.states = states
-        output = self.family.run(model, self.prepare(wave).to(self.device))
+        output = self.family.run(self._watched, inputs)
         # The last state comes after the closing norm, which no hook of a layer sees.
         if self.complete:
             self._catch(self.numbers[-1], output)
         steps = self.family.steps
-        return torch.stack([steps(states[number], self.settings, len(wave)) for number in self.numbers], dim=1)
+        return torch.stack([steps(states[number], self.settings, samples) for number in self.numbers], dim=1)
+
+    def _load(self, waves: Sequence[Float[np.ndarray, "samples"]]) -> None:
+        """Loads the weights and whatever prepares the input, on the first call, in one thread.
+
+        Several threads would load the weights at once, and transformers, which imports its parts when they are first used, may
+        fail if two threads do that at once.
+        """
+        with LOADING:
+            if "_watched" not in vars(self) and waves:
+                self.prepare(waves[0])
+                _ = self._watched
 
     @functools.cached_property
     def _watched(self) -> Any:

@@ -9,6 +9,7 @@ Each text runs alone, unpadded, in float32.
 
 import dataclasses
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -113,7 +114,6 @@ class TextExtractor:
 
     minimum_samples = 0
     side_by_side = False
-    """A tokenizer is not thread-safe."""
 
     def __init__(
         self, folder: Path, layers: str, max_tokens: int, device: torch.device, tune: int = 0, pool: str = "tokens"
@@ -125,6 +125,8 @@ class TextExtractor:
         if max_tokens > room:
             raise SettingError(f"{key}.max_tokens must be at most {room} for this checkpoint, got {max_tokens}")
         self.folder, self.max_tokens, self.device, self.pool = folder, max_tokens, device, pool
+        # One thread at a time loads the weights, and a tokenizer is not thread-safe.
+        self._alone = threading.Lock()
         if tune:
             self._check_trained(tune)
         count = self.kind.count(settings)
@@ -159,8 +161,9 @@ class TextExtractor:
         }
 
     def __call__(self, items: Sequence[np.ndarray | str]) -> list[Tensor]:
-        with torch.no_grad():
-            return [half(POOLS[self.pool](self._states(str(item))), str(self.folder)) for item in items]
+        with self._alone, torch.no_grad():
+            read = ({name: values.to(self.device) for name, values in self.tokens(str(item)).items()} for item in items)
+            return [half(self.states(tokens), str(self.folder)) for tokens in read]
 
     @functools.cached_property
     def model(self) -> Any:
@@ -200,10 +203,10 @@ class TextExtractor:
             )
         return {"input_ids": torch.tensor([[mark]]), "attention_mask": torch.ones(1, 1, dtype=torch.int64)}
 
-    def _states(self, text: str) -> Float[Tensor, "tokens layers dim"]:
-        tokens = {name: values.to(self.device) for name, values in self.tokens(text).items()}
+    def states(self, tokens: dict[str, Tensor]) -> Float[Tensor, "steps layers dim"]:
+        """Returns the chosen hidden states of what `tokens` returned, pooled as model.text.pool says."""
         states = self.model(**tokens, output_hidden_states=True).hidden_states
-        return torch.stack([states[number][0] for number in self.numbers], dim=1)
+        return POOLS[self.pool](torch.stack([states[number][0] for number in self.numbers], dim=1))
 
 
 class TokenNumbers:

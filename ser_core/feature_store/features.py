@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -39,6 +38,7 @@ from ser_core.encoders.encoder import Extractor
 from ser_core.errors import AudioError
 from ser_core.feature_store.cache_eviction import make_room, mark_used
 from ser_core.feature_store.extraction import Computed, Encoder, elsewhere
+from ser_core.one_thread import one_thread_each, use_one_thread
 from ser_core.progress import bar
 
 LAYOUT = 2
@@ -315,7 +315,7 @@ def extract_ahead(items: Sequence[Item], audio: Audio, extractor: Extractor) -> 
     together = extractor.side_by_side
     first: Callable[[Item], Any] = (lambda item: made(read(item))) if together else read
     waiting: deque[tuple[Item, Future[Any]]] = deque()
-    with one_thread_each, ThreadPoolExecutor(CORES if together else 2) as pool:
+    with one_thread_each(), ThreadPoolExecutor(CORES if together else 2, initializer=use_one_thread) as pool:
         try:
             # The empty entries at the end drain the queue.
             for number, item in enumerate([*items, *[None] * AHEAD]):
@@ -335,30 +335,6 @@ def compute_here(items: Sequence[Item], encoder: Encoder, audio: Audio) -> Compu
     extractor = encoder.extractor(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     assert extractor is not None
     return extract_ahead(items, audio, extractor)
-
-
-class _OneThreadEach:
-    """Counts who needs one thread per operation: the last one restores the number of threads, which is global in PyTorch."""
-
-    def __init__(self) -> None:
-        self._lock, self._users, self._before = Lock(), 0, 1
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._users:
-                self._before = torch.get_num_threads()
-            torch.set_num_threads(1)  # always: OpenMP keeps the number per thread, too
-            self._users += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                torch.set_num_threads(self._before)
-
-
-one_thread_each = _OneThreadEach()
-"""Limits every operation of PyTorch to one thread, as long as anyone is inside."""
 
 
 def _digest(text: str) -> str:

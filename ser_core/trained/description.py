@@ -49,6 +49,8 @@ class Description:
     """By metric: `value`, `low` and `high` of the 95 % interval, from cross-validation."""
     groups: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     """By group of speakers: scores, from cross-validation."""
+    speakers: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    """By metric: `lowest`, `median` and `highest` score of a speaker, from cross-validation. Names no speaker."""
     notes: list[str] = dataclasses.field(default_factory=list)
     """Sentences for the card: reconstructions, settings without effect."""
     program: str = ""

@@ -32,10 +32,11 @@ from ser_core.encoders.checkpoint import find
 from ser_core.encoders.encoder import EncoderOption, Extractor, weights_hash
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import AudioError, RecordError, SettingError
-from ser_core.feature_store.features import CORES, Speech, Text, extract_ahead, one_thread_each
+from ser_core.feature_store.features import CORES, Speech, Text, extract_ahead
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.masking.masking import HiddenStem
 from ser_core.model import SpeechEmotionModel, assemble_model
+from ser_core.one_thread import one_thread_each, use_one_thread
 from ser_core.tasks import Head, TaskOption
 from ser_core.trained.description import Description, read_description
 from ser_core.trained.prediction import Prediction, calibrated, uncertainty
@@ -121,7 +122,7 @@ class EmotionModel:
         steps = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         workers = CORES if device_of(self.config).type == "cpu" else 1
         # One thread per step, several steps at once: the number of cores never changes a bit.
-        with one_thread_each, ThreadPoolExecutor(workers) as pool:
+        with one_thread_each(), ThreadPoolExecutor(workers, initializer=use_one_thread) as pool:
             for answered in pool.map(lambda rows: self._step(features, rows), steps):
                 for found, answers in zip(parts, answered, strict=True):
                     for name, each in answers.items():
@@ -228,8 +229,12 @@ def lent(tasks: Mapping[str, TaskOption]) -> list[str]:
     return [name for name, task in tasks.items() if task.predicts or task.lends]
 
 
-def _config(description: Description, place: Path, device: str, encoders: Mapping[str, Path | str]) -> Config:
-    paths: dict[str, str] = {}
+def encoder_folders(description: Description, place: Path, encoders: Mapping[str, Path | str]) -> dict[str, Path]:
+    """Returns where the checkpoint of each channel lies: where `encoders` says, in the model's folder, or where training had it.
+
+    Raises SettingError for a checkpoint that is missing or has other weights.
+    """
+    found: dict[str, Path] = {}
     for channel, named in description.encoders.items():
         inside = place / f"encoder-{channel}"
         given = str(encoders.get(channel) or (inside if inside.is_dir() else named.get("path", "")))
@@ -241,15 +246,19 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
                 f"{description.name} needs the {channel} encoder {named['checkpoint']}{why}; say where it lies: "
                 f"--{channel} FOLDER, or load(..., {channel}=FOLDER) in Python"
             ) from error
-        if (found := weights_hash(folder)) != named["weights"]:
+        if (weights := weights_hash(folder)) != named["weights"]:
             raise SettingError(
                 f"{description.name} was trained with {named['checkpoint']} ({named['weights']}), but {folder} holds other "
-                f"weights ({found}); give the checkpoint that it was trained with"
+                f"weights ({weights}); give the checkpoint that it was trained with"
             )
-        paths[channel] = str(folder)
+        found[channel] = folder
+    return found
+
+
+def _config(description: Description, place: Path, device: str, encoders: Mapping[str, Path | str]) -> Config:
     settings = copy.deepcopy(description.settings)
-    for channel, path in paths.items():
-        settings["model"][channel]["path"] = path
+    for channel, folder in encoder_folders(description, place, encoders).items():
+        settings["model"][channel]["path"] = str(folder)
     composed = config_from({**settings, "run": {"device": device}})
     unused = [name for name in composed.tasks.all() if name not in description.tasks]
     absent = {name: dataclasses.replace(composed.tasks.all()[name], weight=0.0) for name in unused}

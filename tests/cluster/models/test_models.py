@@ -1,5 +1,6 @@
 """Models in use from the command line: train, export, predict, evaluate, serve."""
 
+import contextlib
 import csv
 import json
 import socket
@@ -66,7 +67,13 @@ def test_an_exported_folder_stands_alone_and_answers_the_same(trained, tmp_path)
     folder, place, table, _, _ = trained
     ser("export", place.name[:6], tmp_path / "out", "--store", folder)
     card = (tmp_path / "out" / "README.md").read_text()
-    for part in ("## What to expect", "| UAR |", "95 % interval", "Licence of the corpus", "inferring emotions at the workplace"):
+    for part in (
+        "## What to expect",
+        "| UAR |",
+        "95 % interval",
+        "Corpus demo: Apache-2.0",
+        "inferring emotions at the workplace",
+    ):
         assert part in card
     assert str(folder) not in card + (tmp_path / "out" / "model.json").read_text()
     one, other = (load(place) for place in (place, tmp_path / "out"))
@@ -74,6 +81,21 @@ def test_an_exported_folder_stands_alone_and_answers_the_same(trained, tmp_path)
     assert one(row.file, row.text) == other(row.file, row.text)
     ser("export", place, tmp_path / "out", fails="exists already")
     ser("export", "nothing", tmp_path / "new", "--store", folder, fails="there is no model nothing")
+
+
+def test_no_pickle_is_in_what_mlflow_keeps(trained):
+    """`ser train` has logged the model to MLflow. tests/cluster/models/test_mlflow_model.py loads it back (slow)."""
+    folder, _, _, said, _ = trained
+    assert "in MLflow  models:/m-" in said
+    [inside] = (folder / "artifacts" / "models").iterdir()
+    files = [file for file in inside.rglob("*") if file.is_file()]
+    assert {"MLmodel", "mlflow_predictor.py", "member-0.safetensors", "model.json", "emotion_model.py"} <= {f.name for f in files}
+    assert not [
+        file for file in files if file.suffix in (".pkl", ".pickle", ".pt", ".pth", ".bin") or file.read_bytes()[:1] == b"\x80"
+    ]
+    assert str(folder.resolve()) not in "".join(
+        file.read_text() for file in files if file.suffix in (".json", ".md", ".py", ".txt")
+    )
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "audformat"])
@@ -187,26 +209,29 @@ def test_a_matrix_of_corpora_trains_nothing_twice_and_variants_are_compared(trai
     ser("cross", on[0], "--on=folds=kfold", fails="must choose one corpus")
 
 
+@contextlib.contextmanager
+def serving(made):
+    """Runs an application on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(made, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield port
+    server.should_exit = True
+    thread.join()
+
+
 @pytest.fixture
 def service(trained):
     """The model behind a real server, once open and once with a token: functions that send a request."""
     _, place, _, _, _ = trained
-    servers, sends = [], []
-    for token in ("", "secret"):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        made = uvicorn.Server(uvicorn.Config(application(load(place), token, largest_mb=0.2), port=port, log_level="error"))
-        thread = threading.Thread(target=made.run, daemon=True)
-        thread.start()
-        while not made.started:
-            time.sleep(0.05)
-        servers.append((made, thread))
-        sends.append(lambda path, body=None, key="", port=port: request(f"http://127.0.0.1:{port}{path}", body, key))
-    yield sends
-    for made, thread in servers:
-        made.should_exit = True
-        thread.join()
+    with contextlib.ExitStack() as open_servers:
+        ports = [open_servers.enter_context(serving(application(load(place), token, largest_mb=0.2))) for token in ("", "secret")]
+        yield [lambda path, body=None, key="", port=port: request(f"http://127.0.0.1:{port}{path}", body, key) for port in ports]
 
 
 def request(address, body, key):
@@ -240,9 +265,32 @@ def test_a_service_answers_as_the_model_does(trained, service):
     assert closed("/predict?text=a", b"x", key="wrong")[0] == 401
 
 
-def test_a_service_beyond_loopback_has_a_token():
-    assert token_for("127.0.0.1", "") == "" and token_for("127.0.0.1", "a") == "a"
-    assert len(token_for("0.0.0.0", "")) > 30 and token_for("0.0.0.0", "mine") == "mine"
+@pytest.mark.parametrize(("seconds", "sent", "code"), [(0.3, b"x", 408), (1e-4, b"x" * 1000, 503)])
+def test_a_service_waits_neither_for_a_slow_client_nor_for_a_slow_answer(trained, seconds, sent, code):
+    """The first client stops in the middle of its recording. The second sends all of it, but no answer is that fast."""
+    _, place, _, _, _ = trained
+    with serving(application(load(place).without_text(), seconds=seconds)) as port:
+        head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(head + sent)
+            assert client.recv(4096).split()[1] in (str(code).encode(), *([b"408"] if code == 503 else []))
+
+
+def test_a_service_beyond_loopback_has_a_token(tmp_path, monkeypatch):
+    """From a file or the environment, because every user of a machine sees its command lines."""
+    monkeypatch.delenv("SER_SERVE_TOKEN", raising=False)
+    file = tmp_path / "token"
+    file.write_text("mine\n")
+    assert token_for("127.0.0.1") == ("", False) and token_for("127.0.0.1", file) == ("mine", False)
+    made, new = token_for("0.0.0.0")
+    assert len(made) > 30 and new and token_for("0.0.0.0", file) == ("mine", False)
+    monkeypatch.setenv("SER_SERVE_TOKEN", "theirs")
+    assert token_for("0.0.0.0") == ("theirs", False) and token_for("0.0.0.0", file) == ("mine", False)
+    file.write_text("")
+    for bad, sentence in ((file, "is empty"), (tmp_path / "none", "cannot be read")):
+        with pytest.raises(SettingError, match=sentence):
+            token_for("0.0.0.0", bad)
+    assert "--token " not in CliRunner().invoke(app, ["serve", "--help"]).stdout
     with pytest.raises(SettingError, match="--port must be"):
         check_port("127.0.0.1", 70000)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingError, match="cannot listen on 127"):
