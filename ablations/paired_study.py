@@ -39,6 +39,8 @@ class PairedStudy:
     """Metrics that have verdicts besides the first one. Holm counts all variants on all these metrics."""
     level: float = LEVEL
     """Error rate of the verdicts; smaller when the study's table was looked at before (cluster/looks/study_looks.py)."""
+    least_tests: int = 0
+    """Tests that Holm counts at least; above those of the table when the variants were judged on other metrics before."""
     margin: float = MARGIN
     """Smallest difference that matters, as a fraction or raw CCC. Smaller ones count as equivalent."""
 

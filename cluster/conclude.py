@@ -22,8 +22,8 @@ from ablations.report.write_report import write_report
 from ablations.section import Section
 from ablations.studies import STUDIES
 from ablations.verdict_metrics import verdict_metrics
-from cluster.looks.plan_file import plan_sentence, read_plan
-from cluster.looks.study_looks import look_at
+from cluster.looks.plan_file import plan_sentence
+from cluster.looks.study_looks import Judgement, look_at
 from cluster.study_record import StudyRecord
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
@@ -54,10 +54,12 @@ def conclude(record: StudyRecord, store: RunStore, wanted: float = 0.0) -> tuple
         outcomes = [with_mean(one, metric) for one in outcomes]
     paired = pair(outcomes, metric=metrics[0], across=record.across)
     # Only now, as outcomes that cannot be compared are not shown.
-    planned = read_plan(record, store)
-    looked = look_at(record, store, outcomes, planned[0].looks if planned else 0)
-    said = [*filter(None, (*looked.sentences, plan_sentence(record, store)))]
-    study = dataclasses.replace(paired, further_metrics=metrics[1:], margin=record.margin or MARGIN, level=looked.level)
+    judged = Judgement(metrics, record.margin or MARGIN, verdict_metrics((), record.primary, outcomes))
+    looked = look_at(record, store, outcomes, judged)
+    said = [*filter(None, (*looked.sentences, plan_sentence(record, store, looked.late_plan)))]
+    study = dataclasses.replace(
+        paired, further_metrics=metrics[1:], margin=judged.margin, level=looked.level, least_tests=looked.tests
+    )
     table = _table(record, study, said)
     sections = (*record.added, *_own_sections(record, study), *concluding_sections(study, wanted))
     files = write_report(table, record.folder(store), sections)

@@ -20,6 +20,8 @@ from ablations.study import Study, configurations
 from ablations.variant import Variant
 from ablations.verdict_metrics import check_trained
 from cluster.earlier_records import earlier_versions
+from cluster.looks.planned_tests import planned_tests
+from cluster.looks.study_looks import look_ahead
 from cluster.notices import plan_with_notices, print_deviations, print_notices, print_variant_notices
 from cluster.status.progress import Progress, Watch
 from cluster.study_record import StudyRecord, study_id
@@ -185,6 +187,8 @@ class StudyRun:
         self.reported: dict[FoldKey, bool] = {}
         self.found = 0
         self.interrupted = False
+        self.looked = not tracker.show_test
+        """Whether the ledger of looks says that test scores are shown, if they are."""
 
     def train(self, begun: StartedSource, cluster: Cluster, shows: bool) -> None:
         """Trains until the source is exhausted or you press Ctrl-C. Shows folds in MLflow unless another driver does."""
@@ -201,8 +205,16 @@ class StudyRun:
         except BaseException:
             self.progress.end(interrupted=False, complete=False)
             if shows:
+                if self.found or self.reported:
+                    self._look_ahead()
                 self.tracker.finish({}, complete=False)
             raise
+
+    def _look_ahead(self) -> None:
+        """Writes the line of the ledger before MLflow shows a test score, since the driver may be killed at any time."""
+        if not self.looked:
+            look_ahead(self.record, self.store, planned_tests(self.record.trials[0].overrides))
+            self.looked = True
 
     def on_fold(self, trial: Trial, key: FoldKey, trained: bool) -> None:
         """Handles a new record. A restarted trial reports its earlier folds again; only the first report counts."""
@@ -210,6 +222,7 @@ class StudyRun:
             return
         self.reported[key] = trained
         self.source.update_record(self.record, self.store)
+        self._look_ahead()
         self.tracker.fold(trial, key)
         self.progress.fold_done(self.found + len(self.reported))
 

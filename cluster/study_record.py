@@ -19,6 +19,9 @@ from ser_core.content_hashes import write_atomically
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import RecordError
 
+SEALED = ("search", "selection")
+"""Kinds of studies whose test parts stay sealed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
@@ -78,7 +81,7 @@ class StudyRecord:
     @property
     def sealed(self) -> bool:
         """Whether the test parts stay sealed."""
-        return self.kind in ("search", "selection")
+        return self.kind in SEALED
 
     @property
     def keys(self) -> list[FoldKey]:

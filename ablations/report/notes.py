@@ -31,6 +31,8 @@ def _on_intervals(study: PairedStudy) -> str:
     """Explains ±, Δ, p and the three verdicts."""
     tests, metrics = (len(study.pairs) - 1) * len(study.verdict_metrics), len(study.verdict_metrics)
     family = f"{counted(len(study.pairs) - 1, 'variant')}" + (f" x {metrics} metrics = {tests} tests" if metrics > 1 else "")
+    if study.least_tests > tests:
+        family += f", counted as {study.least_tests} tests"
     how = (
         "There is a single fold, so intervals of differences and tests are over its test speakers (jackknife) and, with several "
         "seeds, over seeds"

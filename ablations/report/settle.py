@@ -37,10 +37,14 @@ def _verdicts(study: PairedStudy, found: list[Comparison]) -> Section:
         columns=("Variant", "difference", "p different", "p equivalent", "verdict"),
         rows=tuple(rows),
         notes=(
-            f"Both p are after Holm over the {len(found)} rows. p different: {test}. p equivalent: two one-sided tests "
+            f"Both p are after Holm over {_family(study, len(found))}. p different: {test}. p equivalent: two one-sided tests "
             f"against a margin of {margins}. Undecided means that neither is below {study.level:.3g}.",
         ),
     )
+
+
+def _family(study: PairedStudy, rows: int) -> str:
+    return f"{study.least_tests} tests, of which {rows} are rows here" if study.least_tests > rows else f"the {rows} rows"
 
 
 def _settling(study: PairedStudy, undecided: list[Comparison], wanted: float) -> Section:

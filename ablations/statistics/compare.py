@@ -50,9 +50,9 @@ def compare_all(study: PairedStudy) -> dict[str, dict[str, Comparison]]:
         if metric not in study.metrics:
             raise ComparisonError(f"no variant has the metric {metric!r}; choose from {', '.join(study.metrics)}")
     tested = {(metric, name): one for metric in study.verdict_metrics for name, one in _tests(study.on(metric)).items()}
-    different = holm([one.test.p for one in tested.values()])
-    alike = holm([tost(one.test, study.margin) for one in tested.values()])
-    counted = int(np.isfinite(different).sum())
+    different = holm([one.test.p for one in tested.values()], study.least_tests)
+    alike = holm([tost(one.test, study.margin) for one in tested.values()], study.least_tests)
+    counted = max(int(np.isfinite(different).sum()), study.least_tests)
     adjusted = {place: (float(p), float(same)) for place, p, same in zip(tested, different, alike, strict=True)}
     found: dict[str, dict[str, Comparison]] = {}
     for metric in study.verdict_metrics:

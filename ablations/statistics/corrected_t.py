@@ -79,16 +79,20 @@ def corrected_t(values: Sequence[float] | np.ndarray, test_to_train: float) -> C
     )
 
 
-def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
+def holm(p: Sequence[float] | np.ndarray, least: int = 0) -> np.ndarray:
     """Adjusts p values after Holm (1979, Scandinavian Journal of Statistics 6). NaN is not counted and stays NaN.
 
-    >>> holm([.01, .04, .03]).round(2).tolist()
-    [0.03, 0.06, 0.06]
+    `least` is the number of tests to count at least. The tests that are not here count as if their p were larger, which makes
+    these adjusted p no smaller than those of all tests together.
+
+    >>> holm([.01, .04, .03]).round(2).tolist(), holm([.01], 8).round(2).tolist()
+    ([0.03, 0.06, 0.06], [0.08])
     """
     p = np.asarray(p, float)
     order = np.argsort(p)[: np.isfinite(p).sum()]
+    steps = max(len(order), least) - np.arange(len(order))
     adjusted = np.full_like(p, NAN)
-    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)).clip(max=1)
+    adjusted[order] = np.maximum.accumulate(p[order] * steps).clip(max=1)
     return adjusted
 
 

@@ -270,8 +270,8 @@ def _print_lines(console: Console, card: Mapping[str, Any]) -> None:
 def conclude_study(console: Console, finished: StudyResult) -> int:
     """Prints the table, writes the report, and updates the dashboard. Returns 1 when folds are missing."""
     if not finished.complete:
-        update_dashboard(finished.tracker, finished, {})
         look_partly(finished.study, finished.store, finished.study.outcomes(finished.store))
+        update_dashboard(finished.tracker, finished, {})
         return print_failures(console, finished)
     files = print_report(console, finished.study, finished.store)
     update_dashboard(finished.tracker, finished, files)

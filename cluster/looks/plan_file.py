@@ -6,12 +6,13 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ablations.paired_study import LEVEL, MARGIN
 from ablations.statistics.words import counted
-from cluster.looks.ledger import PLAN, Look, add_look, looks
-from cluster.looks.study_looks import earlier_tables, utc_now
+from cluster.looks.ledger import PLAN, Entry, Look, add_look, looks, utc_now
 from cluster.study_record import StudyRecord
 from ser_core.content_hashes import write_atomically
 from ser_core.cross_validation.records import RunStore
@@ -80,14 +81,27 @@ def write_plan(record: StudyRecord, store: RunStore, plan: StudyPlan) -> str:
     digest = hashlib.sha256(content.encode()).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FILE, content)
-    configurations = {trial.variant: [key.fingerprint for key in trial.keys[:1]] for trial in reversed(record.trials)}
-    add_look(store, Look(PLAN, utc_now(), record.command, record.id, configurations, 0, "", digest), folder, {})
+    configurations: dict[str, list[str]] = {}
+    for trial in record.trials:
+        configurations.setdefault(trial.variant, []).extend(key.fingerprint for key in trial.keys[:1])
+    line = Look(PLAN, utc_now(), record.command, record.id, configurations, 0, "", digest)
+    line = dataclasses.replace(line, metrics=record.metrics, margin=plan.margin, planned=plan.looks)
+    add_look(store, line, folder, {})
     return digest
+
+
+def earlier_tables(record: StudyRecord, known: Sequence[Entry]) -> list[Look]:
+    """Returns the looks at tables of the study's variants, oldest first."""
+    names = {key.fingerprint for key in record.keys}
+    return [look for _, look in known if look.kind != PLAN and len(names & look.fingerprints) > 1]
 
 
 def read_plan(record: StudyRecord, store: RunStore) -> tuple[StudyPlan, str] | None:
     """Returns the plan of a study and its hash, or None. Raises RecordError when it is damaged."""
-    file = record.folder(store) / FILE
+    return _read(record.folder(store) / FILE)
+
+
+def _read(file: Path) -> tuple[StudyPlan, str] | None:
     if not file.exists():
         return None
     try:
@@ -101,8 +115,38 @@ def read_plan(record: StudyRecord, store: RunStore) -> tuple[StudyPlan, str] | N
         ) from error
 
 
-def plan_sentence(record: StudyRecord, store: RunStore) -> str:
-    """Returns what the report says about the plan: kept, or in what it was not; "" without a plan."""
+def plan_line(look: Look, store: RunStore) -> Look:
+    """Returns the line of a plan. What lines of earlier versions lack comes from the plan's file, if it is there unchanged."""
+    if look.planned:
+        return look
+    known = _read(store.folder / "studies" / look.study / FILE)
+    if known is None or known[1] != look.content:
+        return dataclasses.replace(look, planned=1, margin=MARGIN)
+    named = tuple(name for name in known[0].metrics if " " not in name)
+    return dataclasses.replace(look, planned=known[0].looks, margin=known[0].margin, metrics=named)
+
+
+def plan_is_there(look: Look, store: RunStore) -> bool:
+    """Whether the file of a plan exists."""
+    return (store.folder / "studies" / look.study / FILE).exists()
+
+
+def other_plan_sentence(look: Look, store: RunStore, variants: int) -> str:
+    """Returns what the report says about the plan of another study that covers some of its `variants`."""
+    known = _read(store.folder / "studies" / look.study / FILE)
+    there = known is not None and known[1] == look.content
+    said = known[0].hypothesis if known and there else f"its {FILE} is missing or was changed"
+    return (
+        f"Plan of {look.when[:10]} for {look.study} (sha256 {look.content[:12]}): {said}. It covers {variants} of these variants "
+        f"and holds here, too: {counted(look.planned, 'look')} at p < {LEVEL / look.planned**0.5:.3g}."
+    )
+
+
+def plan_sentence(record: StudyRecord, store: RunStore, late: bool = False) -> str:
+    """Returns what the report says about the plan: kept, or in what it was not; "" without a plan.
+
+    `late` says that a table of the same comparison was seen before the plan was written.
+    """
     known = read_plan(record, store)
     if known is None:
         return ""
@@ -110,7 +154,8 @@ def plan_sentence(record: StudyRecord, store: RunStore) -> str:
     lines = [look for _, look in looks(store) if look.kind == PLAN and look.study == record.id]
     if not any(look.content == digest for look in lines):
         return f"Plan: not the one that was written before training (its hash {digest[:12]} is not in looks.jsonl)."
-    begun = f"Plan of {lines[0].when[:10]}, written before the first table (sha256 {digest[:12]}): {plan.hypothesis}."
+    place = "written after these variants were compared on some of these speakers" if late else "written before the first table"
+    begun = f"Plan of {lines[0].when[:10]}, {place} (sha256 {digest[:12]}): {plan.hypothesis}."
     shown = planned_as(record, PlanAsked(plan.hypothesis, plan.looks))
     broken = broken_parts(plan, shown)
     return f"{begun} Not kept: {'; '.join(broken)}." if broken else f"{begun} Kept: {_kept(plan)}."

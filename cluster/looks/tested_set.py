@@ -13,6 +13,8 @@ import pandas as pd
 from ablations.outcomes import Outcome
 
 Tested = dict[str, list[str]]
+DIGITS, EARLIER_DIGITS = 16, 8
+"""Hexadecimal digits of a hash now and in sets of earlier versions: 32 bits match by chance in two corpora of 45,000."""
 
 
 def hash_tested(outcomes: Sequence[Outcome]) -> Tested:
@@ -39,14 +41,32 @@ def digest_of(tested: Mapping[str, Sequence[str]]) -> str:
     return hashlib.sha256(json.dumps(sorted(each for group in tested.values() for each in group)).encode()).hexdigest()[:16]
 
 
+def digests_of(tested: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """Returns the hash of a tested set, and the one that an earlier version gave it."""
+    return digest_of(tested), digest_of(shortened(tested))
+
+
+def shortened(tested: Mapping[str, Sequence[str]]) -> Tested:
+    """Returns the tested set as earlier versions wrote it."""
+    short = {speaker: sorted({each[:EARLIER_DIGITS] for each in group}) for speaker, group in tested.items()}
+    return {speaker[:EARLIER_DIGITS]: group for speaker, group in short.items()}
+
+
 def shared_speakers(now: Mapping[str, Sequence[str]], before: Mapping[str, set[str]]) -> set[str]:
     """Returns the speakers of `now` of whom at least one utterance, with the same label, is in `before`.
+
+    Hashes of an earlier version are shorter and match by their beginning.
 
     >>> shared_speakers({"a": ["1", "2"], "b": ["3"]}, {"c": {"2", "9"}})
     {'a'}
     """
     seen = set().union(*before.values())
-    return {speaker for speaker, utterances in now.items() if not seen.isdisjoint(utterances)}
+    short = {each for each in seen if len(each) == EARLIER_DIGITS}
+    return {
+        speaker
+        for speaker, utterances in now.items()
+        if not seen.isdisjoint(utterances) or not short.isdisjoint(each[:EARLIER_DIGITS] for each in utterances)
+    }
 
 
 def _labels(table: pd.DataFrame) -> Sequence[str]:
@@ -59,4 +79,4 @@ def _labels(table: pd.DataFrame) -> Sequence[str]:
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -69,12 +69,13 @@ def evaluate_once(
     settings = [sorted(asked.mapping.items()), asked.all_classes, sorted(model.hidden)]
     key = hashlib.sha256(json.dumps([FORMAT, fingerprint, content, *settings]).encode()).hexdigest()[:8]
     place = store.folder / "studies" / f"{PREFIX}{key}"
-    if not (place / RESULT).exists():
+    shown = (place / RESULT).exists()
+    if not shown:
         found = evaluate(model, corpus, asked.mapping, asked.all_classes)
         _write(place, found, model.description, fingerprint, corpus.name)
     stored = read_evaluation(place)
     command = shlex.join(["ser", "evaluate", stored.model, f"corpus={stored.tested_on}"])
-    return stored, look_at_table(command, fingerprint, stored.result.predictions, store, place)
+    return stored, look_at_table(command, fingerprint, stored.result.predictions, store, place, shown)
 
 
 def hash_model(folder: Path) -> str:

@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster.looks.ledger import TABLE, Look, add_look, looks, merge_looks, missing_lines, read_set
+from cluster.looks.ledger import TABLE, Look, add_look, looks, merge_looks, missing_lines, read_set, unrecorded_studies
+from cluster.looks.tested_set import digest_of
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import RecordError
 
-LOOK = Look(TABLE, "2026-01-01T00:00:00+00:00", "ser ablate fusion", "fusion-1", {"a": ["f1"], "b": ["f2"]}, 20, "set")
+TESTED = {"s1": ["u1", "u2"]}
+SET = digest_of(TESTED)
+LOOK = Look(TABLE, "2026-01-01T00:00:00+00:00", "ser ablate fusion", "fusion-1", {"a": ["f1"], "b": ["f2"]}, 20, SET)
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def store(tmp_path):
 
 def add(store, number, study="one"):
     look = dataclasses.replace(LOOK, command=f"ser {number}", study=study)
-    return add_look(store, look, store.folder / "studies" / study, {"s1": ["u1", "u2"]})
+    return add_look(store, look, store.folder / "studies" / study, TESTED)
 
 
 def lines_of(store):
@@ -34,7 +37,7 @@ def test_looks_come_back_in_order_with_their_hash_tested(store):
     assert looks(store) == known
     assert [look.command for _, look in known] == ["ser 1", "ser 2"]
     assert known[1][1].previous == known[0][0]
-    assert read_set(store, "set") == {"s1": {"u1", "u2"}}
+    assert read_set(store, SET) == {"s1": {"u1", "u2"}}
     assert missing_lines(store, known) == 0
 
 
@@ -82,8 +85,45 @@ def test_a_damaged_ledger_is_named(store, line):
         looks(store)
 
 
-def test_a_damaged_set_is_named(store):
+def test_lines_of_earlier_versions_are_read(store):
+    store.folder.mkdir(parents=True)
+    fields = {name: value for name, value in dataclasses.asdict(LOOK).items() if name in EARLIER}
+    (store.folder / "looks.jsonl").write_text(json.dumps(fields) + "\n")
+    ((_, look),) = looks(store)
+    assert look == LOOK and (look.metrics, look.margin, look.planned) == ((), 0, 0)
+
+
+EARLIER = ("kind", "when", "command", "study", "configurations", "folds", "tested", "content", "previous")
+CHANGES = {"deleted": None, "damaged": "{", "emptied": "{}", "changed": '{"s1": ["u1", "u3"]}', "no set": "[]"}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_set_that_is_missing_or_changed_is_not_read_and_the_next_look_writes_it_again(store, how):
     add(store, 1)
-    (store.folder / "looks" / "set.json").write_text("{")
-    with pytest.raises(RecordError, match=r"set\.json is damaged"):
-        read_set(store, "set")
+    file = store.folder / "looks" / f"{SET}.json"
+    file.unlink() if CHANGES[how] is None else file.write_text(CHANGES[how])
+    assert read_set(store, SET) is None
+    add(store, 2)
+    assert read_set(store, SET) == {"s1": {"u1", "u2"}}
+
+
+FOLDERS = {
+    "report": ({"report.html": ""}, True),
+    "evaluation": ({"evaluation.json": ""}, True),
+    "table of an ablation": ({"study.json": '{"kind": "ablation"}', "table.csv": ""}, True),
+    "dashboard of an ablation": ({"study.json": '{"kind": "ablation"}', "shown.json": ""}, True),
+    "dashboard of a search": ({"study.json": '{"kind": "search"}', "shown.json": ""}, False),
+    "table over studies": ({"table.csv": ""}, False),
+    "study that has not begun": ({"study.json": '{"kind": "ablation"}'}, False),
+}
+
+
+@pytest.mark.parametrize("what", FOLDERS)
+def test_a_study_that_showed_test_scores_without_a_line_is_found(store, what):
+    files, expected = FOLDERS[what]
+    for study in ("one", "other"):
+        folder = store.folder / "studies" / study
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / name).write_text(content)
+    assert unrecorded_studies(store, add(store, 1)) == (["other"] if expected else [])

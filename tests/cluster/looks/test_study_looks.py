@@ -1,55 +1,14 @@
 """What a report says about looks at its test speakers, and at which level a table is judged that was seen before."""
 
-import dataclasses
+import json
 
-import pandas as pd
 import pytest
 
 from cluster.looks.ledger import looks
-from cluster.looks.plan_file import PlanAsked, StudyPlan, plan_sentence, planned_as, write_plan
-from cluster.looks.study_looks import look_at, look_partly
-from cluster.looks.tested_set import digest_of, hash_tested
-from cluster.study_record import StudyRecord
-from cluster.trial import Trial
-from ser_core.cross_validation.records import RunStore
-from ser_core.errors import SettingError
+from cluster.looks.study_looks import Judgement, look_at, look_partly
+from cluster.looks.tested_set import digest_of, hash_tested, shortened
 from tests.ablations.conftest import outcome
-
-
-def predictions_of(speakers, label="anger", text="", **more):
-    rows = [(f"{speaker}-{number}", speaker) for speaker in speakers for number in range(3)]
-    table = pd.DataFrame(rows, columns=["utterance", "speaker"])
-    return table.assign(**{"emotion.target": label, "transcript.target": text, **more})
-
-
-def study(variants=("concat", "bridge"), seeds=2, split="one", speakers=("s1", "s2"), name="fusion", **tables):
-    """The outcomes of a study with one fold per speaker, and its record."""
-    found = [
-        outcome(variant, seed, fold, {"uar": 0.5}, predictions_of([speaker], **tables), split)
-        for variant in variants
-        for seed in range(seeds)
-        for fold, speaker in enumerate(speakers, start=1)
-    ]
-    trials = [
-        Trial(variant, seed, (), tuple(one.record.key for one in found if (one.variant, one.record.seed) == (variant, seed)))
-        for variant in variants
-        for seed in range(seeds)
-    ]
-    record = StudyRecord(f"{name}-1", "ablation", name, "?", "uar", [], trials, f"ser ablate {name} --seeds {seeds}")
-    return record, found
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path)
-
-
-def look(store, *, planned=0, **asked):
-    record, found = study(**asked)
-    return look_at(record, store, found, planned)
-
-
-FIRST = "Looks: no earlier table in this store shows test scores of these speakers."
+from tests.cluster.looks.conftest import FIRST, look, predictions_of, study
 
 
 def test_the_first_look_says_so_and_the_same_table_again_is_no_further_look(store):
@@ -93,7 +52,7 @@ def test_looks_after_a_table_was_first_shown_do_not_change_its_report(store):
 def test_a_study_that_is_extended_spends_error(store, seeds, levels):
     found = [look(store, seeds=count) for count in seeds]
     assert [each.level for each in found] == pytest.approx(levels)
-    extended = [any("extended after its table was seen" in sentence for sentence in each.sentences) for each in found]
+    extended = [any("These variants were compared before" in sentence for sentence in each.sentences) for each in found]
     assert extended == [level < 0.05 for level in levels]
 
 
@@ -110,7 +69,7 @@ def test_scores_that_a_dashboard_showed_count_for_other_studies_and_are_no_furth
     other = look(store, variants=("mbt", "film"), name="other")
     assert "1 earlier table" in other.sentences[0]
     (store.folder / "looks.jsonl").write_text((store.folder / "looks.jsonl").read_text().splitlines()[0] + "\n")
-    after = look(store, seeds=2)
+    after = look(store, seeds=1)
     assert after.number == 1 and after.sentences[0] == FIRST
 
 
@@ -134,78 +93,88 @@ def test_the_tested_set_does_not_depend_on_folds_variants_or_their_order():
     assert one.keys() == two.keys() and digest_of(one) != digest_of(two)
 
 
-PLANNED = (PlanAsked("bridge beats concat"),)
-
-
-def test_a_plan_that_was_kept_says_so_with_its_hash(store):
-    record, found = study()
-    digest = write_plan(record, store, planned_as(record, *PLANNED))
-    assert write_plan(record, store, planned_as(record, *PLANNED)) == digest
-    assert [each.kind for _, each in looks(store)] == ["plan"]
-    assert look_at(record, store, found, 1).sentences == (FIRST,)
-    said = plan_sentence(record, store)
-    metrics = "uar and every dimension that is trained"
-    assert f"(sha256 {digest[:12]}): bridge beats concat. Kept: {metrics}, margin 0.02, 2 folds, 2 seeds, one look." in said
-
-
-BROKEN = {
-    "metric": (dataclasses.replace(study()[0], metrics=("ccc.valence",)), "metrics ccc.valence instead of uar and every"),
-    "margin": (dataclasses.replace(study()[0], margin=0.05), "margin 0.05 instead of 0.02"),
-    "seeds": (study(seeds=3)[0], "seeds 3 instead of 2"),
-    "variants": (study(("concat", "mbt"))[0], "variants concat, mbt instead of concat, bridge"),
+DEFAULT = Judgement(("uar", "ccc.valence", "ccc.arousal", "ccc.dominance"), 0.02)
+OTHERWISE = {
+    "fewer metrics": Judgement(("uar",), 0.02),
+    "another margin": Judgement(DEFAULT.metrics, 0.9),
+    "another metric": Judgement(("wa",), 0.02),
 }
 
 
-@pytest.mark.parametrize("what", BROKEN)
-def test_a_plan_that_was_not_kept_says_in_what(store, what):
+@pytest.mark.parametrize("how", OTHERWISE)
+def test_a_table_that_is_judged_differently_says_so_and_counts_all_tests_so_far(store, how):
+    three = ("concat", "bridge", "film")
+    first = look(store, variants=three, judged=DEFAULT)
+    assert (first.tests, first.sentences) == (8, (FIRST,))
+    second = look(store, variants=three, judged=OTHERWISE[how])
+    assert second.tests == (10 if how == "another metric" else 8)
+    assert "Judged differently from the first table (UAR, V, A, D; margin 2): read this as exploratory." in second.sentences
+    assert any(sentence.startswith(f"Holm counts {second.tests} tests") for sentence in second.sentences) == (
+        how != "another margin"
+    )
+    assert (second.number, second.level) == (1, 0.05)
+    assert [(each.metrics, each.margin) for _, each in looks(store)] == [
+        (list(each.metrics), each.margin) for each in (DEFAULT, OTHERWISE[how])
+    ]
+    assert look(store, variants=three, judged=OTHERWISE[how]) == second and len(looks(store)) == 2
+    assert look(store, variants=three, judged=DEFAULT) == first and len(looks(store)) == 2
+
+
+def test_a_table_that_is_judged_differently_is_one_table_for_others(store):
+    for judged in (DEFAULT, *OTHERWISE.values()):
+        look(store, judged=judged)
+    assert look(store, variants=("mbt", "film"), name="other", judged=DEFAULT).sentences[0].startswith("Looks: 1 earlier table ")
+
+
+def test_dropping_variants_drops_no_tests(store):
+    look(store, variants=("concat", "bridge", "film", "mbt"), judged=Judgement(("uar",)))
+    second = look(store, judged=Judgement(("uar",)), name="other")
+    assert (second.number, second.tests) == (1, 3)
+    assert look(store, variants=("xnorm", "mult"), judged=Judgement(("uar",)), name="third").tests == 1
+
+
+@pytest.mark.parametrize("change", [None, '{"x": ["0123456789abcdef"]}'])
+def test_a_tested_set_that_is_missing_or_changed_counts_as_the_same_speakers(store, change):
+    look(store, speakers=("s8", "s9"), name="other")
+    (file,) = (store.folder / "looks").glob("*.json")
+    file.unlink() if change is None else file.write_text(change)
+    found = look(store)
+    assert found.sentences[0].startswith("Looks: 1 earlier table in this store shows test scores of these test speakers")
+    assert f"1 tested set of earlier looks is missing or changed (looks/{file.name})" in found.sentences[-1]
+    look(store, speakers=("s8", "s9"), name="other")
+    assert look(store).sentences == (FIRST,)
+
+
+def test_a_study_that_lost_its_line_is_told_there_and_elsewhere(store):
     record, _ = study()
-    write_plan(record, store, planned_as(record, *PLANNED))
-    shown, expected = BROKEN[what]
-    said = plan_sentence(shown, store)
-    assert "Not kept: " in said and expected in said
+    look(store)
+    (record.folder(store) / "report.html").write_text("")
+    (record.folder(store) / "looks.json").unlink()
+    (store.folder / "looks.jsonl").unlink()
+    for asked in ({"variants": ("mbt", "film"), "name": "other"}, {}, {}, {"variants": ("x", "y"), "name": "third"}):
+        assert "1 study showed test scores without a line in the ledger of looks (fusion-1)" in look(store, **asked).sentences[-1]
 
 
-def test_a_plan_that_was_changed_afterwards_is_told(store):
-    record, _ = study()
-    write_plan(record, store, planned_as(record, *PLANNED))
-    file = record.folder(store) / "plan.json"
-    file.write_text(file.read_text().replace("bridge beats concat", "concat beats bridge"))
-    assert plan_sentence(record, store).startswith("Plan: not the one that was written before training")
+def test_sets_of_earlier_versions_match_by_the_beginning_of_their_hashes(store):
+    tested = hash_tested(study()[1])
+    assert {len(each) for group in tested.values() for each in group} == {16}
+    look(store)
+    file = store.folder / "looks.jsonl"
+    short = shortened(tested)
+    assert {len(each) for group in short.values() for each in group} == {8}
+    (store.folder / "looks" / f"{digest_of(short)}.json").write_text(json.dumps(short))
+    file.write_text(file.read_text().replace(digest_of(tested), digest_of(short)))
+    assert look(store).number == 1 and len(looks(store)) == 1
+    assert look(store, seeds=3).number == 2
+    assert "of 1 of these 2 test speakers" in look(store, variants=("x", "y"), speakers=("s2", "s5"), name="d").sentences[0]
 
 
-def test_a_plan_comes_before_the_first_table_and_is_not_replaced(store):
-    record, found = study()
+def test_one_command_that_shows_a_choice_and_what_it_was_chosen_from_is_one_table(store):
+    record, found = study(("as given", "chosen"), name="selected")
     look_at(record, store, found)
-    with pytest.raises(SettingError, match="a plan must come before the first table, and `ser ablate fusion"):
-        write_plan(record, store, planned_as(record, *PLANNED))
-    other, _ = study(("mbt", "film"), name="other")
-    write_plan(other, store, planned_as(other, *PLANNED))
-    with pytest.raises(SettingError, match="has another plan already"):
-        write_plan(other, store, dataclasses.replace(planned_as(other, *PLANNED), looks=2))
-
-
-def test_a_plan_of_several_looks_is_kept_while_seeds_are_added(store):
-    asked = PlanAsked("bridge beats concat", 2)
-    record, found = study(seeds=1)
-    digest = write_plan(record, store, planned_as(record, asked))
-    look_at(record, store, found, 2)
-    record, found = study(seeds=3)
-    assert write_plan(record, store, planned_as(record, asked)) == digest
-    second = look_at(record, store, found, 2)
-    assert second.level == pytest.approx(0.05 / 2**0.5)
-    assert "look 2 of 2 that the plan allows" in second.sentences[1]
-    assert "Kept: " in plan_sentence(record, store) and "1 seed at first, 2 looks at p < 0.0354 each" in plan_sentence(
-        record, store
-    )
-
-
-def test_planned_looks_share_the_error_rate(store):
-    assert [look(store, seeds=count, planned=2).level for count in (1, 2, 3)] == pytest.approx(
-        [0.05 / 2**0.5, 0.05 / 2**0.5, 0.05 / 9]
-    )
-
-
-@pytest.mark.parametrize(("hypothesis", "count"), [(" ", 1), ("x", 0)])
-def test_a_plan_without_hypothesis_or_looks_is_refused(hypothesis, count):
-    with pytest.raises(SettingError, match=r"--plan needs a hypothesis|--looks must be at least 1"):
-        StudyPlan(hypothesis, ("a",), "a", ("uar",), "", 1, 1, count)
+    for variants in (("as given",), ("away",)):
+        part, outcomes = study(variants, name="selected")
+        look_partly(part, store, outcomes)
+    assert [each.kind for _, each in looks(store)] == ["table", "partial"]
+    said = look(store, variants=("mbt", "film"), name="other").sentences[0]
+    assert said.startswith("Looks: 1 earlier table in this store shows") and "in 6 trained configurations" in said
