@@ -15,6 +15,7 @@ from cluster.models.model_store import find_model, known_models, place_of
 from cluster.models.predict_files import predict_files
 from cluster.models.serve import LOOPBACK, check_port, serve, token_for
 from cluster.models.train_model import TrainAsked, train_model
+from cluster.run_study import StudyResult
 from ser_core.cross_validation.records import RunStore
 from ser_core.trained import EmotionModel, load
 from ser_core.trained.description import read_description
@@ -54,12 +55,19 @@ def train_on_everyone(console: Console, overrides: Sequence[str], members: int, 
     )
     export = shlex.join(["ser", "export", str(place), "FOLDER"])
     console.print(f"take it    {export}", highlight=False, soft_wrap=True, markup=False)
-    from cluster.models.mlflow_model import log_model
-
-    address = log_model(place, finished.study.id, finished.tracker.uri, register)
-    console.print(f"in MLflow  {address}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"in MLflow  {_logged(finished, place, register)}", highlight=False, soft_wrap=True, markup=False)
     console.print("trained on everyone" if trained else "already trained", highlight=False)
     return 0
+
+
+def _logged(finished: StudyResult, place: Path, register: str) -> str:
+    """Logs a model to MLflow, and returns its address; if its encoders are large, only when it is to be registered."""
+    from cluster.models.mlflow_model import LARGEST_ENCODERS, encoder_bytes, log_model
+
+    size = encoder_bytes(place)
+    if size > LARGEST_ENCODERS and not register:
+        return f"not logged, since it would copy {size / 1e9:.1f} GB of encoders; --register NAME logs it all the same"
+    return log_model(place, finished.study.id, finished.tracker.uri, register)
 
 
 def list_models(console: Console, folder: Path) -> None:

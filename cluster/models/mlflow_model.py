@@ -20,6 +20,7 @@ from cluster.tracking.tracking_store import as_sentence, open_client, store_exis
 from ser_core.content_hashes import write_atomically
 from ser_core.errors import AudioError, BridgeworkError, RecordError
 from ser_core.trained import EmotionModel, load
+from ser_core.trained.description import read_description
 
 PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from cluster.models.mlflow_model import main; main()"
 PREDICTOR = Path(__file__).with_name("mlflow_predictor.py")
@@ -27,6 +28,8 @@ ARTIFACT = "model"
 """Name of the exported folder among the artifacts, as the predictor reads it."""
 MARKER = ".mlflow.json"
 """File in a model's folder with the addresses under which MLflow has it. Exports leave it behind."""
+LARGEST_ENCODERS = 500_000_000
+"""Bytes of encoders up to which every trained model is logged with them; beyond, only a model that is to be registered."""
 TAG = "ser.model"
 """Tag with the key of a model: `ser.model.KEY` of the study's run, `ser.model` of a registered version."""
 NEEDS = ("torch", "torchaudio", "transformers", "safetensors", "jaxtyping", "filelock", "soundfile", "numpy", "pandas", "scipy")
@@ -110,6 +113,12 @@ def _log(place: Path, run: str) -> Any:
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in NEEDS],
             metadata={"name": about.name, "licence": str(about.card.get("licence", "")), "classes": about.classes},
         ).model_uri
+
+
+def encoder_bytes(place: Path) -> int:
+    """Returns the size of the encoders that a model was trained with, as far as they are on this machine."""
+    folders = [Path(named["path"]).expanduser() for named in read_description(place).encoders.values() if named.get("path")]
+    return sum(file.stat().st_size for folder in folders if folder.is_dir() for file in folder.iterdir() if file.is_file())
 
 
 def _registered(client: Any, address: str, name: str, key: str) -> str:

@@ -101,6 +101,10 @@ class TokensFront(nn.Module):
         return _stored(self.extractor.states(read), 1)
 
 
+UNTRACED = ("deberta",)
+"""Text encoders whose code torch.export cannot follow."""
+
+
 def front_of(extractor: Any) -> nn.Module | None:
     """Returns the encoder as part of a graph; None for one whose states must be computed outside."""
     if isinstance(extractor, LogMelExtractor):
@@ -109,7 +113,9 @@ def front_of(extractor: Any) -> nn.Module | None:
         return WhisperFront(extractor)
     if isinstance(extractor, SpeechExtractor) and extractor.family.run is run_waveform:
         return WaveformFront(extractor)
-    return TokensFront(extractor) if isinstance(extractor, TextExtractor) else None
+    if isinstance(extractor, TextExtractor) and extractor.name not in UNTRACED:
+        return TokensFront(extractor)
+    return None
 
 
 def longest_wave(extractor: Any) -> int:
