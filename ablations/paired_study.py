@@ -65,8 +65,8 @@ class PairedStudy:
         return len({fold for pairs in self.pairs.values() for _, fold in pairs}) == 1
 
     def on(self, metric: str) -> "PairedStudy":
-        """Returns the same study on one other metric. Both share their pairs."""
-        return dataclasses.replace(self, metric=metric, further_metrics=())
+        """Returns the same study on one other metric alone. Both share their pairs."""
+        return dataclasses.replace(self, metric=metric, further_metrics=(), least_tests=0)
 
     def scores(self) -> dict[str, np.ndarray]:
         """Returns each variant's test scores on the metric [seeds folds]; NaN if a fold has none."""

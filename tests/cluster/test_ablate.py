@@ -6,6 +6,8 @@ import shutil
 from filelock import FileLock
 
 from ablations.studies.fusion import COMPARED
+from cluster.looks.ledger import looks
+from ser_core.cross_validation.records import RunStore
 from tests.cluster.conftest import SMALL, records, ser, shown
 
 FOLDS = 4
@@ -100,6 +102,15 @@ def test_a_report_gives_each_metric_a_verdict_under_the_margin_asked_for(studied
     assert "two one-sided tests against a margin of 50.0 points and .500. Undecided means that neither is below 0.0125." in said
     refused = ser(studied.folder, "report", "fusion", "--metric", "uarr")
     assert refused.code == 2 and "--metric uarr: no such metric" in refused.err
+
+
+def test_each_table_has_its_line_and_one_before_its_first_fold_is_shown(studied):
+    lines = [look for _, look in looks(RunStore(studied.folder / "bridgework"))][:4]
+    assert [look.kind for look in lines] == ["partial", "table", "partial", "table"]
+    assert len({look.tested for look in lines}) == 1
+    assert lines[1].configurations == lines[0].configurations and lines[3].configurations == lines[2].configurations
+    assert [look.metrics for look in lines] == [[], ["uar", "ccc.valence", "ccc.arousal", "ccc.dominance"]] * 2
+    assert "this is look 2" not in studied.first.out and "this is look 2" in " ".join(studied.second.out.split())
 
 
 def test_a_study_that_another_process_trains_is_left_alone(studied, tmp_path):

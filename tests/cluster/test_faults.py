@@ -11,7 +11,9 @@ import sys
 import psutil
 
 from ablations.studies.fusion import COMPARED
+from cluster.looks.ledger import looks
 from cluster.tune.session import MARK
+from ser_core.cross_validation.records import RunStore
 from tests.cluster.conftest import SMALL, ended, records, ser, shown, started, until
 
 FOLDS = len(COMPARED) * 2 * 4
@@ -57,6 +59,7 @@ def test_a_study_survives_what_kills_it(tmp_path):
                 driver.send_signal(blow)
                 ran = ended(driver, 60)
                 stamps |= records(tmp_path)
+            assert kinds_of_looks(tmp_path) == ["partial"], "test scores were shown without a look"
             if blow == signal.SIGINT:
                 assert ran.code == 130
                 assert "stopped; " in ran.out
@@ -68,6 +71,7 @@ def test_a_study_survives_what_kills_it(tmp_path):
         assert other.poll() is None
         other.communicate(b"\n")
     assert worker_died
+    assert kinds_of_looks(tmp_path) == ["partial", "table"]
     assert last.code == 0, last.err
     assert not any(orphan.is_running() for orphan in orphans)
     after = records(tmp_path)
@@ -81,6 +85,10 @@ def test_a_study_survives_what_kills_it(tmp_path):
     trained, found = map(int, re.findall(r"(\d+) folds trained, (\d+) already recorded", last.out)[0])
     assert trained + found == FOLDS
     assert found >= len(stamps)
+
+
+def kinds_of_looks(folder):
+    return [look.kind for _, look in looks(RunStore(folder / "bridgework"))]
 
 
 def end_with_a_dead_worker(folder, command):

@@ -67,6 +67,15 @@ def test_holm_agrees_with_statsmodels(p):
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
+def test_holm_with_tests_that_are_not_here_is_never_below_holm_with_them():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        p = rng.uniform(0, 0.2, 8)
+        assert (holm(p[:3], 8) >= holm(p)[:3] - 1e-12).all()
+    assert holm([0.01, 0.02], 8).tolist() == pytest.approx([0.08, 0.14])
+    assert holm([0.01, 0.02], 1).tolist() == holm([0.01, 0.02]).tolist()
+
+
 def test_holm_does_not_count_what_was_not_tested():
     assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
     assert len(holm([])) == 0
@@ -246,3 +255,10 @@ def test_sizes_and_probabilities_in_words():
     assert amount(0.052, "wa") == "5.2 points"
     assert probability(0.99999) == "= 1"
     assert probability(0.0004) == "< .001"
+
+
+def test_holm_counts_tests_that_were_judged_before(scored):
+    paired = dataclasses.replace(pair(scored({"base": A, "other": A + GAIN})), least_tests=8)
+    one, alone = compare_all(paired)["uar"]["other"], compare(paired)["other"]
+    assert one.p_holm == pytest.approx(min(1, 8 * one.p)) and one.noise.tests == 8
+    assert alone.p_holm == one.p and alone.noise.tests == 1
