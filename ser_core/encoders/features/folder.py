@@ -5,7 +5,7 @@ A file holds a vector [dim] or steps [time dim]. Files of other utterances are p
 """
 
 import dataclasses
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core.content_hashes import content_hashes
-from ser_core.encoders.features.stored import Located, Stored, StoredFeatures, load_array
+from ser_core.encoders.features.stored import Located, Stored, StoredFeatures, load_array, names_of, tails
 from ser_core.errors import CorpusError, SettingError
 
 SUFFIXES = (".npy", ".npz")
@@ -47,16 +47,12 @@ class FeatureFolder(StoredFeatures):
         """Returns the file of each utterance. Raises CorpusError for utterances with none or with several."""
         named: dict[str, list[Path]] = defaultdict(list)
         for file in files:
-            for name in {file.stem, file.relative_to(folder).with_suffix("").as_posix()}:
+            inside = file.relative_to(folder).as_posix()
+            for name in {inside.removesuffix(file.suffix), *tails(inside)}:
                 named[name].append(file)
-        stems = [Path(str(file)).stem for file in utterances["file"]]
         # Segments of one file share its name, which then says nothing.
-        whole = {stem for stem, count in Counter(stems).items() if count == 1}
-        names = [str(name) for name in utterances["utterance"]]
-        found = [
-            named.get(name) or (named.get(stem, []) if stem in whole else []) for name, stem in zip(names, stems, strict=True)
-        ]
-        self._check(names, found, named)
+        found = [next((named[name] for name in names if name in named), []) for names in names_of(utterances, segments=False)]
+        self._check([str(name) for name in utterances["utterance"]], found, named)
         return [each[0] for each in found]
 
     def _check(self, names: Sequence[str], found: Sequence[Sequence[Path]], named: Mapping[str, Sequence[Path]]) -> None:

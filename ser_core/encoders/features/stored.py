@@ -5,8 +5,9 @@ A vector per utterance is one step. Values stay in single precision, because oth
 """
 
 import dataclasses
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ from torch import Tensor
 from ser_core.encoders.encoder import EncoderOption, average_frames
 from ser_core.errors import CorpusError, SettingError
 from ser_core.options import at_least, location_field, tolerance_field
+
+TAIL_PARTS = 3
+"""Parts of a path that are compared: the file and two folders."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +104,33 @@ class StoredExtractor:
 
     def __call__(self, items: Sequence[Any]) -> list[Tensor]:
         return [average_frames(torch.from_numpy(steps)[:, None], self.stride) for steps in items]
+
+
+def tails(path: str) -> list[str]:
+    """Returns the last parts of a path without its suffix, the longest first.
+
+    >>> tails("/data/wav/01/anger.flac")
+    ['wav/01/anger', '01/anger', 'anger']
+    """
+    parts = PurePath(path).with_suffix("").parts[-TAIL_PARTS:] if PurePath(path).name else ()
+    return ["/".join(parts[first:]) for first in range(len(parts))]
+
+
+def names_of(utterances: pd.DataFrame, segments: bool) -> list[list[str]]:
+    """Returns the names by which each utterance may be found, the surest first: its own, then the ends of its file's path.
+
+    An end that other files share is no name. With `segments`, utterances within one file share its names; else they have none.
+    """
+    files, owners = [str(file) for file in utterances["file"]], defaultdict[str, set[str]](set)
+    counts = Counter(files)
+    for file in counts:
+        for tail in tails(file):
+            owners[tail].add(file)
+    found = []
+    for name, file in zip(map(str, utterances["utterance"]), files, strict=True):
+        ends = [tail for tail in tails(file) if len(owners[tail]) == 1] if segments or counts[file] == 1 else []
+        found.append([name, *tails(name)[:1], *ends])
+    return found
 
 
 def load_array(file: Path) -> np.ndarray:

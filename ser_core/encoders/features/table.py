@@ -8,6 +8,7 @@ suffix, and, where several utterances lie in one file, by `start` and `end`. Sev
 import dataclasses
 import fnmatch
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from ser_core.encoders.features.stored import Located, Stored, StoredFeatures
+from ser_core.encoders.features.stored import Located, Stored, StoredFeatures, names_of, tails
 from ser_core.errors import CorpusError, SettingError, nearest
 
 NAMES = ("utterance", "file")
@@ -45,8 +46,8 @@ class FeatureTable(StoredFeatures):
     def items(self, utterances: pd.DataFrame, cache: Path) -> Located:
         place = self.need_path()
         table = _read(place, self.key)
-        values = self._values(table, place)
         rows = self._rows(table, utterances, place)
+        values = self._values(table, place)
         names = utterances["utterance"].tolist()
         if absent := [name for name, each in zip(names, rows, strict=True) if not len(each)]:
             raise CorpusError(
@@ -97,25 +98,25 @@ class FeatureTable(StoredFeatures):
                 f"{self.key}: {place} has no column {self.names or 'utterance or file'}; add it, or say which column names the "
                 f"utterances with {self.key}.names"
             )
-        given = [str(cell).strip().strip("'\"") for cell in table[column]]
-        by_name = pd.Series(np.arange(len(table))).groupby(np.array(given, dtype=object)).indices
-        by_stem = pd.Series(np.arange(len(table))).groupby(np.array([Path(cell).stem for cell in given], dtype=object)).indices
-        none = np.array([], dtype=int)
-        stems = [Path(str(file)).stem for file in utterances["file"]]
-        shared = len(set(stems)) < len(stems)
-        times = _times(table) if shared and {"start", "end"} <= set(table.columns) else None
+        named = defaultdict[str, list[int]](list)
+        for row, cell in enumerate(table[column]):
+            given = str(cell).strip().strip("'\"")
+            for name in {given, *tails(given)}:
+                named[name].append(row)
+        timed = {"start", "end"} <= set(table.columns)
+        times = _times(table) if timed else None
         found = []
-        for name, stem, start, end in zip(utterances["utterance"], stems, utterances["start"], utterances["end"], strict=True):
-            rows = by_name.get(name)
-            if rows is None:
-                rows = by_stem.get(stem, none) if not shared or times is not None else none
-                rows = rows if times is None else rows[_within(times[rows], start, end)]
-            found.append(rows)
+        for names, start, end in zip(names_of(utterances, timed), utterances["start"], utterances["end"], strict=True):
+            name = next((name for name in names if name in named), "")
+            rows = np.array(named.get(name, []), dtype=int)
+            # Rows under the utterance's own name are all its own; rows under its file's name are those of its time.
+            whole = name in names[:2] or times is None
+            found.append(rows if whole else rows[_within(times[rows], start, end)])
         return found
 
 
 def _read(place: Path, key: str) -> pd.DataFrame:
-    """Reads the table. Raises CorpusError if it cannot be read, has no rows, or has a column twice."""
+    """Reads the table. Raises CorpusError if it cannot be read or has no rows."""
     try:
         if place.suffix.lower() == ".parquet":
             table = pd.read_parquet(place)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ser_core.augment import AUGMENTATIONS, augment
+from ser_core.channels import CHANNELS
 from ser_core.conditions import CONDITIONS, condition
 from ser_core.config.compose import compose
 from ser_core.config.tree import Config
@@ -37,10 +38,10 @@ ROWS = list(range(0, 96, 5))
 def test_every_condition_is_either_hidden_changed_or_read() -> None:
     for name in CONDITIONS:
         one = condition(f"{name}:{VALUES[name]}" if name in VALUES else f"{name}:asr" if name == "text" else name)
-        made = {"speech": "audio", "speech2": "audio", "text": "text", "features": "stored"}
+        made = dict.fromkeys(CHANNELS, "stored") | {"speech": "audio", "text": "text"}
         one.check(made)
         assert sum(map(bool, (one.hides(made), one.changes_speech, one.reads_text))) == 1
-        assert len(one.hides(made)) == (3 if name.endswith("_only") else name.startswith("without_"))
+        assert len(one.hides(made)) == (len(CHANNELS) - 1 if name.endswith("_only") else name.startswith("without_"))
     assert set(AUGMENTATIONS) < set(CONDITIONS)
 
 
