@@ -110,8 +110,9 @@ class FeatureTable(StoredFeatures):
             name = next((name for name in names if name in named), "")
             rows = np.array(named.get(name, []), dtype=int)
             # Rows under the utterance's own name are all its own; rows under its file's name are those of its time.
-            whole = name in names[:2] or times is None
-            found.append(rows if whole else rows[_within(times[rows], start, end)])
+            if times is not None and name not in names[:2]:
+                rows = rows[_within(times[rows], start, end)]
+            found.append(rows)
         return found
 
 
