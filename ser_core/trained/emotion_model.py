@@ -248,7 +248,7 @@ def _config(description: Description, place: Path, device: str, encoders: Mappin
 
 def _stored(option: StoredFeatures, utterances: Sequence[Utterance]) -> list[Tensor]:
     """Returns the stored features of some utterances, found by the names of their files."""
-    rows = [{"utterance": Path(one.file).stem, "file": one.file, "start": one.start, "end": one.end} for one in utterances]
+    rows = [{"utterance": one.file, "file": one.file, "start": one.start, "end": one.end} for one in utterances]
     if not option.path:
         name = option.key.removeprefix("model.")
         raise SettingError(f"this model reads stored features; say where those of the files lie, with load(..., {name}=FOLDER)")

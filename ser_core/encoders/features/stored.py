@@ -116,6 +116,11 @@ def tails(path: str) -> list[str]:
     return ["/".join(parts[first:]) for first in range(len(parts))]
 
 
+def ends_of(file: str) -> list[str]:
+    """Returns the last parts of a file's path with its suffix, as in anger.flac.npy, then without."""
+    return [*tails(f"{file}.npy"), *tails(file)]
+
+
 def names_of(utterances: pd.DataFrame, segments: bool) -> list[list[str]]:
     """Returns the names by which each utterance may be found, the surest first: its own, then the ends of its file's path.
 
@@ -124,11 +129,11 @@ def names_of(utterances: pd.DataFrame, segments: bool) -> list[list[str]]:
     files, owners = [str(file) for file in utterances["file"]], defaultdict[str, set[str]](set)
     counts = Counter(files)
     for file in counts:
-        for tail in tails(file):
+        for tail in ends_of(file):
             owners[tail].add(file)
     found = []
     for name, file in zip(map(str, utterances["utterance"]), files, strict=True):
-        ends = [tail for tail in tails(file) if len(owners[tail]) == 1] if segments or counts[file] == 1 else []
+        ends = [tail for tail in ends_of(file) if len(owners[tail]) == 1] if segments or counts[file] == 1 else []
         found.append([name, *tails(name)[:1], *ends])
     return found
 
