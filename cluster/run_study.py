@@ -35,7 +35,6 @@ from ser_core.config.compose import compose
 from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import FoldKey, RunStore
 from ser_core.errors import SettingError
-from ser_core.tasks import CHANNELS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +89,7 @@ def plan_ablation(
         notes=(*study.notes, *notices, *systems),
         factorial=study.factorial,
         mode=mode.name,
-        masked=dict(study.masks) if mode.name == "masked" else {},
+        masked=_masked(study, base_plan) if mode.name == "masked" else {},
     )
     store = RunStore(base_plan.config.run.store)
     print_notices(earlier_versions(record, store))
@@ -125,21 +124,27 @@ def _compared(study: Study, base_plan: Plan, mode: Mode) -> Sequence[Variant]:
     channels = list(base_plan.dataset.channels)
     if len(channels) < study.channels:
         raise SettingError(
-            f"study {study.name} has nothing to compare: it needs {' and '.join(CHANNELS)}, but this configuration reads only "
-            f"{' and '.join(channels)}; give the other channel an encoder, such as model.text=words"
+            f"study {study.name} has nothing to compare: it needs {study.channels} channels, but this configuration reads only "
+            f"{' and '.join(channels)}; give another channel an encoder, such as model.text=words"
         )
     variants = study.variants(base_plan.config, base_plan.dataset.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
-    return [_whole(study, variants)] if mode.name == "masked" else variants
+    return [_whole(study, base_plan, variants)] if mode.name == "masked" else variants
 
 
-def _whole(study: Study, variants: Sequence[Variant]) -> Variant:
+def _whole(study: Study, base_plan: Plan, variants: Sequence[Variant]) -> Variant:
     """Returns the one variant that a masked study trains. Its test conditions stand in for the other variants."""
     if not study.masks:
         able = ", ".join(name for name, other in STUDIES.items() if other.masks)
         raise SettingError(f"study {study.name} has no input that could be hidden at test; use --mode masked with {able}")
-    return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(study.masks.values())}]"))
+    return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(_masked(study, base_plan).values())}]"))
+
+
+def _masked(study: Study, base_plan: Plan) -> dict[str, str]:
+    """Returns the test condition that stands in for each of the study's variants here, by variant."""
+    variants = study.variants(base_plan.config, base_plan.dataset.corpus)
+    return {variant.name: study.masks[variant.name] for variant in variants if variant.name in study.masks}
 
 
 def make_trial(variant: str, overrides: Sequence[str], seed: int, fold: int = 0) -> Trial:

@@ -204,8 +204,7 @@ def plan_once(config: Config, progress: bool = False) -> Plan:
     parts = [
         settings["corpus"],
         settings["audio"],
-        settings["model"]["speech"],
-        settings["model"]["text"],
+        {name: settings["model"][name] for name in config.model.channels},
         settings["run"],
         settings["conditions"],
     ]

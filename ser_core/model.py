@@ -27,6 +27,7 @@ from ser_core.fusion import Fusion
 from ser_core.keyed_dropout import DropoutKey, number_sites
 from ser_core.mixup import Mixup
 from ser_core.tasks import Head, Memory, TaskOption, Views
+from ser_core.tasks.late_head import LateHead
 
 NOTHING: Mapping[str, Memory] = MappingProxyType({})
 """Memory when no head remembers anything."""
@@ -135,9 +136,17 @@ def assemble_model(
         torch.manual_seed(seed)
         stems = {name: channel.stem(width, config.model.channel_dropout(name)) for name, channel in channels.items()}
         fusion = config.model.fusion.build(list(stems), width, dropout)
-        heads = {name: task.build(corpus, fusion.out_width, width, before_heads[name]) for name, task in tasks.items()}
+        heads = {name: _head(task, corpus, fusion, width, before_heads[name]) for name, task in tasks.items()}
     mixup = Mixup(config.optim.mixup, config.optim.mixup_alpha) if config.optim.mixup else None
     return SpeechEmotionModel(stems, config.model.masking.around(fusion, list(stems)), heads, mixup)
+
+
+def _head(task: TaskOption, corpus: Corpus, fusion: Fusion, width: int, dropout: float) -> Head:
+    """Builds the head of a task; one per part of the fused vector if the fusion is late and the task predicts from it."""
+    if fusion.parts == 1 or not task.predicts or task.channels:
+        return task.build(corpus, fusion.out_width, width, dropout)
+    part = fusion.out_width // fusion.parts
+    return LateHead([task.build(corpus, part, width, dropout) for _ in range(fusion.parts)], fusion.learned)
 
 
 def derived_seed(seed: int, fold: int, purpose: str) -> int:

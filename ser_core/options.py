@@ -52,6 +52,11 @@ class Option:
     cost_meaning: ClassVar[str] = ""
     """What `cost` is a multiple of, for a group of options that states it."""
 
+    @classmethod
+    def reads_path(cls, path: str) -> bool:
+        """Whether a path given in place of a name chooses this option: model.speech=FOLDER/ chooses the checkpoint."""
+        return False
+
     def without_effect(self, situation: Situation) -> dict[str, str]:
         """Returns the fields that change nothing in this situation, each with the reason; "" stands for the option itself."""
         return {}
@@ -66,7 +71,7 @@ def location_field(default: str) -> Any:
     return dataclasses.field(default=default, metadata={"location": True})
 
 
-def tolerance_field(default: str) -> Any:
+def tolerance_field(default: Any) -> Any:
     """Returns a field that sets what is accepted, not what is trained on. The fingerprint leaves it out, like a path."""
     return dataclasses.field(default=default, metadata={"tolerance": True})
 

@@ -45,7 +45,15 @@ TESTS = "    uv run pytest"
 OUTSIDE = {"README.md", "pyproject.toml", "requirements.lock", "LICENSE", ".pre-commit-config.yaml"}
 ROOMS = ("ser_core/", "search_spaces/", "ablations/", "cluster/", "tests/", ".ci/")
 RECIPES = {
-    *("fusion/gated.py", "tasks/script.py", "metrics/kappa.py", "corpus/mine.py", "encoders/energy.py", "weighting/inverse.py"),
+    *(
+        "fusion/gated.py",
+        "tasks/script.py",
+        "metrics/kappa.py",
+        "corpus/mine.py",
+        "encoders/energy.py",
+        "encoders/face.py",
+        "weighting/inverse.py",
+    ),
     *("regularisation.py", "studies/dropout.py"),
 }
 """Files that a reader is asked to write, by the end of their path."""

@@ -16,7 +16,7 @@ READMES = ("ser_core/README.md", "search_spaces/README.md", "ablations/README.md
 CODE = r":\n\n```python\n(.*?)```"
 WRITTEN = re.compile(rf"[Ww]rite\s+`([\w/]+\.py)`{CODE}\n\nAdd to `(\w+)` in `([\w/]+\.py)`[^\n]*{CODE}", re.DOTALL)
 """A recipe: the new file with its code, then the table, its file, and the lines to add."""
-OPTIONS = {"gated", "script", "mine", "energy", "inverse", "regularisation", "dropout"}
+OPTIONS = {"gated", "script", "mine", "energy", "face", "inverse", "regularisation", "dropout"}
 CONTRACTS = (
     *("tests/ser_core/fusion/test_fusions.py", "tests/ser_core/tasks/test_tasks.py", "tests/ser_core/metrics/test_metrics.py"),
     *("tests/ser_core/corpus/test_licences.py", "tests/ser_core/encoders/test_encoders.py", "tests/test_style.py"),
@@ -75,9 +75,8 @@ def test_the_contracts_hold_for_what_was_added(followed: tuple[Path, dict[str, s
     pins = "tests/ser_core/config/test_identity.py::test_a_changed_default_raises_an_edition"
     assert "was not up to date" in run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", pins).stdout
     before, after = (json.loads((root / "tests/ser_core/config/defaults.json").read_text()) for root in (ROOT, copy))
-    assert {key: after[key] for key in before if key != "tasks" and "weights" not in key} == {
-        key: value for key, value in before.items() if key != "tasks" and "weights" not in key
-    }
+    grown = {"tasks", "model"} | {key for key in before if "weights" in key}
+    assert {key: after[key] for key in before.keys() - grown} == {key: before[key] for key in before.keys() - grown}
     done = run(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", CHOSEN, *CONTRACTS)
     assert done.returncode == 0, done.stdout[-6000:]
     passed = [line for line in done.stdout.splitlines() if "PASSED" in line]
@@ -99,7 +98,8 @@ assert {"kappa", "uar", "script.uar", "script.wa"} <= set(found) and "script.kap
 assert headline({"script.uar": 0.25}) == 0.25 and Objective("kappa").sign == 1
 assert "sharpness" in str(SPACES["fusion"].ranges["model.fusion"]) and "tasks.script.weight" in SPACES["tasks"].ranges
 weights = ["stages=two", "stages.first.weights.script=0.5", "tasks.script.weight=1"]
-config = compose([*weights, "model.fusion=gated", "weighting=inverse"])
+config = compose([*weights, "model.fusion=gated", "weighting=inverse", "model.face=./faces", "conditions=[without_face]"])
+assert config.model.channels == ("speech", "text", "face") and config.model.face_dropout is None
 assert config.stages.first.weights.given() == {"script": 0.5}
 """
     done = run(followed[0], "-W", "ignore", "-c", program)

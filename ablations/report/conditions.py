@@ -21,7 +21,7 @@ HOW = (
 )
 CONDITIONS = (
     "The same trained models, tested again: no model was trained for a condition, and no epoch was selected by one. "
-    "speech_only and text_only hide a channel as masking does in training; text:COLUMN reads another text; all others change the "
+    "NAME_only and without_NAME hide channels as masking does in training; text:COLUMN reads another text; all others change the "
     "waveform, with the same random draw per utterance for all variants and seeds.",
     HOW,
 )

@@ -192,15 +192,14 @@ def report_study(console: Console, name: str, folder: Path, wanted: float | None
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:
     """Implements `ser corpus check`. Returns 0 when every file can be used and 1 otherwise."""
     from ser_core.corpus.check import check_audio
-    from ser_core.dataset.channels import device_of
+    from ser_core.dataset.channels import shortest_audio
 
     base, cluster = split_overrides(overrides)
     config = compose(base)
     corpus = config.corpus.read(config.cache)
     print_licence(config)
     print_notices([*corpus.notices, *settings_without_effect(config, corpus, base), *cluster.without_effect_in("corpus")])
-    extractor = config.model.speech.extractor(device_of(config))
-    checked = check_audio(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress=True)
+    checked = check_audio(corpus, config.audio, shortest_audio(config) or 1, progress=True)
     for utterance, reason in sorted((checked.doubtful | checked.unusable).items()):
         console.print(f"{utterance}: {reason}", highlight=False, soft_wrap=True, markup=False)
     doubts = f", {len(checked.doubtful)} of unknown length" if checked.doubtful else ""

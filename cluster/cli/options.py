@@ -46,9 +46,10 @@ def print_options(console: Console, overrides: Sequence[str]) -> None:
 def _choice(table: Table, group: str, name: str) -> None:
     choices = GROUPS[group][0]
     meaning = (choices[name].__doc__ or "").splitlines()[0]
+    joins = getattr(choices[name], "joins", "")
     named = [each if option.cost is None else f"{each} ({option.cost:.1f})" for each, option in choices.items()]
     costs = f" In brackets: {choices[name].cost_meaning}." if any(option.cost is not None for option in choices.values()) else ""
-    table.add_row(f"[bold]{group}[/]", f"[bold]{name}[/]", f"one of {', '.join(named)}.{costs} {meaning}")
+    table.add_row(f"[bold]{group}[/]", f"[bold]{name}[/]", f"one of {', '.join(named)}.{costs} {meaning} {joins}".rstrip())
 
 
 def _value(config: Any, key: str) -> Any:

@@ -19,13 +19,14 @@ from ser_core.audit.listening import Heard, listen
 from ser_core.audit.overlap import people, recordings
 from ser_core.audit.pretraining import checkpoint_names, pretraining
 from ser_core.audit.shortcuts import shortcuts
+from ser_core.audit.stored_features import stored_features
 from ser_core.audit.texts import tags, transcripts
 from ser_core.audit.voices import voices
 from ser_core.config.tree import Config
 from ser_core.config.without_effect import settings_without_effect
 from ser_core.content_hashes import content_hashes
 from ser_core.corpus.corpus import Corpus
-from ser_core.dataset.channels import device_of
+from ser_core.dataset.channels import shortest_audio
 from ser_core.errors import CorpusError
 from ser_core.folds import Folds, make_folds, unused_notice
 
@@ -65,16 +66,16 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
     cache = config.cache
     corpus = config.corpus.read(cache)
     notices = (*corpus.notices, *settings_without_effect(config, corpus, overrides))
-    extractor = config.model.speech.extractor(device_of(config))
+    shortest = shortest_audio(config)
     seconds: dict[str, float] = {}
     with _timed(seconds, "listening"):
-        heard = listen(corpus, config.audio, extractor.minimum_samples if extractor else 1, progress)
+        heard = listen(corpus, config.audio, shortest or 1, progress)
     broken = unusable(corpus, heard)
     bad = {name: each.reason for name, each in zip(corpus.table["utterance"], heard, strict=True) if each.reason}
-    if extractor and len(bad) == len(corpus):
+    if shortest and len(bad) == len(corpus):
         name, reason = next(iter(bad.items()))
         raise CorpusError(f"corpus {corpus.name}: no utterance has usable audio; first {name}: {reason}; correct the paths")
-    if extractor and bad:
+    if shortest and bad:
         heard = [each for each in heard if not each.reason]
         corpus = corpus.without(bad)
     hashes = content_hashes(corpus.table["file"], cache, progress)
@@ -82,11 +83,9 @@ def audit(config: Config, overrides: Sequence[str] = (), progress: bool = False)
     accepting = dataclasses.replace(corpus, unknown_speakers="each") if corpus.why_unknown else corpus
     folds = make_folds(accepting, config.folds, corpus.card("".join(hashes[file] for file in corpus.table["file"])))
     notices += tuple(unused_notice(accepting, config.folds, folds))
-    encoders = {
-        f"model.{channel}": checkpoint_names(getattr(getattr(config.model, channel), "path", ""))
-        for channel in ("speech", "text")
-    }
+    encoders = {f"model.{name}": checkpoint_names(getattr(option, "path", "")) for name, option in config.model.encoders.items()}
     findings = [*broken, *findings_of(corpus, folds, heard, config.audio, seconds), *pretraining(corpus, encoders)]
+    findings += stored_features(config, corpus, progress)
     protocol = str(folds.protocol["protocol"])
     return Audited(corpus.name, len(corpus), protocol, folds.hash, gravest_first(findings), notices, seconds)
 

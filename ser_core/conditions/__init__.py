@@ -1,22 +1,24 @@
 """The extra conditions under which a trained fold is tested: one file per condition. CONDITIONS is the only list.
 
-    speech_only  text_only        a channel is hidden, as in masking; nothing is retrained
+    speech_only  features_only    all other channels are hidden, as in masking; nothing is retrained
+    without_text                  one channel is hidden
     text:asr                      another text, from the column `asr`
-    noise:10  codec:gsm  ...      the speech after an augmentation, with separate noise for each utterance
+    noise:10  codec:gsm  ...      the audio after an augmentation, with separate noise for each utterance
 An entry of `conditions` is NAME or NAME:VALUE. Its scores are called METRIC@ENTRY, for example uar@noise:10.
 """
 
 from ser_core.augment import AUGMENTATIONS
+from ser_core.channels import CHANNELS
 from ser_core.conditions.condition import Condition
 from ser_core.conditions.degraded import Degraded
+from ser_core.conditions.only import SUFFIX, Only
 from ser_core.conditions.other_text import OtherText
-from ser_core.conditions.speech_only import SpeechOnly
-from ser_core.conditions.text_only import TextOnly
+from ser_core.conditions.without import PREFIX, Without
 from ser_core.errors import SettingError
 
 CONDITIONS: dict[str, type[Condition]] = {
-    "speech_only": SpeechOnly,
-    "text_only": TextOnly,
+    **{f"{name}{SUFFIX}": Only for name in CHANNELS},
+    **{f"{PREFIX}{name}": Without for name in CHANNELS},
     "text": OtherText,
     **dict.fromkeys(AUGMENTATIONS, Degraded),
 }

@@ -1,10 +1,10 @@
-"""What every condition defines: the channel it hides, or what replaces a channel.
+"""What every condition defines: the channels it hides, or what replaces what channels are made from.
 
 trained model -- hides --> a channel's steps are zero        corpus -- changes_speech, reads_text --> other features
 """
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from ser_core.errors import SettingError
 
@@ -15,10 +15,9 @@ class Condition:
 
     entry: str
 
-    @property
-    def hides(self) -> str:
-        """Returns the channel hidden from fusion and heads; "" for none."""
-        return ""
+    def hides(self, channels: Mapping[str, str]) -> list[str]:
+        """Returns which of a model's channels are hidden from fusion and heads; [] for none."""
+        return []
 
     @property
     def changes_speech(self) -> str:
@@ -30,11 +29,21 @@ class Condition:
         """Returns the column whose text replaces the corpus's own; "" for none."""
         return ""
 
-    def check(self, channels: Collection[str]) -> None:
-        """Raises SettingError if a model with these channels cannot be tested under the condition."""
+    def check(self, channels: Mapping[str, str]) -> None:
+        """Raises SettingError if a model with these channels cannot be tested under the condition.
+
+        `channels` says what each channel is made from: audio, text or stored.
+        """
         raise NotImplementedError
 
-    def needs(self, channel: str, channels: Collection[str]) -> None:
+    def needs_another(self, channel: str, channels: Mapping[str, str]) -> None:
+        """Raises SettingError unless the model reads another channel too."""
+        if set(channels) == {channel}:
+            # The channel that most models have besides this one.
+            other = "text" if channel == "speech" else "speech"
+            self.needs(other, channels)
+
+    def needs(self, channel: str, channels: Mapping[str, str]) -> None:
         """Raises SettingError unless the model reads the channel."""
         if channel not in channels:
             raise SettingError(

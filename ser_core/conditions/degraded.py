@@ -1,6 +1,6 @@
 """Degraded speech such as `noise:10`: an augmentation of every utterance, with a draw that depends only on the utterance."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from ser_core.augment import augmentation
 from ser_core.conditions.condition import Condition
@@ -13,6 +13,7 @@ class Degraded(Condition):
     def changes_speech(self) -> str:
         return self.entry
 
-    def check(self, channels: Collection[str]) -> None:
+    def check(self, channels: Mapping[str, str]) -> None:
         augmentation(self.entry, "conditions")
-        self.needs("speech", channels)
+        if "audio" not in channels.values():
+            self.needs("speech", channels)

@@ -3,7 +3,7 @@
 Any corpus can have such columns in corpus.columns_file; a table corpus (corpus=table) can have them in its own table.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from ser_core.conditions.condition import Condition
 from ser_core.errors import SettingError
@@ -16,7 +16,8 @@ class OtherText(Condition):
     def reads_text(self) -> str:
         return self.entry.partition(":")[2]
 
-    def check(self, channels: Collection[str]) -> None:
+    def check(self, channels: Mapping[str, str]) -> None:
         if not self.reads_text:
             raise SettingError("conditions: text needs the name of its column, for example text:asr")
-        self.needs("text", channels)
+        if "text" not in channels.values():
+            self.needs("text", channels)

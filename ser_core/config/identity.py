@@ -11,6 +11,7 @@ names. tests/ser_core/config/defaults.json pins all defaults.
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import ser_core
@@ -33,10 +34,16 @@ def fingerprint(config: Config, extra_content: str = "") -> str:
     return _digest(content | ({"beside": extra_content} if extra_content else {}))
 
 
-def channels_fingerprint(config: Config) -> str:
-    """Returns the name of the features that a Config reads: equal for all fusions, tasks and seeds over the same channels."""
-    parts = (config.audio, config.model.speech, config.model.text)
-    return _digest([ser_core.EDITION, *map(described, parts), config.tasks.emotion.weight > 0])
+def channels_fingerprint(config: Config, stored: Sequence[str] = ()) -> str:
+    """Returns the name of the features that a Config reads: equal for all fusions, tasks and seeds over the same channels.
+
+    `stored` names the content of channels of stored features.
+    """
+    found = {name: described(option) for name, option in config.model.encoders.items()}
+    first = [described(config.audio), found.pop("speech"), found.pop("text"), config.tasks.emotion.weight > 0]
+    # Channels that came later appear only where they are read, so older names stay.
+    others = {name: each for name, each in found.items() if each}
+    return _digest([ser_core.EDITION, *first, *([others, *stored] if others else [])])
 
 
 def described(option: Option | Tasks) -> dict[str, Any]:

@@ -33,7 +33,10 @@ def rewrite(override: str, groups: Groups) -> str:
 
 
 def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
-    """Rewrites every override. A path given for an encoder, `model.speech=../models/whisper`, becomes `checkpoint` and a path."""
+    """Rewrites every override. A path given for an encoder, `model.speech=../models/whisper`, becomes `checkpoint` and a path.
+
+    For `model.features` it becomes `folder` or `table` and a path.
+    """
     expanded = []
     for place, override in enumerate(overrides):
         if "=" not in override and place and override[:1] not in "+~":
@@ -43,11 +46,16 @@ def expand(overrides: Sequence[str], groups: Groups) -> list[str]:
         written = rewrite(override, groups)
         key, _, value = written.partition("=")
         table = groups.get(key.replace("/", "."), ({}, ""))[0]
-        if "checkpoint" in table and value not in table and "/" in value:
-            expanded += [f"{key}=checkpoint", f"{key.replace('/', '.')}.path={override.partition('=')[2]}"]
+        if "/" in value and value not in table and (named := _chosen_by_path(table, value)):
+            expanded += [f"{key}={named}", f"{key.replace('/', '.')}.path={override.partition('=')[2]}"]
         else:
             expanded.append(written)
     return expanded
+
+
+def _chosen_by_path(table: Mapping[str, type[Any]], path: str) -> str:
+    """Returns the option of a table that a path chooses; "" if none takes a path."""
+    return next((name for name, option in table.items() if option.reads_path(path)), "")
 
 
 def _unreadable(override: str) -> str:
@@ -66,7 +74,9 @@ def chosen_options(overrides: Sequence[str], groups: Groups) -> dict[str, str]:
         if dotted in groups:
             table = groups[dotted][0]
             if value not in table:
-                place = f", or give a checkpoint's folder with a / in it, as {dotted}=./NAME" if "checkpoint" in table else ""
+                taken = _chosen_by_path(table, f"./{value}")
+                what = {"": "", "checkpoint": "a checkpoint's folder"}.get(taken, "a path")
+                place = f", or give {what} with a / in it, as {dotted}=./NAME" if what else ""
                 found = f"no such option{nearest(value, table)}; choose from {', '.join(table)}{place}"
                 raise SettingError(f"{dotted}={shortened(value)}: {found}")
             names[dotted] = value

@@ -7,6 +7,7 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from ser_core.channels import CHANNELS
 from ser_core.config.override_keys import Groups, chosen_options, expand, remaining_overrides
 from ser_core.errors import SettingError, nearest
 from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
@@ -14,7 +15,9 @@ from ser_core.systems import DIFFERS, RECONSTRUCTION, SYSTEMS, System
 KEY, PROTOCOL = "system", "protocol"
 PROTOCOLS = ("own", "paper")
 """own: folds.* as you set them or by default, chosen so that nothing leaks. paper: the folds of the system's paper."""
-ENCODERS = ("model.speech", "model.text")
+ENCODERS = tuple(f"model.{name}" for name in CHANNELS)
+"""Groups that choose an encoder."""
+CHECKPOINTS = ("model.speech", "model.text")
 """Groups whose settings, in a system, are those of a checkpoint. The user chooses which checkpoint."""
 
 
@@ -95,7 +98,7 @@ def apply_system(overrides: Sequence[str], groups: Groups) -> AppliedSystem:
     folds = expand(system.folds, groups) if protocol == "paper" else []
     below = [*folds, *expand(system.overrides, groups)]
     names = chosen_options([*below, *own], groups)
-    encoders = {key: names[key] for key in ENCODERS}
+    encoders = {key: names[key] for key in CHECKPOINTS}
     meant = [_choice(key, "checkpoint") for key in encoders]
     changes = [*(each for each in map(_choice, encoders, encoders.values()) if each not in own), *own]
     left = remaining_overrides([*meant, *below], changes, groups)

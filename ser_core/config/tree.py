@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from ser_core.audio import Audio
 from ser_core.batch import BATCHINGS
+from ser_core.channels import CHANNELS
 from ser_core.conditions import condition
 from ser_core.config.default_store import DEFAULT_STORE
 from ser_core.corpus import CORPORA, Corpus, CorpusOption
-from ser_core.encoders import SPEECH, TEXT
 from ser_core.encoders.adapters import ADAPTERS
 from ser_core.encoders.encoder import EncoderOption
 from ser_core.encoders.integration import INTEGRATIONS
@@ -26,19 +26,25 @@ from ser_core.fusion import FUSIONS, FusionOption
 from ser_core.masking import MASKINGS, MaskingOption
 from ser_core.options import Option, Situation, at_least, location_field, one_of, within
 from ser_core.stages import PARTS, STAGES, StagePlan, StagesOption, plan_stages
-from ser_core.tasks import CHANNELS, Tasks
+from ser_core.tasks import Tasks
 from ser_core.weighting import WEIGHTINGS, WeightingOption
+
+
+def encoder_groups() -> dict[str, tuple[dict[str, type[Any]], str]]:
+    """Returns the groups of every channel: its encoder, and what goes inside the layers of encoders that have some."""
+    groups: dict[str, tuple[dict[str, type[Any]], str]] = {}
+    for name, kind in CHANNELS.items():
+        groups[f"model.{name}"] = (kind.encoders, kind.default)
+        if any(issubclass(option, TrainableEncoder) for option in kind.encoders.values()):
+            groups |= {f"model.{name}.integration": (INTEGRATIONS, "none"), f"model.{name}.adapter": (ADAPTERS, "none")}
+    return groups
+
 
 GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
     "corpus": (CORPORA, "demo"),
     "folds": (FOLDS, "lospo"),
     "folds.dev": (DEVELOPMENT, "auto"),
-    "model.speech": (SPEECH, "logmel"),
-    "model.speech.integration": (INTEGRATIONS, "none"),
-    "model.speech.adapter": (ADAPTERS, "none"),
-    "model.text": (TEXT, "words"),
-    "model.text.integration": (INTEGRATIONS, "none"),
-    "model.text.adapter": (ADAPTERS, "none"),
+    **encoder_groups(),
     "model.fusion": (FUSIONS, "concat"),
     "model.masking": (MASKINGS, "none"),
     "weighting": (WEIGHTINGS, "fixed"),
@@ -47,15 +53,25 @@ GROUPS: dict[str, tuple[dict[str, type[Any]], str]] = {
 """Every node chosen by name: its table and its default. A nested node exists if the option chosen for its parent has it."""
 
 
+def one_encoder_per_channel(option: type) -> type:
+    """Gives a class of options an encoder for each channel, first, and the dropout of each channel, last."""
+    own = dict(option.__annotations__)
+    dropouts = {f"{name}_dropout": float | None for name in CHANNELS}
+    option.__annotations__ = {**dict.fromkeys(CHANNELS, EncoderOption), **own, **dropouts}
+    for name, kind in CHANNELS.items():
+        sentence = {"sentence": kind.sentence}
+        setattr(option, name, dataclasses.field(default_factory=EncoderOption, metadata=sentence))
+        about = f"Share of dimensions dropped at the {name} channel, from 0 (none) to 0.9; null means model.dropout."
+        setattr(option, f"{name}_dropout", dataclasses.field(default=None, metadata={"sentence": about}))
+    return option
+
+
 @dataclasses.dataclass(frozen=True)
+@one_encoder_per_channel
 class Model(Option):
-    """The network between features and tasks."""
+    """The network between features and tasks: an encoder per channel (`speech`, `text`, ...), and the fields below."""
 
     key: ClassVar[str] = "model"
-    speech: EncoderOption = dataclasses.field(default_factory=EncoderOption)
-    """Encoder of the speech channel."""
-    text: EncoderOption = dataclasses.field(default_factory=EncoderOption)
-    """Encoder of the text channel."""
     fusion: FusionOption = dataclasses.field(default_factory=FusionOption)
     """How the channels become one vector."""
     masking: MaskingOption = dataclasses.field(default_factory=MaskingOption)
@@ -64,14 +80,10 @@ class Model(Option):
     """Width that every channel is projected to, at least 4."""
     dropout: float = 0.3
     """Share of dimensions dropped at the channels, in the fusion and before the heads, from 0 (none) to 0.9."""
-    speech_dropout: float | None = None
-    """Share of dimensions dropped at the speech channel, from 0 (none) to 0.9; null means model.dropout."""
-    text_dropout: float | None = None
-    """Share of dimensions dropped at the text channel, from 0 (none) to 0.9; null means model.dropout."""
 
     def __post_init__(self) -> None:
         at_least(self, "width", 4)
-        for field in ("dropout", "speech_dropout", "text_dropout"):
+        for field in ("dropout", *(f"{name}_dropout" for name in CHANNELS)):
             if getattr(self, field) is not None:
                 within(self, field, 0, 0.9)
 
@@ -87,12 +99,22 @@ class Model(Option):
     @property
     def channels(self) -> tuple[str, ...]:
         """Returns the names of the channels that the model reads."""
-        return tuple(name for name in CHANNELS if getattr(self, name).name != "none")
+        return tuple(self.reads)
+
+    @property
+    def encoders(self) -> dict[str, EncoderOption]:
+        """Returns the encoder of every channel, by name, including those that read nothing."""
+        return {name: getattr(self, name) for name in CHANNELS}
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """Returns what each channel that the model reads is made from: audio, text or stored features."""
+        return {name: option.reads for name, option in self.encoders.items() if option.reads}
 
     @property
     def tuned(self) -> tuple[TrainableEncoder, ...]:
         """Returns the encoders that have trained layers."""
-        return tuple(option for option in (self.speech, self.text) if isinstance(option, TrainableEncoder) and option.tune)
+        return tuple(option for option in self.encoders.values() if isinstance(option, TrainableEncoder) and option.tune)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -176,7 +198,7 @@ class Optim(Option):
             found |= dict.fromkeys(unused, "folds.dev=none leaves no development set")
         elif self.refit and folds and not any(fold.joins for fold in folds.folds):
             found["refit"] = "this protocol never adds the development set to the training set (see the card)"
-        if not any(getattr(getattr(config.model, name), "layers", "") == "weighted" for name in CHANNELS):
+        if not any(getattr(option, "layers", "") == "weighted" for option in config.model.encoders.values()):
             found["layer_rate"] = "no channel uses a weighted sum of encoder layers (a checkpoint with layers=weighted does)"
         if self.mixup == 0:
             found["mixup_alpha"] = "optim.mixup=0 mixes nothing"
@@ -236,7 +258,7 @@ class Config(Option):
     optim: Optim = dataclasses.field(default_factory=Optim)
     """How the model is trained."""
     conditions: list[str] = dataclasses.field(default_factory=list)
-    """Extra conditions for scoring a trained fold: speech_only, text_only, text:COLUMN, or an augmentation such as noise:10."""
+    """Extra conditions for scoring a trained fold: speech_only, without_text, text:COLUMN, or an augmentation like noise:10."""
     run: Run = dataclasses.field(default_factory=Run)
     """Where and how to run."""
 
@@ -272,10 +294,10 @@ class Config(Option):
         ]
 
     def without_effect(self, situation: Situation) -> dict[str, str]:
-        found, extracts = dict[str, str](), any(getattr(self.model, name).name not in ("none", "words") for name in CHANNELS)
-        if "speech" not in self.model.channels:
+        found = dict[str, str]()
+        if "audio" not in self.model.reads.values():
             found |= dict.fromkeys(("audio", "run.on_bad_audio"), "model.speech=none reads no audio")
-        if not extracts:
+        if not any(option.reads and option.stores for option in self.model.encoders.values()):
             found["run.features_gb"] = "no channel has features to store"
         reads = [entry for entry in self.conditions if condition(entry).reads_text]
         if not reads and "column" not in self.tasks.stored:
@@ -303,7 +325,7 @@ class Config(Option):
     def _check_versions(self) -> None:
         """Raises SettingError for a condition that the channels do not allow, and for what an active task does not allow."""
         for entry in self.conditions:
-            condition(entry).check(self.model.channels)
+            condition(entry).check(self.model.reads)
             if self.conditions.count(entry) > 1:
                 raise SettingError(f"conditions: {entry} is given twice; keep one")
         for task in self.tasks.active().values():

@@ -55,7 +55,7 @@ class Plan:
         alone = f"optim.pack has no effect, folds are trained one by one: {self.one_by_one}"
         unused = unused_notice(self.dataset.corpus, self.config.folds, self.folds)
         alone = [alone] if self.one_by_one else []
-        encoders = [*self.config.model.speech.notices(), *self.config.model.text.notices()]
+        encoders = [notice for option in self.config.model.encoders.values() for notice in option.notices()]
         return [*self.dataset.corpus.notices, *unused, *alone, *self.config.small_batches(), *encoders]
 
     def notices_for(self, overrides: Sequence[str]) -> list[str]:
@@ -107,8 +107,8 @@ def plan(config: Config, progress: bool = False, dataset: Dataset | None = None)
     flagged = flags(dataset.corpus, folds, settled.optim.refit)
     card |= {**folds.protocol, "flags": flagged, "split": folds.hash, "audio": audio, "skipped": len(dataset.skipped)}
     card["metrics"] = DEFINITIONS
-    name = fingerprint(settled, dataset.extra_content)
-    return Plan(settled, config, dataset, folds, card, name, channels_fingerprint(settled), one_by_one)
+    name, channels = fingerprint(settled, dataset.extra_content), channels_fingerprint(settled, dataset.stored_content)
+    return Plan(settled, config, dataset, folds, card, name, channels, one_by_one)
 
 
 def _check_tasks(settled: Config, corpus: Corpus) -> None:

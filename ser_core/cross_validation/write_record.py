@@ -20,7 +20,7 @@ from ser_core.dataset.channels import device_of
 from ser_core.evaluation.baselines import baselines, cached_baselines
 from ser_core.evaluation.score import score
 from ser_core.folds import Fold
-from ser_core.masking.masking import hide_channel
+from ser_core.masking.masking import hide_channels
 from ser_core.metrics import under
 from ser_core.model import SpeechEmotionModel
 from ser_core.trained.describe import Trained, describe
@@ -76,7 +76,7 @@ def condition_scores(planned: Plan, model: SpeechEmotionModel, rows: Sequence[in
     """Scores a trained model on these rows under each of config.conditions: `<metric>@<condition>`."""
     found: dict[str, float] = {}
     for entry in planned.config.conditions:
-        with hide_channel(model.stems, condition(entry).hides):
+        with hide_channels(model.stems, condition(entry).hides(planned.config.model.reads)):
             predictions = predict(planned.config, planned.dataset.under(entry), model, rows)
         found |= {under(metric, entry): value for metric, value in score(predictions).items()}
     return found

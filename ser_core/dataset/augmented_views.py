@@ -33,10 +33,14 @@ NAN = float("nan")
 
 
 class ChannelViews(NamedTuple):
-    """Versions of every utterance in one channel: those of utterance `row` have numbers first[row] to first[row + 1] - 1."""
+    """Versions of every utterance in one channel: those of utterance `row` have numbers first[row] to first[row + 1] - 1.
+
+    Channels that read the same (`reads`) show the same version in a step.
+    """
 
     channel: Channel
     first: Sequence[int]
+    reads: str = ""
 
     def drawn(self, row: int, lot: float) -> Tensor | None:
         """Returns the version that a number in [0, 1) selects; None if the utterance has none."""
@@ -63,9 +67,10 @@ class StoredViews:
             return {}
         # From the step's key and not from a generator: a resumed or packed run draws the same views.
         lots = uniform(key, LOT, (len(channels), len(rows))).tolist()
-        views = {}
-        for (name, channel), lot in zip(channels.items(), lots, strict=True):
+        views, shared = {}, dict[str, list[float]]()
+        for (name, channel), own in zip(channels.items(), lots, strict=True):
             versions = self.channels.get(name)
+            lot = shared.setdefault(versions.reads or name, own) if versions else own
             found = [versions.drawn(row, share) if versions else None for row, share in zip(rows, lot, strict=True)]
             views[name] = pad([channel.sequences[row] if one is None else one for row, one in zip(rows, found, strict=True)])
         return views
@@ -91,7 +96,8 @@ def stored_views(config: Config, corpus: Corpus, hashes: Mapping[str, str], prog
         return _columns(config, corpus, progress)
     changes = [speech_items(corpus, hashes, entry) for entry in task.augmentations]
     each = [list(versions) for versions in zip(*changes, strict=True)]
-    return StoredViews({"speech": _speech_views(config, corpus, each, progress)}, task.stored, content=f"augment-{EDITION}")
+    heard = {name: _speech_views(config, name, corpus, each, progress) for name in _reading(config, "audio")}
+    return StoredViews(heard, task.stored, content=f"augment-{EDITION}", notices=_unchanged(config, "views=waveform"))
 
 
 def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], progress: bool) -> dict[str, ChangedChannels]:
@@ -104,29 +110,31 @@ def changed_channels(config: Config, corpus: Corpus, hashes: Mapping[str, str], 
         one = condition(entry)
         if one.changes_speech:
             each = [[item] for item in speech_items(corpus, hashes, one.changes_speech)]
-            found[entry] = ChangedChannels(
-                {"speech": _speech_views(config, corpus, each, progress).channel}, f"augment-{EDITION}"
-            )
+            heard = {name: _speech_views(config, name, corpus, each, progress).channel for name in _reading(config, "audio")}
+            found[entry] = ChangedChannels(heard, f"augment-{EDITION}", _unchanged(config, f"conditions: {entry}"))
         elif not one.reads_text:
             found[entry] = ChangedChannels({}, "")
         else:
             further = further_column(corpus, config.corpus, one.reads_text)
-            texts = further.cells[one.reads_text]
-            channel = text_channel(config, corpus.column("utterance").tolist(), texts, progress)
-            found[entry] = ChangedChannels({"text": channel} if channel else {}, _digest(texts), further.notices)
+            texts, utterances = further.cells[one.reads_text], corpus.column("utterance").tolist()
+            read = {name: text_channel(config, name, utterances, texts, progress) for name in _reading(config, "text")}
+            found[entry] = ChangedChannels(read, _digest(texts), further.notices)
     return found
 
 
-def content_of(views: StoredViews, conditions: Mapping[str, ChangedChannels]) -> str:
-    """Returns one name for everything read beyond the corpus's own content; "" if there is nothing."""
-    parts = [views.content, *(one.content for one in conditions.values())]
+def content_of(views: StoredViews, conditions: Mapping[str, ChangedChannels], stored: Sequence[str] = ()) -> str:
+    """Returns one name for everything read beyond the corpus's own content; "" if there is nothing.
+
+    `stored` names the content of channels of stored features.
+    """
+    parts = [views.content, *(one.content for one in conditions.values()), *stored]
     return _digest(parts) if any(parts) else ""
 
 
 def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
     """Reads views from columns, for the channels that the model reads."""
-    wanted = {"speech": AUGMENTED_FILE, "text": AUGMENTED_TEXT}
-    names = [wanted[channel] for channel in config.model.channels]
+    wanted = {"audio": AUGMENTED_FILE, "text": AUGMENTED_TEXT}
+    names = [column for reads, column in wanted.items() if _reading(config, reads)]
     found, notices = further_columns(corpus, config.corpus, names)
     if not any(cell for cells in found.values() for cell in cells):
         raise CorpusError(
@@ -140,23 +148,36 @@ def _columns(config: Config, corpus: Corpus, progress: bool) -> StoredViews:
         hashes = content_hashes([file for each in files for file in each], config.cache, progress)
         rows = zip(utterances, files, strict=True)
         each = [[Speech(name, file, NAN, NAN, hashes[file]) for file in several] for name, several in rows]
-        channels["speech"] = _speech_views(config, corpus, each, progress)
+        channels |= {name: _speech_views(config, name, corpus, each, progress) for name in _reading(config, "audio")}
     if texts := cells.get(AUGMENTED_TEXT):
         names = [name for name, each in zip(utterances, texts, strict=True) for _ in each]
-        channel = text_channel(config, names, [text for each in texts for text in each], progress)
-        channels |= {"text": ChannelViews(channel, _first(texts))} if channel else {}
+        flat, first = [text for each in texts for text in each], _first(texts)
+        reading = {name: text_channel(config, name, names, flat, progress) for name in _reading(config, "text")}
+        channels |= {name: ChannelViews(channel, first, "text") for name, channel in reading.items()}
     content = _digest([[[hashes.get(part, part) for part in cell] for cell in column] for column in cells.values()])
     return StoredViews(channels, config.tasks.stored, pd.DataFrame(found), content, notices)
 
 
-def _speech_views(config: Config, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool) -> ChannelViews:
+def _reading(config: Config, reads: str) -> list[str]:
+    """Returns the channels of the model that are made from audio, or from text."""
+    return [name for name, made in config.model.reads.items() if made == reads]
+
+
+def _unchanged(config: Config, what: str) -> tuple[str, ...]:
+    """Returns a notice about the channels that a changed waveform does not reach."""
+    stored = _reading(config, "stored")
+    return (f"{what} changes the audio, but model.{' and model.'.join(stored)} stays as stored",) if stored else ()
+
+
+def _speech_views(
+    config: Config, channel_name: str, corpus: Corpus, each: Sequence[Sequence[Speech]], progress: bool
+) -> ChannelViews:
     """Returns features of several items per utterance. Raises CorpusError for an item with unusable audio."""
-    channel = speech_channel(config, [item for items in each for item in items], progress)
-    assert channel is not None, "Config refuses versions of a channel that is not read"
+    channel = speech_channel(config, channel_name, [item for items in each for item in items], progress)
     if isinstance(channel.sequences, Features) and (refused := channel.sequences.refused):
         name, reason = next(iter(refused.items()))
         raise CorpusError(f"corpus {corpus.name}: {len(refused)} utterances have a version that cannot be used, {name}: {reason}")
-    return ChannelViews(channel, _first(each))
+    return ChannelViews(channel, _first(each), "audio")
 
 
 def _first(each: Sequence[Sequence[object]]) -> list[int]:

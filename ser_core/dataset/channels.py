@@ -1,12 +1,15 @@
-"""The channels of a corpus: a sequence of frozen features (mapped from disk) or word numbers per utterance.
+"""The channels of a corpus: a sequence of features (mapped from disk) or word numbers per utterance.
 
-utterances --items--> feature store --> Channel       texts --word_numbers--> Channel        (by model.speech and model.text)
+utterances --items--> feature store --> Channel      texts --word_numbers--> Channel      stored features --> Channel
+What a channel is made from is up to its encoder, EncoderOption.reads. A channel of another making adds a line to MAKERS.
 """
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 
+import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,6 +18,7 @@ from ser_core.config.tree import Config
 from ser_core.corpus import Corpus
 from ser_core.corpus.texts import clean
 from ser_core.encoders.encoder import EncoderOption
+from ser_core.encoders.features.stored import StoredExtractor, StoredFeatures
 from ser_core.encoders.stems import FeatureStem, WordStem
 from ser_core.encoders.tuned import TunedStem, Tuning
 from ser_core.encoders.words import Words, word_numbers
@@ -40,6 +44,10 @@ class Channel:
     """Output of the untrained layers, for statistics and linear models; None if it equals `sequences`."""
     reader: type[FeatureStem] = FeatureStem
     """How several layers are combined."""
+    content: str = ""
+    """Hash of what it was read from; "" for audio and text, which the hash of the corpus covers."""
+    notices: tuple[str, ...] = ()
+    """Sentences about what it was read from."""
 
     def stem(self, width: int, dropout: float) -> nn.Module:
         """Returns a new stem for this channel."""
@@ -85,20 +93,65 @@ class Channel:
         return counts
 
 
-def speech_channel(config: Config, items: Sequence[Speech], progress: bool = False) -> Channel | None:
-    """Returns the speech channel of these utterances; None with model.speech=none."""
-    return _extracted("speech", config.model.speech, items, config, progress)
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What the channels of some utterances are made from, in order."""
+
+    audio: Sequence[Speech]
+    texts: Sequence[str]
+    table: pd.DataFrame
+    """The columns utterance, file, start and end."""
 
 
-def text_channel(config: Config, names: Sequence[str], texts: Sequence[str], progress: bool = False) -> Channel | None:
-    """Returns the text channel of these texts, one per named utterance; None with model.text=none."""
-    texts = [clean(text) for text in texts]
-    if isinstance(config.model.text, Words):
-        buckets = config.model.text.buckets
-        numbers = [word_numbers(text, buckets) for text in texts]
-        return Channel("text", numbers, [len(each) for each in numbers], 0, buckets)
-    items = [Text(name, text) for name, text in zip(names, texts, strict=True)]
-    return _extracted("text", config.model.text, items, config, progress)
+def sources_of(corpus: Corpus, hashes: Mapping[str, str]) -> Sources:
+    """Returns what the channels of a corpus are made from."""
+    return Sources(speech_items(corpus, hashes), corpus.column("text").tolist(), corpus.table)
+
+
+def make_channel(config: Config, name: str, sources: Sources, progress: bool = False) -> Channel:
+    """Returns a channel that the model reads. Utterances with unusable audio are in `sequences.refused`."""
+    return MAKERS[config.model.reads[name]](config, name, sources, progress)
+
+
+def speech_channel(config: Config, name: str, items: Sequence[Speech], progress: bool = False) -> Channel:
+    """Returns a channel that hears these utterances."""
+    return _extracted(name, items, config, progress)
+
+
+def text_channel(config: Config, name: str, names: Sequence[str], texts: Sequence[str], progress: bool = False) -> Channel:
+    """Returns a channel that reads these texts, one per named utterance."""
+    texts, option = [clean(text) for text in texts], config.model.encoders[name]
+    if isinstance(option, Words):
+        numbers = [word_numbers(text, option.buckets) for text in texts]
+        return Channel(name, numbers, [len(each) for each in numbers], 0, option.buckets)
+    return _extracted(name, [Text(one, text) for one, text in zip(names, texts, strict=True)], config, progress)
+
+
+def stored_channel(config: Config, name: str, utterances: pd.DataFrame, progress: bool = False) -> Channel:
+    """Returns a channel of features that another tool stored. Raises CorpusError for an utterance without any."""
+    option = config.model.encoders[name]
+    assert isinstance(option, StoredFeatures)
+    items, notices = option.items(utterances, config.cache)
+    extractor = StoredExtractor(items[0].dim, option.stride)
+    content = hashlib.sha256(" ".join(item.content for item in items).encode()).hexdigest()[:16]
+    if option.stores:
+        store = FeatureStore(config.cache, budget_gb=config.run.features_gb)
+        sequences: Sequence[Tensor] | Features = store.features(items, extractor, config.audio, progress)
+    else:
+        sequences = extractor([item.read() for item in items])
+    lengths = sequences.lengths if isinstance(sequences, Features) else [len(each) for each in sequences]
+    return Channel(name, sequences, lengths, *extractor.shape, content=content, notices=notices)
+
+
+Maker = Callable[[Config, str, Sources, bool], Channel]
+MAKERS: dict[str, Maker] = {
+    "audio": lambda config, name, sources, progress: speech_channel(config, name, sources.audio, progress),
+    "text": lambda config, name, sources, progress: text_channel(
+        config, name, sources.table["utterance"].tolist(), sources.texts, progress
+    ),
+    "stored": lambda config, name, sources, progress: stored_channel(config, name, sources.table, progress),
+}
+"""How a channel is made, by what its encoder reads."""
 
 
 def speech_items(corpus: Corpus, hashes: Mapping[str, str], change: str = "") -> list[Speech]:
@@ -116,25 +169,31 @@ def device_of(config: Config) -> torch.device:
     return torch.device("cpu" if wanted == "auto" else wanted)
 
 
+def shortest_audio(config: Config) -> int:
+    """Returns the samples that every encoder of audio needs at least; 0 if the model hears none."""
+    extractors = [option.extractor(device_of(config)) for option in config.model.encoders.values() if option.reads == "audio"]
+    return max((extractor.minimum_samples for extractor in extractors if extractor), default=0)
+
+
 def empty_channels(config: Config) -> dict[str, Channel]:
     """Returns the channels of a model without utterances: enough to build its stems. Reads the settings of encoders."""
     found, device = {}, device_of(config)
     for name in config.model.channels:
-        option: EncoderOption = getattr(config.model, name)
+        option: EncoderOption = config.model.encoders[name]
         extractor = option.extractor(device)
         if extractor is not None:
             found[name] = Channel(name, [], [], *extractor.shape, tuning=option.tuning(device), reader=option.reader)
         elif isinstance(option, Words):
             found[name] = Channel(name, [], [], 0, option.buckets)
+        elif isinstance(option, StoredFeatures):
+            found[name] = Channel(name, [], [], 1, option.dim)
     return found
 
 
-def _extracted(
-    name: str, option: EncoderOption, items: Sequence[Speech] | Sequence[Text], config: Config, progress: bool
-) -> Channel | None:
+def _extracted(name: str, items: Sequence[Speech] | Sequence[Text], config: Config, progress: bool) -> Channel:
+    option = config.model.encoders[name]
     extractor = option.extractor(device_of(config))
-    if extractor is None:
-        return None
+    assert extractor is not None, f"model.{name} computes its features"
     store = FeatureStore(config.cache, budget_gb=config.run.features_gb)
     features = store.features(items, extractor, config.audio, progress, Encoder(option))
     tuning = option.tuning(device_of(config))

@@ -17,7 +17,7 @@ from ser_core.content_hashes import content_hashes
 from ser_core.corpus import Corpus
 from ser_core.corpus.check import notice_of
 from ser_core.dataset.augmented_views import ChangedChannels, StoredViews, changed_channels, content_of, stored_views
-from ser_core.dataset.channels import Channel, speech_channel, speech_items, text_channel
+from ser_core.dataset.channels import Channel, Sources, make_channel, sources_of
 from ser_core.errors import CorpusError, SettingError
 from ser_core.feature_store.features import Features
 from ser_core.folds.protocol import make_folds
@@ -42,7 +42,12 @@ class Dataset:
     @property
     def extra_content(self) -> str:
         """Returns the name of everything read beyond the corpus's own content; "" if there is nothing."""
-        return content_of(self.views, self.conditions)
+        return content_of(self.views, self.conditions, self.stored_content)
+
+    @property
+    def stored_content(self) -> list[str]:
+        """Returns the hash of each channel of stored features, which no hash of the corpus covers."""
+        return [channel.content for channel in self.channels.values() if channel.content]
 
     def batch(self, rows: Sequence[int], key: Tensor | None = None) -> Batch:
         """Returns the utterances of these rows; with a step's key also a stored view of each, drawn by the key, if any."""
@@ -83,33 +88,47 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
     Raises CorpusError for audio that cannot be used, unless run.on_bad_audio=skip.
     """
     if not config.model.channels:
-        raise SettingError("a model needs a channel, but model.speech and model.text are both none; choose an encoder for one")
+        every = " and ".join(f"model.{name}" for name in config.model.encoders)
+        raise SettingError(f"a model needs a channel, but {every} are all none; choose an encoder for one")
     corpus = config.corpus.read(config.cache)
     make_folds(corpus, config.folds, {"content": ""})  # only for its error: extraction may take hours
     hashes = content_hashes(corpus.table["file"], config.cache, progress)
-    speech = speech_channel(config, speech_items(corpus, hashes), progress)
-    skipped = speech.sequences.refused if speech and isinstance(speech.sequences, Features) else {}
+    sources = sources_of(corpus, hashes)
+    heard = _heard(config, sources, progress)
+    skipped = {name: why for features in _features(heard) for name, why in features.refused.items()}
     if skipped:
         _refuse(config, corpus, skipped)
         corpus = corpus.without(skipped)
         # Channels follow the rows of the corpus table. The features are stored by now, so this is fast.
-        speech = speech_channel(config, speech_items(corpus, hashes), progress)
-    text = text_channel(config, corpus.column("utterance").tolist(), corpus.column("text").tolist(), progress)
+        sources = sources_of(corpus, hashes)
+        heard = _heard(config, sources, progress)
+    channels = {name: heard.get(name) or make_channel(config, name, sources, progress) for name in config.model.channels}
     conditions = changed_channels(config, corpus, hashes, progress)
     views = stored_views(config, corpus, hashes, progress)
-    doubts = speech.sequences.doubts if speech and isinstance(speech.sequences, Features) else {}
+    doubts = {name: why for features in _features(heard) for name, why in features.doubts.items()}
+    of_channels = [notice for channel in channels.values() for notice in channel.notices]
     of_columns = [*views.notices, *(notice for changed in conditions.values() for notice in changed.notices)]
-    notices = (*corpus.notices, *of_columns, *notice_of(doubts, len(corpus)))
+    notices = (*corpus.notices, *of_channels, *of_columns, *notice_of(doubts, len(corpus)))
     corpus = dataclasses.replace(corpus, further=views.columns, notices=notices)
     return Dataset(
         corpus=corpus,
-        channels={channel.name: channel for channel in (speech, text) if channel},
+        channels=channels,
         targets=config.tasks.targets(corpus),
         audio_hash="".join(hashes[file] for file in corpus.table["file"]),
         skipped=dict(skipped),
         views=views,
         conditions=conditions,
     )
+
+
+def _heard(config: Config, sources: Sources, progress: bool) -> dict[str, Channel]:
+    """Returns every channel that hears audio, by name."""
+    names = [name for name, reads in config.model.reads.items() if reads == "audio"]
+    return {name: make_channel(config, name, sources, progress) for name in names}
+
+
+def _features(channels: Mapping[str, Channel]) -> list[Features]:
+    return [channel.sequences for channel in channels.values() if isinstance(channel.sequences, Features)]
 
 
 def draw_batches(

@@ -63,9 +63,13 @@ class EncoderOption(Option):
     """Base of the encoders of one channel."""
 
     key: ClassVar[str] = "model"
+    reads: ClassVar[str] = ""
+    """What it reads of an utterance: audio, text, or stored (features from a file); "" for nothing."""
+    stores: ClassVar[bool] = True
+    """Whether the feature store keeps what it reads or computes."""
 
     def extractor(self, device: torch.device) -> Extractor | None:
-        """Returns the frozen encoder, or None if nothing is extracted (`none`, or `words`, whose stem reads word numbers).
+        """Returns the frozen encoder, or None if nothing is extracted (`none`, stored features, or `words`).
 
         Raises SettingError if the checkpoint cannot be found or is of another kind.
         """

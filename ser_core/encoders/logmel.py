@@ -34,6 +34,7 @@ class LogMel(EncoderOption):
     """Log energies of mel bands in 25 ms windows every 10 ms, without a checkpoint."""
 
     key: ClassVar[str] = "model.speech"
+    reads: ClassVar[str] = "audio"
 
     name: str = "logmel"
     """The name of this option."""

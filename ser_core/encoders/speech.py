@@ -37,6 +37,7 @@ class SpeechCheckpoint(TrainableEncoder):
     """A pre-trained speech encoder, frozen or with trained upper layers."""
 
     key: ClassVar[str] = "model.speech"
+    reads: ClassVar[str] = "audio"
 
     layers: str = "weighted"
     """Hidden states used: weighted (a learned sum of all), concat (side by side), last, or one number (0: embedding output)."""
@@ -55,14 +56,17 @@ class SpeechCheckpoint(TrainableEncoder):
         return "train_convolutions" if self.train_convolutions else ""
 
     def extractor(self, device: torch.device) -> "SpeechExtractor":
-        return SpeechExtractor(checkpoint.find(self.path, self.key), self.layers, self.stride, device, self.tune)
+        return self._extractor(device, self.layers, self.stride, self.tune)
 
     def lower(self, device: torch.device) -> Extractor:
-        frozen = SpeechExtractor(checkpoint.find(self.path, self.key), "last", 1, device, self.tune)
+        frozen = self._extractor(device, "last", 1, self.tune)
         if self.below:
             return SpeechInput(frozen)
         # Stride 1: the trained layers read every frame, and `strided` averages their output.
-        return SpeechExtractor(frozen.folder, str(frozen.below), 1, device)
+        return self._extractor(device, str(frozen.below), 1)
+
+    def _extractor(self, device: torch.device, layers: str, stride: int, tune: int = 0) -> "SpeechExtractor":
+        return SpeechExtractor(checkpoint.find(self.path, self.key), layers, stride, device, tune, self.key)
 
     def tuning(self, device: torch.device) -> Tuning | None:
         if not self.tune:
@@ -83,13 +87,20 @@ class SpeechExtractor:
     Raises SettingError if the folder holds another kind of model or fewer layers than requested.
     """
 
-    def __init__(self, folder: Path, layers: str, stride: int, device: torch.device, tune: int = 0) -> None:
-        key = SpeechCheckpoint.key
+    def __init__(
+        self,
+        folder: Path,
+        layers: str,
+        stride: int,
+        device: torch.device,
+        tune: int = 0,
+        key: str = SpeechCheckpoint.key,
+    ) -> None:
         self.settings = checkpoint.read_json(folder, "config.json", key)
         kind = self.settings.get("model_type")
         if kind not in FAMILIES:
             raise SettingError(f"{key}.path: {folder} is of kind {kind}; supported are {', '.join(FAMILIES)}")
-        self.folder, self.stride, self.device, self.family = folder, stride, device, FAMILIES[kind]
+        self.folder, self.stride, self.device, self.family, self.key = folder, stride, device, FAMILIES[kind], key
         if tune and self.family.why_frozen:
             raise SettingError(f"{key}.tune: {kind} cannot be trained here, because {self.family.why_frozen}; set {key}.tune=0")
         self.preparation = checkpoint.preparation(folder, key)
@@ -125,7 +136,7 @@ class SpeechExtractor:
     @functools.cached_property
     def model(self) -> Any:
         """Returns the encoder without unused parts: a decoder, and layers above the highest requested one."""
-        model: Any = checkpoint.load_model(self.folder, self.device, SpeechCheckpoint.key)
+        model: Any = checkpoint.load_model(self.folder, self.device, self.key)
         if hasattr(model, "decoder"):
             del model.decoder
         # At least one layer stays: state 0 is caught at its entrance.

@@ -42,6 +42,7 @@ class TextCheckpoint(TrainableEncoder):
     """A pre-trained text encoder, frozen or with trained upper layers."""
 
     key: ClassVar[str] = "model.text"
+    reads: ClassVar[str] = "text"
 
     max_tokens: int = 128
     """Maximum number of tokens per text, including special tokens, 3 to 512; the rest is cut off."""

@@ -66,6 +66,10 @@ class TrainableEncoder(EncoderOption):
         if self.tune and not self.rate and set(inside.values()) == {"none"}:
             raise SettingError(f"{self.key}.rate=0 trains nothing: add {self.key}.adapter=lora, or set {self.key}.tune=0")
 
+    @classmethod
+    def reads_path(cls, path: str) -> bool:
+        return True
+
     def without_effect(self, situation: Situation) -> dict[str, str]:
         frozen = f"{self.key}.tune=0 trains no layer of this encoder"
         idle = {} if self.tune else dict.fromkeys(("rate", "decay", "checkpointing"), frozen)

@@ -22,6 +22,8 @@ class Words(EncoderOption):
     """Learned vectors of hashed words, without a checkpoint, trained with the model."""
 
     key: ClassVar[str] = "model.text"
+    reads: ClassVar[str] = "text"
+    stores: ClassVar[bool] = False
 
     name: str = "words"
     """The name of this option."""

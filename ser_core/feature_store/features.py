@@ -35,6 +35,7 @@ from ser_core.audio import SAMPLE_RATE_HZ, Audio, doubt_of, load
 from ser_core.augment import EDITION, augment
 from ser_core.content_hashes import DIGITS, content_hashes, write_atomically
 from ser_core.encoders.encoder import Extractor
+from ser_core.encoders.features.stored import Stored
 from ser_core.errors import AudioError
 from ser_core.feature_store.cache_eviction import make_room, mark_used
 from ser_core.feature_store.extraction import Computed, Encoder, elsewhere
@@ -107,7 +108,7 @@ class Text:
         return self.text
 
 
-Item = Speech | Text
+Item = Speech | Text | Stored
 
 
 class Features:

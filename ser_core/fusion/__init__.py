@@ -7,10 +7,16 @@ from ser_core.fusion.concat import Concat
 from ser_core.fusion.cross_attention import CrossAttention
 from ser_core.fusion.deepser import DeepSer
 from ser_core.fusion.fusion import Fusion, FusionOption
+from ser_core.fusion.gmu import Gmu
+from ser_core.fusion.late import Late
+from ser_core.fusion.lmf import Lmf
 from ser_core.fusion.mbt import Mbt
 from ser_core.fusion.mmer import Mmer
+from ser_core.fusion.mult import Mult
 from ser_core.fusion.perceiver import Perceiver
+from ser_core.fusion.qformer import QFormer
 from ser_core.fusion.self_attention import SelfAttention
+from ser_core.fusion.temporal_gate import TemporalGate
 
 FUSIONS: dict[str, type[FusionOption]] = {
     "concat": Concat,
@@ -23,6 +29,12 @@ FUSIONS: dict[str, type[FusionOption]] = {
     "coattn_xattn": CoattnXattn,
     "coattn_weight": CoattnWeight,
     "deepser": DeepSer,
+    "gmu": Gmu,
+    "temporal_gate": TemporalGate,
+    "mult": Mult,
+    "lmf": Lmf,
+    "qformer": QFormer,
+    "late": Late,
 }
 
 __all__ = ["FUSIONS", "Fusion", "FusionOption"]

@@ -7,6 +7,8 @@ of the longer one. The paper does not say whether that padding is masked, and it
 feed-forward part around the bridge. Leaving them out is a reconstruction; each has a setting that is off by default.
 It pads before the self-attention: with `pad_first`, padding steps take part in the self-attention of their channel and come out
 of it refined, so that a value behind the last word is no longer zero. By default, self-attention sees real steps only.
+With three or four channels, the other channel is the next in the order of ser_core/channels, and the first for the last one. A
+single channel is its own other channel.
 """
 
 import dataclasses
@@ -29,6 +31,7 @@ from ser_core.options import Situation, at_least, one_of
 class Bridge(FusionOption):
     """Settings of the bridge, a reconstruction where the paper is silent."""
 
+    joins: ClassVar[str] = "Pairwise, in a ring: a channel's tokens read it through the next one; a single one through itself."
     searched: ClassVar[Searched] = {
         "tokens": (1, 4, 8, 16, 30, 64),
         "refine": (0, 1, 2),

@@ -27,6 +27,7 @@ from ser_core.options import at_least
 class CoattnWeight(FusionOption):
     """Settings of co-attention by re-weighting, a reconstruction."""
 
+    joins: ClassVar[str] = "Pairwise: features of the first channel relate to its own helpers and to each other channel."
     searched: ClassVar[Searched] = {"helpers": (1, 2, 3, 4)}
     name: str = "coattn_weight"
     """This option's name."""

@@ -26,6 +26,7 @@ from ser_core.options import at_least
 class CoattnXattn(FusionOption):
     """Settings of co-attention by cross-attention, a reconstruction."""
 
+    joins: ClassVar[str] = "Pairwise: features of the first channel relate to its own helpers and to each other channel."
     searched: ClassVar[Searched] = {"helpers": (1, 2, 3, 4), "reverse": (True, False)}
     name: str = "coattn_xattn"
     """This option's name."""

@@ -1,7 +1,8 @@
 """Cross-attention: each channel attends to the other, and the results are averaged over its steps.
 
     s' = s + MHA(Q=LN s, K=V=LN t)      t' = t + MHA(Q=LN t, K=V=LN s)      z = [mean s' ; mean t']
-The pairwise form of Tsai et al. 2019 (arXiv 1906.00295), one layer. A single channel attends to itself.
+The pairwise form of Tsai et al. 2019 (arXiv 1906.00295), one layer. With three or four channels, each attends to the next in the
+order of ser_core/channels, and the last to the first; a single channel attends to itself. `mult` has a stack for every pair.
 The variant without tokens of Ispas et al. 2023 (arXiv 2401.00536), e_s = MHA(Q=s, K=V=t) after self-attention and
 z = mean(mean e_s, mean e_t), is refine=1 residual=false norm=false pool=mean. That it has no residual is a reconstruction.
 """
@@ -25,6 +26,7 @@ from ser_core.options import at_least, one_of
 class CrossAttention(FusionOption):
     """Settings of cross-attention."""
 
+    joins: ClassVar[str] = "Pairwise, in a ring: each channel attends to the next, the last to the first; a single one to itself."
     searched: ClassVar[Searched] = {
         "refine": (0, 1, 2),
         "residual": (True, False),

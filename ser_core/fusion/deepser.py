@@ -4,6 +4,7 @@
     f1 = Leg [h1 ; g1]  f2 = Leg [h2 ; g2 ; f1]    [;] side by side in time
     z = [mean h2 ; mean g2 ; mean f2]
 After the authors' code (emopodntua/medusa, net/), which extends Deep Hierarchical Fusion (Georgiou et al. 2019) to transformers.
+The paper joins two channels; a joint part reads any number of legs, and with a single channel it reads that one.
 There, padding is attended to and averaged over; here it is masked, so no utterance depends on the length of another. Layers are
 BERT's with GELU, theirs with ReLU.
 """
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption, Searched
-from ser_core.fusion.layers import PostNormLayer
+from ser_core.fusion.layers import PostNormLayer, side_by_side
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
@@ -27,6 +28,7 @@ from ser_core.options import at_least
 class DeepSer(FusionOption):
     """Settings of the deep fusion."""
 
+    joins: ClassVar[str] = "A leg per channel; every joint part reads the legs of all channels, or of the single one."
     searched: ClassVar[Searched] = {"layers": (1, 2, 3), "heads": (1, 4)}
     name: str = "deepser"
     """This option's name."""
@@ -80,8 +82,3 @@ class DeepSerFusion(Fusion):
             # At most one stream: the joint part of the depth above.
             fused = [leg(side_by_side([*(each[depth] for each in states), *fused]), noise)[-1]]
         return torch.cat([stream.mean() for stream in (*(each[-1] for each in states), *fused)], dim=-1)
-
-
-def side_by_side(streams: Sequence[Stream]) -> Stream:
-    """Joins streams in time, each with its mask."""
-    return Stream(torch.cat([stream.steps for stream in streams], 1), torch.cat([stream.mask for stream in streams], 1))

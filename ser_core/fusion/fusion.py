@@ -20,6 +20,10 @@ class Fusion(nn.Module):
     """Base of the fusion networks. `out_width` is the width of the vector that the task heads read."""
 
     out_width: int
+    parts: int = 1
+    """Equal parts of the vector that heads predict from separately, for late fusion; 1 for all others."""
+    learned: bool = False
+    """Whether the shares of these parts in a prediction are learned."""
 
     def layers_of(self, channel: str) -> Sequence[nn.Module]:
         """Returns the layers that read only this channel. They are frozen while an epoch masks it (ser_core/masking/masking.py).
@@ -39,6 +43,8 @@ class FusionOption(Option):
     key: ClassVar[str] = "model.fusion"
     reads_means: ClassVar[bool] = False
     """Whether it only reads the mean over time of each channel, so that features may be averaged before the stem."""
+    joins: ClassVar[str] = "Reads any number of channels alike."
+    """How it joins one, three or four channels, in a sentence that `ser options` prints. A pairwise fusion says how it pairs."""
 
     searched: ClassVar[Searched] = {}
     """Values of each setting that `ser search fusion` tries; settings that are not listed stay at their default."""

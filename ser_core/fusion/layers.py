@@ -4,6 +4,9 @@ PostNormLayer   x = LN(q + MHA(q, k, k))     out = LN(x + FFN(x))        Devlin 
 PreNormLayer    x = q + MHA(LN q)            out = x + FFN(LN x)         Dosovitskiy et al. 2021, arXiv 2010.11929
 """
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
@@ -64,3 +67,8 @@ class PreNormLayer(nn.Module):
         steps = stream.steps + self.attention_dropout(heard, noise)
         steps = steps + self.out_dropout(self.feedforward(self.feedforward_norm(steps)), noise)
         return stream.like(steps)
+
+
+def side_by_side(streams: Sequence[Stream]) -> Stream:
+    """Joins streams in time, each with its mask."""
+    return Stream(torch.cat([stream.steps for stream in streams], 1), torch.cat([stream.mask for stream in streams], 1))

@@ -5,11 +5,13 @@
     z = [max A ; W max [R ; S]]
 CME is a BERT layer with queries from one channel, keys and values from the other. The maximum of the audio bypasses the fusion.
 After the authors' code (Sreyan88/MMER), which only pools over real steps. Dropout is model.dropout (theirs .1) and drops whole
-dimensions; `elementwise` makes it theirs. Audio is the first channel, text the last; a single channel is both.
+dimensions; `elementwise` makes it theirs. T is the text, or the last channel of a model without one. A is the other channel; if
+there are two or three others, A is all of them side by side in time. A single channel is both.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 from ser_core.batch import Stream
 from ser_core.fusion.fusion import Fusion, FusionOption
-from ser_core.fusion.layers import PostNormLayer
+from ser_core.fusion.layers import PostNormLayer, side_by_side
 from ser_core.keyed_dropout import DropoutKey
 from ser_core.options import at_least
 
@@ -26,6 +28,9 @@ from ser_core.options import at_least
 class Mmer(FusionOption):
     """Settings of MMER's fusion network."""
 
+    joins: ClassVar[str] = (
+        "Pairwise: the text (or the last channel) against all other channels side by side in time; a single one is both."
+    )
     name: str = "mmer"
     """This option's name."""
     heads: int = 4
@@ -50,7 +55,8 @@ class MmerFusion(Fusion):
         self, channels: Sequence[str], width: int, heads: int, feedforward: int, elementwise: bool, dropout: float
     ) -> None:
         super().__init__()
-        self.audio, self.text = channels[0], channels[-1]
+        self.text = "text" if "text" in channels else channels[-1]
+        self.audio = [name for name in channels if name != self.text] or [self.text]
         self.out_width = 2 * width
         layers = [PostNormLayer(width, heads, feedforward, dropout, elementwise) for _ in range(4)]
         self.refine = nn.ModuleDict({self.text: layers[0]})
@@ -63,7 +69,7 @@ class MmerFusion(Fusion):
         return [self.refine[channel]] if channel in self.refine else []
 
     def forward(self, streams: Mapping[str, Stream], noise: DropoutKey) -> Float[Tensor, "batch out"]:
-        audio, text = streams[self.audio], streams[self.text]
+        audio, text = side_by_side([streams[name] for name in self.audio]), streams[self.text]
         text = self.refine[self.text](text, text, noise)
         mixed = self.audio_asks_text(audio.like(self.asking_audio(audio.steps)), text, noise)
         words = self.text_asks_mixed(text, mixed, noise).steps

@@ -1,7 +1,7 @@
 """Random modality masking (Wang et al. 2023; Ispas et al. 2023, arXiv 2401.00536): some epochs train without one channel.
 
     p(e) = probability * (1 + cos(pi e / (epochs - 1))) / 2 for epoch e = 0, 1, ...; below `least` it is 0
-    with probability p an epoch hides a channel: the text with probability `text`, otherwise the speech
+    with probability p an epoch hides a channel: the text with probability `text`, otherwise one of the others, all equally likely
 The layers that read only the hidden channel are frozen for that epoch; layers that read across channels keep training. Zero
 vectors for a hidden channel's steps, and a cosine that ends with the last epoch, are reconstructions.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from ser_core.fusion import Fusion
-from ser_core.masking.masking import MaskedFusion, MaskingOption, Silence
+from ser_core.masking.masking import MaskedFusion, MaskingOption, Silence, spans
 from ser_core.options import within
 
 
@@ -28,7 +28,7 @@ class EpochMasking(MaskingOption):
     least: float = 0.1
     """Probabilities below this become 0, from 0 (keep all) to 1."""
     text: float = 0.6
-    """Probability that the hidden channel is the text rather than the speech, from 0 to 1."""
+    """Probability that the hidden channel is the text rather than another, from 0 to 1; without a text, all are alike."""
 
     def __post_init__(self) -> None:
         for field in ("probability", "least", "text"):
@@ -41,7 +41,8 @@ class EpochMasking(MaskingOption):
         if len(channels) < 2:
             return ("",) * epochs
         drawn = torch.rand(epochs, 2, generator=generator).tolist()
-        hidden = ["text" if which < self.text else "speech" for _, which in drawn]
+        parts = spans(channels, self.text)
+        hidden = [next(name for name, (low, high) in parts.items() if low <= which < high) for _, which in drawn]
         return tuple(
             name if whether < self.chance(epoch, epochs) else ""
             for epoch, (name, (whether, _)) in enumerate(zip(hidden, drawn, strict=True))

@@ -1,11 +1,12 @@
 """What every masking provides: it may hide a channel from the fusion during training, never during evaluation.
 
 stems --> streams --silence (training only)--> fusion        a hidden channel's steps are zero, its mask stays
-`hide_channel` does the same to any trained model. The conditions speech_only and text_only use it.
+`hide_channels` does the same to any trained model. Conditions such as speech_only use it.
 """
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -81,21 +82,36 @@ class HiddenStem(nn.Module):
         return Stream(torch.zeros_like(stream.steps), stream.mask)
 
 
-@contextlib.contextmanager
-def hide_channel(stems: nn.ModuleDict, channel: str) -> Iterator[None]:
-    """Hides a channel of a trained model from fusion and heads until the context ends, whether or not training masked it.
+def spans(channels: Sequence[str], text: float) -> dict[str, tuple[float, float]]:
+    """Returns the part of [0, 1) that draws each channel: `text` for the text, equal parts of the rest for the others.
 
-    The fusion sees the same input as with `mask_channel`. "" hides nothing.
+    Without a text channel, all parts are equal.
+
+    >>> spans(["speech", "text"], 0.6), spans(["speech", "speech2"], 0.6)
+    ({'text': (0.0, 0.6), 'speech': (0.6, inf)}, {'speech': (0.0, 0.5), 'speech2': (0.5, inf)})
     """
-    if not channel:
-        yield
-        return
-    stem = stems[channel]
-    stems[channel] = HiddenStem(stem)
+    others = [name for name in channels if name != "text"]
+    first = text if "text" in channels and others else 0.0
+    bounds = [first + (1 - first) * place / len(others) for place in range(len(others))]
+    # The last part has no upper bound, so that rounding leaves no gap.
+    found = {name: (low, high) for name, low, high in zip(others, bounds, [*bounds[1:], math.inf], strict=True)}
+    return {"text": (0.0, text), **found} if "text" in channels else found
+
+
+@contextlib.contextmanager
+def hide_channels(stems: nn.ModuleDict, channels: Sequence[str]) -> Iterator[None]:
+    """Hides channels of a trained model from fusion and heads until the context ends, whether or not training masked them.
+
+    The fusion sees the same input as with `mask_channel`.
+    """
+    whole = {name: stems[name] for name in channels}
+    for name, stem in whole.items():
+        stems[name] = HiddenStem(stem)
     try:
         yield
     finally:
-        stems[channel] = stem
+        for name, stem in whole.items():
+            stems[name] = stem
 
 
 @contextlib.contextmanager

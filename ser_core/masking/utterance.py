@@ -1,6 +1,6 @@
-"""Channel dropout: each utterance of a training step loses one of its channels with a fixed probability, never both.
+"""Channel dropout: each utterance of a training step loses one of its channels with a fixed probability, never more.
 
-Neverova et al. 2016 (ModDrop, arXiv 1501.00102) drop channels independently. Here one channel always stays, so that there is
+Neverova et al. 2016 (ModDrop, arXiv 1501.00102) drop channels independently. Here at most one is lost, so that there is always
 something to learn from. The step's key determines which utterances lose a channel, as in dropout.
 """
 
@@ -12,7 +12,7 @@ import torch
 from ser_core.batch import Stream
 from ser_core.fusion import Fusion
 from ser_core.keyed_dropout import DropoutKey, Site, uniform
-from ser_core.masking.masking import MaskedFusion, MaskingOption
+from ser_core.masking.masking import MaskedFusion, MaskingOption, spans
 from ser_core.options import within
 
 
@@ -25,7 +25,7 @@ class UtteranceMasking(MaskingOption):
     probability: float = 0.2
     """Probability that an utterance loses a channel, from 0 (never) to 1."""
     text: float = 0.5
-    """Probability that the lost channel is the text rather than the speech, from 0 to 1."""
+    """Probability that the lost channel is the text rather than another, from 0 to 1; without a text, all are alike."""
 
     def __post_init__(self) -> None:
         within(self, "probability", 0, 1)
@@ -50,6 +50,6 @@ class ChannelDropout(Site):
             return dict(streams)
         size = len(next(iter(streams.values())).steps)
         whether, which = uniform(noise.key, self.site, (size, 2)).unbind(-1)
-        lost, textual = whether < self.probability, which < self.text
-        visible = {name: ~(lost & (textual if name == "text" else ~textual)) for name in streams}
+        lost, parts = whether < self.probability, spans(list(streams), self.text)
+        visible = {name: ~(lost & (which >= low) & (which < high)) for name, (low, high) in parts.items()}
         return {name: Stream(each.steps * visible[name][:, None, None], each.mask) for name, each in streams.items()}

@@ -6,6 +6,7 @@ from typing import ClassVar, get_type_hints
 
 from torch import Tensor
 
+from ser_core.channels import CHANNELS
 from ser_core.corpus.corpus import Corpus
 from ser_core.options import Option, Situation
 from ser_core.tasks.augmented_contrast import AugmentedContrast
@@ -19,9 +20,6 @@ from ser_core.tasks.style import Style
 from ser_core.tasks.task import Head, TaskOption
 from ser_core.tasks.transcript import Transcript
 from ser_core.tasks.views import Memory, Views
-
-CHANNELS = ("speech", "text")
-"""Every channel that a model may read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,4 +98,4 @@ class Tasks(Option):
 TASKS: dict[str, type[TaskOption]] = {field.name: get_type_hints(Tasks)[field.name] for field in dataclasses.fields(Tasks)}
 """Every task's class by name, in order."""
 
-__all__ = ["CHANNELS", "TASKS", "Head", "Memory", "TaskOption", "Tasks", "Views"]
+__all__ = ["TASKS", "Head", "Memory", "TaskOption", "Tasks", "Views"]

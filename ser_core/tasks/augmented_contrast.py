@@ -88,7 +88,7 @@ class AugmentedContrast(TaskOption):
         return [self.views, *(self.augmentations if self.views == "waveform" else [])]
 
     def check(self, config: Any) -> None:
-        if self.views == "waveform" and "speech" not in config.model.channels:
+        if self.views == "waveform" and "audio" not in config.model.reads.values():
             raise SettingError(
                 "tasks.augmented_contrast.views=waveform changes the speech, but model.speech=none; use views=utterance or column"
             )

@@ -99,6 +99,12 @@ class ClassHead(Head):
             counts = torch.bincount(targets[targets >= 0], minlength=len(self.class_weights)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
 
+    def joined(
+        self, outputs: Float[Tensor, "parts batch classes"], shares: Float[Tensor, "parts"]
+    ) -> Float[Tensor, "batch classes"]:
+        """Returns the logarithm of the mean probabilities, which are logits again."""
+        return (outputs.log_softmax(-1) + shares.to(outputs.dtype).log()[:, None, None]).logsumexp(0)
+
     def shares(self, targets: Tensor) -> Float[Tensor, "batch classes"]:
         """Returns the share of each class, NaN without a label or votes."""
         if targets.ndim == 2:

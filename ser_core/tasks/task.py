@@ -58,6 +58,10 @@ class Head(nn.Module):
         """Returns the targets of mixed utterances for `loss`, if the head mixes."""
         raise NotImplementedError
 
+    def joined(self, outputs: Float[Tensor, "parts batch out"], shares: Float[Tensor, "parts"]) -> Float[Tensor, "batch out"]:
+        """Returns the mean of the outputs of several such heads, weighted by shares that sum to 1 (late fusion)."""
+        return torch.einsum("pbo,p->bo", outputs, shares.to(outputs.dtype))
+
     def answers(self, output: Any) -> Tensor:
         """Returns the prediction kept from an output, one row per utterance."""
         return output

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import math
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,7 @@ from ser_core.corpus.texts import clean
 from ser_core.dataset.channels import Channel, device_of, empty_channels
 from ser_core.encoders.checkpoint import find
 from ser_core.encoders.encoder import EncoderOption, Extractor, weights_hash
+from ser_core.encoders.features.stored import StoredExtractor, StoredFeatures
 from ser_core.encoders.words import Words, word_numbers
 from ser_core.errors import AudioError, RecordError, SettingError
 from ser_core.feature_store.features import CORES, Speech, Text, extract_ahead
@@ -167,9 +169,12 @@ class EmotionModel:
         if isinstance(option, Words):
             yield from (word_numbers(text, option.buckets) for text in texts)
             return
+        if isinstance(option, StoredFeatures):
+            yield from _stored(option, chunk)
+            return
         items = (
             [Speech(one.file, one.file, one.start, one.end, content=one.file) for one in chunk]
-            if name == "speech"
+            if option.reads == "audio"
             else [Text(one.file, text) for one, text in zip(chunk, texts, strict=True)]
         )
         yield from (features for _, features in extract_ahead(items, self.config.audio, self.extractors[name]))
@@ -202,6 +207,8 @@ class EmotionModel:
 
 def load(folder: Path | str, device: str = "auto", **encoders: Path | str) -> EmotionModel:
     """Loads a model folder. `speech=FOLDER` and `text=FOLDER` say where checkpoints lie that are not inside.
+
+    For a model with stored features, `features=FOLDER` (or a table) says where those of the files to predict lie.
 
     Raises RecordError for a damaged folder, SettingError for a checkpoint that is missing or has other weights.
     """
@@ -257,12 +264,25 @@ def encoder_folders(description: Description, place: Path, encoders: Mapping[str
 
 def _config(description: Description, place: Path, device: str, encoders: Mapping[str, Path | str]) -> Config:
     settings = copy.deepcopy(description.settings)
-    for channel, folder in encoder_folders(description, place, encoders).items():
-        settings["model"][channel]["path"] = str(folder)
+    # A model with stored features predicts files whose features lie somewhere else than those that it learned from.
+    stored = {channel: path for channel, path in encoders.items() if "dim" in settings["model"].get(channel, {})}
+    for channel, folder in (encoder_folders(description, place, encoders) | stored).items():
+        settings["model"][channel]["path"] = str(Path(folder).expanduser().absolute())
     composed = config_from({**settings, "run": {"device": device}})
     unused = [name for name in composed.tasks.all() if name not in description.tasks]
     absent = {name: dataclasses.replace(composed.tasks.all()[name], weight=0.0) for name in unused}
     return dataclasses.replace(composed, tasks=dataclasses.replace(composed.tasks, **absent))
+
+
+def _stored(option: StoredFeatures, utterances: Sequence[Utterance]) -> list[Tensor]:
+    """Returns the stored features of some utterances, found by the names of their files."""
+    rows = [{"utterance": one.file, "file": one.file, "start": one.start, "end": one.end} for one in utterances]
+    if not option.path:
+        name = option.key.removeprefix("model.")
+        raise SettingError(f"this model reads stored features; say where those of the files lie, with load(..., {name}=FOLDER)")
+    with tempfile.TemporaryDirectory() as cache:
+        items = option.items(pd.DataFrame(rows), Path(cache)).items
+    return StoredExtractor(option.dim, option.stride)([item.read() for item in items])
 
 
 def _scheme(description: Description) -> Corpus:

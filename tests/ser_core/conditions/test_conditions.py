@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ser_core.augment import AUGMENTATIONS, augment
+from ser_core.channels import CHANNELS
 from ser_core.conditions import CONDITIONS, condition
 from ser_core.config.compose import compose
 from ser_core.config.tree import Config
@@ -18,12 +19,12 @@ from ser_core.cross_validation.plan import plan
 from ser_core.cross_validation.records import RunStore
 from ser_core.cross_validation.write_record import condition_scores
 from ser_core.dataset.augmented_views import ChangedChannels
-from ser_core.dataset.channels import speech_channel, text_channel
+from ser_core.dataset.channels import text_channel
 from ser_core.dataset.dataset import Dataset, load_dataset
 from ser_core.errors import CorpusError, SettingError
 from ser_core.evaluation.score import score
 from ser_core.feature_store.features import Speech
-from ser_core.masking.masking import hide_channel, mask_channel
+from ser_core.masking.masking import hide_channels, mask_channel
 from ser_core.model import build_model
 from ser_core.training.evaluate import development_score, headline, predict
 from tests.conftest import Configure
@@ -37,15 +38,20 @@ ROWS = list(range(0, 96, 5))
 def test_every_condition_is_either_hidden_changed_or_read() -> None:
     for name in CONDITIONS:
         one = condition(f"{name}:{VALUES[name]}" if name in VALUES else f"{name}:asr" if name == "text" else name)
-        one.check(("speech", "text"))
-        assert sum(map(bool, (one.hides, one.changes_speech, one.reads_text))) == 1
+        made = dict.fromkeys(CHANNELS, "stored") | {"speech": "audio", "text": "text"}
+        one.check(made)
+        assert sum(map(bool, (one.hides(made), one.changes_speech, one.reads_text))) == 1
+        assert len(one.hides(made)) == (len(CHANNELS) - 1 if name.endswith("_only") else name.startswith("without_"))
     assert set(AUGMENTATIONS) < set(CONDITIONS)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["conditions=[deaf]"], "'deaf' is not a condition; choose from speech_only, text_only, text, speed"),
+        (
+            ["conditions=[deaf]"],
+            "'deaf' is not a condition; choose from speech_only, speech2_only, text_only, features_only",
+        ),
         (["conditions=[text_only]", "model.text=none"], "text_only needs the text channel, but model.text=none; remove it"),
         (["conditions=[text_only]", "model.speech=none"], "text_only needs the speech channel, but model.speech=none"),
         (["conditions=[speech_only]", "model.text=none"], "speech_only needs the text channel"),
@@ -73,7 +79,7 @@ def test_hiding_is_what_masking_does_in_training(channel: str, configure: Config
     whole = predict(config, inputs, model, ROWS)
     with mask_channel(model, channel):
         expected = predict(config, inputs, model, ROWS)
-    with hide_channel(model.stems, channel):
+    with hide_channels(model.stems, [channel]):
         pd.testing.assert_frame_equal(predict(config, inputs, model, ROWS), expected, check_exact=True)
     pd.testing.assert_frame_equal(predict(config, inputs, model, ROWS), whole, check_exact=True)
     assert not whole["emotion.p.anger"].equals(expected["emotion.p.anger"])
@@ -86,7 +92,7 @@ def test_what_is_hidden_reaches_no_head_and_the_model_comes_back_whole(configure
     turned = [inputs.channels["speech"].sequences[row].flip(0) * 3 for row in range(96)]
     speech = dataclasses.replace(inputs.channels["speech"], sequences=turned)
     other = dataclasses.replace(inputs, channels={**inputs.channels, "speech": speech})
-    with pytest.raises(KeyError), hide_channel(model.stems, "speech"):
+    with pytest.raises(KeyError), hide_channels(model.stems, ["speech"]):
         one, same = (predict(config, each, model, ROWS) for each in (inputs, other))
         pd.testing.assert_frame_equal(one, same, check_exact=True)
         raise KeyError
@@ -188,8 +194,7 @@ def test_another_text_is_read_in_its_place(configure: Configure, inputs: Dataset
     texts = [f"word{row} no" for row in range(96)]
     config = heard(configure, tmp_path, texts)
     made = load_dataset(config)
-    expected = text_channel(config, ["u"] * 96, texts)
-    assert expected is not None
+    expected = text_channel(config, "text", ["u"] * 96, texts)
     found = made.under("text:asr").channels["text"]
     assert all(torch.equal(found.sequences[row], expected.sequences[row]) for row in range(96))
     assert torch.equal(made.channels["text"].sequences[7], inputs.channels["text"].sequences[7])
@@ -218,5 +223,5 @@ def test_a_column_that_is_not_there_is_named(configure: Configure, tmp_path: Pat
 
 def test_a_channel_that_is_off_is_never_extracted(configure: Configure, inputs: Dataset) -> None:
     silent = configure("model.speech=none")
-    assert speech_channel(silent, [Speech("u", "/nowhere.wav", 0.0, 1.0, "")]) is None
+    assert list(load_dataset(silent).channels) == ["text"]
     assert not load_dataset(configure()).conditions

@@ -18,7 +18,9 @@ MANY = (
     *("folds=kfold", "folds.count=3", "model.text=none", "model.speech.mels=40", "audio.longer=centre"),
 )
 
-WITHIN_CHECKPOINTS = [f"model.{channel}.{inner}" for channel in ("speech", "text") for inner in ("integration", "adapter")]
+WITHIN_CHECKPOINTS = [
+    f"model.{channel}.{inner}" for channel in ("speech", "speech2", "text") for inner in ("integration", "adapter")
+]
 
 
 def test_what_is_given_is_what_is_resolved() -> None:

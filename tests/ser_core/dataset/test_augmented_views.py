@@ -173,8 +173,8 @@ def test_columns_name_views_for_speech_and_text(configure: Configure, inputs: Da
     speech, text = (made.views.channels[name] for name in ("speech", "text"))
     assert [end - begin for begin, end in zip(speech.first, speech.first[1:], strict=False)] == [1, 2, 0] * 32
     assert text.first[:7] == [0, 2, 2, 2, 2, 2, 4]
-    expected = text_channel(config, ["u"], ["see, you; there"])
-    assert expected is not None and torch.equal(text.channel.sequences[1], expected.sequences[0])
+    expected = text_channel(config, "text", ["u"], ["see, you; there"])
+    assert torch.equal(text.channel.sequences[1], expected.sequences[0])
     there = made.targets["augmented_contrast"][:, 0] >= 0
     assert there.tolist() == [row % 3 < 2 or row % 5 == 0 for row in range(96)]
     batch = made.batch([2, 5], torch.tensor(3))
