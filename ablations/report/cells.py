@@ -3,6 +3,7 @@
 import math
 import re
 
+from ablations.statistics.bounds import bounded
 from ablations.statistics.corrected_t import Interval
 from ser_core.metrics import METRICS, find_metric
 
@@ -48,7 +49,14 @@ def number(value: float, metric: str, sign: str = "") -> str:
 
 
 def half_width(one: Interval, metric: str, sign: str = "") -> str:
-    """Formats a symmetric interval, such as 67.42 ± 2.31, or only the mean if the interval has no ends."""
+    """Formats an interval of a score, or with a sign of a difference: symmetric, or by its ends where the scale cuts it.
+
+    >>> half_width(Interval(.67, .65, .69), "uar"), half_width(Interval(.06, -1.9, 2.02), "uar", "+")
+    ('67.00 ± 2.00', '+6.00 [-100.00, +100.00]')
+    """
+    cut = bounded(one, metric, difference=bool(sign))
+    if abs((cut.high - cut.value) - (cut.value - cut.low)) > 1e-9:
+        return ends(cut, metric, sign)
     spread = f" ± {number((one.high - one.low) / 2, metric)}" if math.isfinite(one.low) else ""
     return number(one.value, metric, sign) + spread
 

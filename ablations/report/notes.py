@@ -41,9 +41,10 @@ def _on_intervals(study: PairedStudy) -> str:
     if not tests:
         return f"± is half the width of the 95 % confidence interval. {how}."
     return (
-        f"± is half the width of the 95 % confidence interval. {how}. Δ is the difference from {study.baseline}, paired by seed "
-        f"and fold; p is two-sided, with Holm correction over {family}. Different: p below {study.level:.3g}. Equivalent: two "
-        f"one-sided tests rule out, after the same correction, a true difference of {margins} or more. Undecided: neither."
+        "± is half the width of the 95 % confidence interval; brackets show its ends where it reaches an end of the scale. "
+        f"{how}. Δ is the difference from {study.baseline}, paired by seed and fold; p is two-sided, with Holm correction over "
+        f"{family}. Different: p below {study.level:.3g}. Equivalent: two one-sided tests rule out, after the same correction, a "
+        f"true difference of {margins} or more. Undecided: neither."
     )
 
 

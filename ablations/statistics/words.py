@@ -31,6 +31,10 @@ def with_range(one: Interval, metric: str) -> str:
     return f"{amount(one.value, metric)} ({bare(one.low, metric)} to {bare(one.high, metric)})"
 
 
+TOO_FEW = "too few to find any difference"
+"""What stands for a detectable difference that is beyond the scale of its metric."""
+
+
 def count_range(one: Interval, most: int) -> str:
     """Formats a number with its range; a number that is infinite is above `most`.
 

@@ -11,18 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from cluster.cli.group import Group
 from cluster.cli.job_app import STORE, Store, console, job_app
 from cluster.cli.model_app import model_app
 from ser_core.errors import BridgeworkError, SettingError
 
 app = typer.Typer(
+    cls=Group,
     help="Finds out which parts of a multi-modal, multi-task speech-emotion model earn their place.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
+corpus_app = typer.Typer(cls=Group, help="Look at a corpus before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(job_app)
 app.add_typer(model_app)
@@ -222,7 +224,9 @@ def report(
     store: Store = STORE,
     detect: Annotated[float | None, typer.Option(help="Difference to plan seeds and folds for; default: the margin.")] = None,
     metric: Metrics = None,
-    margin: Annotated[float, typer.Option(help="Smallest difference that matters; default: as when the study ran.")] = 0,
+    margin: Annotated[
+        float | None, typer.Option(help="Smallest difference that matters; default: as when the study ran.")
+    ] = None,
 ) -> None:
     """Print the table of a study again and write its report as Markdown, CSV, LaTeX and HTML."""
     from cluster.cli.commands import Judged, report_study
