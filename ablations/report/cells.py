@@ -9,6 +9,8 @@ from ser_core.metrics import METRICS, find_metric
 
 ABSENT = "—"
 """Cell without a value: the task is off, or the row is not tested."""
+DIGITS = 9
+"""Digits to which a score is rounded before it is formatted, so that sums in another order print the same."""
 
 
 def heading(metric: str) -> str:
@@ -38,14 +40,16 @@ def long_name(metric: str) -> str:
 def number(value: float, metric: str, sign: str = "") -> str:
     """Formats a score: points with two decimals, or the raw value with three decimals and no leading zero.
 
-    >>> number(.67416, "uar"), number(-.0412, "ccc.valence"), number(.031, "uar", "+")
-    ('67.42', '-.041', '+3.10')
+    Values that differ by rounding alone look the same, and zero has no minus.
+
+    >>> number(.67416, "uar"), number(-.0412, "ccc.valence"), number(.031, "uar", "+"), number(-.0004, "ccc.valence")
+    ('67.42', '-.041', '+3.10', '.000')
     """
     if not math.isfinite(value):
         return ABSENT
     if find_metric(metric).percent:
-        return format(100 * value, f"{sign}.2f")
-    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
+        return format(round(100 * value, DIGITS), f"{sign}z.2f")
+    return re.sub(r"^([+-]?)0\.", r"\1.", format(round(value, DIGITS), f"{sign}z.3f"))
 
 
 def half_width(one: Interval, metric: str, sign: str = "") -> str:

@@ -29,7 +29,7 @@ from cluster.looks.plan_file import PlanAsked, planned_as, write_plan
 from cluster.looks.study_looks import look_partly
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.retuned import retune
-from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
+from cluster.run_study import StudyResult, Watch, check_study, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, study_id
 from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
@@ -129,6 +129,7 @@ def ablate_study(
     base, cluster = split_overrides(overrides)
     judged = judged or Judged()
     check_lasting(store_of(base))
+    check_study(study, base, seeds, mode)
     with watching(console) as watch, extracting_on(cluster, store_of(base)):
         if mode.name == "retuned":
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
@@ -230,7 +231,7 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
     spent = ", ".join(f"{check} {seconds:.1f}" for check, seconds in audited.seconds.items())
     console.print(f"seconds of the processor: {spent}", highlight=False, soft_wrap=True, markup=False)
     counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
-    summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
+    summary = f"{audited.utterances} utterances, {audited.protocol}, hash of the folds {audited.split}"
     warned = f", {counted(counts[1], 'warning')}" if counts[1] else ""
     verdict = f"passed{warned}" if audited.passed else "failed: the split does not test what its protocol claims"
     console.print(

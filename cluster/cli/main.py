@@ -183,7 +183,9 @@ def simulate(
     context: typer.Context,
     study: Annotated[str, typer.Argument(help="A study to replay in random order; empty uses a synthetic one.")] = "",
     store: Store = STORE,
-    objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
+    objective: Annotated[
+        str, typer.Option(help="Development metric of a replayed study; headline is the mean of UAR and mean CCC.")
+    ] = "headline",
     folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. Default: 5 and 10.")] = None,
     pruning: Annotated[
         list[str] | None, typer.Option(help="Pruner; repeatable. Default: all. The pruner none is always included.")

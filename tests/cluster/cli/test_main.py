@@ -87,6 +87,19 @@ MISTAKES = {
     },
     "a CCC that no study has": (["report", "x", "--metric", "ccc.valence", "--margin", "2"], "above 0 and below 2"),
     "standard errors without an end": (["select", "x", "--margin", "inf"], "--margin is a number of standard errors"),
+    **{
+        f"{what}, before the corpus is read": (["ablate", *words, "corpus=emodb", "corpus.root=missing"], sentence)
+        for what, words, sentence in (
+            (
+                "a study of two channels",
+                ["fusion", "model.text=none"],
+                "it needs speech and text, but this configuration reads only",
+            ),
+            ("the same by its own search", ["fusion", "model.text=none", "--mode", "retuned"], "it needs speech and text"),
+            ("nothing to hide", ["fusion", "--mode", "masked"], "has no input that could be hidden at test"),
+            ("no seeds", ["fusion", "--seeds", "0"], "--seeds must be at least 1"),
+        )
+    },
     "a study with a near name": (["ablate", "fusoin"], "did you mean fusion?"),
     "no study": (["ablate"], "no study given"),
     "a study with factors": (["ablate", "fusion", "--factor", "optim.batch=16,32"], "fusion is a study with its own variants"),
