@@ -3,10 +3,12 @@
 --metric NAME ... | study.primary + ccc.<dimension>, as far as the baseline has them --> PairedStudy.verdict_metrics
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ablations.outcomes import Outcome, metrics_of
+from ablations.statistics.bounds import bounds_of
 from ser_core.errors import SettingError, nearest
 from ser_core.evaluation.score import columns_of
 from ser_core.metrics import METRICS, find_metric
@@ -38,6 +40,17 @@ def check_metric(metric: str) -> None:
     if not known:
         names = [f"{name}.<dimension>" if one.reads == "ratings" else name for name, one in METRICS.items()]
         raise SettingError(f"--metric {metric}: no such metric{nearest(metric, METRICS)}; choose from {', '.join(names)}")
+
+
+def check_size(option: str, size: float, metrics: Sequence[str] = ()) -> None:
+    """Raises SettingError for a difference that is not above 0, or that no two scores can have.
+
+    `metrics` are those of the verdicts; without them, the difference is one of scores in percent.
+    """
+    most = min((bounds_of(metric, difference=True)[1] for metric in metrics), default=1.0)
+    if not 0 < size < most or math.isinf(size):
+        limit = "" if math.isinf(most) else f" and below {most:g}"
+        raise SettingError(f"{option} is a fraction above 0{limit} (.02 is 2 points), got {size:g}; try {option} .02")
 
 
 def check_trained(metrics: Iterable[str], tasks: Mapping[str, Any], dimensions: Sequence[str]) -> None:

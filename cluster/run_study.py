@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -62,7 +62,7 @@ def plan_ablation(
     `metrics` are to have verdicts. For a retuned study, pass the study that `retune` returned (cluster/retuned.py).
     """
     mode = mode or Mode()
-    _check_seeds(base, seeds)
+    check_study(study, base, seeds, mode)
     watch(0, 0, "reading the corpus and its features")
     base_plan, notices = plan_with_notices(study.beneath(base))
     variants = _compared(study, base_plan, mode)
@@ -109,6 +109,14 @@ def _check_metrics(metrics: Sequence[str], baseline: Plan) -> None:
     check_trained(metrics, weights, list(baseline.card.get("dimensions", ())))
 
 
+def check_study(study: Study, base: Sequence[str], seeds: int, mode: Mode) -> None:
+    """Raises SettingError for what the configuration alone rules out, before the corpus is read and features are extracted."""
+    _check_seeds(base, seeds)
+    _check_channels(study, compose(study.beneath(base)).model.channels)
+    if mode.name == "masked":
+        _check_masks(study)
+
+
 def _check_seeds(base: Sequence[str], seeds: int) -> None:
     if seeds < 1:
         raise SettingError(f"--seeds must be at least 1, got {seeds}")
@@ -121,23 +129,31 @@ def _compared(study: Study, base_plan: Plan, mode: Mode) -> Sequence[Variant]:
 
     Raises SettingError when the study needs a channel that this configuration does not read, or has nothing to compare.
     """
-    channels = list(base_plan.dataset.channels)
-    if len(channels) < study.channels:
-        raise SettingError(
-            f"study {study.name} has nothing to compare: it needs {study.channels} channels, but this configuration reads only "
-            f"{' and '.join(channels)}; give another channel an encoder, such as model.text=words"
-        )
+    _check_channels(study, base_plan.dataset.channels)
     variants = study.variants(base_plan.config, base_plan.dataset.corpus)
     if len(variants) < 2:
         raise SettingError(f"study {study.name} has nothing to compare for this configuration and corpus")
     return [_whole(study, base_plan, variants)] if mode.name == "masked" else variants
 
 
-def _whole(study: Study, base_plan: Plan, variants: Sequence[Variant]) -> Variant:
-    """Returns the one variant that a masked study trains. Its test conditions stand in for the other variants."""
+def _check_channels(study: Study, channels: Iterable[str]) -> None:
+    channels = list(channels)
+    if len(channels) < study.channels:
+        raise SettingError(
+            f"study {study.name} has nothing to compare: it needs {study.channels} channels, but this configuration reads only "
+            f"{' and '.join(channels)}; give another channel an encoder, such as model.text=words"
+        )
+
+
+def _check_masks(study: Study) -> None:
     if not study.masks:
         able = ", ".join(name for name, other in STUDIES.items() if other.masks)
         raise SettingError(f"study {study.name} has no input that could be hidden at test; use --mode masked with {able}")
+
+
+def _whole(study: Study, base_plan: Plan, variants: Sequence[Variant]) -> Variant:
+    """Returns the one variant that a masked study trains. Its test conditions stand in for the other variants."""
+    _check_masks(study)
     return Variant(variants[0].name, (*variants[0].overrides, f"conditions=[{','.join(_masked(study, base_plan).values())}]"))
 
 

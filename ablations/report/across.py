@@ -20,6 +20,7 @@ from ablations.paired_study import PairedStudy, Pairs
 from ablations.pairing import ComparisonError, pair
 from ablations.report.cells import ABSENT as NO_VALUE
 from ablations.report.cells import half_width, long_name, number
+from ablations.report.notes import GLOSSARY
 from ablations.report.tables import protocol_facts
 from ablations.section import Section
 from ablations.statistics.compare import compare
@@ -136,7 +137,7 @@ def across_section(found: Across) -> Section:
         title=f"{long_name(found.metric)} over {len(found.scores)} corpora, mean over folds",
         columns=("variant", *map(str, found.scores.index), "mean rank"),
         rows=rows,
-        notes=(conclusion(found.ranks), procedure(found.ranks), *found.notes),
+        notes=(conclusion(found.ranks), procedure(found.ranks), *found.notes, GLOSSARY),
     )
 
 

@@ -5,6 +5,7 @@ PairedStudy --evidence--> METHODS --> two sections: methods that keep their nomi
 PairedStudy --scores [variant seed fold]--> split of the variance --> a sentence below the table, and a section
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ from ablations.report.cells import ABSENT, half_width, heading, number
 from ablations.report.settle import verdict_sections
 from ablations.section import Section
 from ablations.statistics import METHODS
+from ablations.statistics.bounds import findable
 from ablations.statistics.compare import compare_all
 from ablations.statistics.comparison import Comparison
 from ablations.statistics.corrected_t import NAN
@@ -22,7 +24,7 @@ from ablations.statistics.mixed import deviations
 from ablations.statistics.power import POWER
 from ablations.statistics.speakers import crossed_t, speaker_contributions
 from ablations.statistics.variance import Split, split_variance
-from ablations.statistics.words import amount, counted, probability, with_range
+from ablations.statistics.words import TOO_FEW, amount, counted, probability, with_range
 
 
 def second_opinions(study: PairedStudy) -> list[Section]:
@@ -78,7 +80,8 @@ def variance_section(study: PairedStudy, closest: Comparison | None) -> Section:
         for seeds, folds in ((noise.seeds, noise.folds), (2 * noise.seeds, noise.folds), (noise.seeds, 2 * noise.folds)):
             least = noise.detectable(seeds, folds)
             if least.value > 0:
-                words = with_range(least, study.metric).replace(" points", "")
+                least = findable(least, study.metric)
+                words = TOO_FEW if math.isnan(least.value) else with_range(least, study.metric).replace(" points", "")
                 rows.append((f"{counted(folds, 'fold')} x {counted(seeds, 'seed')}", ABSENT, words))
         notes.append(
             f"Detectable: smallest true difference of two variants found {100 * POWER:.0f} times in 100 at level "

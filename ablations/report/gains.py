@@ -150,7 +150,7 @@ def _at(curves: Sequence[Sequence[float]], share: float) -> str:
     """Formats the cosine at a share of each curve: mean and standard deviation over curves."""
     values = [curve[round(share * (len(curve) - 1))] for curve in curves]
     spread = f" ({statistics.stdev(values):.3f})" if len(values) > 1 else ""
-    return format(statistics.fmean(values), "+.3f").replace("0.", ".", 1) + spread.replace("0.", ".")
+    return format(statistics.fmean(values), "+z.3f").replace("0.", ".", 1) + spread.replace("0.", ".")
 
 
 def _companions(found: Sequence[Gain]) -> list[str]:
@@ -160,5 +160,5 @@ def _companions(found: Sequence[Gain]) -> list[str]:
 def _cosine(one: Cosine) -> str:
     if not math.isfinite(one.mean):
         return ABSENT
-    mean, low, high = (format(value, "+.3f").replace("0.", ".", 1) for value in (one.mean, one.low, one.high))
+    mean, low, high = (format(value, "+z.3f").replace("0.", ".", 1) for value in (one.mean, one.low, one.high))
     return f"{mean} [{low}, {high}]"

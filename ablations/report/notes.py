@@ -15,6 +15,12 @@ POOLED_CCC = (
 )
 """What pooling over speakers does to CCC."""
 
+GLOSSARY = (
+    "Split and content are hashes of the folds and of the corpus: tables with the same hashes tested the same. metrics-1 and "
+    "words-1 are versions, of the definitions of the metrics and of the normalisation of texts."
+)
+"""What the hashes and versions of the protocol mean."""
+
 
 def explanations(metric: str) -> str:
     """Returns a metric's name, its meaning and its other names, for the notes.
@@ -43,9 +49,10 @@ def _on_intervals(study: PairedStudy) -> str:
     if not tests:
         return f"± is half the width of the 95 % confidence interval. {how}."
     return (
-        f"± is half the width of the 95 % confidence interval. {how}. Δ is the difference from {study.baseline}, paired by seed "
-        f"and fold; p is two-sided, with Holm correction over {family}. Different: p below {study.level:.3g}. Equivalent: two "
-        f"one-sided tests rule out, after the same correction, a true difference of {margins} or more. Undecided: neither."
+        "± is half the width of the 95 % confidence interval; brackets show its ends where it reaches an end of the scale. "
+        f"{how}. Δ is the difference from {study.baseline}, paired by seed and fold; p is two-sided, with Holm correction over "
+        f"{family}. Different: p below {study.level:.3g}. Equivalent: two one-sided tests rule out, after the same correction, a "
+        f"true difference of {margins} or more. Undecided: neither."
     )
 
 
@@ -85,6 +92,7 @@ def table_notes(study: PairedStudy, metrics: Sequence[str], speakers: int, refer
             f"References are averaged over the folds of {study.baseline} and not tested. They learn from the same data as the "
             f"tested model. {said}."
         )
+    notes.append(GLOSSARY)
     if skipped := dict(pair for one in study.outcomes for pair in one.record.skipped.items()):
         first = "; ".join(f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3))
         more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""

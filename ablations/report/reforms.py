@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ablations.paired_study import PairedStudy
-from ablations.report.tables import StudyTable, heading, plain
+from ablations.report.cells import heading
+from ablations.report.tables import StudyTable, plain
+from ser_core.tasks import CHANNELS
 
 AUTHORS = "_For the authors to write._"
 
@@ -78,7 +80,45 @@ def _models(facts: Facts) -> str:
 
 def _evaluation(facts: Facts) -> str:
     told = "; ".join(f"{name}: {value}" for name, value in facts.table.protocol.items())
-    return f"Cross-validation. {told}."
+    how = "One split into training and test part, without cross-validation" if facts.study.single_split else "Cross-validation"
+    return f"{how}. {told}."
+
+
+def _code(facts: Facts) -> str:
+    known = facts.record.environment
+    version, edition = (plain(known.get(name, "not recorded")) for name in ("bridgework", "program"))
+    return (
+        f"Bridgework, version {version}; edition {edition} of its training code (it rises when the same settings give other "
+        "numbers). Records hold no commit: add yours."
+    )
+
+
+def _outcome(facts: Facts) -> str:
+    counts, scales = facts.card.get("emotions") or {}, facts.card.get("dimensions") or {}
+    told = [f"Utterances per class: {', '.join(f'{name} {count}' for name, count in counts.items())}"] if counts else []
+    rated = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in scales.items())
+    told += [f"Ratings: {rated}"] if rated else []
+    return ". ".join([*told, *filter(None, [facts.of_card("merged")])])
+
+
+def _hyperparameters(facts: Facts) -> str:
+    command = facts.table.command
+    if command.startswith("ser select"):
+        return (
+            "By a search, whose best configurations were trained again with new seeds; one of them was chosen by development "
+            "score (`ser select`, see the notes and sections of the table)."
+        )
+    if "--mode retuned" in command:
+        return "Each variant had its own search with the same budget, decided by development score (`--mode retuned`, under 2e)."
+    return "As given by the configuration and the overrides of the command under 2e; nothing was searched in this study."
+
+
+def _inputs(facts: Facts) -> str:
+    models = [one.record.config.get("model", {}) for one in facts.study.outcomes]
+    read = [name for name in CHANNELS if any((model.get(name) or {}).get("name", "none") != "none" for model in models)]
+    words = {"speech": "audio", "text": f"text ({plain(facts.card.get('text_source') or 'source not recorded')})"}
+    told = " and ".join(words[name] for name in read)
+    return f"Inputs are {told}; labels are no input." if told else ""
 
 
 def _selection(facts: Facts) -> str:
@@ -98,7 +138,9 @@ def _uncertainty(facts: Facts) -> str:
 
 
 def _tests(facts: Facts) -> str:
-    verdicts = "; ".join(f"{row.name}: {row.comparison.verdict}" for row in facts.table.rows if row.name != facts.study.baseline)
+    every = [one for by_variant in facts.table.comparisons.values() for one in by_variant.values()]
+    others = [one for one in every if one.variant != facts.study.baseline]
+    verdicts = "; ".join(f"{one.variant}, {heading(one.metric)}: {one.verdict}" for one in others) or "Nothing was compared"
     test, units = "Two-sided corrected resampled t test, paired by fold", "folds"
     if facts.study.single_split:
         test, units = "Two-sided t test over test speakers (jackknife)", "test speakers"
@@ -119,7 +161,7 @@ ITEMS: Mapping[str, Sequence[Item]] = {
         Item(
             "2b",
             "Code, identified",
-            lambda facts: f"Bridgework; program {plain(facts.record.environment.get('program', 'not recorded'))}.",
+            _code,
         ),
         Item("2c", "Computing infrastructure", _infrastructure),
         Item("2d", "Instructions", lambda facts: "README.md of Bridgework; the command is under 2e."),
@@ -129,7 +171,7 @@ ITEMS: Mapping[str, Sequence[Item]] = {
         Item("3a", "Sources, time, process of annotation", lambda facts: facts.of_card("source")),
         Item("3b", "Sampling frame"),
         Item("3c", "Why the data suit the task"),
-        Item("3d", "Outcome variable, with counts", lambda facts: facts.of_card("emotions", "dimensions", "merged")),
+        Item("3d", "Outcome variable, with counts", _outcome),
         Item("3e", "Sample size", _counts),
         Item("3f", "Missing data", lambda facts: f"Counts of the corpus: {plain(facts.card.get('counts') or 'not checked')}."),
         Item("3g", "Whether the data represent the population"),
@@ -151,7 +193,7 @@ ITEMS: Mapping[str, Sequence[Item]] = {
         Item(
             "5e",
             "How hyperparameters were selected",
-            lambda facts: "As given by the configuration and the overrides of the command, unless a search is named under 2e.",
+            _hyperparameters,
         ),
         Item(
             "5f",
@@ -176,7 +218,7 @@ ITEMS: Mapping[str, Sequence[Item]] = {
         Item(
             "6c",
             "Every feature is legitimate",
-            lambda facts: f"Inputs are audio and {plain(facts.card.get('text_source', 'no text'))} text; labels are no input.",
+            _inputs,
         ),
     ),
     "Metrics and uncertainty": (
@@ -184,7 +226,8 @@ ITEMS: Mapping[str, Sequence[Item]] = {
             "7a",
             "Metrics, and why",
             lambda facts: (
-                f"Verdicts: {heading(facts.study.metric)}. Shown: {', '.join(heading(name) for name in facts.table.metrics)}."
+                f"Verdicts: {', '.join(map(heading, facts.study.verdict_metrics))}. "
+                f"Shown: {', '.join(heading(name) for name in facts.table.metrics)}."
             ),
         ),
         Item("7b", "Uncertainty, and how it is computed", _uncertainty),

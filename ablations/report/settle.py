@@ -1,6 +1,6 @@
 """Sections on the verdicts: all of them when there are several metrics, and what would settle the undecided ones.
 
-comparisons --undecided--> folds or seeds that find the wanted difference --seconds of the records--> their cost
+comparisons --undecided--> folds or seeds that find the wanted difference --seconds of the records--> training time
 """
 
 import math
@@ -11,7 +11,7 @@ from ablations.report.cells import ABSENT, half_width, heading
 from ablations.section import Section
 from ablations.statistics.comparison import UNDECIDED, Comparison
 from ablations.statistics.power import MOST_FOLDS, MOST_SEEDS, POWER
-from ablations.statistics.words import amount, count_range, probability, with_range
+from ablations.statistics.words import TOO_FEW, amount, count_range, counted, probability, with_range
 
 NO_BREAK = "\u00a0"
 Comparisons = Mapping[str, Mapping[str, Comparison]]
@@ -48,7 +48,7 @@ def _family(study: PairedStudy, rows: int) -> str:
 
 
 def _settling(study: PairedStudy, undecided: list[Comparison], wanted: float) -> Section:
-    """Returns what each undecided comparison finds now, and the folds and the seeds that find `wanted`, with their cost."""
+    """Returns what each undecided comparison finds now, and how many folds or seeds find `wanted`."""
     units = "test speakers" if study.single_split else "folds"
     rows = []
     for one in undecided:
@@ -59,7 +59,7 @@ def _settling(study: PairedStudy, undecided: list[Comparison], wanted: float) ->
         rows.append(
             (
                 f"{one.variant}, {heading(one.metric)}",
-                with_range(one.detectable, one.metric).replace(" points", ""),
+                TOO_FEW if math.isnan(one.detectable.value) else with_range(one.detectable, one.metric).replace(" points", ""),
                 count_range(folds, MOST_FOLDS),
                 *(() if study.single_split else (duration(more_folds),)),
                 "needs a second seed" if math.isnan(seeds.value) else count_range(seeds, MOST_SEEDS),
@@ -67,10 +67,10 @@ def _settling(study: PairedStudy, undecided: list[Comparison], wanted: float) ->
             )
         )
     sizes = " or ".join(dict.fromkeys(amount(wanted, one.metric) for one in undecided))
-    cost = () if study.single_split else ("their cost",)
+    cost = () if study.single_split else ("training time",)
     return Section(
         title=f"What would settle the undecided: to find a difference of {sizes}",
-        columns=("Undecided", "finds now", units, *cost, "or seeds", "their cost"),
+        columns=("Undecided", "finds now", units, *cost, "or seeds", "training time"),
         rows=tuple(rows),
         notes=_settling_notes(study, undecided[0].noise.tests, units),
     )
@@ -84,12 +84,12 @@ def _settling_notes(study: PairedStudy, tests: int, units: str) -> tuple[str, ..
         else "Folds are of the same size as these, so more folds take more speakers"
     )
     return (
-        f"Finds now: the true difference that this study finds {100 * POWER:.0f} times in 100, at "
-        f"level {study.level:.3g} / {tests}, the hardest step of Holm. In brackets the range that the uncertain "
-        "variance leaves (95 %, chi-square). "
+        f"Finds now: the true difference that this study finds {100 * POWER:.0f} times in 100, at level "
+        f"{study.level:.3g} / {tests}, which Holm's correction asks of the smallest of {counted(tests, 'p value')}. In brackets "
+        "the range that the uncertain variance leaves (95 %, chi-square). "
         f"{units.capitalize()}, or seeds: how many find the wanted difference, the other number staying as it is.",
-        f"{more}. About as many show that there is no such difference, if there is none. Cost: further training of the variant "
-        f"and {study.baseline} on the {on}, from the seconds of their records.",
+        f"{more}. About as many show that there is no such difference, if there is none. Training time: seconds of training as "
+        f"recorded, on the {on} and with what else ran there, for as much more of the variant and {study.baseline}.",
     )
 
 

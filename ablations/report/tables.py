@@ -19,7 +19,7 @@ from ablations.statistics.compare import compare, compare_all
 from ablations.statistics.comparison import Comparison
 from ablations.statistics.corrected_t import Interval
 from ablations.statistics.pooled_scores import Pooled, pooled_scores
-from ablations.statistics.words import probability
+from ablations.statistics.words import counted, probability
 from ser_core.evaluation.baselines import BASELINES
 from ser_core.metrics import find_metric, is_column
 
@@ -31,7 +31,7 @@ OPTIONAL_FACTS = {
     "metrics": "metrics",
     "flags": "flags",
 }
-"""Protocol facts by their entry in the protocol card; left out if no card has the entry."""
+"""Protocol facts by their entry in the protocol card; left out if no card has anything under it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,12 +165,12 @@ def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
         "protocol": fact([one.card.get("protocol", "") for one in records]),
         "split": fact([one.key.split for one in records]),
         "development": fact([one.card.get("dev_rule", "") for one in records]),
-        "size": f"{part} folds x {len(seeds)} seed{'s' * (len(seeds) != 1)}",
+        "size": f"{part} fold{'s' * (planned != 1)} x {counted(len(seeds), 'seed')}",
         "text": fact([one.card.get("text_source", "") for one in records]),
         "audio": fact([one.config.get("audio", "") for one in records]),
     }
     for name, entry in OPTIONAL_FACTS.items():
-        if any(entry in one.card for one in records):
+        if any(one.card.get(entry) for one in records):
             facts[name] = fact([one.card.get(entry) or "none" for one in records])
     if "tested model" in facts:
         facts["tested model"] = fact([one.taught_by for one in outcomes])

@@ -85,7 +85,7 @@ def _stack(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
 
 def card_facts(table: StudyTable, card: Mapping[str, Any]) -> dict[str, str]:
     """Returns the protocol line and the card as one list of facts."""
-    return dict(table.protocol) | {name.replace("_", " "): plain(card[name]) for name in CARD if name in card}
+    return dict(table.protocol) | {name.replace("_", " "): plain(card[name]) for name in CARD if plain(card.get(name, ""))}
 
 
 def changes(study: PairedStudy, variant: str) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ablations.paired_study import PairedStudy
 from ablations.pairing import ComparisonError
+from ablations.statistics.bounds import bounded
 from ablations.statistics.comparison import Comparison
 from ablations.statistics.corrected_t import (
     NAN,
@@ -95,7 +96,7 @@ def _baseline(study: PairedStudy, metric: str, name: str, values: np.ndarray) ->
     return Comparison(
         variant=name,
         metric=metric,
-        score=corrected_t(over_seeds(values), study.test_to_train).mean,
+        score=bounded(corrected_t(over_seeds(values), study.test_to_train).mean, metric),
         difference=Interval(),
         p=NAN,
         p_holm=NAN,
@@ -116,7 +117,7 @@ def _compared(
     used = np.isfinite(gap)
     return dataclasses.replace(
         alone,
-        difference=tested.test.mean,
+        difference=bounded(tested.test.mean, alone.metric, difference=True),
         p=tested.test.p,
         p_holm=p_holm,
         p_equivalent=p_equivalent,

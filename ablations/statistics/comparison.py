@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ablations.statistics.bounds import findable
 from ablations.statistics.corrected_t import NAN, Interval
 from ablations.statistics.power import Noise
 
@@ -42,8 +43,11 @@ class Comparison:
 
     @property
     def detectable(self) -> Interval:
-        """Smallest true difference that this study finds with probability POWER after Holm, with its range."""
-        return self.noise.detectable()
+        """Smallest true difference that this study finds with probability POWER after Holm, with its range.
+
+        NaN if it finds none that the metric can have.
+        """
+        return findable(self.noise.detectable(), self.metric)
 
     @property
     def word(self) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ablations.paired_study import LEVEL, PairedStudy, Pairs
 from ablations.pairing import ComparisonError
+from ablations.statistics.bounds import bounded
 from ablations.statistics.corrected_t import Interval
 from ablations.statistics.predictions import by_seed, join_predictions
 from ser_core.evaluation.score import columns_of
@@ -69,6 +70,7 @@ def pooled_scores(study: PairedStudy, *, redraws: int = 2000, seed: int = 0) -> 
         gap = Interval()
         if paired:
             gap = interval(points[name] - points[baseline], moved[name] - moved[baseline], len(speakers))
+            gap = bounded(gap, study.metric, difference=True)
         found[name] = Pooled(score, gap, len(speakers))
     return found
 
@@ -138,7 +140,8 @@ def speaker_difference(one: pd.DataFrame, other: pd.DataFrame, metric: str, redr
     speakers = np.unique(both[0].speaker)
     weights = draw(len(speakers), redraws, seed)
     first, second = (redraw(answers, found, speakers, weights) for answers in both)
-    return interval(point(both[0], found) - point(both[1], found), first - second, len(speakers))
+    gap = interval(point(both[0], found) - point(both[1], found), first - second, len(speakers))
+    return bounded(gap, metric, difference=True)
 
 
 def answers_of(predictions: pd.DataFrame, metric: str) -> Answers:

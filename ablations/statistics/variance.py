@@ -29,7 +29,8 @@ class Split:
     @property
     def parts(self) -> dict[str, float]:
         """Shares of the total variance by source; empty if all scores are equal."""
-        joined = "variant by fold" if self.seeds > 1 else "variant by fold and seed together"
+        joined = "variants differing from fold to fold"
+        joined += "" if self.seeds > 1 else " and from seed to seed"
         named = {
             "between folds": self.fold,
             "between variants": self.configuration,

@@ -3,12 +3,14 @@
 different   Holm p of the difference below the level    equivalent   Holm p of two one-sided tests below it    undecided   neither
 """
 
+import math
+
 from ablations.statistics.comparison import DIFFERENT, EQUIVALENT, Comparison
 from ablations.statistics.corrected_t import Interval
 from ablations.statistics.power import POWER
 from ablations.statistics.speakers import FEWEST_SPEAKERS
-from ablations.statistics.words import amount, counted, probability, with_range
-from ser_core.metrics import find_metric, less_is_better
+from ablations.statistics.words import TOO_FEW, amount, counted, probability, with_range
+from ser_core.metrics import less_is_better
 
 FEW_DEGREES = 4
 """Below this many degrees of freedom, seeds dominate the error of a test over speakers."""
@@ -41,12 +43,10 @@ def size(found: Comparison) -> str:
 
 def finds_what(found: Comparison) -> str:
     """Returns what a study of this size finds, with its range. Differences beyond the scale of the metric do not exist."""
-    low, high = find_metric(found.metric).bounds
-    stated, often = found.detectable, f"{100 * POWER:.0f} times in 100"
-    if stated.value >= high - low:
-        return f"are too few to find any difference {often}"
-    stated = Interval(stated.value, stated.low, min(stated.high, high - low))
-    return f"find a true difference of {with_range(stated, found.metric)} {often}"
+    often = f"{100 * POWER:.0f} times in 100"
+    if math.isnan(found.detectable.value):
+        return f"are {TOO_FEW} {often}"
+    return f"find a true difference of {with_range(found.detectable, found.metric)} {often}"
 
 
 def _gap(found: Comparison) -> str:

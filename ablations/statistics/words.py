@@ -18,8 +18,8 @@ def amount(size: float, metric: str) -> str:
 def bare(size: float, metric: str) -> str:
     """Formats a size in the unit of its metric, without the unit."""
     if find_metric(metric).percent:
-        return f"{100 * size:.1f}"
-    return f"{size:.3f}".replace("0.", ".", 1) if abs(size) < 1 else f"{size:.3f}"
+        return f"{round(100 * size, 9):z.1f}"
+    return f"{round(size, 9):z.3f}".replace("0.", ".", 1) if abs(size) < 1 else f"{size:.3f}"
 
 
 def with_range(one: Interval, metric: str) -> str:
@@ -29,6 +29,10 @@ def with_range(one: Interval, metric: str) -> str:
     ('4.1 points (2.5 to 12.0)', '.041 (.025 to .120)')
     """
     return f"{amount(one.value, metric)} ({bare(one.low, metric)} to {bare(one.high, metric)})"
+
+
+TOO_FEW = "too few to find any difference"
+"""What stands for a detectable difference that is beyond the scale of its metric."""
 
 
 def count_range(one: Interval, most: int) -> str:

@@ -18,8 +18,9 @@ from rich.table import Table
 from ablations.modes import Mode
 from ablations.paired_study import MARGIN
 from ablations.report.render import section_to_rich, to_rich
+from ablations.statistics.words import counted
 from ablations.study import Study
-from ablations.verdict_metrics import check_metric
+from ablations.verdict_metrics import check_metric, check_size
 from cluster.conclude import conclude
 from cluster.earlier_records import earlier_versions
 from cluster.json_file import check_json_file, write_json_file
@@ -28,7 +29,7 @@ from cluster.looks.plan_file import PlanAsked, planned_as, write_plan
 from cluster.looks.study_looks import look_partly
 from cluster.notices import plan_with_notices, print_deviations, print_licence, print_notices
 from cluster.retuned import retune
-from cluster.run_study import StudyResult, Watch, plan_ablation, run_ablation
+from cluster.run_study import StudyResult, Watch, check_study, plan_ablation, run_ablation
 from cluster.study_record import StudyRecord, load_study, study_id
 from cluster.tracking.tracker import Tracker
 from cluster.tracking.tracking_store import tracking_uri
@@ -42,7 +43,7 @@ from ser_core.config.without_effect import settings_without_effect
 from ser_core.cross_validation.cross_validate import FoldResult, cross_validate
 from ser_core.cross_validation.plan import Plan
 from ser_core.cross_validation.records import RunStore
-from ser_core.errors import CorpusError, SettingError
+from ser_core.errors import CorpusError
 
 
 @contextlib.contextmanager
@@ -95,14 +96,14 @@ class Judged:
 
     metrics: tuple[str, ...] = ()
     """Metrics with a verdict; () stands for the study's own and every dimension that is trained."""
-    margin: float = 0.0
-    """Smallest difference that matters; 0 stands for the default, or for what the study was given when it ran."""
+    margin: float | None = None
+    """Smallest difference that matters; None stands for the default, or for what the study was given when it ran."""
 
     def __post_init__(self) -> None:
-        if not self.margin >= 0:
-            raise SettingError(f"--margin must be above 0, got {self.margin:g}")
         for metric in self.metrics:
             check_metric(metric)
+        if self.margin is not None:
+            check_size("--margin", self.margin, self.metrics)
 
     def of(self, record: StudyRecord) -> StudyRecord:
         """Returns the record with these metrics and margin, as far as they are given."""
@@ -111,7 +112,7 @@ class Judged:
     @property
     def words(self) -> str:
         """Command-line options that say this, with a space in front; empty for the defaults."""
-        margin = [f"--margin={self.margin:g}"] if self.margin not in (0, MARGIN) else []
+        margin = [f"--margin={self.margin:g}"] if self.margin not in (None, MARGIN) else []
         return "".join(f" {shlex.quote(word)}" for word in (*(f"--metric={name}" for name in self.metrics), *margin))
 
 
@@ -128,6 +129,7 @@ def ablate_study(
     base, cluster = split_overrides(overrides)
     judged = judged or Judged()
     check_lasting(store_of(base))
+    check_study(study, base, seeds, mode)
     with watching(console) as watch, extracting_on(cluster, store_of(base)):
         if mode.name == "retuned":
             study = retune(study, base, mode, cluster, watch, lambda done: update_dashboard(done.tracker, done, {}))
@@ -182,11 +184,12 @@ def _run_record(base: list[str], planned: Plan, notes: tuple[str, ...]) -> Study
 
 def report_study(console: Console, name: str, folder: Path, wanted: float | None = None, judged: Judged | None = None) -> None:
     """Implements `ser report`: prints the table of a study and writes its report from records only."""
-    if wanted is not None and not wanted > 0:
-        raise SettingError(f"--detect must be above 0, got {wanted:g}")
+    judged = judged or Judged()
+    if wanted is not None:
+        check_size("--detect", wanted, judged.metrics)
     store = RunStore(folder)
     record = load_study(store, name)
-    print_report(console, (judged or Judged()).of(record), store, wanted or 0.0)
+    print_report(console, judged.of(record), store, wanted or 0.0)
 
 
 def check_corpus(console: Console, overrides: Sequence[str]) -> int:
@@ -227,8 +230,9 @@ def audit_corpus(console: Console, overrides: Sequence[str], file: Path | None) 
     spent = ", ".join(f"{check} {seconds:.1f}" for check, seconds in audited.seconds.items())
     console.print(f"seconds of the processor: {spent}", highlight=False, soft_wrap=True, markup=False)
     counts = [sum(finding.severity == severity for finding in audited.findings) for severity in colours]
-    summary = f"{audited.utterances} utterances, {audited.protocol}, split {audited.split}"
-    verdict = "passed" if audited.passed else "failed: the split does not test what its protocol claims"
+    summary = f"{audited.utterances} utterances, {audited.protocol}, hash of the folds {audited.split}"
+    warned = f", {counted(counts[1], 'warning')}" if counts[1] else ""
+    verdict = f"passed{warned}" if audited.passed else "failed: the split does not test what its protocol claims"
     console.print(
         f"{audited.corpus}: {summary}; {counts[0]} fail, {counts[1]} warn, {counts[2]} info; {verdict}",
         highlight=False,

@@ -11,18 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from cluster.cli.group import Group
 from cluster.cli.job_app import STORE, Store, console, job_app
 from cluster.cli.model_app import model_app
 from ser_core.errors import BridgeworkError, SettingError
 
 app = typer.Typer(
+    cls=Group,
     help="Finds out which parts of a multi-modal, multi-task speech-emotion model earn their place.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-corpus_app = typer.Typer(help="Look at a corpus before training on it.", no_args_is_help=True)
+corpus_app = typer.Typer(cls=Group, help="Look at a corpus before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(job_app)
 app.add_typer(model_app)
@@ -181,7 +183,9 @@ def simulate(
     context: typer.Context,
     study: Annotated[str, typer.Argument(help="A study to replay in random order; empty uses a synthetic one.")] = "",
     store: Store = STORE,
-    objective: Annotated[str, typer.Option(help="Development metric of a replayed study.")] = "headline",
+    objective: Annotated[
+        str, typer.Option(help="Development metric of a replayed study; headline is the mean of UAR and mean CCC.")
+    ] = "headline",
     folds: Annotated[list[int] | None, typer.Option(help="Folds of a synthetic study; repeatable. Default: 5 and 10.")] = None,
     pruning: Annotated[
         list[str] | None, typer.Option(help="Pruner; repeatable. Default: all. The pruner none is always included.")
@@ -222,7 +226,9 @@ def report(
     store: Store = STORE,
     detect: Annotated[float | None, typer.Option(help="Difference to plan seeds and folds for; default: the margin.")] = None,
     metric: Metrics = None,
-    margin: Annotated[float, typer.Option(help="Smallest difference that matters; default: as when the study ran.")] = 0,
+    margin: Annotated[
+        float | None, typer.Option(help="Smallest difference that matters; default: as when the study ran.")
+    ] = None,
 ) -> None:
     """Print the table of a study again and write its report as Markdown, CSV, LaTeX and HTML."""
     from cluster.cli.commands import Judged, report_study

@@ -30,7 +30,8 @@ class SelectionSettings:
             if getattr(self, name) < 1:
                 raise SettingError(f"--{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.margin < math.inf:
-            raise SettingError(f"--margin must be at least 0, got {self.margin:g}")
+            given = f"got {self.margin:g}; leave it out for {MARGIN:g}"
+            raise SettingError(f"--margin is a number of standard errors, at least 0 (which takes the best), {given}")
         if self.prefer:
             # Looks up the metric now and not after the finalists are trained.
             try:

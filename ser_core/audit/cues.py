@@ -2,7 +2,7 @@
 
     wave --10 ms blocks--> where speech begins and ends --> silence           power --mean--> steepest edge --> bandwidth
 Artefacts (silence at the ends, digital zeros, edges, noise in the treble, file format) come from recorders, editors and codecs.
-Level and duration are natural cues: anger is loud and sadness is slow.
+Level, peak and duration are natural cues: anger is loud and sadness is slow.
 """
 
 import dataclasses
@@ -47,6 +47,8 @@ class Cues:
     """Level from 6.2 to 7.8 kHz in the quietest tenth of the frames, in dB of full scale: noise of the recorder."""
     level: float = 0.0
     """Root mean square in dB of full scale."""
+    peak: float = 0.0
+    """Largest magnitude of any channel in dB of full scale."""
     seconds: float = 0.0
 
 
@@ -67,6 +69,7 @@ def measure_cues(channels: np.ndarray, rate: int, wave: np.ndarray, power: Float
         edge=steepest_edge(density.mean(0)),
         treble_floor=float(10 * np.log10(np.percentile(treble, 10) + QUIET)),
         level=float(10 * np.log10(np.square(wave).mean() + QUIET)),
+        peak=float(20 * np.log10(np.abs(channels).max() + QUIET)),
         seconds=len(channels) / rate,
     )
 

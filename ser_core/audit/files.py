@@ -157,7 +157,7 @@ def too_many_for_copies(corpus: Corpus, heard: Sequence[Heard]) -> list[Finding]
             "changed copies not searched",
             "info",
             f"Copies at another speed or in noise were not searched, because more than {MOST_PICTURES:,} utterances take too "
-            "much memory; copies apart from level, coding or trimming were.",
+            "much memory; copies apart from level, coding, trimming or soft noise were.",
             "Audit the sources of the corpus one by one to search each.",
             {"utterances": len(corpus)},
         )

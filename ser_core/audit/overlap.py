@@ -128,7 +128,7 @@ def recordings(
     findings = []
     for name, where, how in (
         ("identical audio", exact, "sample for sample"),
-        ("near-duplicate audio", near, "apart from level, coding or trimming"),
+        ("near-duplicate audio", near, "apart from level, coding, trimming or soft noise"),
         ("changed copy", other, "apart from speed, tempo, pitch, noise or reverberation"),
     ):
         if where:

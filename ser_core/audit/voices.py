@@ -124,9 +124,10 @@ def _one_under_two(found: Voices) -> list[Finding]:
         Finding(
             "one voice under two ids",
             "warn",
-            f"Speakers {', '.join(named[:EXAMPLES])} sound like one speaker: their distance is {pairs[near[0]]:.1f}, that of "
-            f"other pairs {np.exp(middle):.1f}; {percent(1 - missed)} of speakers split at random are found so, and fewer than "
-            f"{percent(FALSE_ALARMS)} of corpora would show a false pair.",
+            f"Speakers {', '.join(named[:EXAMPLES])} sound like one speaker: their voices differ by {pairs[near[0]]:.1f} (one "
+            f"voice is about 0, and chance may take it below), those of other pairs by {np.exp(middle):.1f}; "
+            f"{percent(1 - missed)} of speakers split at random are found so, and fewer than {percent(FALSE_ALARMS)} of corpora "
+            "would show a false pair.",
             "Listen to both; if they are one person, give them one id in the speaker column so that folds hold both out.",
             {"pairs": len(near), "limit": round(limit, 2), "missed": round(missed, 3), "compared": len(pairs)},
             [f"{name}: {pairs[place]:.1f}" for name, place in zip(named, near, strict=True)][:EXAMPLES],

@@ -72,13 +72,15 @@ def test_whoever_is_tested_stays_the_same_whatever_a_study_varies(base, more):
 
 def test_the_table_prints_what_the_card_says(base, more):
     flagged = ["speakers are in both training and development in 3 of 3 folds"]
-    shown = under([*base, *more], flags=flagged, metrics="metrics-1", content="feed", classes=["joy", "anger"], merged="none")
+    shown = under([*base, *more], flags=flagged, metrics="metrics-1", content="feed", classes=["joy", "anger"])
     facts = protocol_facts(shown)
     assert facts["flags"] == flagged[0]
     assert facts["classes"] == "joy, anger"
-    assert (facts["content"], facts["merged"], facts["metrics"]) == ("feed", "none", "metrics-1")
+    assert (facts["content"], facts["metrics"]) == ("feed", "metrics-1") and "merged" not in protocol_facts(
+        under(base, merged="")
+    )
     assert flagged[0] in study_table(pair(shown), "t", "q").protocol_line
-    assert protocol_facts(under(base, flags=[]))["flags"] == "none"
+    assert "flags" not in protocol_facts(under(base, flags=[]))
     assert "flags" not in protocol_facts(base)
 
 

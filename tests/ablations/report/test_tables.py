@@ -196,6 +196,7 @@ def test_what_was_left_out_is_told(scored):
 
 
 def test_numbers():
-    assert number(-0.00001, "uar") == "-0.00"
+    assert number(-0.00001, "uar") == "0.00" and number(-0.00001, "ccc.valence", "+") == "+.000"
+    assert number(0.1 + 0.2, "uar") == number(0.3, "uar") and number(0.04375, "uar") == number(0.04375 - 1e-15, "uar") == "4.38"
     assert number(math.nan, "uar") == "—"
     assert number(-1.0, "ccc.valence") == "-1.000"

@@ -46,10 +46,14 @@ def test_what_was_put_in_comes_out():
 def test_what_cannot_be_told_apart_is_not_named():
     random = np.random.default_rng(2)
     several = split_variance(made(random, (3, 2, 5), 1, 1, 1, 1))
-    assert set(several.parts) == {"between folds", "between variants", "variant by fold", "between seeds"}
+    assert set(several.parts) == {"between folds", "between variants", "variants differing from fold to fold", "between seeds"}
     assert sum(several.parts.values()) == pytest.approx(1)
     one_seed = split_variance(made(random, (3, 1, 5), 1, 1, 1))
-    assert set(one_seed.parts) == {"between folds", "between variants", "variant by fold and seed together"}
+    assert set(one_seed.parts) == {
+        "between folds",
+        "between variants",
+        "variants differing from fold to fold and from seed to seed",
+    }
     alone = split_variance(made(random, (1, 3, 5), fold=1, seed=1))
     assert set(alone.parts) == {"between folds", "between seeds"}
     assert set(split_variance(made(random, (1, 1, 5), fold=1)).parts) == {"between folds"}

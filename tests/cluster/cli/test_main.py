@@ -69,6 +69,37 @@ MISTAKES = {
         "no speaker outside the test part",
     ),
     "a knob of another rule": (["run", "folds.dev.share=0.1"], "it belongs to utterances"),
+    "a command of another group": (["audit"], "did you mean `ser corpus audit`?"),
+    "a command of the main group": (["corpus", "report"], "no such command: ser corpus report; did you mean `ser report`?"),
+    "a command with a near name": (["ablte"], "did you mean `ser ablate`?"),
+    "a command without a near name": (["xyzzy"], "`ser --help` lists all commands"),
+    **{
+        f"{option} {size} of {words[0]}": (
+            [*words, option, size],
+            f"{option} is a fraction above 0 and below 1 (.02 is 2 points)",
+        )
+        for words, option in (
+            (["ablate", "fusion", *SMALL], "--margin"),
+            (["report", "x"], "--margin"),
+            (["report", "x"], "--detect"),
+        )
+        for size in ("0", "-1", "1", "5", "inf", "nan")
+    },
+    "a CCC that no study has": (["report", "x", "--metric", "ccc.valence", "--margin", "2"], "above 0 and below 2"),
+    "standard errors without an end": (["select", "x", "--margin", "inf"], "--margin is a number of standard errors"),
+    **{
+        f"{what}, before the corpus is read": (["ablate", *words, "corpus=emodb", "corpus.root=missing"], sentence)
+        for what, words, sentence in (
+            (
+                "a study of two channels",
+                ["fusion", "model.text=none"],
+                "it needs speech and text, but this configuration reads only",
+            ),
+            ("the same by its own search", ["fusion", "model.text=none", "--mode", "retuned"], "it needs speech and text"),
+            ("nothing to hide", ["fusion", "--mode", "masked"], "has no input that could be hidden at test"),
+            ("no seeds", ["fusion", "--seeds", "0"], "--seeds must be at least 1"),
+        )
+    },
     "a study with a near name": (["ablate", "fusoin"], "did you mean fusion?"),
     "no study": (["ablate"], "no study given"),
     "a study with factors": (["ablate", "fusion", "--factor", "optim.batch=16,32"], "fusion is a study with its own variants"),
@@ -81,7 +112,6 @@ MISTAKES = {
     ),
     "a factor of a task that is not there": (["ablate", *SMALL, "--factor", "tasks.style.weight=0,0.1"], "trains exactly what"),
     "a design without factors": (["ablate", "--design", "path"], "needs factors"),
-    "nothing to detect": (["report", "fusion", "--detect", "0"], "--detect must be above 0, got 0"),
     "importance of nothing": (["importance", "weights"], "the store has: none yet"),
     "no seeds": (["ablate", "fusion", "--seeds", "0"], "--seeds must be at least 1, got 0"),
     "seed= in a study": (["ablate", "fusion", "seed=3"], "with --seeds"),
@@ -266,7 +296,9 @@ def test_corpus_audit_passes_the_demo_corpus_and_writes_its_findings(typed, tmp_
     assert code == 0
     assert written["passed"]
     assert all(finding["name"] in out for finding in written["findings"])
-    assert f"split {written['split']}" in out.splitlines()[-1]
+    assert written["split"] in out.splitlines()[-1]
+    warned = sum(finding["severity"] == "warn" for finding in written["findings"])
+    assert out.splitlines()[-1].endswith(f"passed, {warned} warning{'s' * (warned > 1)}" if warned else "passed")
 
 
 def test_corpus_audit_fails_where_a_recording_is_in_two_parts(typed, tmp_path):

@@ -136,7 +136,7 @@ def test_numbers_below_one_are_refused(name):
 
 
 def test_margin_and_preferred_metric_are_checked_and_are_part_of_the_command():
-    with pytest.raises(BridgeworkError, match="--margin must be at least 0, got -1"):
+    with pytest.raises(BridgeworkError, match=r"number of standard errors, at least 0 .*got -1"):
         SelectionSettings("search-weights", margin=-1)
     with pytest.raises(BridgeworkError, match="--prefer uarr: no such metric"):
         SelectionSettings("search-weights", prefer="uarr")

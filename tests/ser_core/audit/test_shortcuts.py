@@ -110,6 +110,44 @@ def test_level_and_duration_are_a_note() -> None:
     assert finding.counts["level"] > 0.5 and "duration" not in finding.counts
 
 
+@pytest.mark.parametrize("cue", ["level", "peak", "seconds"])
+@pytest.mark.parametrize("classes", [("joy",), CLASSES], ids=len)
+def test_one_value_for_all_of_a_class_is_a_warning(cue: str, classes: tuple[str, ...]) -> None:
+    corpus = acted()
+    each = [
+        dataclasses.replace(one, cues=dataclasses.replace(one.cues, **{cue: float(CLASSES.index(label))}))
+        if label in classes
+        else one
+        for one, label in zip(natural_peaks(corpus), corpus.column("emotion").tolist(), strict=True)
+    ]
+    assert {(each.name, each.severity, each.counts["cue"]) for each in shortcuts(corpus, each)} == {
+        ("recording tells the label", "warn", cue)
+    }
+
+
+def test_a_level_that_tells_all_classes_apart_is_a_warning() -> None:
+    corpus = acted()
+    each = changed(corpus, changed(corpus, heard(corpus), "anger", level=20.0), "joy", level=-20.0)
+    (finding,) = shortcuts(corpus, each)
+    assert (finding.severity, finding.counts["cue"]) == ("warn", "level") and finding.counts["uar"] > 0.95
+
+
+@pytest.mark.parametrize("cue", ["level", "peak"])
+def test_one_level_for_all_files_or_for_a_speaker_is_nothing(cue: str) -> None:
+    corpus = acted()
+    for values in (lambda speaker: -1.0, float):
+        each = [
+            dataclasses.replace(one, cues=dataclasses.replace(one.cues, **{cue: values(speaker)}))
+            for one, speaker in zip(natural_peaks(corpus), corpus.column("speaker").tolist(), strict=True)
+        ]
+        assert shortcuts(corpus, each) == []
+
+
+def natural_peaks(corpus: Corpus) -> list[Heard]:
+    generator = np.random.default_rng(1)
+    return [dataclasses.replace(one, cues=dataclasses.replace(one.cues, peak=generator.normal(-8, 4))) for one in heard(corpus)]
+
+
 def test_a_probe_does_not_see_the_speaker_it_is_tested_on() -> None:
     corpus = acted()
     speakers, labels = corpus.column("speaker"), corpus.column("emotion")
