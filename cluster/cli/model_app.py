@@ -10,10 +10,13 @@ from cluster.cli.job_app import STORE, Store, console
 
 model_app = typer.Typer()
 Model = Annotated[str, typer.Argument(help="A model: its folder, or the beginning of its key in the store.")]
-SpeechEncoder = Annotated[
-    str, typer.Option("--speech", help="Folder of the speech encoder, if it lies elsewhere than in training.")
+Encoders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder",
+        help="CHANNEL=FOLDER of an encoder that lies elsewhere than in training, or of the features of these files; repeatable.",
+    ),
 ]
-TextEncoder = Annotated[str, typer.Option("--text", help="Folder of the text encoder, likewise.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 SpeechOnly = Annotated[bool, typer.Option("--speech-only", help="Hide the text; only for models that were trained for it.")]
 
@@ -47,16 +50,14 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     with_encoder: Annotated[bool, typer.Option("--with-encoder", help="Copy the encoders into the folder, too.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Also write model.onnx, from the waveform to the answers.")] = False,
-    speech: SpeechEncoder = "",
-    text: TextEncoder = "",
+    encoder: Encoders = None,
     store: Store = STORE,
 ) -> None:
     """Copy a model to a folder that stands alone: weights, settings, card."""
-    from cluster.cli.model_commands import export_to
+    from cluster.cli.model_commands import encoder_folders, export_to
     from cluster.models.export import ExportAsked
 
-    encoders = {name: path for name, path in (("speech", speech), ("text", text)) if path}
-    export_to(console, model, folder, store, ExportAsked(with_encoder, onnx, encoders))
+    export_to(console, model, folder, store, ExportAsked(with_encoder, onnx, encoder_folders(encoder or ())))
 
 
 @model_app.command()
@@ -71,8 +72,7 @@ def predict(
     hop: Annotated[float, typer.Option(help="Seconds from window to window; 0 is half a window.")] = 0.0,
     active_only: Annotated[bool, typer.Option("--active-only", help="Leave out windows without speech.")] = False,
     speech_only: SpeechOnly = False,
-    speech: SpeechEncoder = "",
-    text: TextEncoder = "",
+    encoder: Encoders = None,
     device: Device = "auto",
     store: Store = STORE,
 ) -> None:
@@ -81,7 +81,7 @@ def predict(
     from cluster.models.inputs import InputSettings
 
     settings = InputSettings(text_column, transcripts, window, hop, active_only)
-    loading = Loading(model, store, device, speech, text, speech_only)
+    loading = Loading(model, store, device, encoder or (), speech_only)
     sys.exit(predict_inputs(console, loading, inputs, settings, to, form))
 
 
@@ -97,8 +97,7 @@ def evaluate(
     ] = False,
     to: Annotated[Path | None, typer.Option(help="CSV of all predictions.", dir_okay=False)] = None,
     speech_only: SpeechOnly = False,
-    speech: SpeechEncoder = "",
-    text: TextEncoder = "",
+    encoder: Encoders = None,
     device: Device = "auto",
     store: Store = STORE,
 ) -> None:
@@ -108,7 +107,7 @@ def evaluate(
     from cluster.models.evaluation_store import EvaluationAsked
 
     asked = EvaluationAsked(label_map(label or []), all_classes)
-    sys.exit(evaluate_on(console, Loading(model, store, device, speech, text, speech_only), overrides or [], asked, to))
+    sys.exit(evaluate_on(console, Loading(model, store, device, encoder or (), speech_only), overrides or [], asked, to))
 
 
 @model_app.command()
@@ -139,12 +138,11 @@ def serve(
         Path | None, typer.Option(help="File with the token of clients; or set SER_SERVE_TOKEN. A new one unless on loopback.")
     ] = None,
     speech_only: SpeechOnly = False,
-    speech: SpeechEncoder = "",
-    text: TextEncoder = "",
+    encoder: Encoders = None,
     device: Device = "auto",
     store: Store = STORE,
 ) -> None:
     """Serve a model over HTTP: POST a recording to /predict."""
     from cluster.cli.model_commands import Loading, serve_model
 
-    serve_model(console, Loading(model, store, device, speech, text, speech_only), host, port, token_file)
+    serve_model(console, Loading(model, store, device, encoder or (), speech_only), host, port, token_file)

@@ -16,7 +16,9 @@ from cluster.models.predict_files import predict_files
 from cluster.models.serve import LOOPBACK, check_port, serve, token_for
 from cluster.models.train_model import TrainAsked, train_model
 from cluster.run_study import StudyResult
+from ser_core.channels import CHANNELS
 from ser_core.cross_validation.records import RunStore
+from ser_core.errors import SettingError
 from ser_core.trained import EmotionModel, load
 from ser_core.trained.description import read_description
 
@@ -28,14 +30,24 @@ class Loading:
     model: str
     store: Path
     device: str = "auto"
-    speech: str = ""
-    text: str = ""
+    encoders: Sequence[str] = ()
+    """CHANNEL=FOLDER."""
     speech_only: bool = False
 
     def load(self) -> EmotionModel:
-        encoders = {name: path for name, path in (("speech", self.speech), ("text", self.text)) if path}
-        model = load(find_model(self.model, self.store), self.device, **encoders)
+        model = load(find_model(self.model, self.store), self.device, **encoder_folders(self.encoders))
         return model.without_text() if self.speech_only else model
+
+
+def encoder_folders(given: Sequence[str]) -> dict[str, str]:
+    """Reads CHANNEL=FOLDER entries. Raises SettingError for one that names no channel or no folder."""
+    found: dict[str, str] = {}
+    for entry in given:
+        channel, _, folder = entry.partition("=")
+        if channel not in CHANNELS or not folder:
+            raise SettingError(f"--encoder {entry}: write CHANNEL=FOLDER; the channels are {', '.join(CHANNELS)}")
+        found[channel] = folder
+    return found
 
 
 def train_on_everyone(console: Console, overrides: Sequence[str], members: int, epochs: int, register: str = "") -> int:

@@ -251,7 +251,7 @@ def encoder_folders(description: Description, place: Path, encoders: Mapping[str
             why = f" ({error})" if given else ""
             raise SettingError(
                 f"{description.name} needs the {channel} encoder {named['checkpoint']}{why}; say where it lies: "
-                f"--{channel} FOLDER, or load(..., {channel}=FOLDER) in Python"
+                f"--encoder {channel}=FOLDER, or load(..., {channel}=FOLDER) in Python"
             ) from error
         if (weights := weights_hash(folder)) != named["weights"]:
             raise SettingError(

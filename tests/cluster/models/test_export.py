@@ -114,8 +114,8 @@ def test_an_exported_folder_can_be_exported_again_and_a_failure_leaves_nothing(
     assert (tmp_path / "two" / "encoder-speech" / "config.json").is_file() and (tmp_path / "two" / "LICENSE.md").is_file()
     load(tmp_path / "two")
     exported(model, tmp_path / "bare")
-    assert "say where it lies: --speech FOLDER" in exported(tmp_path / "bare", tmp_path / "three", "--with-encoder")
-    assert exported(tmp_path / "bare", tmp_path / "three", "--with-encoder", "--speech", encoder)
+    assert "say where it lies: --encoder speech=FOLDER" in exported(tmp_path / "bare", tmp_path / "three", "--with-encoder")
+    assert exported(tmp_path / "bare", tmp_path / "three", "--with-encoder", f"--encoder=speech={encoder}")
     monkeypatch.setattr("cluster.models.export.card", lambda *_: 1 / 0)
     assert CliRunner().invoke(app, ["export", str(model), str(tmp_path / "four")]).exit_code == 1
     assert {place.name for place in tmp_path.iterdir()} == {"store", "encoder", "model", "one", "two", "bare", "three"}
