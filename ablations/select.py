@@ -9,13 +9,13 @@ margin of 1 this is the one-standard-error rule (Breiman et al. 1984, Classifica
 
 import dataclasses
 import math
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 import numpy as np
 
 from ablations.pairing import ComparisonError
 from ablations.statistics.corrected_t import NAN, CorrectedT, Interval, corrected_t, holm, over_seeds
-from ablations.statistics.words import probability
+from ablations.statistics.words import counted, probability
 
 MARGIN = 0.25
 """Standard errors that a smaller model may be behind the best; from `python -m ablations.selection_rates`."""
@@ -61,8 +61,16 @@ class Selection:
     why: str
 
 
-def select(finalists: Sequence[Finalist], dev_to_train: float, score: str = "score", margin: float = MARGIN) -> Selection:
+def select(
+    finalists: Sequence[Finalist],
+    dev_to_train: float,
+    score: str = "score",
+    margin: float = MARGIN,
+    show: Callable[[float], str] = "{:.4f}".format,
+) -> Selection:
     """Selects the smallest finalist within `margin` standard errors of the best, or the better of two of the same size.
+
+    The reason names the `score` and formats its values with `show`.
 
     Raises ComparisonError when no finalist has a score, or when they were not trained over the same folds and seeds.
     """
@@ -79,7 +87,7 @@ def select(finalists: Sequence[Finalist], dev_to_train: float, score: str = "sco
         for one in sorted(finalists, key=lambda one: -one.mean)
     )
     own = next(each for each in standings if each.finalist is chosen)
-    return Selection(chosen.name, best.name, standings, _why(own, best, score, margin))
+    return Selection(chosen.name, best.name, standings, _why(own, best, score, margin, show))
 
 
 def best_and_chosen(values: np.ndarray, sizes: Sequence[int] | np.ndarray, dev_to_train: float, margin: float) -> tuple[int, int]:
@@ -166,18 +174,18 @@ def _check(finalists: Sequence[Finalist], score: str) -> None:
         raise ComparisonError(f"a finalist has no {score} in some fold; choose an objective that every fold has")
 
 
-def _why(chosen: Standing, best: Finalist, score: str, margin: float) -> str:
+def _why(chosen: Standing, best: Finalist, score: str, margin: float, show: Callable[[float], str]) -> str:
     """Returns a sentence that explains the choice."""
     one = chosen.finalist
     folds, seeds = one.values.shape[::-1]
-    over = f"over {folds} folds x {seeds} seed{'s' * (seeds != 1)}"
+    over = f"over {counted(folds, 'fold')} x {counted(seeds, 'seed')}"
     reach = f"{margin:g} standard error{'s' * (margin != 1)}"
     if one.name == best.name:
         nothing = f", and nothing smaller comes within {reach}" if margin else ""
-        return f"{one.name} has the best {score} ({one.mean:.4f} {over}){nothing}"
+        return f"{one.name} has the best {score} ({show(one.mean)} {over}){nothing}"
     p = "" if math.isnan(chosen.behind.p) else f", p {probability(chosen.behind.p)} before Holm"
     return (
-        f"{one.name} is the smallest within {reach} of the best: {chosen.behind.mean.value:.4f} behind {best.name} "
-        f"({best.mean:.4f} {score} {over}), standard error {chosen.error:.4f}{p}; {one.parameters:,} against "
+        f"{one.name} is the smallest within {reach} of the best: {show(chosen.behind.mean.value)} behind {best.name} "
+        f"({show(best.mean)} {score} {over}), standard error {show(chosen.error)}{p}; {one.parameters:,} against "
         f"{best.parameters:,} parameters at inference"
     )

@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ablations.outcomes import Outcome
+from ablations.report.cells import half_width, number
 from ablations.section import Section
 from ablations.select import choice_interval
 from ablations.statistics.corrected_t import Interval
 from cluster.search.objectives import Objective
 from cluster.selection.finalists import AS_GIVEN, Finalists
 from cluster.selection.nested import NESTED, finished_nested_study
+from cluster.selection.printed import explained, metric_of, name_of
 from cluster.selection.run_selection import Choice, chosen_trials
 from cluster.study_record import StudyRecord
 
 NONE = "-"
+UNCHANGED = "none"
+"""Gain of a choice that is the configuration as given in every fold."""
 BY_ALL = "chosen by all folds (optimistic)"
 Tested = Mapping[tuple[int, int], Outcome]
 """Outcomes by seed and fold."""
@@ -41,7 +45,7 @@ def estimates_section(found: Finalists, choice: Choice, record: StudyRecord, met
         pairs = _by_pair(theirs, NESTED), _by_pair(theirs, AS_GIVEN)
         rows.append(_row(found, "nested: the search repeated in each fold", *pairs, metrics, certain=True))
     rows.append((AS_GIVEN, *_scores(found, given, metrics, certain=True), NONE))
-    columns = ("Test part", *metrics, f"gain in {found.decides.name}")
+    columns = ("Test part", *map(name_of, metrics), f"gain in {name_of(found.decides.name)}")
     return Section("What to expect of the choice", columns, tuple(rows), _notes(found, choice, rows, nested is not None))
 
 
@@ -58,6 +62,9 @@ def _notes(found: Finalists, choice: Choice, rows: Sequence[tuple[str, ...]], ne
             f"{BY_ALL.capitalize()}: most of the tested speakers also develop in another fold, so their scores chose this "
             "configuration. Do not report it."
         )
+    if any(cells[-1] == UNCHANGED for _, *cells in rows):
+        notes.append(f"None: in every fold the choice is the configuration {AS_GIVEN}, so there is nothing to gain.")
+    notes += explained([found.decides.name])
     if nested:
         notes.append(
             "Nested undersells the choice: each of its searches is decided by one development part only. It tests a search, not "
@@ -78,12 +85,14 @@ def _row(found: Finalists, name: str, tested: Tested, given: Tested, metrics: Se
     gains = {
         pair: metric.sign * (metric.of(one.test.metrics) - metric.of(given[pair].test.metrics)) for pair, one in tested.items()
     }
-    return (name, *_scores(found, tested, metrics, certain), _cell(_interval(gains, tested), certain, "+"))
+    same = all(one.record.key == given[pair].record.key for pair, one in tested.items())
+    gain = UNCHANGED if same else _cell(_interval(gains, tested), metric.name, certain, "+")
+    return (name, *_scores(found, tested, metrics, certain), gain)
 
 
 def _scores(found: Finalists, tested: Tested, metrics: Sequence[str], certain: bool) -> list[str]:
     values = [{pair: Objective(metric).of(one.test.metrics) for pair, one in tested.items()} for metric in metrics]
-    return [_cell(_interval(each, tested), certain) for each in values]
+    return [_cell(_interval(each, tested), metric, certain) for each, metric in zip(values, metrics, strict=True)]
 
 
 def _interval(values: Mapping[tuple[int, int], float], tested: Tested) -> Interval:
@@ -96,8 +105,8 @@ def _interval(values: Mapping[tuple[int, int], float], tested: Tested) -> Interv
     return choice_interval([float(np.mean(each)) for each in folds.values()], float(ratio)) if folds else Interval()
 
 
-def _cell(one: Interval, certain: bool, sign: str = "") -> str:
+def _cell(one: Interval, objective: str, certain: bool, sign: str = "") -> str:
     if math.isnan(one.value):
         return NONE
-    width = f" ±{(one.high - one.low) / 2:.4f}" if certain and math.isfinite(one.low) else ""
-    return f"{one.value:{sign}.4f}{width}"
+    metric = metric_of(objective)
+    return half_width(one, metric, sign) if certain else number(one.value, metric, sign)

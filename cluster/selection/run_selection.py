@@ -6,12 +6,16 @@ the choice of each fold, in that fold --test parts, opened and recorded--> cross
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
+from ablations.report.cells import number
 from ablations.select import Selection, cross_fitted, select
+from cluster.search.objectives import HEADLINE
 from cluster.selection.finalists import AS_GIVEN, Finalists
+from cluster.selection.printed import metric_of, name_of
 from cluster.study_record import StudyRecord, study_id
 from cluster.trial import Trial
 from ser_core.errors import RecordError
@@ -45,7 +49,10 @@ def choose(found: Finalists) -> Choice:
         )
     ratio = sum(each.sizes["dev"] / each.sizes["train"] for each in everyone) / len(everyone)
     finalists, margin = {name: found.finalist(name) for name in found.names}, found.asked.margin
-    selection = select([finalists[name] for name in found.own], ratio, found.decides.name, margin)
+    show = functools.partial(number, metric=metric_of(found.decides.name))
+    name = " (the mean of UAR and mean CCC)" if found.decides.name == HEADLINE else ""
+    named = f"{name_of(found.decides.name)}{name}"
+    selection = select([finalists[name] for name in found.own], ratio, named, margin, show)
     possible = all(found.kept)
     per_fold = cross_fitted(list(finalists.values()), found.kept, found.lists, ratio, margin) if possible else []
     return Choice(selection, tuple(per_fold), _note(found, selection.chosen, per_fold))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ablations.report.cells import half_width, number
 from ablations.report.trade_off import trade_off
 from ablations.report.weight_triangle import weight_triangle
 from ablations.section import Section
@@ -13,6 +14,7 @@ from ablations.statistics.corrected_t import CorrectedT, corrected_t, over_seeds
 from ablations.statistics.words import probability
 from cluster.search.objectives import Objective, front
 from cluster.selection.finalists import AS_GIVEN, CCC, UAR, Finalists
+from cluster.selection.printed import explained, metric_of, name_of
 from cluster.selection.run_selection import Choice
 from cluster.study_record import StudyRecord
 from ser_core.cross_validation.records import FoldRecord
@@ -37,22 +39,24 @@ def standings_section(found: Finalists, choice: Choice) -> Section:
     defined = [row for row in range(len(names)) if np.isfinite(signed[row]).all()]
     ahead = {names[defined[place]] for place in front([signed[row] for row in defined])}
     gpu = any(each.spent.get("gpu_seconds") for name in names for row in found.records(name) for each in row)
-    rows = []
+    rows, metric = [], found.decides.name
     for standing in selection.standings:
         one = standing.finalist
         p = NONE if np.isnan(standing.p_holm) else probability(standing.p_holm).removeprefix("= ")
-        behind = f"{standing.behind.mean.value:.4f} ±{standing.error:.4f}" if one.name != selection.best else NONE
-        marks = ["chosen"] * (one.name == choice.chosen) + ["front"] * (one.name in ahead)
-        cells = [*map(_number, values[one.name]), behind, p, f"{one.parameters:,}", _hours(found.records(one.name), gpu)]
+        gap = f"{_number(standing.behind.mean.value, metric)} ±{_number(standing.error, metric)}"
+        behind = gap if one.name != selection.best else NONE
+        marks = ["chosen"] * (one.name == choice.chosen) + ["unbeaten"] * (one.name in ahead)
+        cells = [*map(_number, values[one.name], metrics), behind, p, f"{one.parameters:,}", _hours(found.records(one.name), gpu)]
         rows.append((one.name, *cells, _joined(marks)))
     notes = (
-        f"Development scores over new seeds and all folds; {found.decides.name} decides. Behind: distance from the best, paired "
+        f"Development scores over new seeds and all folds; {name_of(metric)} decides. Behind: distance from the best, paired "
         "by fold, ± one corrected standard error; p with Holm correction.",
         "Parameters are those at inference: heads of tasks that the deciding metric does not score do not count. Hours "
         "are the training time of all folds with one seed.",
-        f"Front: no other finalist equals or beats it in all of {', '.join(metrics)} and beats it in one.",
+        f"Unbeaten: no other finalist equals or beats it in all of {', '.join(map(name_of, metrics))} and beats it in one.",
+        *explained(metrics),
     )
-    columns = ("Finalist", *metrics, "behind", "p", "parameters", "GPU-hours" if gpu else "hours", "")
+    columns = ("Finalist", *map(name_of, metrics), "behind", "p", "parameters", "GPU-hours" if gpu else "hours", "")
     return Section("Who was chosen among the finalists", columns, tuple(rows), notes)
 
 
@@ -104,15 +108,17 @@ def weights_section(found: Finalists, choice: Choice, tried: Weightings) -> Sect
     own, kept = tried.finalists[choice.chosen], tried.kept
     scores = [score for score, there in zip(tried.scores, kept, strict=True) if there]
     drawing = weight_triangle(tried.tasks, tried.points[kept], scores, own)
-    rows = []
+    rows, metric = [], found.decides.name
     for name, weights in tried.finalists.items():
         mark = " (chosen)" if name == choice.chosen else ""
-        score = found.fresh_score(name, found.decides.name)
-        rows.append((f"{name}{mark}", *(f"{weight:.4g}" for weight in weights), _number(score)))
-    caption = f"{len(tried.scores)} weightings of the search, coloured by its {found.decides.name}" if drawing else ""
-    columns = ("Finalist", *tried.tasks, found.decides.name)
+        score = found.fresh_score(name, metric)
+        rows.append((f"{name}{mark}", *(f"{weight:.4g}" for weight in weights), _number(score, metric)))
+    caption = f"{len(tried.scores)} weightings of the search, coloured by its {name_of(metric)}" if drawing else ""
+    columns = ("Finalist", *tried.tasks, name_of(metric))
     notes = (
-        (f"{found.decides.name}: development score with the new seeds.",) if tried.tasks else ("The search varied no weight.",)
+        (f"{name_of(metric)}: development score with the new seeds.", *explained([metric]))
+        if tried.tasks
+        else ("The search varied no weight.",)
     )
     return Section("Task weights that were tried", columns, tuple(rows), notes, drawing, caption, on_terminal=bool(tried.tasks))
 
@@ -127,23 +133,23 @@ def flatness_section(found: Finalists, choice: Choice, tried: Weightings) -> lis
     # Half the summed difference of shares: the part of the weight that would have to move from one task to another.
     moved = np.abs(shares - own / own.sum()).sum(axis=1) / 2
     gaps = np.array([folds for folds, there in zip(tried.folds, tried.kept, strict=True) if there]) - chosen
-    rows, low = [], 0.0
+    rows, low, metric = [], 0.0, found.decides.name
     for high in BANDS:
         near = (moved > max(low, 1e-9)) & (moved <= high)  # without the chosen weights themselves
         if near.any():
             mean, worst = gaps[near].mean(axis=0), gaps[near].mean(axis=1)
             width = standard_error(mean, development_share(found, choice))
-            ends = _joined([f"{worst.min():+.4f} to {worst.max():+.4f}"])
-            rows.append(
-                (f"{100 * low:.0f} to {100 * high:.0f} % moved", str(near.sum()), f"{mean.mean():+.4f} ±{width:.4f}", ends)
-            )
+            ends = _joined([f"{_number(worst.min(), metric, '+')} to {_number(worst.max(), metric, '+')}"])
+            gap = f"{_number(mean.mean(), metric, '+')} ±{_number(width, metric)}"
+            rows.append((f"{100 * low:.0f} to {100 * high:.0f} % moved", str(near.sum()), gap, ends))
         low = high
     source = "the search" if choice.chosen in found.origin else "the new seeds, since the search did not try it"
     notes = (
-        f"Difference of {found.decides.name} (more is better) from the chosen weights: mean ± one corrected standard error, and "
+        f"Difference of {name_of(metric)} (more is better) from the chosen weights: mean ± one corrected standard error, and "
         "the range of single weightings. Moved: the share of the summed weights that goes to another task.",
         f"Neighbours have one seed, the score of the chosen weights is that of {source}. Being chosen makes its own score look "
         "better, so a small drop may be luck. Settings besides the weights may differ, too, if the search varied them.",
+        *explained([metric]),
     )
     columns = ("Neighbours", "weightings", "difference", "from, to")
     return [Section("How flat the score is around the chosen weights", columns, tuple(rows), notes)] if rows else []
@@ -164,7 +170,7 @@ def development_share(found: Finalists, choice: Choice) -> float:
 
 
 def trade_off_section(found: Finalists, choice: Choice) -> list[Section]:
-    """Returns UAR against CCC: the chosen one, the best on either alone, and the front. [] if a finalist lacks one of them."""
+    """Returns UAR against CCC: the chosen, the best on either alone, those that none beats in both; [] if one is missing."""
     scores = {name: [over_seeds(found.values(name, metric)) for metric in (UAR, CCC)] for name in found.names}
     folds = len(found.kept)
     if any(len(each) != folds for pair in scores.values() for each in pair):
@@ -183,8 +189,10 @@ def trade_off_section(found: Finalists, choice: Choice) -> list[Section]:
     notes = (
         "Development scores with the new seeds. Differences are from the chosen one, paired by fold, with half of their 95 % "
         "interval (corrected t, not adjusted for the number of rows).",
-        f"The choice is by {found.decides.name}. If only one of the two scores matters to you: --prefer uar, or --prefer "
+        f"Unbeaten: no other finalist is better in one score and not worse in the other. The choice is by "
+        f"{name_of(found.decides.name)}. If only one of the two scores matters to you: --prefer uar, or --prefer "
         '"mean(ccc)".',
+        *explained([found.decides.name]),
     )
     columns = ("Finalist", "UAR", "difference", "mean CCC", "difference", "")
     drawing = trade_off(
@@ -196,14 +204,13 @@ def trade_off_section(found: Finalists, choice: Choice) -> list[Section]:
 
 def _roles(name: str, choice: Choice, best: Sequence[str], ahead: Sequence[str]) -> str:
     marks = ["chosen"] * (name == choice.chosen) + ["best UAR"] * (name == best[0])
-    return _joined(marks + ["best CCC"] * (name == best[1]) + ["front"] * (name in ahead))
+    return _joined(marks + ["best CCC"] * (name == best[1]) + ["unbeaten"] * (name in ahead))
 
 
 def _trade_cells(means: Sequence[float], tests: tuple[CorrectedT, ...], own: bool) -> list[str]:
     cells = []
-    for mean, test in zip(means, tests, strict=True):
-        width = (test.mean.high - test.mean.low) / 2
-        cells += [f"{mean:.4f}", NONE if own else f"{test.mean.value:+.4f}" + (f" ±{width:.4f}" if math.isfinite(width) else "")]
+    for mean, test, metric in zip(means, tests, (UAR, CCC), strict=True):
+        cells += [_number(mean, metric), NONE if own else half_width(test.mean, metric_of(metric), "+")]
     return cells
 
 
@@ -216,12 +223,15 @@ def overtuning_section(found: Finalists, choice: Choice, record: StudyRecord) ->
     rows = []
     for name in dict.fromkeys((*list(found.origin)[:1], selection.best, choice.chosen, AS_GIVEN)):
         before, again = found.search_score(name, metric.name), found.fresh_score(name, metric.name)
-        rows.append((name, *map(_number, (before, again, _mean(tested.get(name, ()))))))
-    rows += [(name, NONE, NONE, _number(_mean(values))) for name, values in tested.items() if name not in found.names]
+        rows.append((name, *(_number(each, metric.name) for each in (before, again, _mean(tested.get(name, ()))))))
+    rows += [
+        (name, NONE, NONE, _number(_mean(values), metric.name)) for name, values in tested.items() if name not in found.names
+    ]
     notes = (
-        f"{metric.name}, means over folds: in the search, retrained with new seeds, and on the opened test parts. A drop from "
-        "the first to the second shows how much of the score was luck (the best of many trials); a drop from the second to the "
-        "third shows how much the choice overfits the development speakers.",
+        f"{name_of(metric.name)}, mean over folds: in the search, retrained with new seeds, and on the opened test parts. A drop "
+        "from the first to the second shows how much of the score was luck (the best of many trials); a drop from the second to "
+        "the third shows how much the choice overfits the development speakers.",
+        *explained([metric.name]),
     )
     return Section("From search to test", ("", "search, dev", "retrained, dev", "test"), tuple(rows), notes)
 
@@ -230,5 +240,5 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _number(value: float) -> str:
-    return NONE if np.isnan(value) else f"{value:.4f}"
+def _number(value: float, objective: str, sign: str = "") -> str:
+    return NONE if np.isnan(value) else number(value, metric_of(objective), sign)

@@ -148,7 +148,7 @@ def test_another_metric_decides_without_a_new_search(selected, tmp_path):
     shutil.copytree(selected[0], tmp_path / "other")
     ran = ser(tmp_path / "other", "select", *WORDS, "--prefer", "ccc.valence", "--margin", "0")
     assert (ran.code, ran.err) == (0, "")
-    assert " has the best ccc.valence " in ran.out and "gain in" in ran.out
+    assert " has the best CCC valence " in ran.out and "gain in" in ran.out
     tested = load_study(RunStore(tmp_path / "other" / "bridgework"), "selected-weights")
     assert tested.primary == "ccc.valence" and "--prefer ccc.valence" in tested.command
 
