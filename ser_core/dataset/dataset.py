@@ -88,8 +88,8 @@ def load_dataset(config: Config, progress: bool = False) -> Dataset:
     Raises CorpusError for audio that cannot be used, unless run.on_bad_audio=skip.
     """
     if not config.model.channels:
-        every = " and ".join(f"model.{name}" for name in config.model.encoders)
-        raise SettingError(f"a model needs a channel, but {every} are all none; choose an encoder for one")
+        every = ", ".join(f"model.{name}" for name in config.model.encoders)
+        raise SettingError(f"a model needs a channel, but all are none; choose an encoder for one of {every}")
     corpus = config.corpus.read(config.cache)
     make_folds(corpus, config.folds, {"content": ""})  # only for its error: extraction may take hours
     hashes = content_hashes(corpus.table["file"], config.cache, progress)

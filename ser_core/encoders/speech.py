@@ -173,7 +173,7 @@ class SpeechExtractor:
         steps = self.family.steps
         return torch.stack([steps(states[number], self.settings, samples) for number in self.numbers], dim=1)
 
-    def _load(self, waves: Sequence[Float[np.ndarray, "samples"]]) -> None:
+    def _load(self, waves: Sequence[np.ndarray]) -> None:
         """Loads the weights and whatever prepares the input, on the first call, in one thread.
 
         Several threads would load the weights at once, and transformers, which imports its parts when they are first used, may

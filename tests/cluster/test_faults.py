@@ -77,14 +77,18 @@ def test_a_study_survives_what_kills_it(tmp_path):
     after = records(tmp_path)
     assert len(after) == FOLDS
     assert stamps.items() <= after.items()
-    runs = shown(tmp_path)
+    assert_each_fold_is_shown_once(tmp_path)
+    trained, found = map(int, re.findall(r"(\d+) folds trained, (\d+) already recorded", last.out)[0])
+    assert trained + found == FOLDS
+    assert found >= len(stamps)
+
+
+def assert_each_fold_is_shown_once(folder):
+    runs = shown(folder)
     assert {run.status for run in runs} == {"FINISHED"}
     folds = collections.Counter(run.tags["ser.key"] for run in runs if run.kind == "fold")
     assert len(folds) == FOLDS
     assert set(folds.values()) == {1}
-    trained, found = map(int, re.findall(r"(\d+) folds trained, (\d+) already recorded", last.out)[0])
-    assert trained + found == FOLDS
-    assert found >= len(stamps)
 
 
 def kinds_of_looks(folder):

@@ -93,9 +93,9 @@ MISTAKES = {
             (
                 "a study of two channels",
                 ["fusion", "model.text=none"],
-                "it needs speech and text, but this configuration reads only",
+                "it needs 2 channels, but this configuration reads only",
             ),
-            ("the same by its own search", ["fusion", "model.text=none", "--mode", "retuned"], "it needs speech and text"),
+            ("the same by its own search", ["fusion", "model.text=none", "--mode", "retuned"], "it needs 2 channels"),
             ("nothing to hide", ["fusion", "--mode", "masked"], "has no input that could be hidden at test"),
             ("no seeds", ["fusion", "--seeds", "0"], "--seeds must be at least 1"),
         )
@@ -119,7 +119,7 @@ MISTAKES = {
     "an unknown key": (["run", "optim.epoch=3"], "the nearest is optim.epochs"),
     "a knob of another option": (["run", "model.fusion.tokens=4"], "model.fusion=concat has no setting 'tokens'"),
     "a corpus that is not there": (["run", "corpus=ravdess", "corpus.root=nowhere"], "nowhere"),
-    "a channel too few": (["run", "model.speech=none", "model.text=none"], "both none"),
+    "a channel too few": (["run", "model.speech=none", "model.text=none"], "all are none"),
     "a sampler that is none": (["search", "weights", "--sampler", "annealing"], "nsga2, cmaes, grid; got 'annealing'"),
     "no trials": (
         ["search", "weights", "--trials", "0"],
@@ -137,8 +137,8 @@ MISTAKES = {
     "a system to print": (["systems", "wan2023"], "did you mean wan2024?"),
     "systems without a folder": (["systems", "--json", "nowhere/systems.json"], "does not exist; create it"),
     "a study that sets the system": (["ablate", "wan2024_ablation", *SMALL, "system=cai2021"], "sets system itself"),
-    "fusions of one channel": (["ablate", "fusions", *SMALL[:2], "model.text=none"], "needs speech and text"),
-    "tokens of one channel": (["ablate", "bridge_tokens", *SMALL[:2], "model.speech=none"], "reads only text; give the other"),
+    "fusions of one channel": (["ablate", "fusions", *SMALL[:2], "model.text=none"], "needs 2 channels"),
+    "tokens of one channel": (["ablate", "bridge_tokens", *SMALL[:2], "model.speech=none"], "reads only text; give another"),
     "a corpus to check": (["corpus", "check", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
     "a corpus to audit": (["corpus", "audit", "corpus=emodb", "corpus.root=nowhere"], "nowhere"),
     "findings without a folder": (["corpus", "audit", "--json", "nowhere/found.json"], "does not exist; create it"),
