@@ -48,7 +48,7 @@ def test_every_leaf_is_accepted() -> None:
     ("overrides", "message"),
     [
         (["optim.epoch=3"], "unknown key optim.epoch; the nearest is optim.epochs"),
-        (["model.fusion.tokens=4"], "it belongs to bridge, mbt, perceiver: add model.fusion=bridge or remove"),
+        (["model.fusion.tokens=4"], "it belongs to bridge, mbt, perceiver, qformer: add model.fusion=bridge or remove"),
         (["model.fusion.heads=4"], "it belongs to self_attention, cross_attention, bridge"),
         (["optim.epochs=3", "optim.epochs=4"], "optim.epochs is given twice"),
         (["corpus.name=emodb"], "write corpus=NAME instead"),

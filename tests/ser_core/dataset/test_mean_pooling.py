@@ -13,14 +13,17 @@ from ser_core.model import build_model
 from tests.conftest import Configure
 
 ROWS = list(range(0, 96, 5))
+OF_MEANS = [name for name, fusion in FUSIONS.items() if fusion.reads_means]
 
 
 @pytest.mark.parametrize("masking", ["none", "utterance"])
 @pytest.mark.parametrize("key", [None, 7])
+@pytest.mark.parametrize("fusion", OF_MEANS)
 def test_losses_and_gradients_are_those_of_all_steps(
-    key: int | None, masking: str, configure: Configure, inputs: Dataset
+    fusion: str, key: int | None, masking: str, configure: Configure, inputs: Dataset
 ) -> None:
-    config = configure("tasks.gender.weight=0.2", "tasks.contrast.weight=0.1", f"model.masking={masking}")
+    words = ("tasks.gender.weight=0.2", "tasks.contrast.weight=0.1", f"model.masking={masking}")
+    config = configure(*words, f"model.fusion={fusion}")
     model = build_model(config, inputs, torch.arange(48), 1).double()
     noise, found = DropoutKey(None if key is None else torch.tensor(key)), []
     exact = {name: dataclasses.replace(one, sequences=_doubled(one)) for name, one in inputs.channels.items()}
@@ -44,7 +47,7 @@ def test_one_step_is_left_of_features_and_batches_are_drawn_as_before(configure:
     assert means.channels["text"] is inputs.channels["text"] and means.lengths == inputs.lengths
 
 
-@pytest.mark.parametrize("fusion", [name for name in FUSIONS if name != "concat"])
+@pytest.mark.parametrize("fusion", [name for name in FUSIONS if name not in OF_MEANS])
 def test_what_reads_steps_is_given_steps(fusion: str, configure: Configure, inputs: Dataset) -> None:
     config = configure(f"model.fusion={fusion}")
     assert pool_channels(config, inputs) is inputs
