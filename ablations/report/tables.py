@@ -170,7 +170,7 @@ def protocol_facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
         "audio": fact([one.config.get("audio", "") for one in records]),
     }
     for name, entry in OPTIONAL_FACTS.items():
-        if any(one.card.get(entry) for one in records):
+        if any((one.card.get(entry) or "none") != "none" for one in records):
             facts[name] = fact([one.card.get(entry) or "none" for one in records])
     if "tested model" in facts:
         facts["tested model"] = fact([one.taught_by for one in outcomes])
