@@ -94,12 +94,18 @@ def _table(file: Path, text_column: str) -> Iterator[Utterance]:
 
 
 def _records(file: Path) -> Sequence[Mapping[Any, Any]]:
-    if file.suffix.lower() == ".parquet":
-        import pandas as pd
+    """Reads a table. Raises SettingError for one that is damaged or not in UTF-8."""
+    try:
+        if file.suffix.lower() == ".parquet":
+            import pandas as pd
 
-        return [{str(name): value for name, value in row.items()} for row in pd.read_parquet(file).to_dict("records")]
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter="\t" if file.suffix.lower() == ".tsv" else ","))
+            return [{str(name): value for name, value in row.items()} for row in pd.read_parquet(file).to_dict("records")]
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return list(csv.DictReader(lines, delimiter="\t" if file.suffix.lower() == ".tsv" else ","))
+    except UnicodeDecodeError:
+        raise SettingError(f"{file} is not in UTF-8; save it as UTF-8") from None
+    except (OSError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors
+        raise SettingError(f"{file} cannot be read as a table: {str(error).splitlines()[0]}; write it again") from None
 
 
 def _seconds(value: object, file: Path, name: str) -> float:

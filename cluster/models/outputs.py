@@ -56,7 +56,17 @@ def writing(target: Path | None, form: str, columns: Sequence[str]) -> Iterator[
     target = target.expanduser()
     if not target.parent.is_dir():
         raise SettingError(f"--to {target}: there is no folder {target.parent}; create it")
+    if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced
+        if form == "parquet":
+            raise SettingError(f"--to {target} is no ordinary file, and Parquet needs one; choose another format or file")
+        with target.open("w", encoding="utf-8", newline="") as lines:
+            yield _liner(lines, form, columns)
+        return
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        draft.touch()
+    except OSError as error:
+        raise SettingError(f"--to {target} cannot be written: {error.strerror}; choose another folder") from None
     try:
         if form == "parquet":
             rows: list[dict[str, Any]] = []

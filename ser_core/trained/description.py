@@ -73,6 +73,8 @@ def read_description(folder: Path) -> Description:
         raise RecordError(f"{folder} holds no {FILE}, so it is no model; `ser train` makes one, `ser export` copies it") from None
     except (ValueError, OSError) as error:
         raise RecordError(f"{folder / FILE} is damaged ({error}); export the model again") from error
+    if not isinstance(fields, dict) or not fields.get("members", 1):
+        raise RecordError(f"{folder / FILE} is damaged (it describes no model); export the model again")
     if fields.get("format") != FORMAT:
         raise RecordError(
             f"{folder} has format {fields.get('format')} and this program reads {FORMAT}; update Bridgework or export again"

@@ -3,7 +3,9 @@
 import contextlib
 import csv
 import json
+import os
 import socket
+import stat
 import threading
 import time
 import urllib.error
@@ -327,3 +329,29 @@ def test_200_damaged_files_are_named_and_end_nothing(trained, tmp_path):
     assert all(len(line.partition(": ")[2]) > 5 for line in told) and "Traceback" not in ran.stderr
     # What is still a sound after the damage may be predicted; random bytes, text and nothing are none.
     assert len(named) > 75 and f"{len(answered)} predicted, {len(named)} left out" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("latin.csv", "file,text\nf\xfcr.wav,gr\xfcn\n".encode("latin-1"), "is not in UTF-8"),
+        ("bad.parquet", b"PAR1 nothing", "cannot be read as a table"),
+    ],
+)
+def test_a_damaged_table_is_told(trained, tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content)
+    ser("predict", trained[1], tmp_path / name, fails=sentence)
+    ser("predict", trained[1], trained[2]["file"][0], "--transcripts", tmp_path / name, fails=sentence)
+
+
+def test_a_target_that_is_no_file_is_written_to_and_never_replaced(trained, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    read = list[str]()
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()), daemon=True)
+    reader.start()
+    words = ("predict", trained[1], trained[2]["file"][0], "--speech-only", "--to")
+    ser(*words, tmp_path / "pipe", "--format", "csv")
+    reader.join(timeout=30)
+    assert read[0].startswith("file,start,end,emotion") and stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    ser(*words, tmp_path / "pipe", "--format", "parquet", fails="Parquet needs one")
+    ser(*words, "/proc/x.csv", fails="cannot be written")
