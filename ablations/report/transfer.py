@@ -6,7 +6,9 @@ ravdess to emodb     27.8 [21.0, 34.5]     ...
 Both models answer the same utterances, so the interval of a difference redraws the same speakers for both.
 """
 
+import csv
 import dataclasses
+import io
 import math
 from collections.abc import Mapping
 
@@ -16,6 +18,7 @@ import pandas as pd
 from ablations.pairing import ComparisonError
 from ablations.report.cells import ends, long_name, number
 from ablations.section import Section
+from ablations.statistics.bounds import bounded
 from ablations.statistics.corrected_t import Interval, holm
 from ablations.statistics.pooled_scores import speaker_difference, speaker_interval
 from ablations.statistics.ranks import Ranks, conclusion, rank_variants
@@ -59,7 +62,11 @@ def compare_transfer(tables: Tables, metric: str) -> Transfer:
     frame = pd.DataFrame({name: [scores[pair][name].value for pair in scores] for name in variants}, index=list(scores))
     speakers = {pair: len(set(found[variants[0]]["speaker"])) for pair, found in tables.items()}
     ranks = rank_variants(frame, less_is_better(metric))
-    return Transfer(metric, scores, differences, _adjusted(differences, speakers), ranks)
+    p = _adjusted(differences, speakers)
+    cut = {
+        pair: {name: bounded(one, metric, difference=True) for name, one in each.items()} for pair, each in differences.items()
+    }
+    return Transfer(metric, scores, cut, p, ranks)
 
 
 def _adjusted(differences: Mapping[str, Mapping[str, Interval]], speakers: Mapping[str, int]) -> dict[str, dict[str, float]]:
@@ -114,10 +121,14 @@ def transfer_section(found: Transfer) -> Section:
 
 def transfer_to_csv(found: Transfer) -> str:
     """Returns CSV with one row per pair and variant."""
-    lines = ["corpora,variant,metric,value,low,high,difference,difference_low,difference_high,p_holm"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["corpora", "variant", "metric", "value", "low", "high", "difference", "difference_low", "difference_high", "p_holm"]
+    )
     for pair, scores in found.scores.items():
         for name, score in scores.items():
             gap = found.differences[pair].get(name, Interval())
             values = [*dataclasses.astuple(score), *dataclasses.astuple(gap), found.p[pair].get(name, np.nan)]
-            lines.append(",".join([f'"{pair}"', f'"{name}"', found.metric, *(f"{value:.6g}" for value in values)]))
-    return "\n".join(lines) + "\n"
+            writer.writerow([pair, name, found.metric, *(f"{value:.6g}" for value in values)])
+    return text.getvalue()

@@ -131,7 +131,8 @@ def speaker_interval(predictions: pd.DataFrame, metric: str, redraws: int = 2000
 def speaker_difference(one: pd.DataFrame, other: pd.DataFrame, metric: str, redraws: int = 2000, seed: int = 0) -> Interval:
     """Returns the score of `one` minus that of `other` with its 95 % interval, both under the same redrawn speakers.
 
-    Raises ComparisonError when the tables hold different utterances, and for metrics that cannot be redrawn.
+    The ends may lie beyond the scale, so that a test can be made from their distance. Raises ComparisonError when the tables
+    hold different utterances, and for metrics that cannot be redrawn.
     """
     both, found = [answers_of(table, metric) for table in (one, other)], find_metric(metric)
     if not np.array_equal(both[0].utterance, both[1].utterance):
@@ -140,8 +141,7 @@ def speaker_difference(one: pd.DataFrame, other: pd.DataFrame, metric: str, redr
     speakers = np.unique(both[0].speaker)
     weights = draw(len(speakers), redraws, seed)
     first, second = (redraw(answers, found, speakers, weights) for answers in both)
-    gap = interval(point(both[0], found) - point(both[1], found), first - second, len(speakers))
-    return bounded(gap, metric, difference=True)
+    return interval(point(both[0], found) - point(both[1], found), first - second, len(speakers))
 
 
 def answers_of(predictions: pd.DataFrame, metric: str) -> Answers:

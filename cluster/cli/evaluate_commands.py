@@ -17,6 +17,7 @@ from cluster.models.model_store import find_model, place_of
 from cluster.models.train_model import TrainAsked, train_model
 from cluster.tune.resources import split_overrides, store_of
 from ser_core.config.compose import compose
+from ser_core.corpus.corpus import Corpus
 from ser_core.cross_validation.records import RunStore
 from ser_core.errors import SettingError
 from ser_core.trained import load
@@ -68,6 +69,10 @@ def cross_corpora(console: Console, overrides: Sequence[str], asked: CrossAsked,
     check_metric(asked.metric)
     words, _ = split_overrides(overrides)
     corpora = corpus_words(words, asked.corpora)
+    configs = [compose([*words, *given]) for given in corpora]
+    targets = [(config.corpus.read(config.cache), config.cache) for config in configs]
+    if len({corpus.name for corpus, _ in targets}) < len(corpora):
+        raise SettingError("two corpora have the same name; set corpus.title to distinguish them")
     store, models = RunStore(store_of(words)), dict[str, Path]()
     for given in corpora:
         console.print(f"training on {given[0]}", highlight=False, markup=False)
@@ -82,9 +87,9 @@ def cross_corpora(console: Console, overrides: Sequence[str], asked: CrossAsked,
                 lambda event, most: watch(event.end.epoch, most, f"member {event.number + 1}"),
             )
         models[planned.dataset.corpus.name] = place_of(store, key)
-    if len(models) < len(corpora):
-        raise SettingError("two corpora have the same name; set corpus.title to distinguish them")
-    found = _tested(console, models, [[*words, *given] for given in corpora], asked, store)
+    command = ["ser", "cross", *words, *(f"--on={each}" for each in asked.corpora), f"--members={members}"]
+    command += [f"--metric={asked.metric}", *(f"--map={one}={other}" for one, other in asked.same.items())]
+    found = _tested(console, models, targets, asked, store, shlex.join(command))
     for part in section_to_rich(cross_section(found)):
         console.print(part)
     console.print(f"written    {write_cross(found, store)}", highlight=False, soft_wrap=True, markup=False)
@@ -92,26 +97,24 @@ def cross_corpora(console: Console, overrides: Sequence[str], asked: CrossAsked,
 
 
 def _tested(
-    console: Console, models: Mapping[str, Path], corpora: Sequence[Sequence[str]], asked: CrossAsked, store: RunStore
+    console: Console,
+    models: Mapping[str, Path],
+    targets: Sequence[tuple[Corpus, Path]],
+    asked: CrossAsked,
+    store: RunStore,
+    command: str,
 ) -> Cross:
-    """Tests every model on every corpus except its own."""
+    """Tests every model on every corpus except its own. `targets` are corpora with the folder of their cache."""
     cells, looks = dict[tuple[str, str], StoredEvaluation](), list[str]()
-    configs = [compose(given) for given in corpora]
     for source, folder in models.items():
         model = load(folder)
-        for config in configs:
-            target = config.corpus.read(config.cache)
+        for target, cache in targets:
             if target.name == source:
                 continue
             console.print(f"testing {source} on {target.name}", highlight=False, markup=False)
             mapping = renamed(asked.same, target.classes, model.description.classes)
-            stored, said = evaluate_once(model, folder, target, EvaluationAsked(mapping), store, config.cache)
+            stored, said = evaluate_once(model, folder, target, EvaluationAsked(mapping), store, cache)
             cells[source, target.name] = stored
             looks += said
     expected = {name: read_description(folder) for name, folder in models.items()}
-    return Cross(asked.metric, expected, cells, tuple(dict.fromkeys(looks)), _command(asked, corpora))
-
-
-def _command(asked: CrossAsked, corpora: Sequence[Sequence[str]]) -> str:
-    """Returns the command in short, for the file."""
-    return shlex.join(["ser", "cross", *(f"--on={each}" for each in asked.corpora), f"--metric={asked.metric}"])
+    return Cross(asked.metric, expected, cells, tuple(dict.fromkeys(looks)), command)

@@ -6,8 +6,10 @@ trained on ravdess          35.2 [27.0, 43.4]   within: 73.4 ± 2.8
 Within a corpus the score is that of cross-validation, on its own classes. Between corpora the model answers from the shared ones.
 """
 
+import csv
 import dataclasses
 import hashlib
+import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -116,12 +118,14 @@ def write_cross(found: Cross, store: RunStore) -> Path:
     content = json.dumps([sorted(one.id for one in found.cells.values()), found.metric])
     place = store.folder / "studies" / f"{PREFIX}{hashlib.sha256(content.encode()).hexdigest()[:6]}"
     place.mkdir(parents=True, exist_ok=True)
-    lines = ["trained_on,tested_on,metric,value,low,high,classes,utterances,evaluation"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trained_on", "tested_on", "metric", "value", "low", "high", "classes", "utterances", "evaluation"])
     for (source, target), one in found.cells.items():
         score = one.result.scores.get(found.metric, Interval(float("nan")))
-        ended = ",".join(f"{value:.6g}" for value in dataclasses.astuple(score))
-        lines.append(f"{source},{target},{found.metric},{ended},{len(one.result.classes)},{one.result.tested},{one.id}")
-    write_atomically(place / "table.csv", "\n".join(lines) + "\n")
+        ended = [f"{value:.6g}" for value in dataclasses.astuple(score)]
+        writer.writerow([source, target, found.metric, *ended, len(one.result.classes), one.result.tested, one.id])
+    write_atomically(place / "table.csv", text.getvalue())
     write_atomically(place / "table.md", section_to_markdown(cross_section(found)))
     evaluations = {f"{source} to {target}": one.id for (source, target), one in found.cells.items()}
     write_atomically(place / "cross.json", json.dumps({"command": found.command, "evaluations": evaluations}, indent=1))

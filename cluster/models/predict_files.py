@@ -30,7 +30,7 @@ class Predicted:
     def done(self) -> int:
         return self.written + self.refused
 
-    def and_one(self, answer: Prediction | AudioError, longest: float) -> "Predicted":
+    def after(self, answer: Prediction | AudioError, longest: float) -> "Predicted":
         if isinstance(answer, AudioError):
             return dataclasses.replace(self, refused=self.refused + 1)
         cut = answer.end - answer.start > longest
@@ -58,7 +58,7 @@ def predict_files(
                 report(file, answer)
             else:
                 write(file, answer)
-            counted = counted.and_one(answer, model.config.audio.max_seconds)
+            counted = counted.after(answer, model.config.audio.max_seconds)
             advance(counted.done)
     return counted
 

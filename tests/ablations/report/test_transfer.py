@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from ablations.pairing import ComparisonError
 from ablations.report.transfer import compare_transfer, transfer_section, transfer_to_csv
+from ablations.statistics.pooled_scores import speaker_difference
 
 
 def predictions(seed: int, right: float, speakers: int = 12, each: int = 20) -> pd.DataFrame:
@@ -52,3 +54,15 @@ def test_differences_are_paired_over_speakers_and_corrected_after_holm():
 def test_what_cannot_be_compared_is_told(tables, sentence):
     with pytest.raises(ComparisonError, match=sentence):
         compare_transfer(tables, "uar")
+
+
+def test_the_p_of_a_difference_does_not_depend_on_where_its_interval_is_cut():
+    """Few speakers of very different skill: the interval reaches beyond the scale, and t is still value over error."""
+    odd = predictions(3, 0.5, speakers=2)
+    odd["emotion.predicted"] = np.where(odd["speaker"] == "s00", odd["emotion.target"], odd["emotion.predicted"])
+    other = predictions(4, 0.3, speakers=2)
+    found = compare_transfer({"x to y": {"one": other, "two": odd}}, "uar")
+    raw, cut = speaker_difference(odd, other, "uar"), found.differences["x to y"]["two"]
+    assert raw.high > 1 and cut.high == 1
+    t = raw.value / ((raw.high - raw.low) / 2 / 12.7062)
+    assert found.p["x to y"]["two"] == pytest.approx(2 * scipy.stats.t.sf(abs(t), 1), rel=1e-4)
